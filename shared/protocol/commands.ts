@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { commandErrorCodes } from './errors.js';
+
+/** Bounds of the API. Contract: DESIGN section 5. Sizes are in bytes of UTF-8. */
+export const limits = {
+  bodyBytes: 256 * 1024,
+  batchBodyBytes: 8 * 1024 * 1024,
+  reportBodyBytes: 2 * 1024 * 1024,
+  payloadBytes: 64 * 1024,
+  resultBytes: 1024 * 1024,
+  batchCommands: 1000,
+  listLimit: 200,
+  listScan: 1000,
+  waitSeconds: 60,
+  idempotencyKeyChars: 255,
+  /** 30 days: the longest an attempt may take, wait to be started, or be postponed (`runAt` up to a year). */
+  timeoutMs: 30 * 24 * 3600 * 1000,
+  ttlMs: 365 * 24 * 3600 * 1000,
+  delayMs: 365 * 24 * 3600 * 1000,
+  maxAttempts: 100,
+  maxLosses: 100,
+} as const;
+
+export const defaults = { queue: 'default', maxAttempts: 1, maxLosses: 3, timeoutMs: 30_000 } as const;
+
+export const statuses = ['PENDING', 'RUNNING', 'COMPLETED', 'FAILED'] as const;
+export const statusSchema = z.enum(statuses);
+export type Status = z.infer<typeof statusSchema>;
+
+export const executedSchema = z.enum(['no', 'unknown', 'yes']);
+/** Whether execution began: an agent said so, a fault left it open, or never. Only ever raised. */
+export type Executed = z.infer<typeof executedSchema>;
+
+export const onAgentLostSchema = z.enum(['fail', 'retry']);
+export type OnAgentLost = z.infer<typeof onAgentLostSchema>;
+
+/** Names that become parts of Redis keys and of paths. */
+const nameSchema = (what: string, max: number) =>
+  z
+    .string()
+    .regex(
+      new RegExp(`^[A-Za-z0-9][A-Za-z0-9._-]{0,${max - 1}}$`),
+      `${what} is 1 to ${max} letters, digits, '.', '_' or '-', and starts with a letter or digit`,
+    );
+export const queueNameSchema = nameSchema('a queue name', 64);
+export const agentIdSchema = nameSchema('an agentId', 64);
+export const commandTypeSchema = nameSchema('a command type', 64);
+export const commandIdSchema = z.guid();
+
+/** JSON as it comes and goes: payloads and results are carried, never interpreted. */
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+const utf8Bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+
+const payloadSchema = z
+  .json({ error: 'must be JSON' })
+  .refine((payload) => utf8Bytes(payload) <= limits.payloadBytes, {
+    error: `must be at most ${limits.payloadBytes} bytes as JSON`,
+  });
+
+/** Body of `POST /commands`, and one item of `POST /commands/batch`. */
+export const submissionSchema = z
+  .strictObject({
+    type: commandTypeSchema,
+    payload: payloadSchema,
+    queue: queueNameSchema.optional(),
+    timeoutMs: z.int().min(1).max(limits.timeoutMs).optional(),
+    ttlMs: z.int().min(1).max(limits.ttlMs).optional(),
+    runAt: z.iso.datetime({ offset: true }).optional(),
+    delayMs: z.int().min(0).max(limits.delayMs).optional(),
+    onAgentLost: onAgentLostSchema.optional(),
+    maxLosses: z.int().min(1).max(limits.maxLosses).optional(),
+    maxAttempts: z.int().min(1).max(limits.maxAttempts).optional(),
+  })
+  .refine((command) => command.runAt === undefined || command.delayMs === undefined, {
+    path: ['delayMs'],
+    error: 'give runAt or delayMs, not both',
+  });
+export type Submission = z.infer<typeof submissionSchema>;
+
+export const batchSchema = z.strictObject({
+  commands: z.array(submissionSchema).min(1).max(limits.batchCommands),
+});
+
+export const commandErrorCodeSchema = z.enum(commandErrorCodes);
+export const commandErrorSchema = z.object({
+  code: commandErrorCodeSchema,
+  message: z.string(),
+  executed: executedSchema,
+});
+export type CommandError = z.infer<typeof commandErrorSchema>;
+
+/** An ended attempt that was not the accepted one: evidence, newest first. */
+export const historyItemSchema = z.object({
+  attempt: z.int(),
+  agentId: z.string(),
+  session: z.string(),
+  /** `lost`: its agent vanished; `failed`: by its own error, tried again; `late`: reported too late; `retried`: an operator's retry put it aside. */
+  why: z.enum(['lost', 'failed', 'late', 'retried']),
+  at: z.iso.datetime(),
+  status: statusSchema.nullable(),
+  result: z.json(),
+  error: z.object({ code: z.string(), message: z.string() }).nullable(),
+});
+export type HistoryItem = z.infer<typeof historyItemSchema>;
+
+/** A command as `GET /commands/:id` shows it. Times are RFC 3339 in UTC; what has no value yet is null. */
+export const commandViewSchema = z.object({
+  commandId: commandIdSchema,
+  status: statusSchema,
+  type: z.string(),
+  payload: z.json(),
+  queue: z.string(),
+  result: z.json(),
+  error: commandErrorSchema.nullable(),
+  agentId: z.string().nullable(),
+  attempt: z.int(),
+  losses: z.int(),
+  failures: z.int(),
+  onAgentLost: onAgentLostSchema,
+  maxLosses: z.int(),
+  maxAttempts: z.int(),
+  timeoutMs: z.int().nullable(),
+  createdAt: z.iso.datetime(),
+  startedAt: z.iso.datetime().nullable(),
+  finishedAt: z.iso.datetime().nullable(),
+  runAt: z.iso.datetime().nullable(),
+  expiresAt: z.iso.datetime().nullable(),
+  waitingFor: z.string().nullable(),
+  cancelRequested: z.boolean(),
+  history: z.array(historyItemSchema),
+});
+export type CommandView = z.infer<typeof commandViewSchema>;

@@ -1,0 +1,84 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { backoffMs } from '../runtime/backoff.js';
+
+/** What a connection says of itself, for logs. */
+export interface ConnectionEvents {
+  /** The connection is usable, for the first time or again. */
+  onReady?: () => void;
+  /** The connection broke, or could not be made. Called for every attempt. */
+  onError?: (error: Error) => void;
+}
+
+/**
+ * Longest pause between two attempts to connect. Must stay below a sixth of any lease (LEASE_MS is
+ * at least 1000): after an outage, live agents must have renewed before recovery acts again.
+ */
+const longestReconnectMs = 160;
+
+/** How long a call may take before it counts as failed; a server owes every client an answer within 2 s. */
+const commandTimeoutMs = 1500;
+
+const common = {
+  connectTimeout: 1000,
+  retryStrategy: (times: number) => 10 + backoffMs(times, { firstMs: 20, maxMs: longestReconnectMs - 10 }),
+  // A failover turns the old primary into a replica: connect anew and send again. Every script is
+  // safe to send twice.
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+} as const satisfies Partial<RedisOptions>;
+
+/**
+ * A connection for commands and scripts. While Redis is away a call waits for it, 1.5 s at most,
+ * then rejects: its outcome is unknown, and it may still be carried out later. Only what is safe to
+ * send twice and safe to arrive late may go over it.
+ */
+export function connectCommands(url: string, events: ConnectionEvents = {}): Redis {
+  // After so many failed attempts to connect, about a second and a half, what waits is given up:
+  // in a long outage the queue in memory must not grow.
+  return connect(url, events, {
+    maxRetriesPerRequest: 15,
+    commandTimeout: commandTimeoutMs,
+    socketTimeout: 4000,
+  });
+}
+
+/**
+ * A connection for blocking reads, and nothing else: they would hold up whatever is sent behind them.
+ *
+ * `socketTimeout` is what notices a link that died in silence. Never `blockingTimeout` or
+ * `commandTimeout` here: both settle a read whose entry then arrives for nobody.
+ *
+ * @param blockMs the BLOCK of its reads
+ */
+export function connectBlocking(url: string, blockMs: number, events: ConnectionEvents = {}): Redis {
+  // The fetch loop tries again by itself, so a read is never resent behind its back.
+  return connect(url, events, { maxRetriesPerRequest: 0, socketTimeout: 3 * blockMs });
+}
+
+/** A connection that listens to channels. It subscribes again by itself after a break. */
+export function connectSubscriber(url: string, events: ConnectionEvents = {}): Redis {
+  return connect(url, events, { maxRetriesPerRequest: null });
+}
+
+function connect(url: string, events: ConnectionEvents, options: Partial<RedisOptions>): Redis {
+  const { onReady, onError } = events;
+  // v5 reply shapes: the scripts and `command-reader.ts` parse arrays, whatever RESP is spoken.
+  const redis: Redis = new Redis({ ...common, ...options, ...addressOf(url), replyMapping: 'legacy' });
+  if (onReady) redis.on('ready', onReady);
+  // Without a listener ioredis writes to stderr by itself.
+  redis.on('error', (error: Error) => onError?.(error));
+  return redis;
+}
+
+/** ioredis takes a unix socket as `path`, and everything else from the URL itself. */
+function addressOf(url: string): Partial<RedisOptions> {
+  if (url.startsWith('unix://')) return { path: url.slice('unix://'.length) };
+  const { hostname, port, username, password, pathname, protocol } = new URL(url);
+  return {
+    host: hostname.replace(/^\[|\]$/g, ''),
+    port: port === '' ? 6379 : Number(port),
+    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
+    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
+    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
+    ...(protocol === 'rediss:' ? { tls: {} } : {}),
+  };
+}

@@ -1,0 +1,49 @@
+/**
+ * Every key that Fencepost uses in Redis, built here and nowhere else (DESIGN section 3).
+ * People look at these with redis-cli: the names are contract.
+ */
+
+/** The hash tag. `0` unless the deployment is sharded; all keys of one command share it, and so a slot. */
+export type Partition = string;
+
+export const defaultPartition: Partition = '0';
+
+/** Consumer group of every queue's stream. */
+export const group = 'agents';
+
+/** Recovery claims entries under this consumer: no legal agentId, so that nobody mistakes them for its own. */
+export const recoveryConsumer = '~recovery';
+
+/**
+ * The keys of one partition. `root` goes to every script as its only KEYS entry: it routes the
+ * call to the partition's slot, and the script derives the keys below from it (decision 0002).
+ */
+export function partitionKeys(partition: Partition = defaultPartition) {
+  const root = `fencepost:{${partition}}:`;
+  return {
+    root,
+    stream: (queue: string) => `${root}commands:${queue}`,
+    command: (id: string) => `${root}command:${id}`,
+    marker: (id: string) => `${root}exec:${id}`,
+    history: (id: string) => `${root}history:${id}`,
+    session: (agentId: string) => `${root}session:${agentId}`,
+    scheduled: `${root}scheduled`,
+    /** Commands with a `ttlMs`, by the time at which they expire; left over ones are dropped when due. */
+    expiring: `${root}expiring`,
+    queues: `${root}queues`,
+    /** Every command by creation, in microseconds of Redis time. */
+    index: `${root}index`,
+    /** FAILED commands by creation, like `index`. */
+    failedIndex: `${root}index:failed`,
+    counts: `${root}counts`,
+    recovery: `${root}recovery`,
+    dead: `${root}dead`,
+    events: `${root}events`,
+  } as const;
+}
+export type PartitionKeys = ReturnType<typeof partitionKeys>;
+
+export const agentKey = (agentId: string) => `fencepost:agent:${agentId}`;
+export const agentKeyPattern = 'fencepost:agent:*';
+export const typesKey = 'fencepost:types';
+export const metaKey = 'fencepost:meta';
