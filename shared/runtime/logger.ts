@@ -1,0 +1,49 @@
+import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { redactPasswords } from './redact.js';
+import { type logLevels } from './settings.js';
+
+export { type Logger } from 'pino';
+
+export interface LoggerOptions {
+  /** Which part of Fencepost speaks: a field of every line. */
+  readonly side: 'server' | 'agent' | 'stack';
+  readonly level: (typeof logLevels)[number];
+  /** Readable lines instead of JSON; when left out, if standard output is a terminal. */
+  readonly pretty?: boolean | undefined;
+  /** Standard output when left out. */
+  readonly destination?: DestinationStream;
+}
+
+/** Whether logs are to be readable: as configured, else when a person looks on. */
+export function resolvePretty(configured: boolean | undefined): boolean {
+  return configured ?? process.stdout.isTTY;
+}
+
+const prettyOptions = {
+  colorize: process.stdout.isTTY,
+  ignore: 'pid,side',
+  messageFormat: '{side}[{pid}] {msg}',
+  translateTime: 'SYS:HH:MM:ss.l',
+};
+
+/**
+ * A logger of JSON lines, with `side` and `pid` in each. Passwords in URLs are taken out of the
+ * finished line, wherever they came from: a field, a message or an error's text.
+ *
+ * Everything is written synchronously, so that the last words of a process that dies are not lost.
+ */
+export function createLogger({ side, level, pretty, destination }: LoggerOptions): Logger {
+  const prettify = resolvePretty(pretty) ? prettyFactory(prettyOptions) : undefined;
+  return pino(
+    {
+      level,
+      base: { side, pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+      // Here and not as a transport: that would be a thread, which loses the last lines at an exit.
+      hooks: { streamWrite: (line) => redactPasswords(prettify ? prettify(line) : line) },
+    },
+    destination ?? pino.destination({ dest: 1, sync: true }),
+  );
+}

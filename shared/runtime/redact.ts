@@ -1,0 +1,7 @@
+/**
+ * Takes passwords out of URLs in a text: `redis://me:secret@host` → `redis://me:***@host`.
+ * Up to the last `@`, since a password that someone forgot to encode may hold one.
+ */
+export function redactPasswords(text: string): string {
+  return text.replace(/(\w+:\/\/[^:@\s"'/]*):[^\s"'/]*@/g, '$1:***@');
+}

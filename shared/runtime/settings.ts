@@ -1,0 +1,51 @@
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { boolean, choice, integer, setting } from './config.js';
+
+const redisUrlRule = 'must be redis://host:port, rediss://host:port or unix:///path/to.sock';
+
+/** `redis://[user[:password]@]host[:port][/db]`, the same with TLS (`rediss:`), or a unix socket. */
+export const redisUrlSchema = z.string({ error: redisUrlRule }).refine(isRedisUrl, { error: redisUrlRule });
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+
+/** The settings that mean the same to every program. Names and defaults are contract: DESIGN section 6. */
+export const sharedSettings = {
+  redisUrl: setting('REDIS_URL', redisUrlSchema.optional(), 'the Redis to use', { secret: true }),
+  dataDir: setting(
+    'DATA_DIR',
+    z
+      .string()
+      .transform((path) => resolve(path))
+      .prefault('./data'),
+    "Redis's files and the agents' journals",
+  ),
+  logLevel: setting('LOG_LEVEL', choice(logLevels).default('info'), 'the least severe line to log'),
+  logPretty: setting(
+    'LOG_PRETTY',
+    boolean().optional(),
+    'readable logs instead of JSON lines; on a terminal',
+  ),
+  leaseMs: setting(
+    'LEASE_MS',
+    integer(1000, 24 * 3600 * 1000).default(15_000),
+    'silence after which an agent counts as lost',
+  ),
+  graceMs: setting(
+    'GRACE_MS',
+    integer(0, 24 * 3600 * 1000).default(10_000),
+    'time to finish what is running when told to stop',
+  ),
+  maxBlockMs: setting(
+    'MAX_BLOCK_MS',
+    integer(1000, 24 * 3600 * 1000).default(60_000),
+    'how long a command may block its agent without losing the lease',
+  ),
+} as const;
+
+function isRedisUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, hostname, pathname } = new URL(text);
+  if (protocol === 'unix:') return hostname === '' && pathname.length > 1;
+  return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== '' && /^(\/\d*)?$/.test(pathname);
+}

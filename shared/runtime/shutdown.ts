@@ -1,0 +1,36 @@
+import { type Logger } from './logger.js';
+import { exitWithParent } from './parent.js';
+
+/**
+ * Ends this process in good order on SIGINT, SIGTERM, or when its supervisor is gone: `stop`, then
+ * exit code 0. A second signal ends it at once.
+ *
+ * @param graceMs how long `stop` may take when the supervisor is gone, and nobody would end it
+ * @returns ends the process in the same way, with another exit code, for a reason from within
+ */
+export function stopOnSignals(
+  stop: () => Promise<void>,
+  graceMs: number,
+  logger: Logger,
+): (exitCode: number) => void {
+  let stopping = false;
+  const end = (exitCode: number) => {
+    if (stopping) return;
+    stopping = true;
+    stop().then(
+      () => process.exit(exitCode),
+      (error: unknown) => {
+        logger.error({ err: error }, 'did not stop in good order');
+        process.exit(1);
+      },
+    );
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stopping) process.exit(128 + (signal === 'SIGINT' ? 2 : 15));
+      end(0);
+    });
+  }
+  exitWithParent(stop, graceMs);
+  return end;
+}

@@ -1,0 +1,54 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { isAlive } from './process-identity.js';
+import { redisUrlSchema } from './settings.js';
+
+const stackSchema = z.object({
+  /** Of the process behind `npm start`. */
+  pid: z.int().min(1),
+  redisUrl: redisUrlSchema,
+  serverUrl: z.url(),
+});
+
+/** What a running `npm start` tells those beside it, in `DATA_DIR/stack.json`. */
+export type StackFile = z.infer<typeof stackSchema>;
+
+const pathIn = (dataDir: string) => join(dataDir, 'stack.json');
+
+/** Written under another name and renamed: a reader sees all of it or none. Only its owner may read it: the URL may hold a password. */
+export function writeStackFile(dataDir: string, stack: StackFile): void {
+  mkdirSync(dataDir, { recursive: true });
+  const draft = `${pathIn(dataDir)}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, pathIn(dataDir));
+}
+
+/** What the file says, or undefined when there is none that can be understood. */
+export function readStackFile(dataDir: string): StackFile | undefined {
+  try {
+    return stackSchema.safeParse(JSON.parse(readFileSync(pathIn(dataDir), 'utf8'))).data;
+  } catch {
+    return undefined;
+  }
+}
+
+export function removeStackFile(dataDir: string): void {
+  rmSync(pathIn(dataDir), { force: true });
+}
+
+/** The stack that runs on this `DATA_DIR` now, or undefined: a file left by a killed one does not count. */
+export function liveStack(dataDir: string): StackFile | undefined {
+  const stack = readStackFile(dataDir);
+  return stack && isAlive(stack.pid) ? stack : undefined;
+}
+
+export const defaultRedisUrl = 'redis://127.0.0.1:6379';
+
+/** The Redis of a server or agent started alone: as configured, else that of a running `npm start`, else the usual one. */
+export function resolveRedisUrl(config: {
+  readonly redisUrl: string | undefined;
+  readonly dataDir: string;
+}): string {
+  return config.redisUrl ?? liveStack(config.dataDir)?.redisUrl ?? defaultRedisUrl;
+}
