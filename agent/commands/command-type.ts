@@ -1,0 +1,63 @@
+import { type z } from 'zod';
+import { type Json, type OnAgentLost } from '../../shared/protocol/commands.js';
+
+/** What a handler is given. */
+export interface ExecutionContext<Payload> {
+  readonly commandId: string;
+  /** The fencing token: send it along, so that the far side can refuse an older attempt. */
+  readonly attempt: number;
+  /** Checked by the type's payload schema. */
+  readonly payload: Payload;
+  /** Aborted when the time is up, the command was cancelled, or the lease is gone. Stop, then settle. */
+  readonly signal: AbortSignal;
+  readonly timeoutMs: number;
+}
+
+/** One command type: one file in `agent/commands/`, or a module named by `AGENT_COMMANDS`. */
+export interface CommandType<Payload = unknown, Result = unknown> {
+  /** As in a submission's `type`, for example `DELAY`. */
+  readonly type: string;
+  readonly payload: z.ZodType<Payload>;
+  readonly result: z.ZodType<Result>;
+  /** What a submission without `timeoutMs` gets. */
+  readonly defaultTimeoutMs: number | ((payload: Payload) => number);
+  /** What a submission without `onAgentLost` gets; `fail` when left out. */
+  readonly onAgentLost?: OnAgentLost;
+  /**
+   * Does the work. Resolves to the result: the command is COMPLETED. Throws: it is FAILED, with
+   * the code of an `ExecutionError`, or `EXECUTION_FAILED`.
+   */
+  execute(context: ExecutionContext<Payload>): Promise<Result>;
+}
+
+/** Keeps the payload's type between `payload` and `execute`, which an annotation would lose. */
+export function defineCommand<Payload, Result>(
+  type: CommandType<Payload, Result>,
+): CommandType<Payload, Result> {
+  return type;
+}
+
+export interface ExecutionErrorOptions {
+  /** Stored beside the error, for example what the far side answered. */
+  readonly result?: Json;
+  /** Whether another try may help; true when left out. */
+  readonly retryable?: boolean;
+  /** The least pause before another try. */
+  readonly retryAfterMs?: number;
+  readonly cause?: unknown;
+}
+
+/** A failure that a handler expects and can describe. */
+export class ExecutionError extends Error {
+  readonly result: Json | undefined;
+  readonly retryable: boolean;
+  readonly retryAfterMs: number;
+
+  constructor(message: string, options: ExecutionErrorOptions = {}) {
+    super(message, { cause: options.cause });
+    this.name = 'ExecutionError';
+    this.result = options.result;
+    this.retryable = options.retryable ?? true;
+    this.retryAfterMs = options.retryAfterMs ?? 0;
+  }
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { ExecutionError } from './command-type.js';
+import delay from './delay.js';
+
+function execute(ms: number, signal = new AbortController().signal) {
+  return delay.execute({ commandId: 'c', attempt: 1, payload: { ms }, signal, timeoutMs: ms + 30_000 });
+}
+
+test.each([0, 1, 25])('waits %d ms, never less, and says how long it took', async (ms) => {
+  const result = await execute(ms);
+  expect(delay.result.parse(result)).toEqual({ ok: true, tookMs: result.tookMs });
+  expect(result.tookMs).toBeGreaterThanOrEqual(ms);
+});
+
+test('stops when it is aborted, and says so', async () => {
+  const aborter = new AbortController();
+  const running = execute(86_400_000, aborter.signal);
+  aborter.abort(new Error('cancelled'));
+  await expect(running).rejects.toThrow(ExecutionError);
+  await expect(running).rejects.toThrow(/^stopped after \d+ of 86400000 ms$/);
+});
+
+test.each([0, 10])('does not begin %d ms when it is aborted already', async (ms) => {
+  await expect(execute(ms, AbortSignal.abort())).rejects.toThrow(`stopped after 0 of ${ms} ms`);
+});
+
+test.each([{ ms: 0 }, { ms: 86_400_000 }])('accepts %j', (payload) => {
+  expect(delay.payload.parse(payload)).toEqual(payload);
+});
+
+test.each([
+  {},
+  { ms: -1 },
+  { ms: 86_400_001 },
+  { ms: 1.5 },
+  { ms: '5' },
+  { ms: NaN },
+  { ms: 5, mss: 5 },
+  null,
+  5,
+])('refuses %j', (payload) => {
+  expect(delay.payload.safeParse(payload).success).toBe(false);
+});
+
+test('gives 30 s more than the delay, and fails when its agent is lost', () => {
+  const { defaultTimeoutMs, onAgentLost } = delay;
+  expect(typeof defaultTimeoutMs === 'function' && defaultTimeoutMs({ ms: 60_000 })).toBe(90_000);
+  expect(onAgentLost).toBeUndefined();
+});
+
+test('has schemas that can be announced', () => {
+  expect(z.toJSONSchema(delay.payload)).toMatchObject({
+    properties: { ms: { type: 'integer', minimum: 0, maximum: 86_400_000 } },
+    required: ['ms'],
+    additionalProperties: false,
+  });
+  expect(z.toJSONSchema(delay.result)).toMatchObject({ required: ['ok', 'tookMs'] });
+});

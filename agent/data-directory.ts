@@ -1,0 +1,65 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Journal, JournalLocked } from './journal.js';
+
+/** No data directory could be had. The message says what to do. */
+export class DataDirectoryUnavailable extends Error {
+  override readonly name = 'DataDirectoryUnavailable';
+}
+
+/** Far more agents than one machine runs: a bound, so that a broken lock cannot loop for ever. */
+const mostDirectories = 1000;
+
+/**
+ * Takes a data directory below `DATA_DIR/agents`, and with it the agent's identity: with an
+ * `AGENT_ID` the one of that name, else the first numbered one that no live process has, made if
+ * there is none. So a second `npm run agent` just works.
+ *
+ * @throws DataDirectoryUnavailable when the named one is in use, or nothing can be written
+ */
+export async function takeDataDirectory(dataDir: string, agentId?: string): Promise<Journal> {
+  const agents = join(dataDir, 'agents');
+  if (agentId !== undefined) return takeNamed(join(agents, agentId), agentId);
+  for (let n = 1; n <= mostDirectories; n++) {
+    const journal = await tryOpen(
+      join(agents, String(n)),
+      (instance) => `agent-${n}-${instance.slice(0, 6)}`,
+    );
+    if (journal) return journal;
+  }
+  throw new DataDirectoryUnavailable(`all ${mostDirectories} agent directories in ${agents} are in use`);
+}
+
+async function takeNamed(directory: string, agentId: string): Promise<Journal> {
+  const journal = await tryOpen(directory, () => agentId);
+  if (!journal) {
+    throw new DataDirectoryUnavailable(
+      `an agent named ${agentId} already runs on ${directory}: give this one another AGENT_ID, or none`,
+    );
+  }
+  if (journal.identity.agentId === agentId) return journal;
+  await journal.close();
+  throw new DataDirectoryUnavailable(
+    `${directory} belongs to the agent ${journal.identity.agentId}: choose another AGENT_ID than ${agentId}`,
+  );
+}
+
+/** The journal, or undefined while another process has it. */
+async function tryOpen(
+  directory: string,
+  nameFor: (instance: string) => string,
+): Promise<Journal | undefined> {
+  try {
+    await mkdir(directory, { recursive: true });
+  } catch (error) {
+    throw new DataDirectoryUnavailable(
+      `DATA_DIR cannot be written: ${error instanceof Error ? error.message : String(error)}`,
+    );
+  }
+  try {
+    return await Journal.open(directory, nameFor);
+  } catch (error) {
+    if (error instanceof JournalLocked) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,108 @@
+import { request, type Dispatcher } from 'undici';
+import { readBody, type Body } from './body.js';
+import { acceptedEncodings } from './decoded.js';
+import { guardedAgent, type Network } from './guarded-agent.js';
+import { NoAnswer } from './no-answer.js';
+import { version } from '../../shared/runtime/version.js';
+
+const maxRedirects = 3;
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+
+/** Of undici's own buffer: large enough to be never full, see `WireBytes`. */
+const highWaterMark = 1024 * 1024;
+
+const plainHeaders = {
+  accept: 'application/json, */*;q=0.5',
+  'accept-encoding': acceptedEncodings,
+  'user-agent': `fencepost/${version}`,
+};
+
+export interface GetOptions {
+  /** Sent to the first origin only: another one is not told whose command this is. */
+  readonly firstOriginHeaders: Readonly<Record<string, string>>;
+  readonly maxBodyBytes: number;
+  /** Ends everything, at whatever point it is. */
+  readonly signal: AbortSignal;
+  readonly network: Network;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly header: (name: string) => string | undefined;
+  readonly body: Body;
+  /** Why a redirect was not followed, and is the answer itself. */
+  readonly problem: string | null;
+  /** Of the last hop. */
+  readonly host: string;
+}
+
+/**
+ * Gets a URL, over at most three redirects, with every hop's address checked. Leaves no connection
+ * behind.
+ *
+ * @throws NoAnswer when no whole answer came
+ */
+export async function get(url: URL, options: GetOptions): Promise<Answer> {
+  const agent = guardedAgent(options.signal, options.network);
+  try {
+    return await followed(url, agent, options);
+  } finally {
+    await agent.destroy();
+  }
+}
+
+async function followed(start: URL, dispatcher: Dispatcher, options: GetOptions): Promise<Answer> {
+  let url = start;
+  let headers: Record<string, string> = { ...plainHeaders, ...options.firstOriginHeaders };
+  for (let redirects = 0; ; redirects += 1) {
+    try {
+      // undici would connect first, and look at the signal then.
+      options.signal.throwIfAborted();
+      const response = await request(url, { dispatcher, headers, signal: options.signal, highWaterMark });
+      const next = redirectOf(response, url, redirects);
+      if (!(next instanceof URL)) return await answerOf(response, url, next, options.maxBodyBytes);
+      response.body.on('error', () => undefined).destroy();
+      if (next.origin !== url.origin) headers = plainHeaders;
+      url = next;
+    } catch (error) {
+      throw new NoAnswer(url, options.signal.aborted ? options.signal.reason : error);
+    }
+  }
+}
+
+/** Where to go next; null if this is no redirect; or why it is not followed. */
+function redirectOf(response: Dispatcher.ResponseData, url: URL, redirects: number): URL | string | null {
+  const location = headerOf(response, 'location');
+  if (!redirectStatuses.has(response.statusCode) || location === undefined) return null;
+  if (redirects === maxRedirects) return `more than ${maxRedirects} redirects`;
+  // undici reads header bytes as Latin-1; servers write paths in UTF-8.
+  const reference = Buffer.from(location, 'latin1').toString();
+  if (!URL.canParse(reference, url.href)) return 'a redirect to what is no URL';
+  const target = new URL(reference, url);
+  if (!/^https?:$/.test(target.protocol)) return `a redirect to ${target.protocol}, which is not followed`;
+  if (target.username !== '' || target.password !== '')
+    return 'a redirect with credentials, which is not followed';
+  return target;
+}
+
+async function answerOf(
+  response: Dispatcher.ResponseData,
+  url: URL,
+  problem: string | null,
+  maxBytes: number,
+): Promise<Answer> {
+  return {
+    status: response.statusCode,
+    header: (name) => headerOf(response, name),
+    body: await readBody(response.body, headerOf(response, 'content-encoding', ',') ?? '', maxBytes),
+    problem,
+    host: url.host,
+  };
+}
+
+/** A header that came several times is joined, or the first of them. */
+function headerOf(response: Dispatcher.ResponseData, name: string, join?: string): string | undefined {
+  const value = response.headers[name];
+  if (!Array.isArray(value)) return value;
+  return join === undefined ? value[0] : value.join(join);
+}

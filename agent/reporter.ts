@@ -1,0 +1,120 @@
+import { type ReportWord } from '../shared/lifecycle/transitions.js';
+import { backoffMs } from '../shared/runtime/backoff.js';
+import { type Logger } from '../shared/runtime/logger.js';
+import { pause } from '../shared/runtime/service.js';
+import { type Transport } from '../shared/transport/transport.js';
+import { type Journal, type JournalledReport } from './journal.js';
+
+interface Item {
+  readonly report: JournalledReport;
+  readonly onAnswered: () => void;
+}
+
+/** Most outcomes in one call: a script must stay short. */
+const mostPerCall = 100;
+/** Most bytes of them: a client library and Redis both hold the whole call in memory. */
+const mostBytesPerCall = 4 * 1024 * 1024;
+
+/**
+ * Brings outcomes home: into the journal, then to Fencepost, then out of the journal. Outcomes that
+ * come while a call is under way go with the next one: that is where the throughput is.
+ *
+ * When Redis is away it tries again until it is answered. When the process dies, the journal has
+ * what was not answered, and the next session reports it.
+ */
+export class Reporter {
+  readonly #transport: Pick<Transport, 'report'>;
+  readonly #journal: Journal;
+  readonly #logger: Logger;
+  #waiting: Item[] = [];
+  #working: Promise<void> | undefined;
+  readonly #abort = new AbortController();
+
+  constructor(options: { transport: Pick<Transport, 'report'>; journal: Journal; logger: Logger }) {
+    this.#transport = options.transport;
+    this.#journal = options.journal;
+    this.#logger = options.logger;
+  }
+
+  /**
+   * Takes an outcome on; the rest happens by itself.
+   *
+   * @param onAnswered called once, when the report was answered, in whatever way
+   */
+  add(report: JournalledReport, onAnswered: () => void = () => undefined): void {
+    this.#waiting.push({ report, onAnswered });
+    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  }
+
+  /** Resolves when every outcome taken on so far was answered, or `stop()` was called. */
+  async drained(): Promise<void> {
+    while (this.#working) await this.#working;
+  }
+
+  /** Gives up on what Redis does not answer: it stays in the journal. */
+  async stop(): Promise<void> {
+    this.#abort.abort();
+    await this.#working;
+  }
+
+  async #work(): Promise<void> {
+    // What ends in this turn of the event loop goes into one journal write and one call.
+    await new Promise((resolve) => setImmediate(resolve));
+    // Also after `stop()`: an outcome that is only in memory would be lost.
+    while (this.#waiting.length > 0) {
+      const batch = this.#take();
+      await this.#journal.keep(batch.map((item) => item.report));
+      await this.#send(batch);
+    }
+  }
+
+  #take(): Item[] {
+    let bytes = 0;
+    let count = 0;
+    for (const { report } of this.#waiting) {
+      bytes += report.outcome.result?.length ?? 0;
+      if (count === mostPerCall || (count > 0 && bytes > mostBytesPerCall)) break;
+      count++;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  async #send(batch: readonly Item[]): Promise<void> {
+    const reports = batch.map((item) => item.report);
+    for (let tries = 1; !this.#abort.signal.aborted; tries++) {
+      try {
+        const words = await this.#transport.report(reports);
+        reports.forEach((report, i) => this.#log(report, words[i]));
+        await this.#journal.drop(reports.filter((_, i) => words[i] !== 'broken'));
+        batch.forEach((item) => item.onAnswered());
+        return;
+      } catch (error) {
+        if (tries === 1)
+          this.#logger.warn({ err: error }, 'outcomes wait in the journal: Redis does not answer');
+        await pause(backoffMs(tries, { firstMs: 50, maxMs: 1000 }), this.#abort.signal);
+      }
+    }
+  }
+
+  #log(report: JournalledReport, word: ReportWord | undefined): void {
+    const about = { commandId: report.id, attempt: report.attempt, status: report.outcome.status };
+    switch (word) {
+      case 'accepted':
+      case 'again':
+        this.#logger.info(about, 'reported');
+        break;
+      case 'late':
+        this.#logger.warn(about, 'late report: the attempt is no longer current; kept in the history');
+        break;
+      case 'gone':
+        this.#logger.warn(about, 'reported a command that no longer exists');
+        break;
+      case 'broken':
+      case undefined:
+        this.#logger.error(
+          about,
+          'Redis holds something else under a key of this command; the outcome stays in the journal',
+        );
+    }
+  }
+}

@@ -1,0 +1,131 @@
+import { z } from 'zod';
+import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { limits } from '../shared/protocol/commands.js';
+import { createLogger } from '../shared/runtime/logger.js';
+import {
+  type CommandType,
+  defineCommand,
+  ExecutionError,
+  type ExecutionContext,
+} from './commands/command-type.js';
+import { Runner } from './runner.js';
+
+const logger = createLogger({ side: 'agent', level: 'silent' });
+
+const started: StartedCommand = {
+  queue: 'default',
+  entry: '1-1',
+  id: '0190f7a0-0000-7000-8000-000000000001',
+  attempt: 3,
+  type: 'TEST',
+  payload: '{"n":1}',
+  timeoutMs: undefined,
+  onAgentLost: 'fail',
+};
+
+type Context = ExecutionContext<{ n: number }>;
+
+function runnerOf(
+  execute: (context: Context) => Promise<unknown>,
+  onStuck: (command: StartedCommand, outcome: Outcome) => void = () => undefined,
+): Runner {
+  const type = defineCommand({
+    type: 'TEST',
+    payload: z.strictObject({ n: z.int() }),
+    result: z.unknown(),
+    defaultTimeoutMs: 60_000,
+    execute,
+  });
+  // A registry holds types of every payload.
+  return new Runner({ registry: new Map([['TEST', type as CommandType]]), graceMs: 0, onStuck, logger });
+}
+
+/** Settles as a well-behaved handler does: when its signal is aborted. */
+const untilAborted = ({ signal }: Context) =>
+  new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(new Error('stopped'))));
+
+it('gives the handler what it needs to know', async () => {
+  let seen: Partial<Context> = {};
+  const runner = runnerOf((context) => Promise.resolve((seen = context)).then(() => null));
+  await runner.run({ ...started, timeoutMs: 5000 }, new AbortController());
+  expect(seen).toMatchObject({ commandId: started.id, attempt: 3, payload: { n: 1 }, timeoutMs: 5000 });
+});
+
+it('completes with the result as JSON', async () => {
+  const outcome = await runnerOf(() => Promise.resolve({ ok: true })).run(started, new AbortController());
+  expect(outcome).toEqual({ status: 'COMPLETED', result: '{"ok":true}' });
+});
+
+it.each([
+  ['an error', new Error('boom'), { message: 'boom', retryable: true, pauseMs: 0 }],
+  ['something that is no error', 'boom', { message: 'boom', retryable: true, pauseMs: 0 }],
+  [
+    'an error that says more',
+    new ExecutionError('no', { result: { status: 503 }, retryable: false, retryAfterMs: 7 }),
+    { message: 'no', retryable: false, pauseMs: 7, result: '{"status":503}' },
+  ],
+])('fails with EXECUTION_FAILED when the handler throws %s', async (_, thrown, expected) => {
+  const runner = runnerOf(async () => {
+    await Promise.resolve();
+    // eslint-disable-next-line @typescript-eslint/only-throw-error -- handlers of users throw anything
+    throw thrown;
+  });
+  const outcome = await runner.run(started, new AbortController());
+  expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes', ...expected });
+});
+
+it.each([
+  ['does not fit its schema', '{"n":"one"}', 'payload.n'],
+  ['has a field too many', '{"n":1,"m":2}', 'payload'],
+  ['is not JSON', '{', 'payload'],
+])('refuses a payload that %s without calling the handler', async (_, payload, named) => {
+  const execute = jest.fn();
+  const outcome = await runnerOf(execute).run({ ...started, payload }, new AbortController());
+  expect(outcome).toMatchObject({
+    status: 'FAILED',
+    code: 'INVALID_PAYLOAD',
+    executed: 'no',
+    retryable: false,
+  });
+  expect(outcome.status === 'FAILED' && outcome.message).toContain(named);
+  expect(execute).not.toHaveBeenCalled();
+});
+
+it('refuses a type that it does not know', async () => {
+  const outcome = await runnerOf(jest.fn()).run({ ...started, type: 'OTHER' }, new AbortController());
+  expect(outcome).toMatchObject({ status: 'FAILED', code: 'UNSUPPORTED_TYPE', executed: 'no' });
+});
+
+it.each([
+  ['that JSON cannot say', undefined],
+  ['larger than may be stored', 'x'.repeat(limits.resultBytes)],
+])('reports a result %s as a failure that was executed', async (_, result) => {
+  const outcome = await runnerOf(() => Promise.resolve(result)).run(started, new AbortController());
+  expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes' });
+});
+
+it('fails with TIMEOUT when the time is up, after the handler has settled', async () => {
+  const outcome = await runnerOf(untilAborted).run({ ...started, timeoutMs: 1 }, new AbortController());
+  expect(outcome).toMatchObject({ status: 'FAILED', code: 'TIMEOUT', executed: 'yes' });
+});
+
+it('fails with what the handler said when it was aborted for another reason', async () => {
+  const abort = new AbortController();
+  const outcome = runnerOf(untilAborted).run(started, abort);
+  abort.abort(new Error('lost'));
+  expect(await outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', message: 'stopped' });
+});
+
+it('says so when a handler is deaf to its signal', async () => {
+  let wake: (value: null) => void = () => undefined;
+  const deaf = new Promise<null>((resolve) => (wake = resolve));
+  const stuck = new Promise<Outcome>((resolve) => {
+    const runner = runnerOf(
+      () => deaf,
+      (_, outcome) => resolve(outcome),
+    );
+    void runner.run({ ...started, timeoutMs: 1 }, new AbortController());
+  });
+  expect(await stuck).toMatchObject({ status: 'FAILED', code: 'TIMEOUT', executed: 'yes' });
+  wake(null);
+});

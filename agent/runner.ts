@@ -1,0 +1,176 @@
+import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { limits } from '../shared/protocol/commands.js';
+import { type Logger } from '../shared/runtime/logger.js';
+import { ExecutionError, type CommandType } from './commands/command-type.js';
+import { type CommandRegistry } from './command-registry.js';
+
+/** Why an execution was aborted: the `reason` of its signal. */
+export class ExecutionTimeout extends Error {
+  override readonly name = 'ExecutionTimeout';
+}
+
+export interface RunnerOptions {
+  readonly registry: CommandRegistry;
+  /** How long a handler may go on after its signal was aborted. */
+  readonly graceMs: number;
+  /**
+   * A handler ignored its signal for `graceMs`. Its outcome must be kept and the process must end:
+   * as long as the handler runs, no other attempt may begin.
+   */
+  readonly onStuck: (command: StartedCommand, outcome: Outcome) => void;
+  readonly logger: Logger;
+}
+
+/** Node turns a longer delay into 1 ms. */
+const longestTimerMs = 2 ** 31 - 1;
+
+const failed = (code: 'EXECUTION_FAILED' | 'TIMEOUT', message: string, error?: ExecutionError): Outcome => ({
+  status: 'FAILED',
+  code,
+  message,
+  executed: 'yes',
+  result: error?.result === undefined ? undefined : JSON.stringify(error.result),
+  retryable: error?.retryable ?? true,
+  pauseMs: error?.retryAfterMs ?? 0,
+});
+
+/** The handler was never called, and never will be for this attempt. */
+const refused = (code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE', message: string): Outcome => ({
+  status: 'FAILED',
+  code,
+  message,
+  executed: 'no',
+  retryable: false,
+  pauseMs: 0,
+});
+
+/** Executes commands, one attempt at a time each, and turns whatever happens into an outcome. */
+export class Runner {
+  readonly #options: RunnerOptions;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Executes one attempt. Never rejects: a failure is an outcome. Resolves when the handler has
+   * settled, not before, however long that takes.
+   *
+   * @param abort the handler's signal is its: aborted here when the time is up, and by the caller
+   *   when this attempt is no longer this agent's
+   */
+  async run(command: StartedCommand, abort: AbortController): Promise<Outcome> {
+    const type = this.#options.registry.get(command.type);
+    // `start` gives an agent only types that it named.
+    if (!type) return refused('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);
+    const payload = type.payload.safeParse(parseJson(command.payload));
+    if (!payload.success) {
+      const faults = payload.error.issues.map(
+        (issue) => `${['payload', ...issue.path].join('.')}: ${issue.message}`,
+      );
+      return refused('INVALID_PAYLOAD', faults.join('; '));
+    }
+    return this.#execute(type, command, payload.data, abort);
+  }
+
+  async #execute(
+    type: CommandType,
+    command: StartedCommand,
+    payload: unknown,
+    abort: AbortController,
+  ): Promise<Outcome> {
+    const timeoutMs = command.timeoutMs ?? defaultTimeout(type, payload);
+    const { signal } = abort;
+    const stuck = new StuckWatch(this.#options, command, timeoutMs);
+    const timer = setTimeout(
+      () => abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
+      Math.min(timeoutMs, longestTimerMs),
+    );
+    signal.addEventListener('abort', () => stuck.begin(), { once: true });
+    try {
+      const result = await type.execute({
+        commandId: command.id,
+        attempt: command.attempt,
+        payload,
+        signal,
+        timeoutMs,
+      });
+      return completed(type, result);
+    } catch (error) {
+      return failure(error, signal);
+    } finally {
+      clearTimeout(timer);
+      stuck.end();
+    }
+  }
+}
+
+/** Undefined for what is not JSON, which no schema takes: somebody wrote it past the server. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function defaultTimeout(type: CommandType, payload: unknown): number {
+  return typeof type.defaultTimeoutMs === 'number' ? type.defaultTimeoutMs : type.defaultTimeoutMs(payload);
+}
+
+/** The handler's result, as it is stored: checked here, since nothing executed may be unreportable. */
+function completed(type: CommandType, result: unknown): Outcome {
+  const checked = type.result.safeParse(result);
+  if (!checked.success) {
+    return failed(
+      'EXECUTION_FAILED',
+      `the handler's result does not fit its type: ${checked.error.issues[0]?.message}`,
+    );
+  }
+  // The handler's own value, not the checked copy, which may lack what a schema cannot carry (a key
+  // named __proto__). JSON.stringify gives undefined for what JSON cannot say.
+  const json = JSON.stringify(result) as string | undefined;
+  if (json === undefined) return failed('EXECUTION_FAILED', "the handler's result is not JSON");
+  const bytes = Buffer.byteLength(json);
+  if (bytes > limits.resultBytes) {
+    return failed(
+      'EXECUTION_FAILED',
+      `the result has ${bytes} bytes, and at most ${limits.resultBytes} are stored`,
+    );
+  }
+  return { status: 'COMPLETED', result: json };
+}
+
+function failure(error: unknown, signal: AbortSignal): Outcome {
+  const described = error instanceof ExecutionError ? error : undefined;
+  const message = error instanceof Error ? error.message : String(error);
+  // A handler that fails by itself after its time is up failed because of that.
+  if (signal.reason instanceof ExecutionTimeout) return failed('TIMEOUT', signal.reason.message, described);
+  return failed('EXECUTION_FAILED', message.slice(0, 4096), described);
+}
+
+/** Watches a handler whose signal was aborted: one that never settles must not hold up its agent for ever. */
+class StuckWatch {
+  readonly #options: RunnerOptions;
+  readonly #command: StartedCommand;
+  readonly #timeoutMs: number;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: RunnerOptions, command: StartedCommand, timeoutMs: number) {
+    this.#options = options;
+    this.#command = command;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  begin(): void {
+    const { graceMs, onStuck } = this.#options;
+    this.#timer = setTimeout(() => {
+      const message = `not done after ${this.#timeoutMs} ms, and deaf to its signal for ${graceMs} ms more`;
+      onStuck(this.#command, failed('TIMEOUT', message));
+    }, graceMs);
+  }
+
+  end(): void {
+    clearTimeout(this.#timer);
+  }
+}

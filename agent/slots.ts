@@ -1,0 +1,86 @@
+import { once, EventEmitter } from 'node:events';
+import { type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { type Demand } from '../shared/transport/transport.js';
+
+/** How many ended attempts are remembered: far more than an answer can be late. */
+const mostRemembered = 10_000;
+
+/** One attempt: what an agent executes at most once. */
+export const attemptKey = (command: Pick<StartedCommand, 'id' | 'attempt'>) =>
+  `${command.id}:${command.attempt}`;
+
+/**
+ * What an agent has in its hands: from the answer that started a command until the answer to its
+ * report. Executing at most `concurrency`; beside them at most as many whose outcome is on its way,
+ * but none of those at concurrency 1: one command at a time.
+ */
+export class Slots {
+  readonly #concurrency: number;
+  readonly #held = new Map<string, { entry: string; executing: boolean }>();
+  readonly #ended = new Set<string>();
+  readonly #changes = new EventEmitter();
+  #executing = 0;
+
+  constructor(concurrency: number) {
+    this.#concurrency = concurrency;
+  }
+
+  get executing(): number {
+    return this.#executing;
+  }
+
+  /**
+   * Takes an attempt in hand.
+   *
+   * @returns false when it was in hand before: the answer that gave it came twice, on two ways, and
+   *   it must not be executed twice
+   */
+  take(command: StartedCommand): boolean {
+    const key = attemptKey(command);
+    if (this.#held.has(key) || this.#ended.has(key)) return false;
+    this.#held.set(key, { entry: command.entry, executing: true });
+    this.#executing++;
+    return true;
+  }
+
+  /** Its handler has settled; its outcome is on its way. */
+  executed(command: StartedCommand): void {
+    const held = this.#held.get(attemptKey(command));
+    if (!held?.executing) return;
+    held.executing = false;
+    this.#executing--;
+    this.#changes.emit('change');
+  }
+
+  /** Its report was answered. */
+  release(command: StartedCommand): void {
+    this.executed(command);
+    const key = attemptKey(command);
+    this.#held.delete(key);
+    this.#ended.add(key);
+    // A set keeps the order in which its members came: the first is the oldest.
+    const [oldest] = this.#ended;
+    if (this.#ended.size > mostRemembered && oldest !== undefined) this.#ended.delete(oldest);
+    this.#changes.emit('change');
+  }
+
+  demand(): Demand {
+    return {
+      limit: this.#held.size + this.#free(),
+      inHands: [...this.#held.values()].map(({ entry }) => entry),
+    };
+  }
+
+  /** Resolves when another command may be started, or `signal` is aborted. */
+  async free(signal: AbortSignal): Promise<void> {
+    while (this.#free() === 0 && !signal.aborted) {
+      // Rejects when the signal is aborted, which the condition sees.
+      await once(this.#changes, 'change', { signal }).catch(() => undefined);
+    }
+  }
+
+  #free(): number {
+    const most = this.#concurrency === 1 ? 1 : 2 * this.#concurrency;
+    return Math.max(0, Math.min(this.#concurrency - this.#executing, most - this.#held.size));
+  }
+}

@@ -1,0 +1,153 @@
+import { type Redis } from 'ioredis';
+import {
+  admit,
+  leave,
+  newestSession,
+  register,
+  type RegisterReply,
+  report,
+  type Report,
+  type ReportWord,
+  sessionOf,
+  start,
+} from '../lifecycle/transitions.js';
+import { type Logger } from '../runtime/logger.js';
+import { isAborted } from '../runtime/service.js';
+import { connectBlocking, connectCommands } from '../store/connection.js';
+import { group, type PartitionKeys, partitionKeys, typesKey } from '../store/keys.js';
+import {
+  type AgentDescription,
+  type AgentIdentity,
+  type AnnouncedType,
+  type Demand,
+  type NextReply,
+  type Transport,
+} from './transport.js';
+
+export interface RedisTransportOptions {
+  readonly redisUrl: string;
+  readonly agent: AgentIdentity;
+  readonly description: AgentDescription;
+  readonly leaseMs: number;
+  readonly logger: Logger;
+}
+
+/** Longest BLOCK of a read: three of them are how long a silently dead link goes unnoticed. */
+const longestBlockMs = 2000;
+
+/**
+ * An agent that speaks to Redis itself: the scripts over one connection, blocking reads over another.
+ *
+ * When Redis is away every call throws within 1.5 s; both connections come back by themselves.
+ */
+export class RedisTransport implements Transport {
+  readonly #agent: AgentIdentity;
+  readonly #session: string;
+  readonly #description: AgentDescription;
+  readonly #leaseMs: number;
+  readonly #keys: PartitionKeys = partitionKeys();
+  readonly #redis: Redis;
+  readonly #blocking: Redis;
+  readonly #blockMs: number;
+
+  constructor({ redisUrl, agent, description, leaseMs, logger }: RedisTransportOptions) {
+    this.#agent = agent;
+    this.#session = sessionOf(agent);
+    this.#description = description;
+    this.#leaseMs = leaseMs;
+    this.#blockMs = Math.min(longestBlockMs, Math.floor(leaseMs / 3));
+    this.#redis = connectCommands(redisUrl, {
+      onReady: () => logger.debug('connected to Redis'),
+      onError: (error) => logger.debug({ err: error }, 'Redis connection'),
+    });
+    this.#blocking = connectBlocking(redisUrl, this.#blockMs);
+  }
+
+  async register(): Promise<RegisterReply> {
+    const { agentId, instance, boot } = this.#agent;
+    const { host, queues, types, ...rest } = this.#description;
+    const seen = await newestSession(this.#redis, this.#keys, agentId);
+    const reply = await register(this.#redis, {
+      agentId,
+      instance,
+      boot,
+      host,
+      leaseMs: this.#leaseMs,
+      fields: { ...rest, queues: queues.join(','), types: types.join(',') },
+    });
+    if (reply.word !== 'ok') return reply;
+    const word = await admit(this.#redis, this.#keys, agentId, this.#session, seen);
+    return word === 'ok' ? reply : { word };
+  }
+
+  async announce(types: readonly AnnouncedType[]): Promise<void> {
+    const fields = types.flatMap(({ type, ...rest }) => [
+      type,
+      JSON.stringify({ ...rest, announcedAt: Date.now() }),
+    ]);
+    if (fields.length > 0) await this.#redis.hset(typesKey, ...fields);
+  }
+
+  async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {
+    const first = await this.#start(demand());
+    if (first.word === 'old-session' || first.started.length > 0 || signal.aborted) return first;
+    await this.#waitForEntry(signal);
+    // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
+    // or cut off, and `start` finds it there.
+    return isAborted(signal) ? { word: 'ok', started: [] } : this.#start(demand());
+  }
+
+  async #start({ limit, inHands }: Demand): Promise<NextReply> {
+    const { queues, types } = this.#description;
+    const reply = await start(this.#redis, this.#keys, {
+      agentId: this.#agent.agentId,
+      session: this.#session,
+      limit,
+      queues,
+      types,
+      inHands,
+    });
+    return reply.word === 'ok' ? { word: 'ok', started: reply.started } : reply;
+  }
+
+  /** Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`. */
+  async #waitForEntry(signal: AbortSignal): Promise<void> {
+    const streams = this.#description.queues.map((queue) => this.#keys.stream(queue));
+    const read = this.#blocking.xreadgroup(
+      'GROUP',
+      group,
+      this.#agent.agentId,
+      'COUNT',
+      1,
+      'BLOCK',
+      this.#blockMs,
+      'STREAMS',
+      ...streams,
+      ...streams.map(() => '>'),
+    );
+    // The only way to end a blocked read from here is to end its connection.
+    const cut = () => this.#blocking.disconnect(true);
+    signal.addEventListener('abort', cut, { once: true });
+    try {
+      await read;
+    } catch (error) {
+      if (!signal.aborted) throw error;
+    } finally {
+      signal.removeEventListener('abort', cut);
+    }
+  }
+
+  report(reports: readonly Report[]): Promise<ReportWord[]> {
+    return report(this.#redis, this.#keys, reports);
+  }
+
+  async leave(): Promise<void> {
+    const { agentId, instance, boot } = this.#agent;
+    await leave(this.#redis, agentId, instance, boot);
+  }
+
+  close(): void {
+    this.#redis.disconnect();
+    this.#blocking.disconnect();
+  }
+}

@@ -1,0 +1,73 @@
+import {
+  type RegisterReply,
+  type Report,
+  type ReportWord,
+  type StartedCommand,
+} from '../lifecycle/transitions.js';
+
+/** Who an agent is; fixed for the life of its process. */
+export interface AgentIdentity {
+  readonly agentId: string;
+  /** Its data directory, for ever. */
+  readonly instance: string;
+  /** Which run of its process this is: 1, 2, 3 … */
+  readonly boot: number;
+}
+
+/** What an agent says of itself when it registers, and again with every heartbeat. */
+export interface AgentDescription {
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly queues: readonly string[];
+  readonly types: readonly string[];
+  readonly concurrency: number;
+}
+
+/** What an agent can take at this moment. */
+export interface Demand {
+  /** Most commands that it may have in its hands. */
+  readonly limit: number;
+  /** Entries of the commands that it has: started, and their report or release not yet answered. */
+  readonly inHands: readonly string[];
+}
+
+export type NextReply =
+  | { readonly word: 'ok'; readonly started: readonly StartedCommand[] }
+  /** A newer session of this agent was registered: this one is over. */
+  | { readonly word: 'old-session' };
+
+/** A command type as an agent announces it. */
+export interface AnnouncedType {
+  readonly type: string;
+  /** JSON Schema 2020-12. */
+  readonly payload: unknown;
+  readonly result: unknown;
+  readonly onAgentLost: 'fail' | 'retry';
+}
+
+/**
+ * How an agent reaches Fencepost. The rest of `agent/` does not know which one it has.
+ *
+ * Every method may be called again after it threw: whatever it asked for happens once. It throws
+ * when the other side cannot be reached; expected outcomes are values.
+ */
+export interface Transport {
+  /** Takes the agent's name, or renews the hold on it. */
+  register(): Promise<RegisterReply>;
+  /** Tells which command types this agent knows. */
+  announce(types: readonly AnnouncedType[]): Promise<void>;
+  /**
+   * Starts commands for this agent. Resolves with none when there was nothing to do for a while, or
+   * `signal` was aborted.
+   *
+   * @param demand asked right before each start, since it changes while the call waits
+   */
+  next(demand: () => Demand, signal: AbortSignal): Promise<NextReply>;
+  /** @returns a word per report, in order */
+  report(reports: readonly Report[]): Promise<ReportWord[]>;
+  /** Gives the name back: this agent stops in good order. */
+  leave(): Promise<void>;
+  /** Closes every connection. Nothing else may be called afterwards. */
+  close(): void;
+}
