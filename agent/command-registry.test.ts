@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { repositoryRoot } from '../shared/testing/redis-server.js';
 import { announcementOf, loadCommands } from './command-registry.js';
-import { builtInTypes, builtInTypesFile } from './generate-builtin-types.js';
+import { builtInTypes, builtInTypesFile } from './builtin-types.js';
 
 let folder: string;
 beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'fencepost-commands-'))));

@@ -18,7 +18,7 @@ export type CommandTypeInfo = z.infer<typeof commandTypeInfoSchema>;
 /** The JSON in a field of the hash `fencepost:types`, whose name is the command type's. */
 export const announcedTypeSchema = commandTypeInfoSchema.extend({
   /** Redis or agent time in ms: for people, nothing is decided by it. */
-  announcedAt: z.number(),
+  announcedAt: z.int().min(0).max(8.64e15),
 });
 
 /**

@@ -1,5 +1,7 @@
+import { constants } from 'node:os';
 import { type Logger } from './logger.js';
 import { exitWithParent } from './parent.js';
+import { onStopSignals } from './stop-signals.js';
 
 /**
  * Ends this process in good order on SIGINT, SIGTERM, or when its supervisor is gone: `stop`, then
@@ -25,12 +27,10 @@ export function stopOnSignals(
       },
     );
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      if (stopping) process.exit(128 + (signal === 'SIGINT' ? 2 : 15));
-      end(0);
-    });
-  }
+  onStopSignals({
+    first: () => end(0),
+    second: (signal) => process.exit(128 + constants.signals[signal]),
+  });
   exitWithParent(stop, graceMs);
   return end;
 }

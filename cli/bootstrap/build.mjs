@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, extname, join } from 'node:path';
+import { runNode } from './child.mjs';
+
+/**
+ * What is built for whom. To run Fencepost takes half of the time that everything takes, and must not
+ * fail for a type error in a test.
+ */
+const scopes = {
+  app: {
+    projects: ['shared', 'server', 'agent', 'cli'],
+    folders: ['shared', 'server', 'agent', 'cli'],
+    tests: false,
+  },
+  all: {
+    projects: ['.'],
+    folders: ['shared', 'server', 'agent', 'cli', 'bench', 'chaos', 'test'],
+    tests: true,
+  },
+};
+
+/** What programs read from beside their code: tsc leaves it behind. Sources are .ts and .mjs, so a .js is for a browser. */
+const assetExtensions = ['.lua', '.html', '.css', '.svg', '.js'];
+
+const stampPath = (root, scope) => join(root, 'dist', `.built-${scope}`);
+
+/**
+ * Whether dist/ was built from the sources as they are now.
+ *
+ * @param scope `app`: what runs; `all`: tests and benchmarks as well
+ */
+export function buildIsFresh(root, scope) {
+  return readStamp(root, scope) === digest(root, scope);
+}
+
+/** Compiles, and copies the assets. Throws when the compiler finds errors; they are printed. */
+export async function build(root, scope) {
+  // Before the build: what is edited meanwhile makes the next start build again.
+  const stamps = (scope === 'all' ? ['app', 'all'] : [scope]).map((name) => [name, digest(root, name)]);
+  const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
+  const code = await runNode([tsc, '-b', ...scopes[scope].projects], { cwd: root });
+  if (code !== 0) throw new Error('The build failed; the errors are above');
+  copyAssets(root, scope);
+  for (const [name, stamp] of stamps) writeFileSync(stampPath(root, name), stamp);
+}
+
+function copyAssets(root, scope) {
+  const isAsset = (path) => assetExtensions.includes(extname(path));
+  const assets = sourceFiles(root, scope).filter(isAsset);
+  for (const path of assets) {
+    const copy = join(root, 'dist', path);
+    mkdirSync(dirname(copy), { recursive: true });
+    copyFileSync(join(root, path), copy);
+  }
+  // A script that was renamed must not live on under its old name.
+  for (const path of filesIn(join(root, 'dist'), 'shared/lifecycle')) {
+    if (extname(path) === '.lua' && !assets.includes(path)) rmSync(join(root, 'dist', path));
+  }
+}
+
+/** Of paths, sizes and times of change: reading every source would take longer than the whole check may. */
+function digest(root, scope) {
+  const hash = createHash('sha256');
+  for (const path of [...sourceFiles(root, scope), ...rootFiles(root)]) {
+    const { mtimeMs, size } = statSync(join(root, path));
+    hash.update(`${path}\0${mtimeMs}\0${size}\n`);
+  }
+  return hash.digest('hex');
+}
+
+function sourceFiles(root, scope) {
+  const { folders, tests } = scopes[scope];
+  return folders
+    .flatMap((folder) => filesIn(root, folder))
+    .filter((path) => tests || !path.endsWith('.test.ts'));
+}
+
+function rootFiles(root) {
+  return readdirSync(root)
+    .filter((name) => /^(tsconfig.*\.json|package-lock\.json|jest\.config\.ts)$/.test(name))
+    .sort();
+}
+
+/** Paths relative to `root`, in a stable order. */
+function filesIn(root, folder) {
+  let entries;
+  try {
+    entries = readdirSync(join(root, folder), { withFileTypes: true });
+  } catch (error) {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  }
+  return entries
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = `${folder}/${entry.name}`;
+      return entry.isDirectory() ? filesIn(root, path) : [path];
+    });
+}
+
+function readStamp(root, scope) {
+  try {
+    return readFileSync(stampPath(root, scope), 'utf8');
+  } catch {
+    return undefined;
+  }
+}

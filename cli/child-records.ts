@@ -1,0 +1,69 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Logger } from '../shared/runtime/logger.js';
+import {
+  isStillRunning,
+  processRecordSchema,
+  recordProcess,
+  signalRecorded,
+  untilGone,
+} from './process-record.js';
+
+const recordsSchema = z.record(z.string(), processRecordSchema);
+type Records = z.infer<typeof recordsSchema>;
+
+/**
+ * `DATA_DIR/children.json`: the server and the agents that run now. After a SIGKILL of `npm start` they
+ * stop by themselves, but that takes them up to their grace time, and until then they hold the port and
+ * their data directories.
+ */
+export class ChildRecords {
+  readonly #path: string;
+  readonly #records: Records;
+
+  constructor(dataDir: string) {
+    this.#path = join(dataDir, 'children.json');
+    this.#records = this.#read();
+  }
+
+  add(name: string, pid: number): void {
+    this.#records[name] = recordProcess(pid);
+    this.#write();
+  }
+
+  remove(name: string): void {
+    Reflect.deleteProperty(this.#records, name);
+    this.#write();
+  }
+
+  /** Waits for those of an earlier start to leave, `waitMs` at most, then kills what is left of them. */
+  async endLeftovers(waitMs: number, logger: Logger, signal: AbortSignal): Promise<void> {
+    const left = Object.entries(this.#records).filter(([, record]) => isStillRunning(record));
+    await Promise.all(
+      left.map(async ([name, record]) => {
+        logger.info(`waiting for the ${name} (pid ${record.pid}) of a killed npm start to leave`);
+        if ((await untilGone(record, waitMs, signal)) || signal.aborted) return;
+        logger.warn(`the ${name} (pid ${record.pid}) of a killed npm start did not leave: SIGKILL`);
+        signalRecorded(record, 'SIGKILL');
+        await untilGone(record, 5000, signal);
+      }),
+    );
+    if (signal.aborted) return;
+    for (const name of Object.keys(this.#records)) Reflect.deleteProperty(this.#records, name);
+  }
+
+  #read(): Records {
+    try {
+      return recordsSchema.parse(JSON.parse(readFileSync(this.#path, 'utf8')));
+    } catch {
+      return {};
+    }
+  }
+
+  #write(): void {
+    const draft = `${this.#path}.${process.pid}`;
+    writeFileSync(draft, JSON.stringify(this.#records));
+    renameSync(draft, this.#path);
+  }
+}

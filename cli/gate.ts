@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+
+/** One program of the gate. */
+export interface GateStep {
+  /** As the user would type it. */
+  readonly name: string;
+  /** A Node script and its arguments. */
+  readonly args: readonly string[];
+}
+
+export interface GateOptions {
+  readonly root: string;
+  /** Arguments for Jest. With any, only Jest is run: someone is at work on one test. */
+  readonly jestArgs: readonly string[];
+  readonly say: (line: string) => void;
+}
+
+const jestReportSchema = z.object({
+  numPassedTests: z.int(),
+  numFailedTests: z.int(),
+  numPendingTests: z.int(),
+  numTodoTests: z.int(),
+  numRuntimeErrorTestSuites: z.int(),
+});
+export type JestReport = z.infer<typeof jestReportSchema>;
+
+/**
+ * Everything that CI runs, after the build: format, lint, tests. A failure does not stop what comes
+ * after it, so that one run tells all. The last line is the count of tests.
+ *
+ * @returns the exit code
+ */
+export async function runGate({ root, jestArgs, say }: GateOptions): Promise<number> {
+  const failed: string[] = [];
+  const folder = mkdtempSync(join(tmpdir(), 'fencepost-gate-'));
+  const reportPath = join(folder, 'jest.json');
+  try {
+    for (const { name, args } of steps(root, reportPath, jestArgs)) {
+      if ((await runNode(args, root)) !== 0) failed.push(name);
+    }
+    const line = summary(readReport(reportPath));
+    if (failed.length > 0) say(`Failed: ${failed.join(', ')}`);
+    say(line);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return failed.length > 0 ? 1 : 0;
+}
+
+/** `N passed, N failed, N skipped`. A test file that cannot even be loaded counts as a failure. */
+export function summary(report: JestReport | undefined): string {
+  if (!report) return '0 passed, 1 failed, 0 skipped';
+  const failed = report.numFailedTests === 0 ? report.numRuntimeErrorTestSuites : report.numFailedTests;
+  return `${report.numPassedTests} passed, ${failed} failed, ${report.numPendingTests + report.numTodoTests} skipped`;
+}
+
+function steps(root: string, reportPath: string, jestArgs: readonly string[]): GateStep[] {
+  const bin = (path: string) => join(root, 'node_modules', path);
+  const jest = {
+    name: 'jest',
+    args: [bin('jest/bin/jest.js'), '--json', `--outputFile=${reportPath}`, ...jestArgs],
+  };
+  if (jestArgs.length > 0) return [jest];
+  return [
+    {
+      name: 'prettier --check .',
+      args: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'],
+    },
+    { name: 'eslint .', args: [bin('eslint/bin/eslint.js'), '.'] },
+    jest,
+  ];
+}
+
+/** Resolves to the exit code. A SIGTERM to us alone goes on to the step, which else would run on. */
+function runNode(args: readonly string[], cwd: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+    const pass = (signal: NodeJS.Signals) => {
+      child.kill(signal);
+      child.once('exit', () => process.exit(1));
+    };
+    process.on('SIGTERM', pass);
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      process.off('SIGTERM', pass);
+      resolve(code ?? 1);
+    });
+  });
+}
+
+function readReport(path: string): JestReport | undefined {
+  try {
+    return jestReportSchema.parse(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,115 @@
+import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Logger } from '../shared/runtime/logger.js';
+import { identify } from '../shared/runtime/process-identity.js';
+import { type RedisBinary } from '../shared/runtime/redis-binary.js';
+import {
+  isStillRunning,
+  processRecordSchema,
+  recordProcess,
+  signalRecorded,
+  untilGone,
+} from './process-record.js';
+import { projectRoot } from './project-root.js';
+import { untilRedisAnswers } from './redis-answers.js';
+import { StartError } from './start-error.js';
+import { type ChildSpec } from './supervised-child.js';
+
+/** To load and rewrite nothing, flush, and exit. Far more than Redis takes. */
+const stopMs = 30_000;
+
+const pidFileSchema = processRecordSchema.extend({ port: z.int(), dir: z.string() });
+type PidFile = z.infer<typeof pidFileSchema>;
+
+/**
+ * The Redis that `npm start` runs: `redis.conf`, on loopback, with its data in `DATA_DIR/redis`.
+ *
+ * It outlives a SIGKILL of its supervisor, since it knows no IPC channel. `DATA_DIR/redis.pid` is how
+ * the next start recognises it: a second Redis on the same append-only file would ruin it.
+ */
+export class OwnRedis {
+  readonly #dir: string;
+  readonly #pidPath: string;
+  readonly #logPath: string;
+
+  constructor(dataDir: string) {
+    this.#dir = join(dataDir, 'redis');
+    this.#pidPath = join(dataDir, 'redis.pid');
+    this.#logPath = join(this.#dir, 'redis.log');
+  }
+
+  /** The program to supervise. */
+  spec(binary: RedisBinary, port: number): ChildSpec {
+    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    const directives = { port: String(port), bind: '127.0.0.1', dir: this.#dir, logfile: this.#logPath };
+    return {
+      name: 'redis',
+      command: binary.path,
+      argv0: binary.argv0,
+      args: [
+        join(projectRoot, 'redis.conf'),
+        ...Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]),
+      ],
+      whenReady: (ended) => untilRedisAnswers(`redis://127.0.0.1:${port}`, ended),
+      // As an orphan it would hold our output open, and whoever reads that would wait for ever.
+      output: 'ignore',
+      stopMs,
+      // Never SIGKILL: it is the last to be stopped in any hurry, and its files are the truth.
+      lastSignal: 'SIGTERM',
+      onStarted: (pid) => {
+        const file: PidFile = { ...recordProcess(pid), port, dir: this.#dir };
+        writeFileSync(this.#pidPath, JSON.stringify(file));
+      },
+      onEnded: () => rmSync(this.#pidPath, { force: true }),
+    };
+  }
+
+  /**
+   * Stops the Redis that a killed `npm start` left on this directory.
+   *
+   * @returns the port that it had, undefined when there was none
+   * @throws StartError when it does not stop
+   */
+  async endOrphan(logger: Logger, signal: AbortSignal): Promise<number | undefined> {
+    const file = this.#readPidFile();
+    if (!file || !isOurs(file)) return undefined;
+    logger.info(`stopping the Redis (pid ${file.pid}, port ${file.port}) that a killed npm start left`);
+    signalRecorded(file, 'SIGTERM');
+    if (!(await untilGone(file, stopMs, signal)) && !signal.aborted) {
+      throw new StartError(
+        `The Redis of an earlier npm start, pid ${file.pid}, does not stop: end it by hand`,
+      );
+    }
+    return file.port;
+  }
+
+  /** The last thing that it logged: why it refused to start. */
+  lastWords(): string {
+    try {
+      const line = readFileSync(this.#logPath, 'utf8').trim().split('\n').at(-1) ?? '';
+      return `${line} (${this.#logPath})`;
+    } catch {
+      return `it left no log at ${this.#logPath}`;
+    }
+  }
+
+  #readPidFile(): PidFile | undefined {
+    try {
+      return pidFileSchema.safeParse(JSON.parse(readFileSync(this.#pidPath, 'utf8'))).data;
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The same process as back then, a Redis or Valkey by its command line, and at work in our directory. */
+function isOurs(file: PidFile): boolean {
+  if (!isStillRunning(file)) return false;
+  const identity = identify(file.pid);
+  if (!identity || !/(redis|valkey)/.test(identity.command)) return false;
+  // Redis changes to its directory. Where the system does not tell that, its port in the command line must do.
+  return identity.cwd === undefined
+    ? identity.command.includes(`:${file.port}`)
+    : identity.cwd === realpathSync(file.dir);
+}

@@ -1,0 +1,35 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { connectCommands } from '../shared/store/connection.js';
+
+/**
+ * Resolves when this Redis answers a PING and has loaded its data.
+ *
+ * @throws Error with the last reason, when `signal` is aborted first
+ */
+export async function untilRedisAnswers(url: string, signal: AbortSignal): Promise<void> {
+  let reason: unknown = new Error('no answer');
+  const redis = connectCommands(url, { onError: (error) => (reason = error) });
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(new Error('aborted')), { once: true });
+  });
+  aborted.catch(() => undefined);
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const answered = redis.ping().then(
+        () => true,
+        (error: unknown) => {
+          // A refusal by Redis itself says more than that the connection is gone.
+          if (error instanceof Error && error.name === 'ReplyError') reason = error;
+          return false;
+        },
+      );
+      if (await Promise.race([answered, aborted])) return;
+      await pause(50);
+    }
+  } catch (error) {
+    throw signal.aborted ? reason : error;
+  } finally {
+    redis.disconnect();
+  }
+}

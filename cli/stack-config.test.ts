@@ -1,0 +1,30 @@
+import { childEnvironment, loadStackConfig, serverUrlOf } from './stack-config.js';
+
+describe('the configuration of npm start', () => {
+  test('is handed on to the children as it was resolved', () => {
+    const { config, agentFlags } = loadStackConfig(['--port=4000', '--max-backlog=5', '--crash-at=start']);
+    expect(agentFlags).toEqual(['--crash-at=start']);
+    expect(childEnvironment(config, 'redis://r', false)).toMatchObject({
+      PORT: '4000',
+      REDIS_URL: 'redis://r',
+      LOG_PRETTY: 'false',
+      MAX_BACKLOG: '5',
+      PATH: process.env.PATH,
+    });
+  });
+
+  test('sets nothing for the children that nobody set', () => {
+    const { config } = loadStackConfig([]);
+    expect(Object.keys(childEnvironment(config, 'redis://r', false))).not.toContain('MAX_BACKLOG');
+  });
+
+  test.each([
+    ['127.0.0.1', 'http://127.0.0.1:1'],
+    ['0.0.0.0', 'http://127.0.0.1:1'],
+    ['::', 'http://[::1]:1'],
+    ['fe80::1', 'http://[fe80::1]:1'],
+    ['box.local', 'http://box.local:1'],
+  ])('a server on HOST %s is reached at %s', (host, url) => {
+    expect(serverUrlOf({ host, port: 1 })).toBe(url);
+  });
+});

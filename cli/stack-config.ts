@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { agentIdSchema } from '../shared/protocol/commands.js';
+import { integer, loadConfig, partArguments, setting, type Config } from '../shared/runtime/config.js';
+import { sharedSettings } from '../shared/runtime/settings.js';
+
+/** What `npm start` takes. Names and defaults are contract: DESIGN section 6. */
+export const stackSettings = {
+  ...sharedSettings,
+  redisUrl: setting(
+    'REDIS_URL',
+    sharedSettings.redisUrl.schema,
+    'use this Redis; unset, it runs one of its own',
+    { secret: true },
+  ),
+  redisPort: setting(
+    'REDIS_PORT',
+    integer(1, 65_535).optional(),
+    'port of its own Redis: 6379 if unset, or the next free one',
+  ),
+  port: setting('PORT', integer(1, 65_535).default(3000), 'port of the server'),
+  host: setting('HOST', z.string().default('127.0.0.1'), 'address that the server listens on'),
+  agents: setting('AGENTS', integer(0, 1000).default(2), 'how many agents to run'),
+  agentId: setting(
+    'AGENT_ID',
+    agentIdSchema.optional(),
+    'name of the agent; of several, with -1, -2 … behind',
+  ),
+  // The server reads and judges it; it is here so that `npm start -- --max-backlog=10` reaches it.
+  maxBacklog: setting(
+    'MAX_BACKLOG',
+    z.string().optional(),
+    'handed to the server: how many commands may wait',
+  ),
+} as const;
+
+export type StackConfig = Config<typeof stackSettings>;
+
+/**
+ * Reads the configuration of `npm start`. Flags that it does not know go to the agents, which judge
+ * them; one that looks like a misspelling of its own is a fault.
+ *
+ * @throws ConfigError
+ */
+export function loadStackConfig(argv: readonly string[]): {
+  readonly config: StackConfig;
+  readonly agentFlags: readonly string[];
+} {
+  const { own, foreign } = partArguments(stackSettings, argv);
+  const config = loadConfig('npm start --', stackSettings, { argv: own });
+  return { config, agentFlags: foreign };
+}
+
+/** `HOST` and `PORT` as a URL for someone on this machine. */
+export function serverUrlOf({ host, port }: Pick<StackConfig, 'host' | 'port'>): string {
+  if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
+  if (host === '::') return `http://[::1]:${port}`;
+  return host.includes(':') ? `http://[${host}]:${port}` : `http://${host}:${port}`;
+}
+
+/** The environment of the server and the agents: everything that we got, and what we made of it. */
+export function childEnvironment(config: StackConfig, redisUrl: string, pretty: boolean): NodeJS.ProcessEnv {
+  const resolved = {
+    REDIS_URL: redisUrl,
+    DATA_DIR: config.dataDir,
+    HOST: config.host,
+    PORT: config.port,
+    LOG_LEVEL: config.logLevel,
+    LOG_PRETTY: pretty,
+    LEASE_MS: config.leaseMs,
+    GRACE_MS: config.graceMs,
+    MAX_BLOCK_MS: config.maxBlockMs,
+    MAX_BACKLOG: config.maxBacklog,
+  };
+  const set = Object.entries(resolved).filter(([, value]) => value !== undefined);
+  return { ...process.env, ...Object.fromEntries(set.map(([name, value]) => [name, String(value)])) };
+}

@@ -1,0 +1,62 @@
+import { ConfigError } from '../shared/runtime/config.js';
+import { createLogger } from '../shared/runtime/logger.js';
+import { onStopSignals } from '../shared/runtime/stop-signals.js';
+import { loadStackConfig } from './stack-config.js';
+import { Stack, type StackPrograms } from './stack.js';
+import { StartError } from './start-error.js';
+
+/**
+ * `npm start` from its arguments to its exit code: 0 when it was stopped by a signal, 1 when it could
+ * not start or its user had no patience. What the user can mend is told in plain lines, without a stack trace.
+ */
+export async function runStack(argv: readonly string[], programs: StackPrograms): Promise<void> {
+  const { config, agentFlags } = orExit(() => loadStackConfig(argv));
+  const logger = createLogger({ side: 'stack', level: config.logLevel, pretty: config.logPretty });
+  const stack = new Stack({ config, agentFlags, programs, logger });
+  onStopSignals({
+    first: (signal) => {
+      logger.info(`${signal}: stopping agents, server and Redis; once more to exit at once`);
+      void stack.stop().then(() => {
+        logger.info('stopped');
+        process.exit(0);
+      });
+    },
+    second: (signal) => {
+      logger.warn(`${signal} again: exiting at once`);
+      stack.kill();
+      process.exit(1);
+    },
+  });
+  const fault = await startOrSayWhyNot(stack);
+  if (fault === undefined) return;
+  await stack.stop();
+  tell(fault);
+  process.exit(1);
+}
+
+/** Returns what to tell the user when it could not start. */
+async function startOrSayWhyNot(stack: Stack): Promise<string | undefined> {
+  try {
+    const outcome = await stack.start();
+    return outcome === 'refused'
+      ? 'A program refused to start, and has said why above; everything is stopped again'
+      : undefined;
+  } catch (error) {
+    if (error instanceof StartError) return error.message;
+    throw error;
+  }
+}
+
+function orExit<T>(load: () => T): T {
+  try {
+    return load();
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    error.faults.forEach(tell);
+    process.exit(1);
+  }
+}
+
+function tell(line: string): void {
+  process.stderr.write(`${line}\n`);
+}

@@ -1,0 +1,31 @@
+/** @jest-config-loader esbuild-register */
+import { type Config } from 'jest';
+
+// Tests that import sources run them through swc, without a build; tests that start processes start
+// what `tsc -b` left in dist/. `.lua` files are read from disk by the code itself: no transform.
+const config: Config = {
+  testEnvironment: 'node',
+  testMatch: ['**/*.test.ts'],
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/data/'],
+  modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/data/'],
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        swcrc: false,
+        sourceMaps: 'inline',
+        module: { type: 'commonjs' },
+        jsc: { target: 'es2022', parser: { syntax: 'typescript' } },
+      },
+    ],
+  },
+  // TypeScript's node20 resolution writes './keys.js' for what is './keys.ts' here.
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  moduleFileExtensions: ['js', 'ts', 'mjs', 'cjs', 'json', 'node'],
+  // Every worker may have a Redis and several processes of its own.
+  maxWorkers: 2,
+  testTimeout: 60_000,
+  watchman: false,
+};
+
+export default config;

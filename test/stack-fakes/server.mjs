@@ -1,0 +1,18 @@
+// Stands in for the server: listens on PORT, and is slow to leave when its supervisor was killed.
+import { createServer } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+import { exitWithParent, reportReady } from '../../dist/shared/runtime/parent.js';
+
+const { PORT, HOST, REDIS_URL, SERVER_URL, MAX_BACKLOG, FAKE_SERVER_LINGER_MS = '0' } = process.env;
+const say = (what, more = {}) =>
+  console.log(JSON.stringify({ fake: 'server', what, pid: process.pid, ...more }));
+
+exitWithParent(() => pause(Number(FAKE_SERVER_LINGER_MS)), 10_000);
+process.on('SIGTERM', () => {
+  say('stopped');
+  process.exit(0);
+});
+createServer((_, response) => response.end('ok')).listen(Number(PORT), HOST, () => {
+  say('up', { REDIS_URL, SERVER_URL, MAX_BACKLOG });
+  reportReady();
+});
