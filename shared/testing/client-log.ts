@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { type Submission } from '../protocol/commands.js';
+
+/** A client's POST and what became of it. */
+export interface Post {
+  /** Position of the call and of its answer among all events of this log: an order without clocks. */
+  readonly begin: number;
+  readonly end: number;
+  readonly idempotencyKey: string | null;
+  /** How many commands it submitted. */
+  readonly count: number;
+  /**
+   * `accepted`: answered 2xx, with an id for each. `refused`: answered 4xx, so it does not exist.
+   * `unknown`: no answer, or a 5xx: it may exist, and it may come into being later.
+   */
+  readonly outcome: 'accepted' | 'refused' | 'unknown';
+  readonly ids: readonly string[];
+}
+
+/** A client's GET of one command that was answered 200 or 404; others say nothing. */
+export interface Sighting {
+  readonly begin: number;
+  readonly end: number;
+  readonly commandId: string;
+  /** null: 404. */
+  readonly view: SeenCommand | null;
+}
+
+/** What the judge wants of a command's view. Not the product's own schema: the judge reads with its own eyes. */
+const seenSchema = z.object({
+  commandId: z.string(),
+  status: z.string(),
+  attempt: z.int(),
+  result: z.json(),
+});
+export type SeenCommand = z.infer<typeof seenSchema>;
+
+const acceptedSchema = z.object({ commandId: z.string() });
+const batchAcceptedSchema = z.object({ commandIds: z.array(z.string()) });
+
+export interface SubmitOptions {
+  readonly idempotencyKey?: string;
+  /** After this the client gives up, and the outcome is unknown. */
+  readonly timeoutMs?: number;
+}
+
+const defaultTimeoutMs = 10_000;
+
+/**
+ * What the clients of a run saw, in the order in which they saw it. One log may serve any number of
+ * clients. Every submission of a run must go through it, or be noted in it: the judge takes a command
+ * that no client asked for as a violation.
+ */
+export class ClientLog {
+  readonly posts: Post[] = [];
+  readonly sightings: Sighting[] = [];
+  #events = 0;
+
+  /** Submits one command over HTTP. Never throws: an answer that did not come is an outcome. */
+  async submit(serverUrl: string, submission: Submission, options: SubmitOptions = {}): Promise<Post> {
+    return this.#post(new URL('/commands', serverUrl), submission, 1, options, (body) => [
+      acceptedSchema.parse(body).commandId,
+    ]);
+  }
+
+  /** Submits many commands in one request. */
+  async submitBatch(
+    serverUrl: string,
+    commands: readonly Submission[],
+    options: SubmitOptions = {},
+  ): Promise<Post> {
+    const url = new URL('/commands/batch', serverUrl);
+    return this.#post(url, { commands }, commands.length, options, (body) => {
+      const ids = batchAcceptedSchema.parse(body).commandIds;
+      if (ids.length !== commands.length) throw new Error('an id is missing');
+      return ids;
+    });
+  }
+
+  /**
+   * Reads a command over HTTP.
+   *
+   * @param waitSeconds how long the server may hold the answer for a terminal status
+   * @returns the view; null if it does not exist; undefined if there was no usable answer
+   */
+  async read(
+    serverUrl: string,
+    commandId: string,
+    { waitSeconds = 0, timeoutMs = defaultTimeoutMs }: { waitSeconds?: number; timeoutMs?: number } = {},
+  ): Promise<SeenCommand | null | undefined> {
+    const url = new URL(`/commands/${commandId}`, serverUrl);
+    if (waitSeconds > 0) url.searchParams.set('wait', String(waitSeconds));
+    const begin = ++this.#events;
+    try {
+      const signal = AbortSignal.timeout(timeoutMs + waitSeconds * 1000);
+      const answer = await fetch(url, { signal });
+      const body: unknown = await answer.json();
+      if (answer.status !== 200 && answer.status !== 404) return undefined;
+      const view = answer.status === 404 ? null : seenSchema.parse(body);
+      this.sightings.push({ begin, end: ++this.#events, commandId, view });
+      return view;
+    } catch {
+      return undefined;
+    }
+  }
+
+  /** Notes a submission that was made by other means, such as a raw socket, or by hand. */
+  note(
+    outcome: Post['outcome'],
+    ids: readonly string[],
+    { idempotencyKey = '', count = ids.length } = {},
+  ): Post {
+    const begin = ++this.#events;
+    const post = { begin, end: ++this.#events, idempotencyKey: idempotencyKey || null, count, outcome, ids };
+    this.posts.push(post);
+    return post;
+  }
+
+  /** Notes what a client saw of a command by other means; null if it was told that there is none. */
+  noteSighting(commandId: string, view: SeenCommand | null): void {
+    const begin = ++this.#events;
+    this.sightings.push({ begin, end: ++this.#events, commandId, view });
+  }
+
+  /** Ids of all commands that some client was told are accepted. */
+  accepted(): Set<string> {
+    return new Set(this.posts.flatMap((post) => (post.outcome === 'accepted' ? post.ids : [])));
+  }
+
+  async #post(
+    url: URL,
+    body: unknown,
+    count: number,
+    { idempotencyKey, timeoutMs = defaultTimeoutMs }: SubmitOptions,
+    idsIn: (body: unknown) => string[],
+  ): Promise<Post> {
+    const begin = ++this.#events;
+    let outcome: Post['outcome'] = 'unknown';
+    let ids: string[] = [];
+    try {
+      const answer = await fetch(url, {
+        method: 'POST',
+        headers: {
+          'content-type': 'application/json',
+          ...(idempotencyKey !== undefined && { 'idempotency-key': idempotencyKey }),
+        },
+        body: JSON.stringify(body),
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const answered: unknown = await answer.json();
+      if (answer.ok) {
+        ids = idsIn(answered);
+        outcome = 'accepted';
+      } else if (answer.status < 500) {
+        outcome = 'refused';
+      }
+    } catch {
+      // No answer, half an answer, or one without ids: whether it exists is unknown.
+    }
+    const post = { begin, end: ++this.#events, idempotencyKey: idempotencyKey ?? null, count, outcome, ids };
+    this.posts.push(post);
+    return post;
+  }
+}

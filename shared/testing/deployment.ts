@@ -1,0 +1,141 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Redis } from 'ioredis';
+import { partitionKeys } from '../store/keys.js';
+import { judge, type JudgeOptions, type Report } from './invariants.js';
+import { endProcesses, freePort, startProcess, type TestProcess } from './processes.js';
+import { TestRedis } from './redis-server.js';
+
+export interface DeploymentOptions {
+  /** How many of each to start at once; one server, no agent when left out. */
+  readonly servers?: number;
+  readonly agents?: number;
+  /** For every server and agent. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** More `redis.conf` directives. */
+  readonly redisConfig?: Readonly<Record<string, string>>;
+}
+
+export interface ServerProcess {
+  readonly process: TestProcess;
+  readonly url: string;
+  readonly port: number;
+}
+
+export interface AgentStart {
+  /** Flags, for example `--crash-at=start-won`. */
+  readonly args?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Resolve as soon as the process was started, not when it is ready: for one that will crash. */
+  readonly dontWait?: boolean;
+}
+
+/** A Fencepost of real processes on a private Redis: what tests kill pieces of. */
+export class Deployment {
+  readonly redis: TestRedis;
+  readonly dataDir: string;
+  readonly servers: ServerProcess[] = [];
+  readonly agents: TestProcess[] = [];
+  readonly #env: Readonly<Record<string, string>>;
+  readonly #client: Redis;
+
+  private constructor(redis: TestRedis, dataDir: string, env: Readonly<Record<string, string>>) {
+    this.redis = redis;
+    this.dataDir = dataDir;
+    this.#env = { LOG_LEVEL: 'info', LOG_PRETTY: 'false', REDIS_URL: redis.url, DATA_DIR: dataDir, ...env };
+    this.#client = redis.client();
+  }
+
+  static async start({
+    servers = 1,
+    agents = 0,
+    env = {},
+    redisConfig = {},
+  }: DeploymentOptions = {}): Promise<Deployment> {
+    const redis = await TestRedis.start({
+      port: await freePort(),
+      // The append-only file keeps its whole past, for whoever judges the run.
+      config: { 'aof-disable-auto-gc': 'yes', ...redisConfig },
+    });
+    const deployment = new Deployment(redis, await mkdtemp(join(tmpdir(), 'fencepost-data-')), env);
+    await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
+    await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
+    return deployment;
+  }
+
+  /** The first server's. */
+  get url(): string {
+    const [server] = this.servers;
+    if (!server) throw new Error('no server was started');
+    return server.url;
+  }
+
+  /** @param port to come back on the port of one that was killed */
+  async startServer({
+    args = [],
+    env = {},
+    port,
+  }: AgentStart & { port?: number | undefined } = {}): Promise<ServerProcess> {
+    const ownPort = port ?? (await freePort());
+    const process = startProcess(['dist/server/main.js', ...args], {
+      env: { ...this.#env, HOST: '127.0.0.1', PORT: String(ownPort), ...env },
+      ipc: true,
+    });
+    const server = { process, url: `http://127.0.0.1:${ownPort}`, port: ownPort };
+    this.servers.push(server);
+    await process.waitForMessage(isReady);
+    return server;
+  }
+
+  async startAgent({ args = [], env = {}, dontWait = false }: AgentStart = {}): Promise<TestProcess> {
+    const agent = startProcess(['dist/agent/main.js', ...args], { env: { ...this.#env, ...env }, ipc: true });
+    this.agents.push(agent);
+    if (!dontWait) await agent.waitForMessage(isReady);
+    return agent;
+  }
+
+  /**
+   * Resolves when no command is PENDING or RUNNING. Told by events; read again every half second,
+   * since an event may be lost with a connection.
+   *
+   * @param submitted how many commands there must be in all, when some may not have arrived yet
+   */
+  async settled(submitted = 0): Promise<void> {
+    const keys = partitionKeys();
+    const subscriber = this.redis.client();
+    await subscriber.subscribe(keys.events);
+    try {
+      for (;;) {
+        // While Redis is away nothing has settled.
+        const counts = await this.#client.hgetall(keys.counts).catch(() => unreadable);
+        const of = (status: string) => Number(counts[status] ?? 0);
+        const ended = of('COMPLETED') + of('FAILED');
+        if (of('PENDING') + of('RUNNING') === 0 && ended >= submitted) return;
+        await once(subscriber, 'message', { signal: AbortSignal.timeout(500) }).catch(() => undefined);
+      }
+    } finally {
+      subscriber.disconnect();
+    }
+  }
+
+  /** Judges the run, which must have come to rest, by all eight invariants. */
+  judge(options: Omit<JudgeOptions, 'aof' | 'redis' | 'settleMs'> & { settleMs?: number }): Promise<Report> {
+    const aof = join(this.redis.directory, 'appendonlydir');
+    return judge({ settleMs: 200, ...options, aof, redis: this.#client });
+  }
+
+  /** Ends everything and deletes its data. */
+  async stop(): Promise<void> {
+    await endProcesses();
+    await this.redis.stop();
+    await rm(this.dataDir, { recursive: true, force: true });
+  }
+}
+
+const unreadable: Record<string, string> = { PENDING: '1' };
+
+function isReady(message: unknown): boolean {
+  return typeof message === 'object' && message !== null && 'ready' in message;
+}

@@ -1,0 +1,100 @@
+import { also, keys } from '../hand-made-run.js';
+import { findings, type Plant } from './planted.js';
+
+const plants: readonly Plant[] = [
+  {
+    name: 'an effect of a command that was not executed, it says',
+    plant: async (run) => {
+      await run.started('c');
+      await run.effect('c');
+      await run.fail('c', 'CANCELLED', 'no');
+    },
+    found: ['8 c: it is said not to have been executed, but it had an effect'],
+  },
+
+  {
+    name: 'no effect of a command that was executed, it says',
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'EXECUTION_FAILED', 'yes');
+    },
+    found: ['8 c: it is said to have been executed, but it had no effect'],
+  },
+
+  {
+    name: 'an execution that is forgotten',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.fail('c', 'CANCELLED', 'no');
+    },
+    found: ['8 c: executed was lowered'],
+  },
+
+  {
+    name: 'an unstarted command that is declared lost',
+    plant: async (run) => {
+      await run.submit('c');
+      await run.deliver();
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+    },
+    found: ['8 c: it was declared lost, but no attempt of it had started'],
+  },
+
+  {
+    name: 'a lost attempt that was not executed, it says',
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'AGENT_LOST', 'no');
+    },
+    found: ['8 c: an attempt was lost, yet it is said not to have been executed'],
+  },
+
+  {
+    name: 'a word that is not one of executed’s',
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'TIMEOUT', 'unknown', also(['HSET', keys.command('c'), 'executed', 'maybe']));
+    },
+    found: ['8 c: executed is neither no, unknown nor yes'],
+  },
+
+  {
+    name: 'losses, late reports and unknowns without a fault',
+    faults: 'none',
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+      await run.lateReport('c', 1);
+    },
+    found: [
+      '8 c: an attempt was lost in a run without faults',
+      '8 c: a report came late in a run without faults',
+      '8 c: executed was left unknown in a run without faults',
+    ],
+  },
+
+  {
+    name: 'losses and unknowns that no fault explains',
+    faults: [{ what: 'planted', fromMs: 0, toMs: 1 }],
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+    },
+    found: ['8 c: no fault explains a lost attempt', '8 c: no fault explains why executed is unknown'],
+  },
+
+  {
+    name: 'nothing, where a fault explains the loss',
+    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity }],
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+    },
+    found: [],
+  },
+];
+
+test.each(plants)('the judge finds $name', async (plant) => {
+  expect(await findings(plant)).toEqual(plant.found);
+});

@@ -1,0 +1,115 @@
+import {
+  errorCodeOf,
+  executedOf,
+  type Fields,
+  isTerminal,
+  rankOfExecuted,
+  statusOf,
+} from '../command-state.js';
+import { lossesIn, type Trail } from '../trails.js';
+import { type Transition } from '../transitions-log.js';
+import {
+  type Evidence,
+  type Fault,
+  type HitsByCommand,
+  type Invariant,
+  type Say,
+  seenIn,
+} from './invariant.js';
+
+/**
+ * 8. `executed` tells the truth: `no` means that there is no effect, ever; every `unknown` overlaps a
+ * fault, and so does every loss.
+ */
+export const executedTellsTheTruth: Invariant = {
+  number: 8,
+  promise: '`executed` tells the truth',
+
+  ofTransition(transition, say) {
+    executedIsOnlyRaised(transition, say);
+    lossesAreOfStartedAttempts(transition, say);
+  },
+
+  atRest({ trails, faults }, say) {
+    if (faults === 'any') return;
+    for (const trail of trails.all()) {
+      if (faults === 'none') nothingHappenedTo(trail, say);
+      else faultsExplain(trail, faults, say);
+    }
+  },
+
+  ofEffects(evidence, hits, say) {
+    // Trails, not states at rest: what `no` says must hold after the command is pruned, too.
+    for (const { commandId, lastFields } of evidence.trails.all()) {
+      if (lastFields && isTerminal(lastFields.status))
+        effectsBearItOut(commandId, lastFields, evidence, hits, say);
+    }
+  },
+};
+
+function executedIsOnlyRaised(transition: Transition, say: Say): void {
+  const { commandId, before, after } = transition;
+  if (after.fields === null) return;
+  if (Number.isNaN(rankOfExecuted(after.fields))) {
+    say(commandId, `executed is neither no, unknown nor yes`, seenIn(transition));
+  } else if (rankOfExecuted(after.fields) < rankOfExecuted(before.fields)) {
+    // An earlier attempt's effect does not go away because a later one was cancelled in time.
+    say(commandId, 'executed was lowered', seenIn(transition));
+  }
+}
+
+function lossesAreOfStartedAttempts(transition: Transition, say: Say): void {
+  const { commandId, before, after, statuses } = transition;
+  const lost =
+    lossesIn(transition) > 0 || (statuses.includes('FAILED') && errorCodeOf(after.fields) === 'AGENT_LOST');
+  if (!lost) return;
+  if (statusOf(before) !== 'RUNNING') {
+    say(commandId, 'it was declared lost, but no attempt of it had started', seenIn(transition));
+  } else if (rankOfExecuted(after.fields) < 1) {
+    say(commandId, 'an attempt was lost, yet it is said not to have been executed', seenIn(transition));
+  }
+}
+
+function nothingHappenedTo(trail: Trail, say: Say): void {
+  const { commandId, losses, lateReports, unknowns } = trail;
+  if (losses > 0) say(commandId, 'an attempt was lost in a run without faults', trail);
+  if (lateReports > 0) say(commandId, 'a report came late in a run without faults', trail);
+  if (unknowns.length > 0) say(commandId, 'executed was left unknown in a run without faults', trail);
+}
+
+function faultsExplain(trail: Trail, faults: readonly Fault[], say: Say): void {
+  const overlap = (fromMs: number, toMs: number) =>
+    faults.some((fault) => fault.fromMs <= toMs && fault.toMs >= fromMs);
+  for (const { end, fromMs, toMs = fromMs } of trail.attempts) {
+    if (end === 'lost' && !overlap(fromMs, toMs))
+      say(trail.commandId, 'no fault explains a lost attempt', trail);
+  }
+  for (const { fromMs, toMs } of trail.unknowns) {
+    if (!overlap(fromMs, toMs)) say(trail.commandId, 'no fault explains why executed is unknown', trail);
+  }
+}
+
+/** Handlers that are ended from outside may be ended between their call and their request. */
+const mayEndBeforeTheirRequest: ReadonlySet<string | undefined> = new Set([
+  'TIMEOUT',
+  'CANCELLED',
+  'AGENT_LOST',
+]);
+
+function effectsBearItOut(
+  id: string,
+  fields: Fields,
+  { aimsAtLedger }: Evidence,
+  byCommand: HitsByCommand,
+  say: Say,
+): void {
+  const hits = byCommand.of(id);
+  const executed = executedOf(fields);
+  if (executed === 'no' && hits.length > 0) {
+    say(id, 'it is said not to have been executed, but it had an effect', { fields, hits });
+  }
+  const mustShow = aimsAtLedger(fields) && !mayEndBeforeTheirRequest.has(errorCodeOf(fields));
+  if (executed === 'yes' && hits.length === 0 && mustShow) {
+    say(id, 'it is said to have been executed, but it had no effect', fields);
+  }
+}

@@ -1,0 +1,85 @@
+import { type ClientLog } from '../client-log.js';
+import { type Fields } from '../command-state.js';
+import { type Hit } from '../ledger.js';
+import { type Rest } from '../rest.js';
+import { type Trails } from '../trails.js';
+import { type Transition } from '../transitions-log.js';
+
+/** The numbers of DESIGN section 2. */
+export type InvariantNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
+
+export interface Violation {
+  readonly invariant: InvariantNumber;
+  /** null: it is about no single command. */
+  readonly commandId: string | null;
+  readonly what: string;
+  /** What was seen, and where: for reading, not for programs. */
+  readonly evidence: unknown;
+}
+
+/** A fault that the run injected, by the wall clock of the machine that Redis runs on. */
+export interface Fault {
+  readonly what: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/**
+ * `none`: the run had no fault, so nothing may be lost, late or unknown. A list: every loss and every
+ * unknown must overlap one of them. `any`: faults were injected, but when is not known.
+ */
+export type Faults = 'none' | 'any' | readonly Fault[];
+
+/** Everything that was gathered from the four independent sources, once the run was over. */
+export interface Evidence {
+  readonly clients: ClientLog;
+  /** From the append-only file. */
+  readonly trails: Trails;
+  /** From Redis's keys. */
+  readonly rest: Rest;
+  readonly faults: Faults;
+  readonly mayBeUnfinished: (commandId: string) => boolean;
+  /** Whether a command's effect, if it has one, must show in the ledger. */
+  readonly aimsAtLedger: (fields: Fields) => boolean;
+  /** The part of a stored result that is the ledger's answer. */
+  readonly answerIn: (result: unknown) => unknown;
+}
+
+export class HitsByCommand {
+  readonly all: readonly Hit[];
+  readonly #byId = new Map<string, Hit[]>();
+
+  constructor(all: readonly Hit[]) {
+    this.all = all;
+    for (const hit of all) {
+      const hits = this.#byId.get(hit.commandId);
+      if (hits) hits.push(hit);
+      else this.#byId.set(hit.commandId, [hit]);
+    }
+  }
+
+  of(commandId: string): readonly Hit[] {
+    return this.#byId.get(commandId) ?? [];
+  }
+
+  ids(): IterableIterator<string> {
+    return this.#byId.keys();
+  }
+}
+
+export type Say = (commandId: string | null, what: string, evidence: unknown) => void;
+
+/** One promise and how it is judged, against each source that can speak about it. */
+export interface Invariant {
+  readonly number: InvariantNumber;
+  readonly promise: string;
+  /** Called for every transition of every command, in the order of the append-only file. */
+  ofTransition?(transition: Transition, say: Say): void;
+  /** Called once, when all has come to rest. */
+  atRest?(evidence: Evidence, say: Say): void;
+  /** Called after the states were read, and again when late effects have had time to arrive. */
+  ofEffects?(evidence: Evidence, hits: HitsByCommand, say: Say): void;
+}
+
+/** A transition as evidence. */
+export const seenIn = ({ where, before, after, writes }: Transition) => ({ where, before, after, writes });

@@ -1,0 +1,68 @@
+import { keys, queue, without } from '../hand-made-run.js';
+import { findings, type Plant } from './planted.js';
+
+const plants: readonly Plant[] = [
+  {
+    name: 'an accepted command that was never written',
+    plant: (run) => Promise.resolve(run.clients.note('accepted', ['c'])),
+    found: ['1 c: a client was told that it is accepted, but it was never written'],
+  },
+
+  {
+    name: 'a command that is deleted while it waits',
+    plant: async (run) => {
+      await run.submit('c');
+      const { entry } = run.life('c');
+      await run.write(
+        ['DEL', keys.command('c')],
+        ['XDEL', queue, entry],
+        ['HINCRBY', keys.counts, 'PENDING', -1],
+      );
+    },
+    found: [
+      '1 c: its hash was deleted before it had a terminal status',
+      '1 c: a client was told that it is accepted, but it is gone',
+    ],
+  },
+
+  {
+    name: 'a command that never ends',
+    plant: (run) => run.submit('c'),
+    found: ['1 c: it came to rest as PENDING, which is not terminal'],
+  },
+
+  {
+    name: 'a command that a reader is told does not exist',
+    plant: async (run) => {
+      await run.live('c');
+      run.clients.noteSighting('c', null);
+    },
+    found: ['1 c: a client was told 404 after it was accepted'],
+  },
+
+  {
+    name: 'a command that no list shows',
+    plant: async (run) => {
+      await run.submit('c', {}, without('ZADD'));
+      await run.fail('c', 'CANCELLED', 'no', without('ZADD'));
+    },
+    found: [
+      '1 c: it is missing from the index, so no list shows it',
+      '1 c: it is missing from the index of failed commands',
+    ],
+  },
+
+  {
+    name: 'a write that the append-only file does not have',
+    plant: async (run) => {
+      await run.live('c');
+      await run.redis.config('SET', 'appendonly', 'no');
+      await run.redis.hset(keys.command('c'), 'note', 'unsaved');
+    },
+    found: ['1 c: Redis and its append-only file disagree about it'],
+  },
+];
+
+test.each(plants)('the judge finds $name', async (plant) => {
+  expect(await findings(plant)).toEqual(plant.found);
+});

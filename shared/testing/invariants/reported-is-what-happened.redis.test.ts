@@ -1,0 +1,72 @@
+import { also, keys } from '../hand-made-run.js';
+import { findings, type Plant, seen } from './planted.js';
+
+const plants: readonly Plant[] = [
+  {
+    name: 'a result that its attempt was not answered',
+    plant: async (run) => {
+      await run.started('c');
+      const answer = await run.effect('c');
+      await run.complete('c', { ...answer, receipt: 'made up' });
+    },
+    found: ['6 c: its result is not what attempt 1 was answered'],
+  },
+
+  {
+    name: 'the result of an earlier attempt',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      const earlier = await run.effect('c');
+      await run.putBack('c', 'lost');
+      await run.deliver();
+      await run.start('c');
+      await run.effect('c');
+      await run.complete('c', earlier);
+    },
+    found: ['6 c: its result is not what attempt 2 was answered'],
+  },
+
+  {
+    name: 'a result that came from nowhere',
+    plant: async (run) => {
+      await run.started('c');
+      await run.complete('c', { receipt: 'made up' });
+    },
+    found: [
+      '6 c: it is COMPLETED by attempt 1, which had no effect',
+      '8 c: it is said to have been executed, but it had no effect',
+    ],
+  },
+
+  {
+    name: 'an outcome under another agent’s name',
+    plant: async (run) => {
+      await run.started('c');
+      await run.complete('c', await run.effect('c'), also(['HSET', keys.command('c'), 'agentId', 'B']));
+    },
+    found: ['6 c: its outcome was accepted from another agent than the one it names'],
+  },
+  {
+    name: 'an outcome under another attempt’s number',
+    plant: async (run) => {
+      await run.started('c');
+      await run.complete('c', await run.effect('c'), also(['HSET', keys.command('c'), 'attempt', 2]));
+    },
+    found: [
+      '6 c: its outcome was accepted from another attempt than the last',
+      '7 c: its attempt changed by 1 in a step with 0 starts',
+    ],
+  },
+  {
+    name: 'an outcome that clients are shown, and that is not the stored one',
+    plant: async (run) => {
+      await run.live('c');
+      run.clients.noteSighting('c', seen('c', 'COMPLETED', 1, 'other'));
+    },
+    found: ['6 c: clients were shown another outcome than the one that is stored'],
+  },
+];
+
+test.each(plants)('the judge finds $name', async (plant) => {
+  expect(await findings(plant)).toEqual(plant.found);
+});

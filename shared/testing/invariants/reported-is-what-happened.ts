@@ -1,0 +1,61 @@
+import { isDeepStrictEqual } from 'node:util';
+import { countOf, type Fields, isTerminal, jsonOf } from '../command-state.js';
+import { type SeenCommand } from '../client-log.js';
+import { parseMarker } from '../keyspace.js';
+import { type Invariant, type Say } from './invariant.js';
+import { eachAfterWhatWasKnown } from './sightings.js';
+
+/** 6. The stored result is the one that the accepted attempt produced. */
+export const reportedIsWhatHappened: Invariant = {
+  number: 6,
+  promise: 'What is reported is what happened',
+
+  atRest({ clients, rest, trails }, say) {
+    for (const [id, fields] of rest.hashes)
+      if (fields.status === 'COMPLETED') acceptedAttemptIsNamed(id, fields, say);
+    const seen = new Map<string, SeenCommand>();
+    eachAfterWhatWasKnown(
+      clients,
+      (_, view) => (isTerminal(view.status) ? seen.set(view.commandId, view) : undefined),
+      () => undefined,
+    );
+    for (const [id, view] of seen) {
+      const fields = rest.hashes.get(id);
+      const sameLife = fields && (trails.get(id)?.retries ?? 0) === 0;
+      if (!sameLife) continue;
+      const stored = {
+        status: fields.status,
+        attempt: countOf(fields, 'attempt'),
+        result: jsonOf(fields.result) ?? null,
+      };
+      const { status, attempt, result } = view;
+      if (!isDeepStrictEqual(stored, { status, attempt, result })) {
+        say(id, 'clients were shown another outcome than the one that is stored', { stored, view });
+      }
+    }
+  },
+
+  ofEffects({ rest, aimsAtLedger, answerIn }, hits, say) {
+    for (const [id, fields] of rest.hashes) {
+      if (fields.status !== 'COMPLETED' || !aimsAtLedger(fields)) continue;
+      const { attempt } = parseMarker(fields.reported ?? '');
+      const answers = hits.of(id).filter((hit) => hit.attempt === attempt);
+      const answer = answerIn(jsonOf(fields.result));
+      if (answers.length === 0) {
+        say(id, `it is COMPLETED by attempt ${attempt}, which had no effect`, { fields, hits: hits.of(id) });
+      } else if (!answers.some((hit) => isDeepStrictEqual(hit.answer, answer))) {
+        say(id, `its result is not what attempt ${attempt} was answered`, { fields, answers });
+      }
+    }
+  },
+};
+
+/** `reported` is `<attempt>:<agentId>:<session>` of the report that was accepted. */
+function acceptedAttemptIsNamed(id: string, fields: Fields, say: Say): void {
+  const { attempt, agentId } = parseMarker(fields.reported ?? '');
+  if (attempt !== countOf(fields, 'attempt')) {
+    say(id, 'its outcome was accepted from another attempt than the last', fields);
+  } else if (agentId !== fields.agentId) {
+    say(id, 'its outcome was accepted from another agent than the one it names', fields);
+  }
+}

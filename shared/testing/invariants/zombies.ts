@@ -1,0 +1,97 @@
+import { recoveryConsumer } from '../../store/keys.js';
+import { isTerminal, statusOf } from '../command-state.js';
+import { parseMarker } from '../keyspace.js';
+import { isRetry } from '../trails.js';
+import { type Transition } from '../transitions-log.js';
+import { type Invariant, type Say, seenIn } from './invariant.js';
+
+/**
+ * 4. A start, renewal, report or release with an older attempt, another session, or an entry that is
+ * no longer theirs, is refused: none of them ever shows in the log.
+ */
+export const zombiesChangeNothing: Invariant = {
+  number: 4,
+  promise: 'Zombies change nothing',
+
+  ofTransition(transition, say) {
+    movesAreLegal(transition, say);
+    markerStandsWhileRunning(transition, say);
+    reportIsOfTheHolder(transition, say);
+    startIsOfTheNewestSession(transition, say);
+    entryStaysWithTheHolder(transition, say);
+  },
+};
+
+/** Moves between statuses, as one reads them from the log. Moves from a terminal one are invariant 3's. */
+const legalMoves: Readonly<Record<string, readonly string[]>> = {
+  none: ['PENDING'],
+  // PENDING again: an entry was delivered and never started, and goes back.
+  PENDING: ['PENDING', 'RUNNING', 'FAILED'],
+  RUNNING: ['PENDING', 'COMPLETED', 'FAILED'],
+};
+
+function movesAreLegal(transition: Transition, say: Say): void {
+  let from = statusOf(transition.before) ?? 'none';
+  for (const to of transition.statuses) {
+    if (isTerminal(from) && !isRetry(transition)) return;
+    const allowed = isTerminal(from) ? ['PENDING'] : legalMoves[from];
+    if (!allowed?.includes(to)) {
+      say(transition.commandId, `it moved from ${from} to ${to}`, seenIn(transition));
+      return;
+    }
+    from = to;
+  }
+}
+
+/** Without its marker, or under another's, an attempt has nothing that its late writes are refused by. */
+function markerStandsWhileRunning(transition: Transition, say: Say): void {
+  const { commandId, before, after, statuses } = transition;
+  if (statusOf(after) !== 'RUNNING') return;
+  if (after.marker === null) {
+    say(commandId, 'it is RUNNING without a marker', seenIn(transition));
+  } else if (statusOf(before) === 'RUNNING' && statuses.length === 0 && after.marker !== before.marker) {
+    say(commandId, 'its marker changed hands during an attempt', seenIn(transition));
+  } else if (parseMarker(after.marker).agentId !== after.fields?.agentId) {
+    say(commandId, 'its marker names another agent than its hash', seenIn(transition));
+  }
+}
+
+/** An outcome is accepted only from whoever holds the marker at that moment; `reported` says from whom. */
+function reportIsOfTheHolder(transition: Transition, say: Say): void {
+  const { commandId, before, after, statuses } = transition;
+  // What is written to a settled command is invariant 3's.
+  if (isTerminal(statusOf(before))) return;
+  const reported = after.fields?.reported ?? '';
+  const changed = reported !== '' && reported !== before.fields?.reported;
+  const completed = statuses.includes('COMPLETED');
+  if ((changed || completed) && reported !== before.marker) {
+    say(commandId, 'an outcome was accepted from another than the holder of its marker', seenIn(transition));
+  }
+}
+
+function startIsOfTheNewestSession(transition: Transition, say: Say): void {
+  for (const { value, newestSession } of transition.markersSet) {
+    // A caller without a session is nobody's predecessor; curl by hand is one.
+    const { session } = parseMarker(value);
+    if (session !== '' && newestSession !== null && newestSession !== session) {
+      say(
+        transition.commandId,
+        `a session started it that ${newestSession} had replaced`,
+        seenIn(transition),
+      );
+    }
+  }
+}
+
+/** While an attempt runs, its entry is with its agent, or with recovery, which may take anybody's. */
+function entryStaysWithTheHolder(transition: Transition, say: Say): void {
+  const { commandId, before, after, claims } = transition;
+  const marker = after.marker ?? before.marker;
+  if (statusOf(after) !== 'RUNNING' || marker === null) return;
+  const holder = parseMarker(marker).agentId;
+  for (const { entry, consumer } of claims) {
+    if (entry === after.entry?.id && consumer !== holder && consumer !== recoveryConsumer) {
+      say(commandId, `its entry was taken by ${consumer} while ${holder} ran it`, seenIn(transition));
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import { countOf, errorCodeOf, type Fields, jsonOf, rankOfExecuted, statusOf } from './command-state.js';
+import { type Transition } from './transitions-log.js';
+
+/** How an attempt ended, read from what the ending changed. */
+export type AttemptEnd = 'reported' | 'lost' | 'released' | 'ended from outside';
+
+export interface TrailAttempt {
+  readonly attempt: number;
+  readonly fromMs: number;
+  /** undefined while it runs. */
+  readonly end?: AttemptEnd;
+  readonly toMs?: number;
+}
+
+/** What the append-only file says of one command, over all its lives. */
+export interface Trail {
+  readonly commandId: string;
+  /** The last hash that it had, even if it has been pruned since. */
+  readonly lastFields: Fields | null;
+  readonly exists: boolean;
+  /** Writes of a status. */
+  readonly transitions: number;
+  readonly attempts: readonly TrailAttempt[];
+  readonly losses: number;
+  readonly lateReports: number;
+  /** How often an operator retried it. */
+  readonly retries: number;
+  /** The attempts during which `executed` was raised to `unknown`; of one that never ran, only its end is known. */
+  readonly unknowns: readonly { readonly fromMs: number; readonly toMs: number }[];
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+type GrowingTrail = Mutable<Omit<Trail, 'attempts' | 'unknowns'>> & {
+  attempts: Mutable<TrailAttempt>[];
+  unknowns: { fromMs: number; toMs: number }[];
+};
+
+/** Gathers transitions into one trail per command. */
+export class Trails {
+  readonly #byId = new Map<string, GrowingTrail>();
+
+  get(commandId: string): Trail | undefined {
+    return this.#byId.get(commandId);
+  }
+
+  all(): IterableIterator<Trail> {
+    return this.#byId.values();
+  }
+
+  add(transition: Transition): void {
+    const { before, after, atMs } = transition;
+    const trail = this.#trail(transition.commandId);
+    trail.exists = after.fields !== null;
+    if (after.fields) trail.lastFields = after.fields;
+    if (transition.restated) return;
+    trail.transitions += transition.statuses.length;
+    trail.lateReports += transition.history.filter(isLateReport).length;
+    if (isRetry(transition)) trail.retries++;
+    trail.losses += lossesIn(transition);
+    const running = trail.attempts.at(-1);
+    if (
+      statusOf(before) === 'RUNNING' &&
+      transition.statuses.length > 0 &&
+      running &&
+      running.end === undefined
+    ) {
+      running.end = endOf(transition);
+      running.toMs = atMs;
+    }
+    if (rankOfExecuted(after.fields) === 1 && rankOfExecuted(before.fields) === 0) {
+      trail.unknowns.push({ fromMs: running?.fromMs ?? atMs, toMs: atMs });
+    }
+    if (transition.statuses.includes('RUNNING')) {
+      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), fromMs: atMs });
+    }
+  }
+
+  #trail(commandId: string): GrowingTrail {
+    let trail = this.#byId.get(commandId);
+    if (!trail) {
+      trail = {
+        commandId,
+        lastFields: null,
+        exists: false,
+        transitions: 0,
+        attempts: [],
+        losses: 0,
+        lateReports: 0,
+        retries: 0,
+        unknowns: [],
+      };
+      this.#byId.set(commandId, trail);
+    }
+    return trail;
+  }
+}
+
+/** An operator's retry: the only way out of FAILED. It notes which failure it put aside in `retried`. */
+export function isRetry({ before, after, statuses }: Transition): boolean {
+  const retried = after.fields?.retried ?? '';
+  return (
+    statusOf(before) === 'FAILED' &&
+    statuses[0] === 'PENDING' &&
+    retried !== '' &&
+    retried !== before.fields?.retried
+  );
+}
+
+/** By how much this transition raised `losses`; an operator's retry sets it back to 0. */
+export function lossesIn({ before, after }: Transition): number {
+  return Math.max(0, countOf(after.fields, 'losses') - countOf(before.fields, 'losses'));
+}
+
+/** How the attempt that was running before this transition ended in it. */
+export function endOf(transition: Transition): AttemptEnd {
+  const { before, after } = transition;
+  if (lossesIn(transition) > 0 || errorCodeOf(after.fields) === 'AGENT_LOST') return 'lost';
+  if (before.marker !== null && after.fields?.reported === before.marker) return 'reported';
+  return transition.statuses[0] === 'PENDING' ? 'released' : 'ended from outside';
+}
+
+function isLateReport(item: string): boolean {
+  const value = jsonOf(item);
+  return typeof value === 'object' && value !== null && 'why' in value && value.why === 'late';
+}

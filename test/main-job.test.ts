@@ -1,0 +1,101 @@
+import { type Json } from '../shared/protocol/commands.js';
+import { ClientLog } from '../shared/testing/client-log.js';
+import { Deployment } from '../shared/testing/deployment.js';
+import { Ledger } from '../shared/testing/ledger.js';
+
+/** The main job on real processes: in over HTTP, executed once by an agent, its result back. */
+
+let deployment: Deployment;
+let ledger: Ledger;
+const clients = new ClientLog();
+const noOp = { type: 'DELAY', payload: { ms: 0 } };
+
+beforeAll(async () => {
+  ledger = await Ledger.start();
+  deployment = await Deployment.start({ agents: 2 });
+});
+afterAll(async () => {
+  await deployment.stop();
+  await ledger.stop();
+});
+
+async function read(path: string): Promise<Json> {
+  const answer = await fetch(new URL(path, deployment.url));
+  return (await answer.json()) as Json;
+}
+
+it('answers a submission with where to look, and the look with the result', async () => {
+  const post = await clients.submit(deployment.url, { type: 'DELAY', payload: { ms: 1 } });
+  expect(post.outcome).toBe('accepted');
+  const [id] = post.ids;
+  expect(await read(`/commands/${id}?wait=30`)).toMatchObject({
+    commandId: id,
+    status: 'COMPLETED',
+    type: 'DELAY',
+    payload: { ms: 1 },
+    result: { ok: true },
+    error: null,
+    attempt: 1,
+    losses: 0,
+    history: [],
+  });
+});
+
+it('fetches JSON for whoever asks', async () => {
+  const post = await clients.submit(deployment.url, { type: 'HTTP_GET_JSON', payload: { url: ledger.url } });
+  const [id = ''] = post.ids;
+  const view = await clients.read(deployment.url, id, { waitSeconds: 30 });
+  const [hit] = ledger.hitsOf(id);
+  expect(view).toMatchObject({ status: 'COMPLETED', result: { status: 200, body: hit?.answer } });
+  expect(hit).toMatchObject({ commandId: id, attempt: 1 });
+});
+
+it('completes 1,000 commands submitted one by one', async () => {
+  for (let wave = 0; wave < 50; wave++) {
+    await Promise.all(Array.from({ length: 20 }, () => clients.submit(deployment.url, noOp)));
+  }
+  expect(clients.posts.filter(({ outcome }) => outcome !== 'accepted')).toEqual([]);
+  await deployment.settled(1002);
+});
+
+it('completes 10,000 commands submitted in batches', async () => {
+  for (let batch = 0; batch < 10; batch++) {
+    await clients.submitBatch(
+      deployment.url,
+      Array.from({ length: 1000 }, () => noOp),
+    );
+  }
+  expect(clients.posts.filter(({ outcome }) => outcome !== 'accepted')).toEqual([]);
+  await deployment.settled(11_002);
+});
+
+it('gives twenty concurrent POSTs with one Idempotency-Key one id and one effect', async () => {
+  const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
+  const posts = await Promise.all(
+    Array.from({ length: 20 }, () =>
+      clients.submit(deployment.url, submission, { idempotencyKey: 'order-4711' }),
+    ),
+  );
+  const ids = new Set(posts.flatMap((post) => post.ids));
+  expect(posts.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 20 }, () => 'accepted'));
+  expect(ids.size).toBe(1);
+  await deployment.settled(11_003);
+  const [id = ''] = ids;
+  expect(ledger.hitsOf(id)).toHaveLength(1);
+});
+
+it('shared the work between both agents, and left nothing behind', async () => {
+  const { counts } = (await read('/stats')) as { counts: Json };
+  expect(counts).toEqual({ PENDING: 0, RUNNING: 0, COMPLETED: 11_003, FAILED: 0 });
+  const { agents } = (await read('/agents')) as { agents: { agentId: string }[] };
+  expect(agents).toHaveLength(2);
+  const report = await deployment.judge({ clients, ledger, faults: 'none' });
+  expect(report.violations).toEqual([]);
+  expect(report.counts).toMatchObject({
+    accepted: 11_003,
+    completed: 11_003,
+    failed: 0,
+    executedUnknown: 0,
+    losses: 0,
+  });
+});
