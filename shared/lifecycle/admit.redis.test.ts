@@ -1,0 +1,61 @@
+import { type RedisState } from '../testing/redis-state.js';
+import { ScriptBench } from '../testing/script-bench.js';
+import { admit, newestSession } from './transitions.js';
+
+let bench: ScriptBench;
+beforeAll(async () => {
+  bench = await ScriptBench.start();
+});
+afterAll(() => bench.stop());
+
+const call = (session: string, seen: string) => admit(bench.redis, bench.keys, 'agent-1', session, seen);
+const newest = (session: string): RedisState => ({ 'session:agent-1': session });
+
+test.each([
+  ['the first of its agent', {}, 'i1.1', ''],
+  ['a later boot', newest('i1.9'), 'i1.10', 'i1.9'],
+  ['another instance, whatever its boot', newest('i1.9'), 'i2.1', 'i1.9'],
+  ['the newest again', newest('i1.1'), 'i1.1', 'i1.1'],
+  ['the newest, whose first answer was lost', newest('i1.1'), 'i1.1', ''],
+  ['one that is not <instance>.<boot>', newest('x'), 'y', 'x'],
+  ['one after something that is not <instance>.<boot>', newest('x'), 'i1.1', 'x'],
+  ['an instance with a dot in its name', newest('i.1.2'), 'i.1.3', 'i.1.2'],
+])('admits %s', async (_, state, session, seen) => {
+  await bench.seed(state);
+  expect(await call(session, seen)).toBe('ok');
+  expect(await bench.state()).toEqual(newest(session));
+  expect(await call(session, seen)).toBe('ok');
+  expect(await bench.state()).toEqual(newest(session));
+  expect(await bench.events()).toEqual([]);
+});
+
+test.each([
+  ['a later boot was admitted after it looked', newest('i1.2'), 'i1.1', ''],
+  ['another instance was admitted after it looked', newest('i2.1'), 'i1.2', 'i1.1'],
+  ['what it saw is gone', {}, 'i1.2', 'i1.1'],
+  ['it is older than what it saw', newest('i1.10'), 'i1.9', 'i1.10'],
+])('refuses a session when %s', async (_, state, session, seen) => {
+  await bench.seed(state);
+  expect(await call(session, seen)).toBe('old-session');
+  expect(await bench.state()).toEqual(state);
+  expect(await call(session, seen)).toBe('old-session');
+});
+
+test('a key of a foreign kind counts as unset', async () => {
+  await bench.seed({ 'session:agent-1': { list: ['x'] } });
+  expect(await call('i1.1', 'i1.0')).toBe('old-session');
+  expect(await call('i1.1', '')).toBe('ok');
+  expect(await bench.state()).toEqual(newest('i1.1'));
+});
+
+test('who registers anew looks first, and is admitted by what it saw', async () => {
+  await bench.seed({});
+  expect(await newestSession(bench.redis, bench.keys, 'agent-1')).toBe('');
+  await call('i1.1', '');
+  expect(await newestSession(bench.redis, bench.keys, 'agent-1')).toBe('i1.1');
+});
+
+test('works when Redis is full and has lost its scripts', async () => {
+  await bench.seed({});
+  expect(await bench.whenFull(() => call('i1.1', ''))).toBe('ok');
+});

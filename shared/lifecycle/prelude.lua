@@ -1,0 +1,163 @@
+-- Stands in front of every script (scripts.ts puts it there): the clock, and the moves of the state
+-- machine that more than one script makes. It writes nothing by itself.
+--
+-- KEYS[1]  the partition's root, `fencepost:{P}:`. Every key is derived from it, so all of them
+--          share its slot (docs/decisions/0002-derived-keys.md).
+local root = KEYS[1]
+
+-- The only clock that decides anything.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+
+local GROUP = 'agents'
+local HISTORY_CAP = 20
+local DEAD_CAP = 1000
+
+local function streamOf(queue) return root .. 'commands:' .. queue end
+local function commandOf(id) return root .. 'command:' .. id end
+local function markerOf(id) return root .. 'exec:' .. id end
+
+-- Whole numbers as Redis is to store them: Lua would write a large one as 1.7e+12.
+local function whole(number) return string.format('%.0f', number) end
+
+-- A key that somebody replaced with another type would raise in the middle of a script, and Redis
+-- does not roll back: look before the first write.
+local kinds = {}
+local function isKind(key, kind)
+  kinds[key] = kinds[key] or redis.call('TYPE', key).ok
+  return kinds[key] == kind or kinds[key] == 'none'
+end
+
+-- What scripts compute with: anything but digits here would raise in the middle of a batch.
+local NUMBERS = { attempt = true, failures = true, maxAttempts = true, expiresAt = true }
+
+-- The named fields of a command, or nil and why: 'gone' (no such command) or 'broken' (the key is
+-- not what Fencepost put there, or somebody edited it). The first field must be `status`, and
+-- `queue` must be among the others.
+local function readCommand(id, ...)
+  local values = redis.pcall('HMGET', commandOf(id), ...)
+  if values.err then return nil, 'broken' end
+  if not values[1] then return nil, 'gone' end
+  local command = { id = id }
+  for i, field in ipairs({ ... }) do
+    local value = values[i] or nil
+    if value and NUMBERS[field] and not string.match(value, '^%d+$') then return nil, 'broken' end
+    command[field] = value
+  end
+  if not command.queue then return nil, 'broken' end
+  return command
+end
+
+-- The execution marker: nil when unset; false when the key is not a string.
+local function readMarker(id)
+  local value = redis.pcall('GET', markerOf(id))
+  if type(value) == 'table' then return false end
+  return value or nil
+end
+
+-- What this call changed, told once at its end: one counter update and one message per call.
+local moved, delta = {}, {}
+
+local function count(status, by) delta[status] = (delta[status] or 0) + by end
+
+local function move(id, from, to, attempt)
+  if from then count(from, -1) end
+  count(to, 1)
+  moved[#moved + 1] = id .. ' ' .. to .. ' ' .. (attempt or '0')
+end
+
+local function tell()
+  for status, by in pairs(delta) do
+    if by ~= 0 then redis.pcall('HINCRBY', root .. 'counts', status, whole(by)) end
+  end
+  -- A hint, not a log: one that may not be published (an ACL without the channel) spoils nothing.
+  if #moved > 0 then redis.pcall('PUBLISH', root .. 'events', table.concat(moved, '\n')) end
+end
+
+-- XACK knows no owner: it stands here only, and whoever calls this has checked that the entry is
+-- the command's current one, or is nobody's.
+local function acknowledge(queue, entry)
+  redis.pcall('XACK', streamOf(queue), GROUP, entry)
+  redis.pcall('XDEL', streamOf(queue), entry)
+end
+
+-- What cannot be understood goes where people can see it, and out of the way.
+local function bury(queue, entry, why, fields)
+  local flat = {}
+  for i = 1, math.min(#fields, 20) do flat[i] = string.sub(tostring(fields[i]), 1, 200) end
+  redis.pcall('XADD', root .. 'dead', 'MAXLEN', '~', DEAD_CAP, '*',
+    'queue', queue, 'entry', entry, 'why', why, 'fields', cjson.encode(flat))
+  acknowledge(queue, entry)
+end
+
+local RANK = { no = 0, unknown = 1, yes = 2 }
+
+-- `executed` is only ever raised: no, then unknown, then yes. Absent means no.
+local function raised(before, own)
+  if RANK[before] and RANK[before] >= RANK[own] then return before end
+  return own
+end
+
+-- The attempts that ended without being the accepted one, newest first. A wrong type here must not
+-- spoil the change that it documents, hence pcall.
+local function remember(id, item)
+  local key = root .. 'history:' .. id
+  redis.pcall('LPUSH', key, cjson.encode(item))
+  redis.pcall('LTRIM', key, 0, HISTORY_CAP - 1)
+end
+
+-- Whether the keys that putBack writes are what they should be: asked before the first write.
+local function canPutBack(command, runAt)
+  local place, kind = streamOf(command.queue), 'stream'
+  if runAt then place, kind = root .. 'scheduled', 'zset' end
+  return isKind(place, kind) and (not command.expiresAt or isKind(root .. 'expiring', 'zset'))
+end
+
+-- Puts a command back as PENDING: a new entry, or `runAt` in the future and no entry. The old entry
+-- is spent: an entry is a ticket for one delivery. `extra` are more fields to set.
+-- Needs: command.id status queue entry attempt expiresAt, and that canPutBack said yes.
+local function putBack(command, runAt, extra)
+  local fields = { 'status', 'PENDING', 'entry', '' }
+  if runAt then
+    redis.call('ZADD', root .. 'scheduled', whole(runAt), command.id)
+    fields[5], fields[6] = 'runAt', whole(runAt)
+  else
+    fields[4] = redis.call('XADD', streamOf(command.queue), '*', 'id', command.id)
+  end
+  for _, value in ipairs(extra or {}) do fields[#fields + 1] = value end
+  if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
+  redis.call('DEL', markerOf(command.id))
+  redis.call('HSET', commandOf(command.id), unpack(fields))
+  if command.expiresAt then
+    redis.call('ZADD', root .. 'expiring', command.expiresAt, command.id)
+  end
+  move(command.id, command.status, 'PENDING', command.attempt)
+end
+
+-- Ends a command: terminal status, entry acknowledged, marker gone, in this one step.
+-- Needs: command.id status queue entry attempt.
+local function finish(command, status, fields)
+  redis.call('HSET', commandOf(command.id), 'status', status, 'finishedAt', whole(now), unpack(fields))
+  if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
+  redis.call('DEL', markerOf(command.id))
+  if status == 'FAILED' then
+    local created = redis.pcall('ZSCORE', root .. 'index', command.id)
+    if type(created) ~= 'string' then created = whole(now * 1000) end
+    redis.pcall('ZADD', root .. 'index:failed', created, command.id)
+  end
+  move(command.id, command.status, status, command.attempt)
+end
+
+-- Ends a command that was not started in time. Needs, beyond finish: executed, waitingFor.
+local function expire(command)
+  local code, message = 'EXPIRED', 'it was not started within its ttlMs'
+  if command.attempt and command.attempt ~= '0' then message = 'its next attempt was not started within its ttlMs' end
+  if command.waitingFor then
+    code, message = 'UNSUPPORTED_TYPE', 'no agent that serves its queue knew ' .. command.waitingFor .. ' before it expired'
+  end
+  redis.pcall('ZREM', root .. 'scheduled', command.id)
+  redis.pcall('ZREM', root .. 'expiring', command.id)
+  finish(command, 'FAILED', {
+    'error', cjson.encode({ code = code, message = message }), 'executed', raised(command.executed, 'no'),
+  })
+end

@@ -1,0 +1,33 @@
+#!lua flags=allow-oom
+-- promote: a PENDING command whose `runAt` has come gets its entry. It reads what is due by itself,
+-- so a call that arrives late or twice promotes nothing early and nothing twice.
+--
+-- KEYS  root
+-- ARGV  most   how many at once
+--
+-- Guards, per id: its score in `scheduled` has come (by the read), PENDING, and no entry; anything
+--   else is dropped from `scheduled` only. Where the queue's stream is something else by now, the
+--   command keeps its place, a second later, so that it is neither lost nor in the way of others.
+-- Reply   { now, promoted, left }   left: 1 when more are due
+-- Events  none: PENDING it was and is
+local most = tonumber(ARGV[1])
+local due = redis.pcall('ZRANGEBYSCORE', root .. 'scheduled', '-inf', whole(now), 'LIMIT', 0, most)
+if due.err then return { now, 0, 0 } end
+
+local AGAIN_MS = 1000
+
+local promoted = 0
+for _, id in ipairs(due) do
+  local command = readCommand(id, 'status', 'entry', 'queue')
+  local waits = command and command.status == 'PENDING' and (command.entry or '') == ''
+  if waits and not isKind(streamOf(command.queue), 'stream') then
+    redis.call('ZADD', root .. 'scheduled', whole(now + AGAIN_MS), id)
+  else
+    if waits then
+      redis.call('HSET', commandOf(id), 'entry', redis.call('XADD', streamOf(command.queue), '*', 'id', id))
+      promoted = promoted + 1
+    end
+    redis.call('ZREM', root .. 'scheduled', id)
+  end
+end
+return { now, promoted, #due == most and 1 or 0 }

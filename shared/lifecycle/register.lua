@@ -1,0 +1,35 @@
+#!lua flags=allow-oom
+-- register: an agent takes its name, or says that it is still there. The name belongs to one
+-- instance (data directory) on one host until that has been silent for its lease.
+--
+-- KEYS  fencepost:agent:<agentId>   (no partition tag: an agent serves every partition)
+-- ARGV  instance boot host leaseMs ttlMs
+--       k, then k fields as name, value: what GET /agents shows
+--
+-- Guards, in order: no other live instance, and not this instance on another host (a copied data
+--   directory, whose lock proves nothing there), else `taken`; not an older boot than the one
+--   registered, else `old-session`.
+-- Reply   { 'ok', now } | { 'taken', instance, host, pid, lastSeen, leaseMs left } | { 'old-session' }
+-- Events  none
+local key = root
+local instance, boot, host, leaseMs, ttlMs = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+
+if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
+local holder = redis.call('HMGET', key, 'instance', 'boot', 'host', 'pid', 'lastSeen', 'leaseMs')
+local held, heldHost = holder[1], holder[3]
+if held then
+  -- Numbers that somebody spoiled count as a holder that was never heard of.
+  local lastSeen, heldLease = tonumber(holder[5]) or 0, tonumber(holder[6]) or 0
+  local left = lastSeen + heldLease - now
+  local other = held ~= instance or heldHost ~= host
+  -- A clock that was set back must not lock the name for longer than a lease.
+  if other and left > 0 and left <= heldLease then
+    return { 'taken', held, heldHost or '', holder[4] or '', whole(lastSeen), whole(left) }
+  end
+  if held == instance and boot < (tonumber(holder[2]) or 0) then return { 'old-session' } end
+end
+local fields = { 'instance', instance, 'boot', ARGV[2], 'host', host, 'leaseMs', ARGV[4], 'lastSeen', whole(now) }
+for i = 1, 2 * tonumber(ARGV[6]) do fields[#fields + 1] = ARGV[6 + i] end
+redis.call('HSET', key, unpack(fields))
+redis.call('PEXPIRE', key, ttlMs)
+return { 'ok', now }

@@ -1,0 +1,128 @@
+import { type HashState, type RedisState } from '../testing/redis-state.js';
+import { ScriptBench } from '../testing/script-bench.js';
+import { agentKey } from '../store/keys.js';
+import { register, type Registration } from './transitions.js';
+
+let bench: ScriptBench;
+beforeAll(async () => {
+  bench = await ScriptBench.start();
+});
+afterAll(() => bench.stop());
+
+const key = agentKey('agent-1');
+const agent: Registration = {
+  agentId: 'agent-1',
+  instance: 'i1',
+  boot: 2,
+  host: 'h1',
+  leaseMs: 60_000,
+  fields: { pid: 7, queues: 'default' },
+};
+const call = (more: Partial<Registration> = {}) => register(bench.redis, { ...agent, ...more });
+
+const registered = {
+  instance: 'i1',
+  boot: '2',
+  session: 'i1.2',
+  host: 'h1',
+  leaseMs: '60000',
+  lastSeen: 'now',
+  pid: '7',
+  queues: 'default',
+} as const;
+const held = (more: HashState = {}): RedisState => ({
+  [key]: { ...registered, lastSeen: 'now-1000', ...more },
+});
+const ok = { word: 'ok', now: expect.any(Number) as number };
+
+test('takes a name that nobody has, for an hour or twice the lease', async () => {
+  await bench.seed({});
+  expect(await call()).toEqual(ok);
+  expect(await bench.state()).toEqual({ [key]: registered });
+  expect(await bench.redis.pttl(key)).toBeGreaterThan(3_590_000);
+  await call({ leaseMs: 7_200_000 });
+  expect(await bench.redis.pttl(key)).toBeGreaterThan(14_390_000);
+  expect(await bench.events()).toEqual([]);
+});
+
+test.each<[string, RedisState, Partial<Registration>]>([
+  ['the heartbeat of the same session', held(), {}],
+  ['a later boot of the same instance', held({ boot: '1', session: 'i1.1' }), {}],
+  ['a boot that is later as a number, not as text', held({ boot: '9', session: 'i1.9' }), { boot: 10 }],
+  [
+    'another instance, when the holder was silent for its lease',
+    held({ instance: 'i2', lastSeen: 'now-60000' }),
+    {},
+  ],
+  ['the same instance on another host, after that time', held({ host: 'h2', lastSeen: 'now-60000' }), {}],
+  [
+    'another instance, when the holder’s clock was set back',
+    held({ instance: 'i2', lastSeen: 'now+60000' }),
+    {},
+  ],
+  ['anybody, when the key is of a foreign kind', { [key]: 'x' }, {}],
+  ['anybody, when the key names nobody', { [key]: { pid: '7' } }, {}],
+  [
+    'anybody, when somebody spoiled its numbers',
+    held({ instance: 'i2', lastSeen: 'x', leaseMs: 'y', boot: 'z' }),
+    {},
+  ],
+  ['its instance, when somebody spoiled its boot', held({ boot: 'z' }), {}],
+])('%s has the name', async (_, state, more) => {
+  await bench.seed(state);
+  expect(await call(more)).toEqual(ok);
+  const boot = String(more.boot ?? 2);
+  expect(await bench.state()).toEqual({ [key]: { ...registered, boot, session: `i1.${boot}` } });
+});
+
+test.each<[string, RedisState, object]>([
+  ['another instance', held({ instance: 'i2' }), { instance: 'i2', host: 'h1', pid: '7' }],
+  [
+    'another instance with a later boot',
+    held({ instance: 'i2', boot: '9' }),
+    { instance: 'i2', host: 'h1', pid: '7' },
+  ],
+  [
+    'a copy of its directory on another host',
+    held({ host: 'h2', boot: '1' }),
+    { instance: 'i1', host: 'h2', pid: '7' },
+  ],
+  [
+    'an instance that told neither host nor pid',
+    { [key]: { instance: 'i2', lastSeen: 'now-1000', leaseMs: '60000' } },
+    { instance: 'i2', host: '', pid: '' },
+  ],
+])('is told who holds the name: %s', async (_, state, holder) => {
+  const since = await bench.seed(state);
+  const reply = await call();
+  expect(reply).toEqual({
+    word: 'taken',
+    holder: { ...holder, lastSeen: since - 1000, leaseLeftMs: expect.any(Number) as number },
+  });
+  const left = reply.word === 'taken' ? reply.holder.leaseLeftMs : 0;
+  expect(left).toBeGreaterThan(0);
+  expect(left).toBeLessThanOrEqual(59_000);
+  expect(await bench.state()).toEqual(state);
+});
+
+test.each<[string, RedisState]>([
+  ['was', held({ boot: '3', session: 'i1.3' })],
+  ['was, however long ago', held({ boot: '3', session: 'i1.3', lastSeen: 'now-600000' })],
+])('a request of an older boot is refused when a later one %s registered', async (_, state) => {
+  await bench.seed(state);
+  expect(await call()).toEqual({ word: 'old-session' });
+  expect(await bench.state()).toEqual(state);
+});
+
+test('the same call sent twice only moves lastSeen', async () => {
+  await bench.seed({});
+  await call();
+  expect(await call()).toEqual(ok);
+  expect(await bench.state()).toEqual({ [key]: registered });
+});
+
+test('works when Redis is full and has lost its scripts', async () => {
+  await bench.seed({});
+  expect(await bench.whenFull(() => call())).toEqual(ok);
+  expect(await bench.state()).toEqual({ [key]: registered });
+});

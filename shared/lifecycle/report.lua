@@ -1,0 +1,132 @@
+#!lua flags=allow-oom
+-- report: RUNNING -> COMPLETED | FAILED, or -> PENDING when the command may be tried again. Stores
+-- the outcome of an attempt, ends the command and acknowledges its entry in this one step.
+--
+-- KEYS  root
+-- ARGV  n, then per item:
+--   id agentId
+--   session     '' when the reporter has none
+--   attempt     '' stands for the first, as long as no other was started
+--   status      COMPLETED or FAILED
+--   result      JSON, or ''
+--   error       JSON { code, message }, or ''
+--   executed    no | unknown | yes: of this attempt
+--   retryable   '1' when another try may help
+--   pauseMs     the least pause before another try
+--   jitter      0 … 999999: the sender's dice, so that the same call always waits the same
+--
+-- Guards, per item and in order: there is such a command, else `gone`; its keys are what they should
+--   be, else `broken`; RUNNING and the marker is attempt:agentId:session, else it changes nothing:
+--   `again` when `reported` or the history says that this very report was accepted before, or it is
+--   `late`, and is kept once in the history. A marker without the session, when the reporter has
+--   none. An omitted attempt with a later one started is late: it may mean either.
+-- Reply   { now, { word… } }   'accepted' | 'again' | 'late' | 'gone' | 'broken'
+-- Events  the new status of each accepted one
+local BASE_PAUSE_MS, LONGEST_PAUSE_MS = 1000, 3600 * 1000
+
+local function markerFits(marker, attempt, agentId, session)
+  if not marker then return false end
+  local prefix = attempt .. ':' .. agentId .. ':'
+  if session == '' then return string.sub(marker, 1, #prefix) == prefix end
+  return marker == prefix .. session
+end
+
+-- Evidence is kept short: a history must not outweigh its command.
+local MOST_KEPT = 4096
+
+local function cutResult(json)
+  if json == '' then return cjson.null end
+  if #json <= MOST_KEPT then return json end
+  return cjson.encode('(' .. #json .. ' bytes, not kept)')
+end
+
+local function cutError(json)
+  if json == '' then return cjson.null end
+  if #json <= MOST_KEPT then return json end
+  -- The code is what matters. Not by cjson: it raises at a lone surrogate, which JavaScript writes.
+  local code = string.match(json, '"code":"([A-Z_]+)"') or 'EXECUTION_FAILED'
+  return cjson.encode({ code = code, message = '(' .. #json .. ' bytes, not kept)' })
+end
+
+local function attemptOf(item) return tonumber(item.attempt) or 0 end
+
+local function evidence(why, item)
+  return {
+    why = why, at = now, attempt = attemptOf(item), agentId = item.agentId, session = item.session,
+    status = item.status, result = cutResult(item.result), error = cutError(item.error),
+  }
+end
+
+-- What the history has of this attempt: 'failed' when its report was accepted and another attempt
+-- followed, 'late' when it was refused. Anybody may have written there: no item is trusted.
+local function rememberedAs(item)
+  local kept = redis.pcall('LRANGE', root .. 'history:' .. item.id, 0, HISTORY_CAP - 1)
+  if kept.err then return nil end
+  for _, json in ipairs(kept) do
+    local isJson, one = pcall(cjson.decode, json)
+    if isJson and type(one) == 'table' and one.attempt == attemptOf(item) and one.agentId == item.agentId then
+      local same = item.session == one.session
+      if one.why == 'failed' and (same or item.session == '') or one.why == 'late' and same then return one.why end
+    end
+  end
+end
+
+local function refuse(item)
+  local known = rememberedAs(item)
+  if known == 'failed' then return 'again' end
+  if known ~= 'late' then remember(item.id, evidence('late', item)) end
+  return 'late'
+end
+
+local function pause(failures, item)
+  local most = math.min(LONGEST_PAUSE_MS, BASE_PAUSE_MS * 2 ^ (failures - 1))
+  return math.max(item.pauseMs, math.floor(most * item.jitter / 1000000))
+end
+
+local function accept(command, item, marker)
+  if item.status == 'COMPLETED' then
+    finish(command, 'COMPLETED', { 'result', item.result, 'reported', marker })
+    return 'accepted'
+  end
+  local failures = (tonumber(command.failures) or 0) + 1
+  local fields = {
+    'failures', whole(failures), 'reported', marker, 'executed', raised(command.executed, item.executed),
+  }
+  if item.retryable and failures < (tonumber(command.maxAttempts) or 1) then
+    local runAt = now + pause(failures, item)
+    if not canPutBack(command, runAt) then return 'broken' end
+    putBack(command, runAt, fields)
+    remember(item.id, evidence('failed', item))
+    return 'accepted'
+  end
+  if item.result ~= '' then fields[#fields + 1] = 'result'; fields[#fields + 1] = item.result end
+  fields[#fields + 1] = 'error'; fields[#fields + 1] = item.error
+  finish(command, 'FAILED', fields)
+  return 'accepted'
+end
+
+local function report(item)
+  local command, why = readCommand(item.id, 'status', 'attempt', 'entry', 'queue', 'reported', 'failures',
+    'maxAttempts', 'executed', 'expiresAt')
+  if not command then return why end
+  local marker = readMarker(item.id)
+  if marker == false then return 'broken' end
+  if item.attempt == '' and command.attempt == '1' then item.attempt = '1' end
+  if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then
+    return accept(command, item, marker)
+  end
+  if markerFits(command.reported, item.attempt, item.agentId, item.session) then return 'again' end
+  return refuse(item)
+end
+
+local words = {}
+for i = 1, tonumber(ARGV[1]) do
+  local at = 1 + (i - 1) * 11
+  words[i] = report({
+    id = ARGV[at + 1], agentId = ARGV[at + 2], session = ARGV[at + 3], attempt = ARGV[at + 4], status = ARGV[at + 5],
+    result = ARGV[at + 6], error = ARGV[at + 7], executed = ARGV[at + 8], retryable = ARGV[at + 9] == '1',
+    pauseMs = tonumber(ARGV[at + 10]), jitter = tonumber(ARGV[at + 11]),
+  })
+end
+tell()
+return { now, words }

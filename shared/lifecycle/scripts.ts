@@ -1,0 +1,70 @@
+import { createHash } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Redis } from 'ioredis';
+
+/** Every script: one file `<name>.lua` in this folder, whose header is its contract. */
+export const scriptNames = [
+  'submit',
+  'start',
+  'report',
+  'promote',
+  'expire',
+  'register',
+  'admit',
+  'leave',
+] as const;
+export type ScriptName = (typeof scriptNames)[number];
+
+interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+const prelude = readFileSync(join(__dirname, 'prelude.lua'), 'utf8');
+
+/** What is sent: the file's `#!lua` line must come first, then the prelude, then the script. */
+function load(name: ScriptName): Script {
+  const file = readFileSync(join(__dirname, `${name}.lua`), 'utf8');
+  const firstLine = file.indexOf('\n') + 1;
+  const text = file.slice(0, firstLine) + prelude + file.slice(firstLine);
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+const scripts = new Map(scriptNames.map((name) => [name, load(name)]));
+
+/** The SHA-1 by which a script travels on the wire. */
+export function shaOf(name: ScriptName): string {
+  return scriptOf(name).sha;
+}
+
+function scriptOf(name: ScriptName): Script {
+  const script = scripts.get(name);
+  if (!script) throw new Error(`no script ${name}`);
+  return script;
+}
+
+/**
+ * Calls a script on one key: a partition's root, or an agent's registration.
+ *
+ * Every script is safe to send twice, so a client library that resends after a broken connection,
+ * and the repetition below, do no harm.
+ *
+ * @returns the raw reply: `transitions.ts` gives it a type
+ * @throws what ioredis throws when Redis is away, refuses or errs
+ */
+export async function callScript(
+  redis: Redis,
+  name: ScriptName,
+  key: string,
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  const script = scriptOf(name);
+  try {
+    return await redis.evalsha(script.sha, 1, key, ...args);
+  } catch (error) {
+    // A Redis that was restarted has its data but not its scripts.
+    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    return redis.eval(script.text, 1, key, ...args);
+  }
+}

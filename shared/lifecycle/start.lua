@@ -1,0 +1,168 @@
+#!lua flags=allow-oom
+-- start: PENDING -> RUNNING. Gives an agent work: first what was delivered to it before and is not
+-- in its hands (an answer was lost, or its blocking read took an entry), then what waits in its
+-- queues, in their order. Reading inside the script makes the delivery and the start one step, and
+-- the agent owns the entry by construction.
+--
+-- KEYS  root
+-- ARGV  agentId
+--       session   '' for a caller without one: then nothing is given twice
+--       limit     most commands that this agent may have started at once
+--       q, queues…  the queues that it serves, most important first
+--       t, types…   the types that it knows; none: all
+--   h, tickets… of what it has in its hands, until their report or release is answered. A ticket is
+--               `<queue>/<entry>`: entries of two streams that were added in one millisecond bear
+--               the same id
+--
+-- Guards, in order: the session is the agent's newest (not asked of a caller without one, nor of an
+--   agent that none was admitted for), else `old-session` and nothing is done.
+--   Per entry: it names a command, else it goes to the dead stream; it is the command's current
+--   one, else it is a stray and is acknowledged; RUNNING and the marker is agentId's and session's:
+--   given again; PENDING and no marker: started, unless it has expired (ended here), its type is
+--   not known (put back for a second) or `limit` is reached (left pending).
+-- Reply   { 'old-session' } or { 'ok', now, items }, each item one of
+--   { 'run' or 'yours', queue, ticket, id, attempt, type, payload, timeoutMs or '', onAgentLost or '' }
+--   { 'waiting', queue, ticket, id }   delivered, not started: no slot is free
+-- Events  RUNNING for each started one; FAILED for an expired one; PENDING for one put back
+local agentId, session, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+
+local at = 3
+local function nextList()
+  at = at + 1
+  local list = {}
+  for i = 1, tonumber(ARGV[at]) do list[i] = ARGV[at + i] end
+  at = at + #list
+  return list
+end
+local queues, types, inHands = nextList(), nextList(), nextList()
+local known, held = {}, {}
+for _, name in ipairs(types) do known[name] = true end
+for _, ticket in ipairs(inHands) do held[ticket] = true end
+
+local UNKNOWN_TYPE_PAUSE_MS = 1000
+
+local function ticketOf(queue, entry) return queue .. '/' .. entry end
+
+local newest = redis.pcall('GET', root .. 'session:' .. agentId)
+if session ~= '' and type(newest) == 'string' and newest ~= session then return { 'old-session' } end
+
+local items, running = {}, #inHands
+
+local function give(word, queue, entry, command, attempt)
+  running = running + 1
+  items[#items + 1] = {
+    word, queue, ticketOf(queue, entry), command.id, tonumber(attempt), command.type, command.payload,
+    command.timeoutMs or '', command.onAgentLost or '',
+  }
+end
+
+-- The idle time, which is the lease, starts anew; JUSTID leaves the delivery counter alone. Asked only
+-- of entries that XPENDING has just shown under this agent.
+local function claim(queue, entry)
+  redis.call('XCLAIM', streamOf(queue), GROUP, agentId, 0, entry, 'JUSTID')
+end
+
+local function start(queue, entry, command)
+  local attempt = whole((tonumber(command.attempt) or 0) + 1)
+  redis.call('SET', markerOf(command.id), attempt .. ':' .. agentId .. ':' .. session, 'NX')
+  redis.call('HSET', commandOf(command.id),
+    'status', 'RUNNING', 'attempt', attempt, 'agentId', agentId, 'startedAt', whole(now))
+  if command.waitingFor then redis.call('HDEL', commandOf(command.id), 'waitingFor') end
+  if command.expiresAt then redis.pcall('ZREM', root .. 'expiring', command.id) end
+  move(command.id, 'PENDING', 'RUNNING', attempt)
+  give('run', queue, entry, command, attempt)
+end
+
+-- An entry's command, if the entry is still its ticket; else it is put out of the way.
+local function commandFor(queue, entry, fields)
+  if #fields ~= 2 or fields[1] ~= 'id' then return bury(queue, entry, 'not an entry of Fencepost', fields) end
+  local command, why = readCommand(fields[2], 'status', 'attempt', 'entry', 'queue', 'type', 'payload', 'timeoutMs',
+    'onAgentLost', 'expiresAt', 'executed', 'waitingFor')
+  if why == 'gone' then return bury(queue, entry, 'no such command', fields) end
+  if not command or not command.type or not command.payload then return bury(queue, entry, 'not a command', fields) end
+  local current = command.entry == entry and command.queue == queue
+  if current and (command.status == 'PENDING' or command.status == 'RUNNING') then return command end
+  acknowledge(queue, entry)
+end
+
+-- A PENDING command with a marker, or one that cannot be put back because somebody's key is in the
+-- way, stays in the pending list: for the next call, or for recovery.
+local function consider(queue, entry, command, wasPending)
+  if readMarker(command.id) ~= nil then return end
+  if command.expiresAt and tonumber(command.expiresAt) <= now then return expire(command) end
+  if #types > 0 and not known[command.type] then
+    local runAt = now + UNKNOWN_TYPE_PAUSE_MS
+    if canPutBack(command, runAt) then putBack(command, runAt, { 'waitingFor', command.type }) end
+    return
+  end
+  if running >= limit then
+    items[#items + 1] = { 'waiting', queue, ticketOf(queue, entry), command.id }
+    return
+  end
+  if wasPending then claim(queue, entry) end
+  start(queue, entry, command)
+end
+
+-- A started command of this session that is not in its hands: the answer that gave it was lost. A
+-- caller without a session cannot prove that it is the same run of the process, so its command only
+-- counts as running.
+local function giveAgain(queue, entry, command)
+  local mine = (command.attempt or '') .. ':' .. agentId .. ':' .. session
+  if readMarker(command.id) ~= mine then return end
+  if session == '' then
+    running = running + 1
+    return
+  end
+  claim(queue, entry)
+  give('yours', queue, entry, command, command.attempt)
+end
+
+-- What was delivered to this agent and is not in its hands. What it has started counts before
+-- anything new is started.
+local unstarted = {}
+local function sweep(queue)
+  local stream = streamOf(queue)
+  local rows = redis.pcall('XPENDING', stream, GROUP, '-', '+', #inHands + limit + 100, agentId)
+  if rows.err then
+    -- Somebody deleted the stream or its group, or nobody served this queue before.
+    if not string.find(rows.err, 'NOGROUP', 1, true) then return false end
+    return redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM').ok ~= nil
+  end
+  for _, row in ipairs(rows) do
+    local entry = row[1]
+    if not held[ticketOf(queue, entry)] then
+      local found = redis.call('XRANGE', stream, entry, entry)[1]
+      local command = found and commandFor(queue, entry, found[2])
+      if not found then acknowledge(queue, entry) end
+      if command and command.status == 'RUNNING' then giveAgain(queue, entry, command) end
+      if command and command.status == 'PENDING' then unstarted[#unstarted + 1] = { queue, entry, command } end
+    end
+  end
+  return true
+end
+
+-- An entry that is a stray, expired or of a foreign type frees its place for the next one; the bound
+-- keeps one call short even in a queue that is full of them.
+local function read(queue)
+  for _ = 1, 3 do
+    local free = limit - running
+    if free <= 0 then return end
+    local batch = redis.call('XREADGROUP', 'GROUP', GROUP, agentId, 'COUNT', free, 'STREAMS', streamOf(queue), '>')
+    if not batch then return end
+    for _, found in ipairs(batch[1][2]) do
+      local command = commandFor(queue, found[1], found[2])
+      if command and command.status == 'PENDING' then consider(queue, found[1], command, false) end
+    end
+  end
+end
+
+-- A queue that is named twice is one queue: its entries must not be treated twice.
+local usable, swept = {}, {}
+for _, queue in ipairs(queues) do
+  if not swept[queue] and isKind(streamOf(queue), 'stream') and sweep(queue) then usable[#usable + 1] = queue end
+  swept[queue] = true
+end
+for _, one in ipairs(unstarted) do consider(one[1], one[2], one[3], true) end
+for _, queue in ipairs(usable) do read(queue) end
+tell()
+return { 'ok', now, items }

@@ -1,0 +1,41 @@
+import { type Status } from '../protocol/commands.js';
+import { type ScriptName } from './scripts.js';
+
+/** A command in one of these never changes again, except by an operator's retry. */
+export const terminalStatuses = ['COMPLETED', 'FAILED'] as const satisfies readonly Status[];
+
+export const isTerminal = (status: Status): boolean => terminalStatuses.some((one) => one === status);
+
+export interface Transition {
+  /** null: there was no such command. */
+  readonly from: Status | null;
+  readonly to: Status;
+  readonly script: ScriptName;
+  readonly when: string;
+}
+
+/** Every change of status that there is. A step from PENDING to PENDING changes where a command waits. */
+export const transitions: readonly Transition[] = [
+  { from: null, to: 'PENDING', script: 'submit', when: 'a client asks for it' },
+  { from: 'PENDING', to: 'PENDING', script: 'promote', when: 'its runAt has come: it gets its entry' },
+  { from: 'PENDING', to: 'RUNNING', script: 'start', when: 'an agent has a free slot for it' },
+  {
+    from: 'PENDING',
+    to: 'PENDING',
+    script: 'start',
+    when: 'the agent does not know its type: put back, with runAt a second later',
+  },
+  { from: 'PENDING', to: 'FAILED', script: 'start', when: 'it had expired before it was started' },
+  { from: 'PENDING', to: 'FAILED', script: 'expire', when: 'it expired, and nobody asked for it' },
+  { from: 'RUNNING', to: 'COMPLETED', script: 'report', when: 'its handler gave a result' },
+  { from: 'RUNNING', to: 'FAILED', script: 'report', when: 'its handler failed, and it is not tried again' },
+  {
+    from: 'RUNNING',
+    to: 'PENDING',
+    script: 'report',
+    when: 'its handler failed, and it is tried again: put back, with runAt after a pause',
+  },
+];
+
+/** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
+export const registrationScripts = ['register', 'admit', 'leave'] as const satisfies readonly ScriptName[];

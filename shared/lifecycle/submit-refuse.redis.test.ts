@@ -1,0 +1,137 @@
+import { newCommand } from '../testing/command-fixtures.js';
+import { type RedisState } from '../testing/redis-state.js';
+import { ScriptBench } from '../testing/script-bench.js';
+import { type NewCommand, submit, type SubmitOptions } from './transitions.js';
+
+let bench: ScriptBench;
+beforeAll(async () => {
+  bench = await ScriptBench.start();
+});
+afterAll(() => bench.stop());
+
+async function send(commands: readonly NewCommand[], options: Partial<SubmitOptions> = {}) {
+  const defaults = { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 1000 };
+  return (await submit(bench.redis, bench.keys, commands, { ...defaults, ...options })).replies;
+}
+
+const b: RedisState = { 'command:b': { status: 'COMPLETED', queue: 'default', digest: 'd1' } };
+
+describe('a request that was under way too long', () => {
+  test('is refused, also where the command was pruned meanwhile', async () => {
+    const since = await bench.seed(b);
+    const late = [newCommand('a'), newCommand('b', { digest: 'd1' })];
+    expect(await send(late, { notAfter: since - 1 })).toEqual([{ word: 'expired' }, { word: 'expired' }]);
+    expect(await bench.state()).toEqual(b);
+    expect(await bench.events()).toEqual([]);
+  });
+
+  test('is one that arrives after notAfter, not before', async () => {
+    const since = await bench.seed({});
+    expect(await send([newCommand('a')], { notAfter: since + 60_000 })).toEqual([{ word: 'accepted' }]);
+  });
+});
+
+describe('the cap on what waits', () => {
+  test.each([
+    ['is reached', 3, 1, ['full']],
+    ['has room for all', 3, 2, ['accepted']],
+    ['would be exceeded by the batch: none of it is taken', 4, 1, ['full', 'full']],
+    ['has room for the batch', 4, 2, ['accepted', 'accepted']],
+  ])('%s', async (_, maxBacklog, room, words) => {
+    const counts = { PENDING: String(maxBacklog - (words[0] === 'full' ? room - 1 : room)), FAILED: '9' };
+    await bench.seed({ counts });
+    const ids = words.map((_, i) => `c${i}`);
+    expect(
+      await send(
+        ids.map((id) => newCommand(id)),
+        { maxBacklog },
+      ),
+    ).toEqual(words.map((word) => ({ word })));
+    if (words[0] === 'full') expect(await bench.state()).toEqual({ counts });
+  });
+
+  test('does not concern commands that are there already', async () => {
+    const state = { ...b, counts: { PENDING: '1' } };
+    await bench.seed(state);
+    const batch = [newCommand('b', { digest: 'd1' }), newCommand('b'), newCommand('a')];
+    expect(await send(batch, { maxBacklog: 1 })).toEqual([
+      { word: 'same' },
+      { word: 'conflict' },
+      { word: 'full' },
+    ]);
+    expect(await bench.state()).toEqual(state);
+    expect(await bench.events()).toEqual([]);
+  });
+
+  test('never says of a refused command that it is there', async () => {
+    await bench.seed({ counts: { PENDING: '1' } });
+    const twice = [
+      newCommand('a', { digest: 'd1' }),
+      newCommand('a', { digest: 'd1' }),
+      newCommand('a', { digest: 'd2' }),
+    ];
+    expect(await send(twice, { maxBacklog: 1 })).toEqual([
+      { word: 'full' },
+      { word: 'full' },
+      { word: 'full' },
+    ]);
+    expect(await bench.state()).toEqual({ counts: { PENDING: '1' } });
+  });
+
+  test('counts as nothing waiting when somebody spoiled the counts', async () => {
+    await bench.seed({ counts: 'x' });
+    expect(await send([newCommand('a')], { maxBacklog: 1 })).toEqual([{ word: 'accepted' }]);
+    expect(await bench.state()).toMatchObject({ counts: 'x', 'command:a': { status: 'PENDING' } });
+    await bench.seed({ counts: { PENDING: 'many' } });
+    expect(await send([newCommand('a')], { maxBacklog: 1 })).toEqual([{ word: 'accepted' }]);
+  });
+});
+
+describe('a key of a foreign kind is named, and nothing is written', () => {
+  test.each(['commands:default', 'index', 'scheduled', 'expiring', 'queues', 'command:a'])(
+    '%s',
+    async (name) => {
+      await bench.seed({ [name]: 'x' });
+      expect(await send([newCommand('a')])).toEqual([{ word: 'broken', key: bench.keys.root + name }]);
+      expect(await bench.state()).toEqual({ [name]: 'x' });
+      expect(await bench.events()).toEqual([]);
+    },
+  );
+
+  test('one queue’s stream, or one id, does not spoil the batch', async () => {
+    await bench.seed({ 'commands:urgent': 'x', 'command:c': { list: ['x'] } });
+    expect(
+      await send([newCommand('a'), newCommand('b', { queue: 'urgent' }), newCommand('c'), newCommand('d')]),
+    ).toEqual([
+      { word: 'accepted' },
+      { word: 'broken', key: bench.keys.stream('urgent') },
+      { word: 'broken', key: bench.keys.command('c') },
+      { word: 'accepted' },
+    ]);
+    expect(await bench.state()).toMatchObject({
+      counts: { PENDING: '2' },
+      index: {
+        zset: [
+          ['a', 'now'],
+          ['d', 'now'],
+        ],
+      },
+      queues: { set: ['default'] },
+    });
+    expect(await bench.events()).toEqual([['a PENDING 0', 'd PENDING 0']]);
+  });
+});
+
+test('a full Redis refuses it whole', async () => {
+  await bench.seed(b);
+  await expect(bench.whenFull(() => send([newCommand('a'), newCommand('c')]))).rejects.toThrow(/^OOM/);
+  expect(await bench.state()).toEqual(b);
+  expect(await bench.events()).toEqual([]);
+});
+
+test('a Redis that lost its scripts is given them again', async () => {
+  await bench.seed({});
+  await bench.redis.script('FLUSH');
+  expect(await send([newCommand('a')])).toEqual([{ word: 'accepted' }]);
+  expect(await bench.state()).toMatchObject({ counts: { PENDING: '1' } });
+});

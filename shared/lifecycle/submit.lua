@@ -1,0 +1,108 @@
+#!lua
+-- submit: (none) -> PENDING. Stores new commands, each with an entry on its queue's stream, or with
+-- a `runAt` in the future. The one script that creates a command; sent twice it creates it once.
+-- Without allow-oom: a full Redis refuses new work.
+--
+-- KEYS  root
+-- ARGV  notAfter  ms of Redis time: a request that was under way longer is refused, since what it
+--                 asks for may have been done, and pruned, by a later one
+--       cap       most PENDING commands there may be
+--       n         how many items; each:
+--         id digest queue
+--         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
+--         ttlMs   '' or how long it may wait to be started
+--         k       how many of the hash fields that follow as name, value
+--
+-- Guards, in order: TIME <= notAfter, else `expired`; every key is of its kind, else `broken`;
+--   no such command, else `same` (digest equal) or `conflict`; PENDING + new ones <= cap, else
+--   `full` for every new one. An id that comes twice in one call is answered as in two calls.
+-- Reply   { now, { word or { 'broken', key } per item } }
+--   'accepted' | 'same' | 'conflict' | 'full' | 'expired' | 'broken'
+-- Events  PENDING for each accepted one
+local notAfter, cap, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+
+local at = 3
+local function nextArg()
+  at = at + 1
+  return ARGV[at]
+end
+
+local items = {}
+for i = 1, n do
+  local item = { id = nextArg(), digest = nextArg(), queue = nextArg(), when = nextArg(), ms = tonumber(nextArg()), ttl = nextArg() }
+  item.fields = {}
+  for f = 1, 2 * tonumber(nextArg()) do item.fields[f] = nextArg() end
+  items[i] = item
+end
+
+local shared = {
+  { root .. 'index', 'zset' }, { root .. 'scheduled', 'zset' }, { root .. 'expiring', 'zset' }, { root .. 'queues', 'set' },
+}
+
+local function brokenKey(item)
+  if not isKind(streamOf(item.queue), 'stream') then return streamOf(item.queue) end
+  for _, check in ipairs(shared) do
+    if not isKind(check[1], check[2]) then return check[1] end
+  end
+end
+
+-- The digests of the new commands, by id.
+local fresh, howMany = {}, 0
+
+local function verdict(item)
+  if now > notAfter then return 'expired' end
+  local broken = brokenKey(item)
+  if broken then return { 'broken', broken } end
+  local known = redis.pcall('HMGET', commandOf(item.id), 'status', 'digest')
+  if known.err then return { 'broken', commandOf(item.id) } end
+  local digest = known[1] and (known[2] or '') or fresh[item.id]
+  if digest then return digest == item.digest and 'same' or 'conflict' end
+  fresh[item.id] = item.digest
+  howMany = howMany + 1
+  return 'accepted'
+end
+
+local words = {}
+for i, item in ipairs(items) do words[i] = verdict(item) end
+
+local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) or 0
+if howMany > 0 and waiting + howMany > cap then
+  -- Also the second of two with one new id: it must not be told that the first is there.
+  for i, item in ipairs(items) do
+    if fresh[item.id] and type(words[i]) == 'string' then words[i] = 'full' end
+  end
+end
+
+local listed = {}
+for i, item in ipairs(items) do
+  if words[i] == 'accepted' then
+    local fields = item.fields
+    local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
+    set('status', 'PENDING')
+    set('queue', item.queue)
+    set('createdAt', whole(now))
+    if item.digest ~= '' then set('digest', item.digest) end
+    if item.ttl ~= '' then
+      set('expiresAt', whole(now + tonumber(item.ttl)))
+      redis.call('ZADD', root .. 'expiring', whole(now + tonumber(item.ttl)), item.id)
+    end
+    local runAt = item.when == 'at' and item.ms or item.when == 'in' and now + item.ms or now
+    if runAt > now then
+      set('runAt', whole(runAt))
+      set('entry', '')
+      redis.call('ZADD', root .. 'scheduled', whole(runAt), item.id)
+    else
+      set('entry', redis.call('XADD', streamOf(item.queue), '*', 'id', item.id))
+    end
+    redis.call('HSET', commandOf(item.id), unpack(fields))
+    -- Microseconds, and the place in the batch: a total order, so that a cursor can name a place.
+    redis.call('ZADD', root .. 'index', whole(clock[1] * 1000000 + clock[2] + i), item.id)
+    if not listed[item.queue] then
+      listed[item.queue] = true
+      redis.call('SADD', root .. 'queues', item.queue)
+    end
+    move(item.id, nil, 'PENDING', '0')
+  end
+end
+tell()
+return { now, words }

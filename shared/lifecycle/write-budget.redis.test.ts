@@ -1,0 +1,57 @@
+import { asAgent1, session } from '../testing/command-fixtures.js';
+import { ScriptBench } from '../testing/script-bench.js';
+import { report, start, submit } from './transitions.js';
+
+// Redis spends a microsecond or two on every write command inside a script, and that is what bounds
+// the throughput: 3 writes to submit, 2 to start beside the read, 4 to report, and a few per call.
+// Beside the one counter update per status, the calls below must not cost anything more.
+
+let bench: ScriptBench;
+beforeAll(async () => {
+  bench = await ScriptBench.start();
+});
+afterAll(() => bench.stop());
+
+/** The commands that write, or publish, of which Redis carried out any while `call` ran. */
+async function writesOf(call: () => Promise<unknown>): Promise<Record<string, number>> {
+  await bench.redis.config('RESETSTAT');
+  await call();
+  const info = await bench.redis.info('commandstats');
+  const counts = [...info.matchAll(/^cmdstat_([a-z]+):calls=(\d+)/gm)].map(
+    ([, name = '', calls]) => [name, Number(calls)] as const,
+  );
+  const details = (await bench.redis.call('COMMAND', 'INFO', ...counts.map(([name]) => name))) as [
+    string,
+    number,
+    string[],
+  ][];
+  const writes = counts.filter(([name], i) => name === 'publish' || details[i]?.[2].includes('write'));
+  return Object.fromEntries(writes);
+}
+
+test.each([1, 10])('a batch of %i', async (n) => {
+  await bench.seed({});
+  const ids = Array.from({ length: n }, (_, i) => `c${i}`);
+  const commands = ids.map((id) => ({ id, digest: '', type: 'DELAY', payload: '{}', queue: 'default' }));
+  const options = { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 1000 };
+  // The group is made once per queue, not per call.
+  await start(bench.redis, bench.keys, asAgent1);
+
+  const submitting = await writesOf(() => submit(bench.redis, bench.keys, commands, options));
+  expect(submitting).toEqual({ xadd: n, hset: n, zadd: n, sadd: 1, hincrby: 1, publish: 1 });
+
+  const starting = await writesOf(() => start(bench.redis, bench.keys, { ...asAgent1, limit: n }));
+  expect(starting).toEqual({ xreadgroup: 1, set: n, hset: n, hincrby: 2, publish: 1 });
+
+  const outcome = { status: 'COMPLETED', result: '{}' } as const;
+  const reports = ids.map((id) => ({ id, agentId: 'agent-1', session, attempt: 1, outcome }));
+  const reporting = await writesOf(() => report(bench.redis, bench.keys, reports));
+  expect(reporting).toEqual({ hset: n, xack: n, xdel: n, del: n, hincrby: 2, publish: 1 });
+});
+
+test('a call that finds nothing writes nothing but its read', async () => {
+  await bench.seed({});
+  await start(bench.redis, bench.keys, asAgent1);
+  expect(await writesOf(() => start(bench.redis, bench.keys, asAgent1))).toEqual({ xreadgroup: 1 });
+  expect(await writesOf(() => report(bench.redis, bench.keys, []))).toEqual({});
+});
