@@ -27,16 +27,22 @@ const common = {
 } as const satisfies Partial<RedisOptions>;
 
 /**
- * A connection for commands and scripts. While Redis is away a call waits for it, 1.5 s at most,
+ * A connection for commands and scripts. While Redis is away a call waits for it, `timeoutMs` at most,
  * then rejects: its outcome is unknown, and it may still be carried out later. Only what is safe to
  * send twice and safe to arrive late may go over it.
+ *
+ * @param timeoutMs how long a call may take, at most 1.5 s
  */
-export function connectCommands(url: string, events: ConnectionEvents = {}): Redis {
+export function connectCommands(
+  url: string,
+  events: ConnectionEvents = {},
+  timeoutMs = commandTimeoutMs,
+): Redis {
   // After so many failed attempts to connect, about a second and a half, what waits is given up:
   // in a long outage the queue in memory must not grow.
   return connect(url, events, {
     maxRetriesPerRequest: 15,
-    commandTimeout: commandTimeoutMs,
+    commandTimeout: Math.min(timeoutMs, commandTimeoutMs),
     socketTimeout: 4000,
   });
 }

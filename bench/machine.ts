@@ -1,0 +1,54 @@
+import { readFile, statfs } from 'node:fs/promises';
+import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+import { z } from 'zod';
+import { type TestRedis } from '../shared/testing/redis-server.js';
+import { version } from '../shared/runtime/version.js';
+
+/** Without these a figure says nothing. */
+export interface Machine {
+  readonly cpu: string;
+  readonly cores: number;
+  readonly os: string;
+  readonly node: string;
+  readonly redis: string;
+  readonly appendfsync: string;
+  /** Redis's files are in memory: nothing is synced, and `always` costs nothing. */
+  readonly inMemory: boolean;
+  /** Over the last minute, when the benchmark began: what else the machine was doing. */
+  readonly loadAverage: number;
+  readonly fencepost: string;
+  readonly bullmq: string;
+}
+
+const tmpfsMagic = 0x01021994;
+
+export async function describeMachine(redis: TestRedis): Promise<Machine> {
+  const client = redis.client();
+  const info = await client.info('server');
+  const [, appendfsync] = z.tuple([z.string(), z.string()]).parse(await client.config('GET', 'appendfsync'));
+  client.disconnect();
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: availableParallelism(),
+    os: `${type()} ${release()}`,
+    node: process.versions.node,
+    redis: serverVersion(info),
+    appendfsync,
+    inMemory: (await statfs(redis.directory)).type === tmpfsMagic,
+    loadAverage: loadavg()[0] ?? 0,
+    fencepost: version,
+    bullmq: await installedBullMq(),
+  };
+}
+
+/** Valkey calls itself a Redis 7.2.4 as well. */
+function serverVersion(info: string): string {
+  const field = (name: string) => new RegExp(`^${name}:(.*?)\r?$`, 'm').exec(info)?.[1];
+  const valkey = field('valkey_version');
+  return valkey === undefined ? `Redis ${field('redis_version')}` : `Valkey ${valkey}`;
+}
+
+async function installedBullMq(): Promise<string> {
+  const json: unknown = JSON.parse(await readFile(require.resolve('bullmq/package.json'), 'utf8'));
+  return z.object({ version: z.string() }).parse(json).version;
+}

@@ -1,0 +1,52 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+
+/** Calls of write commands, by name. */
+export type Writes = Readonly<Record<string, number>>;
+
+/** `COMMAND INFO`: name, arity and flags of each; nothing for a name that this Redis does not know. */
+const commandInfoSchema = z.array(
+  z
+    .tuple([z.string(), z.number(), z.array(z.string())])
+    .rest(z.unknown())
+    .nullable(),
+);
+
+/**
+ * Counts writes by Redis's own book-keeping, in which a command that a script calls counts as any other,
+ * and by Redis's own word on which commands are writes.
+ */
+export class WriteCounter {
+  readonly #redis: Redis;
+
+  constructor(redis: Redis) {
+    this.#redis = redis;
+  }
+
+  /** What all clients together wrote while `work` was done. */
+  async during(work: () => Promise<void>): Promise<Writes> {
+    const before = await this.#calls();
+    await work();
+    const after = await this.#calls();
+    const writes = await this.#writesAmong([...after.keys()]);
+    const counted: Record<string, number> = {};
+    for (const [name, calls] of after) {
+      const more = calls - (before.get(name) ?? 0);
+      if (more > 0 && writes.has(name)) counted[name] = more;
+    }
+    return counted;
+  }
+
+  async #calls(): Promise<Map<string, number>> {
+    const info = await this.#redis.info('commandstats');
+    const lines = info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
+    return new Map(Array.from(lines, ([, name = '', calls]) => [name, Number(calls)]));
+  }
+
+  async #writesAmong(names: readonly string[]): Promise<Set<string>> {
+    const known = commandInfoSchema.parse(await this.#redis.command('INFO', ...names));
+    return new Set(known.flatMap((command) => (command?.[2].includes('write') ? [command[0]] : [])));
+  }
+}
+
+export const totalOf = (writes: Writes) => Object.values(writes).reduce((sum, calls) => sum + calls, 0);

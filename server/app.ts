@@ -1,0 +1,56 @@
+import express, { type Express, type NextFunction, type Request, type Response } from 'express';
+import { type Logger } from '../shared/runtime/logger.js';
+import { accessLog } from './http/access-log.js';
+import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
+import { changesState, mount } from './http/endpoint.js';
+import { problemOf } from './http/fault.js';
+import { hostGuard } from './http/origin-guard.js';
+import { invalid, Problem, sendProblem } from './http/problem.js';
+import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
+
+export interface AppOptions extends CommandRoutesOptions, StatusRoutesOptions {
+  /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
+  readonly host: string;
+  readonly logger: Logger;
+}
+
+/** The HTTP API over what it is given; it listens nowhere by itself. */
+export function createApp(options: AppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by');
+  app.disable('etag');
+  app.use(accessLog(options.logger), standingHeaders, hostGuard(options.host), refuseUndecodable);
+  const endpoints = [...commandRoutes(options), ...statusRoutes(options)];
+  mount(app, [indexRoute(endpoints), ...endpoints]);
+  app.use(() => {
+    throw new Problem('not_found', 'there is nothing at this path; GET / lists what there is');
+  });
+  app.use(faultHandler(options.logger));
+  return app;
+}
+
+function standingHeaders(_request: Request, response: Response, next: NextFunction): void {
+  response.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
+  next();
+}
+
+/** Here for every path: the router decodes only those that fill a parameter of a route. */
+function refuseUndecodable(request: Request, _response: Response, next: NextFunction): void {
+  try {
+    decodeURIComponent(request.path);
+  } catch {
+    throw invalid([{ field: 'path', message: 'must be percent-encoded UTF-8' }]);
+  }
+  next();
+}
+
+/** Whatever was thrown becomes a problem. Express knows an error handler by its four parameters. */
+function faultHandler(logger: Logger) {
+  return (error: unknown, request: Request, response: Response, next: NextFunction) => {
+    const problem = problemOf(error, changesState(request));
+    if (problem.code === 'internal_error') logger.error({ err: error }, 'a request failed unexpectedly');
+    // Too late for another answer: Express closes the connection.
+    if (response.headersSent) next(error);
+    else sendProblem(response, problem);
+  };
+}

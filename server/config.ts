@@ -1,0 +1,30 @@
+import { type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { checkFaultPlan, serverFaultSettings } from '../shared/runtime/faults.js';
+import { sharedSettings } from '../shared/runtime/settings.js';
+import { z } from 'zod';
+
+const { redisUrl, dataDir, logLevel, logPretty, leaseMs, graceMs } = sharedSettings;
+
+/** The settings of a server. Names and defaults are contract: DESIGN section 6. */
+export const serverSettings = {
+  port: setting('PORT', integer(0, 65_535).default(3000), 'where it listens; 0 takes any free port'),
+  host: setting('HOST', z.string().min(1).default('127.0.0.1'), 'the address that it listens on'),
+  maxBacklog: setting(
+    'MAX_BACKLOG',
+    integer(1).default(1_000_000),
+    'most PENDING commands; further ones are refused with 503',
+  ),
+  ...serverFaultSettings,
+  redisUrl,
+  dataDir,
+  leaseMs,
+  graceMs,
+  logLevel,
+  logPretty,
+} as const;
+
+export type ServerConfig = Config<typeof serverSettings>;
+
+/** @throws ConfigError with every fault */
+export const loadServerConfig = (): ServerConfig =>
+  loadConfig('npm run server --', serverSettings, { check: checkFaultPlan });

@@ -1,0 +1,53 @@
+import { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { type Logger } from '../../shared/runtime/logger.js';
+
+/** What routes add to the line of their request. */
+interface LogFields {
+  commandId?: string;
+  commands?: number;
+}
+
+/** Asked all the time by machines. */
+const quietPaths = new Set(['/health', '/ready']);
+
+/**
+ * One line per request: method, pattern of the path, status, time. No payload, no query string and
+ * no path as it was sent: any of them may hold a secret.
+ */
+export function accessLog(logger: Logger): RequestHandler {
+  return (request: Request, response: Response, next: NextFunction) => {
+    const startedAt = performance.now();
+    response.once('close', () => {
+      const path = patternOf(request);
+      const line = {
+        method: request.method,
+        path,
+        status: response.statusCode,
+        ms: Math.round((performance.now() - startedAt) * 10) / 10,
+        ...logFields(response),
+        // The client went away before it had its answer.
+        ...(response.writableFinished ? {} : { aborted: true }),
+      };
+      if (quietPaths.has(path)) logger.debug(line, 'request');
+      else logger.info(line, 'request');
+    });
+    next();
+  };
+}
+
+/** Adds to the request's line. */
+export function logWith(response: Response, fields: LogFields): void {
+  Object.assign(response.locals, { log: { ...logFields(response), ...fields } });
+}
+
+function logFields(response: Response): LogFields {
+  // Only `logWith` writes it.
+  return (response.locals as { log?: LogFields }).log ?? {};
+}
+
+/** `/commands/:id`, or `-` for a path that no route has. */
+function patternOf(request: Request): string {
+  const route: unknown = request.route;
+  const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined;
+  return typeof path === 'string' ? path : '-';
+}

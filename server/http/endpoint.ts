@@ -1,0 +1,47 @@
+import { type Express, type Request, type RequestHandler, type Response } from 'express';
+import { jsonBody } from './json-body.js';
+import { originGuard } from './origin-guard.js';
+import { Problem } from './problem.js';
+
+/** One method of one path. A handler translates: it parses, asks, and answers or throws. */
+export interface Endpoint {
+  readonly method: 'get' | 'post';
+  readonly path: string;
+  /** A line for the page at `/`. */
+  readonly about: string;
+  /** It takes a JSON body of at most so many bytes. */
+  readonly bodyBytes?: number;
+  readonly handle: (request: Request, response: Response) => void | Promise<void>;
+}
+
+/** Whether a request asks for a change. */
+export const changesState = (request: Request) => !['GET', 'HEAD', 'OPTIONS'].includes(request.method);
+
+/** Mounts every endpoint, and on each path an answer to the methods that it does not know. */
+export function mount(app: Express, endpoints: readonly Endpoint[]): void {
+  for (const path of new Set(endpoints.map((endpoint) => endpoint.path))) {
+    const onPath = endpoints.filter((endpoint) => endpoint.path === path);
+    const route = app.route(path);
+    for (const endpoint of onPath) route[endpoint.method](...handlersOf(endpoint));
+    route.all(otherMethods(onPath));
+  }
+}
+
+function handlersOf({ method, bodyBytes, handle }: Endpoint): RequestHandler[] {
+  const guards = method === 'get' ? [] : [originGuard];
+  const body = bodyBytes === undefined ? [] : jsonBody(bodyBytes);
+  // Express 5 passes what a rejected promise rejects with to the error handler.
+  return [...guards, ...body, (request, response) => handle(request, response)];
+}
+
+function otherMethods(onPath: readonly Endpoint[]): RequestHandler {
+  const methods = onPath.map(({ method }) => method.toUpperCase());
+  const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  return (request: Request, response: Response) => {
+    if (request.method === 'OPTIONS') {
+      response.status(204).set('Allow', allow).end();
+      return;
+    }
+    throw new Problem('method_not_allowed', `this path knows ${allow}`, { headers: { Allow: allow } });
+  };
+}

@@ -1,0 +1,147 @@
+import { once } from 'node:events';
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { TestApi } from '../testing/test-api.js';
+import { HttpServer, type HttpServerOptions } from './http-server.js';
+
+type Listener = HttpServerOptions['listener'];
+
+let server: HttpServer;
+const sockets: Socket[] = [];
+afterEach(async () => {
+  sockets.forEach((socket) => socket.destroy());
+  sockets.length = 0;
+  await server.stop();
+});
+
+async function listen(listener: Listener, more: Partial<HttpServerOptions> = {}): Promise<TestApi> {
+  server = new HttpServer({ listener, host: '127.0.0.1', port: 0, graceMs: 10_000, ...more });
+  await server.start();
+  return new TestApi(server.url);
+}
+
+const hello: Listener = (_request, response) => void response.end('hello');
+
+async function raw(...chunks: string[]): Promise<{ socket: Socket; answer: Promise<string> }> {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  sockets.push(socket);
+  await once(socket, 'connect');
+  chunks.forEach((chunk) => socket.write(chunk));
+  return { socket, answer: text(socket) };
+}
+
+describe('what is no HTTP is answered all the same', () => {
+  test.each([
+    ['nonsense', 'hello?\r\n\r\n', 400, 'malformed_http'],
+    [
+      'a bad chunk',
+      'POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n',
+      400,
+      'malformed_http',
+    ],
+    [
+      'two lengths',
+      'POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n',
+      400,
+      'malformed_http',
+    ],
+    ['a head without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
+  ])('%s', async (_what, sent, status, code) => {
+    // It answers only what was read to its end.
+    await listen((incoming, response) => incoming.resume().once('end', () => response.end()));
+    const { answer } = await raw(sent);
+    expect(await answer).toMatch(
+      new RegExp(`^HTTP/1\\.1 ${status} .*\r\nContent-Type: application/problem\\+json`),
+    );
+    expect(await answer).toContain(`"code":"${code}"`);
+  });
+
+  test('a request that does not arrive in time', async () => {
+    await listen(hello, { requestTimeoutMs: 50 });
+    const { answer } = await raw('GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ');
+    expect(await answer).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
+  });
+
+  test('nothing is written into the middle of another answer', async () => {
+    await listen((_incoming, response) => {
+      response.writeHead(200, { 'Content-Length': '10' });
+      response.write('12345');
+    });
+    const { socket, answer } = await raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.write('nonsense\r\n\r\n');
+    await answer.catch(() => undefined);
+    expect(await answer.catch(() => '')).not.toContain('malformed_http');
+  });
+});
+
+describe('stopping', () => {
+  test('lets an answer that is under way finish, and tells its client to close', async () => {
+    const arrived: { finish?: () => void } = {};
+    let here: () => void;
+    const inFlight = new Promise<void>((resolve) => (here = resolve));
+    const api = await listen((_request, response) => {
+      arrived.finish = () => response.end('done');
+      here();
+    });
+    const answer = api.get('/');
+    await inFlight;
+    const stopped = server.stop();
+    await expect(api.get('/')).rejects.toThrow(/ECONNREFUSED/);
+    arrived.finish?.();
+    expect(await answer).toMatchObject({ status: 200, body: 'done', headers: { connection: 'close' } });
+    await stopped;
+  });
+
+  test('does not wait for connections that only stay open', async () => {
+    await listen(hello);
+    const agent = new Agent({ keepAlive: true });
+    const sent = request(server.url, { agent });
+    sent.end();
+    const [response] = (await once(sent, 'response')) as [IncomingMessage];
+    expect(await text(response)).toBe('hello');
+    expect(response.headers.connection).toBe('keep-alive');
+    await server.stop();
+    agent.destroy();
+  });
+
+  test('cuts off what is not done when the grace time is over', async () => {
+    let here: () => void;
+    const inFlight = new Promise<void>((resolve) => (here = resolve));
+    const api = await listen(() => here(), { graceMs: 10 });
+    const answer = api.get('/');
+    await inFlight;
+    await Promise.all([server.stop(), expect(answer).rejects.toThrow(/hang up|ECONNRESET/)]);
+  });
+
+  test('may be asked for twice, and before the start', async () => {
+    const idle = new HttpServer({ listener: hello, host: '127.0.0.1', port: 0, graceMs: 10 });
+    await idle.stop();
+    await listen(hello);
+    expect(server.stop()).toBe(server.stop());
+  });
+});
+
+test('starting twice listens once', async () => {
+  await listen(hello);
+  const { url } = server;
+  await server.start();
+  expect(server.url).toBe(url);
+});
+
+test('a port that is in use is a fault', async () => {
+  await listen(hello);
+  const second = new HttpServer({
+    listener: hello,
+    host: '127.0.0.1',
+    port: Number(new URL(server.url).port),
+    graceMs: 10,
+  });
+  await expect(second.start()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+});
+
+test('says a name that can be reached, also when it listens on every address', async () => {
+  await listen(hello, { host: '0.0.0.0' });
+  expect(server.url).toMatch(/^http:\/\/localhost:\d+$/);
+});

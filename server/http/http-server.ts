@@ -1,0 +1,136 @@
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import { type AddressInfo, type Socket } from 'node:net';
+import { type Service } from '../../shared/runtime/service.js';
+import { errorCode } from '../../shared/runtime/error-code.js';
+import { Problem } from './problem.js';
+
+export interface HttpServerOptions {
+  readonly listener: RequestListener;
+  readonly host: string;
+  /** 0: any that is free. */
+  readonly port: number;
+  /** How long answers that are under way may take once the server is told to stop. */
+  readonly graceMs: number;
+  /** How long a request may take to arrive. */
+  readonly requestTimeoutMs?: number;
+}
+
+/**
+ * Bounds against clients that send or read slowly on purpose. The longest answer that a client may
+ * wait for is held for 60 s, and live pages send something more often than that.
+ */
+const timeouts = {
+  headersTimeout: 10_000,
+  // Longer than the idle time of common proxies, which would otherwise reuse a connection that just closed.
+  keepAliveTimeout: 75_000,
+  // How often it is looked whether one has passed; 30 s if left alone.
+  connectionsCheckingInterval: 500,
+} as const;
+const silentSocketMs = 120_000;
+
+/**
+ * Listens, and stops in good order: no new connection, answers under way within the grace period,
+ * then every connection is closed.
+ *
+ * When its process dies, clients see a broken connection; what they asked for is done or not, and the
+ * same request with the same Idempotency-Key finds out.
+ */
+export class HttpServer implements Service {
+  readonly #options: HttpServerOptions;
+  readonly #server: Server;
+  readonly #answering = new Set<ServerResponse>();
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: HttpServerOptions) {
+    this.#options = options;
+    const { requestTimeoutMs: requestTimeout = 60_000 } = options;
+    const headersTimeout = Math.min(timeouts.headersTimeout, requestTimeout);
+    // A missing Host is answered by the app, as a problem like any other.
+    this.#server = createServer({ ...timeouts, headersTimeout, requestTimeout, requireHostHeader: false });
+    this.#server.timeout = silentSocketMs;
+    this.#server.on('request', (_request, response) => this.#track(response));
+    this.#server.on('request', options.listener);
+    this.#server.on('clientError', (error, socket: Socket) => this.#answerRaw(error, socket));
+  }
+
+  /** @throws what `listen` failed with: EADDRINUSE, EACCES … */
+  async start(): Promise<void> {
+    if (this.#server.listening) return;
+    await new Promise<void>((listening, failed) => {
+      this.#server.once('error', failed);
+      this.#server.listen(this.#options.port, this.#options.host, () => {
+        this.#server.removeListener('error', failed);
+        listening();
+      });
+    });
+  }
+
+  /** Where to reach it, from this machine. */
+  get url(): string {
+    const { address, family, port } = this.#server.address() as AddressInfo;
+    const any = address === '0.0.0.0' || address === '::';
+    const name = any ? 'localhost' : family === 'IPv6' ? `[${address}]` : address;
+    return `http://${name}:${port}`;
+  }
+
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
+    if (!this.#server.listening) return;
+    const closed = new Promise((resolve) => this.#server.close(resolve));
+    this.#server.closeIdleConnections();
+    for (const response of this.#answering) closeAfter(response);
+    const cut = setTimeout(() => this.#server.closeAllConnections(), this.#options.graceMs);
+    await closed;
+    clearTimeout(cut);
+  }
+
+  #track(response: ServerResponse): void {
+    this.#answering.add(response);
+    response.once('close', () => this.#answering.delete(response));
+    if (this.#stopping) closeAfter(response);
+  }
+
+  /** What Node's parser refuses never becomes a request: the answer is written by hand. */
+  #answerRaw(error: Error, socket: Socket): void {
+    const code = errorCode(error);
+    // Nothing may be written into the middle of another answer.
+    const isBusy = [...this.#answering].some(
+      (response) => response.socket === socket && response.headersSent,
+    );
+    if (!socket.writable || isBusy || code === 'ECONNRESET') socket.destroy();
+    else socket.end(rawAnswer(rawProblem(code)));
+  }
+}
+
+/** Otherwise a client that keeps its connection alive would keep the server alive. */
+function closeAfter(response: ServerResponse): void {
+  if (!response.headersSent) response.setHeader('Connection', 'close');
+}
+
+function rawAnswer(problem: Problem): string {
+  const body = JSON.stringify(problem.toBody());
+  return [
+    `HTTP/1.1 ${problem.status} ${problem.toBody().title}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+    '',
+    body,
+  ].join('\r\n');
+}
+
+function rawProblem(code: string | undefined): Problem {
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return new Problem('headers_too_large', 'the head of the request must be at most 16384 bytes');
+  }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return new Problem('request_timeout', 'the request did not arrive in time');
+  }
+  return new Problem('malformed_http', 'the request cannot be parsed as HTTP/1.1');
+}

@@ -1,0 +1,82 @@
+import { distance } from 'fastest-levenshtein';
+import { type z } from 'zod';
+import { type FieldFault } from './problem.js';
+
+export type Parsed<T> =
+  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: FieldFault[] };
+
+/**
+ * Parses an input, or says what is wrong with it, field by field and in plain words.
+ *
+ * @param known names that an unknown field may have been meant to be
+ */
+export function parseInput<T>(schema: z.ZodType<T>, input: unknown, known: readonly string[]): Parsed<T> {
+  // A schema's own message goes before these words.
+  const parsed = schema.safeParse(input, { error: plainWords });
+  if (parsed.success) return { ok: true, value: parsed.data };
+  const faults = parsed.error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({
+        field: fieldName([...issue.path, key]),
+        message: `is not known${suggestion(key, known)}`,
+      }));
+    }
+    const isMissing = valueAt(input, issue.path) === undefined;
+    return { field: fieldName(issue.path), message: isMissing ? 'is required' : issue.message };
+  });
+  return { ok: false, faults };
+}
+
+/** `['commands', 3, 'payload', 'url']` → `commands[3].payload.url`. */
+export function fieldName(path: readonly PropertyKey[]): string {
+  if (path.length === 0) return 'body';
+  return path.reduce<string>((name, part) => {
+    if (typeof part === 'number') return `${name}[${part}]`;
+    return name === '' ? String(part) : `${name}.${String(part)}`;
+  }, '');
+}
+
+/** `, did you mean type?`, or nothing when no name is near. */
+export function suggestion(name: string, known: readonly string[]): string {
+  const near = known
+    .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
+    .filter(({ candidate, far }) => far <= Math.ceil(candidate.length / 2.5))
+    .sort((a, b) => a.far - b.far)[0];
+  return near ? `, did you mean ${near.candidate}?` : '';
+}
+
+function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'invalid_type') return `must be ${kinds[issue.expected] ?? issue.expected}`;
+  if (issue.code === 'too_small') return `must ${boundOf(issue.origin, 'least', issue.minimum)}`;
+  if (issue.code === 'too_big') return `must ${boundOf(issue.origin, 'most', issue.maximum)}`;
+  if (issue.code === 'invalid_value') return `must be one of ${issue.values.map(String).join(', ')}`;
+  if (issue.code === 'invalid_format' && issue.format === 'datetime') {
+    return 'must be a time such as 2026-01-31T12:00:00Z';
+  }
+  return undefined;
+}
+
+const kinds: Readonly<Record<string, string>> = {
+  string: 'a string',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'an array',
+  object: 'a JSON object',
+};
+
+function boundOf(origin: string, which: 'least' | 'most', bound: number | bigint): string {
+  if (origin === 'string') return `have at ${which} ${bound} characters`;
+  return origin === 'array' ? `have at ${which} ${bound} items` : `be at ${which} ${bound}`;
+}
+
+/** Own properties only: a path may name `__proto__`. */
+function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    input,
+  );
+}

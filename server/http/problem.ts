@@ -1,0 +1,67 @@
+import { type Response } from 'express';
+import { type ProblemBody, problemErrors } from '../../shared/protocol/api.js';
+import { type ProblemCode, problems } from '../../shared/protocol/errors.js';
+
+/** One fault, with the field, query parameter or header that it is in. */
+export interface FieldFault {
+  /** `payload.ms`, `commands[3].payload.url`, `limit`, `Idempotency-Key`; `body` for the whole. */
+  readonly field: string;
+  /** What it must be, in plain words and with the bound; reads on from the field's name. */
+  readonly message: string;
+}
+
+export interface ProblemOptions {
+  readonly errors?: readonly FieldFault[];
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly cause?: unknown;
+}
+
+/** An answer that is an error. A route throws it; the error handler sends it. */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly errors: readonly FieldFault[];
+  readonly headers: Readonly<Record<string, string>>;
+
+  /** @param detail what is wrong and what to do about it: for people, and without secrets */
+  constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
+    super(detail, { cause: options.cause });
+    this.code = code;
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+  }
+
+  get status(): number {
+    return problems[this.code].status;
+  }
+
+  /** The body of the answer (RFC 9457). */
+  toBody(): ProblemBody {
+    const { status, title } = problems[this.code];
+    return {
+      type: `urn:problem-type:fencepost:${this.code}`,
+      title,
+      status,
+      detail: this.message,
+      code: this.code,
+      ...(this.errors.length > 0 ? { errors: this.errors.slice(0, problemErrors) } : {}),
+    };
+  }
+}
+
+/** A problem whose detail is its first fault. */
+export function invalid(errors: readonly FieldFault[], code: ProblemCode = 'invalid_request'): Problem {
+  const [first, ...others] = errors;
+  const more = others.length > 0 ? ` (and ${others.length} more: see errors)` : '';
+  return new Problem(code, first ? `${first.field} ${first.message}${more}` : problems[code].title, {
+    errors,
+  });
+}
+
+export function sendProblem(response: Response, problem: Problem): void {
+  response
+    .status(problem.status)
+    .set(problem.headers)
+    .type('application/problem+json')
+    .send(JSON.stringify(problem.toBody()));
+}

@@ -1,0 +1,104 @@
+import { type z } from 'zod';
+import {
+  type agentListSchema,
+  type healthSchema,
+  type Leftovers,
+  type queueListSchema,
+  type readinessSchema,
+  type Stats,
+  type typeListSchema,
+} from '../../shared/protocol/api.js';
+import { version } from '../../shared/runtime/version.js';
+import { readDurability } from '../../shared/store/durability.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { readAgents } from '../reading/agents.js';
+import { readQueues } from '../reading/queues.js';
+import { readStats } from '../reading/stats.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type TypeCatalog } from '../submissions/type-catalog.js';
+import { type Endpoint } from './endpoint.js';
+import { redisUnavailable } from './fault.js';
+
+export interface StatusRoutesOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly catalog: TypeCatalog;
+  /** What this server found when it started; null until it has looked. */
+  readonly leftovers: () => Leftovers | null;
+}
+
+/** What the deployment is doing, and whether this server is well. */
+export function statusRoutes({ link, keys, catalog, leftovers }: StatusRoutesOptions): Endpoint[] {
+  return [
+    {
+      method: 'get',
+      path: '/agents',
+      about: 'agents: who they are, what they serve, when they were last heard of',
+      handle: async (_request, response) => {
+        const agents = await link.call((redis) => readAgents(redis, keys));
+        response.json({ agents } satisfies z.input<typeof agentListSchema>);
+      },
+    },
+    {
+      method: 'get',
+      path: '/types',
+      about: 'command types with the JSON Schemas of their payloads and results',
+      handle: async (_request, response) => {
+        response.json({ types: await catalog.views() } satisfies z.input<typeof typeListSchema>);
+      },
+    },
+    {
+      method: 'get',
+      path: '/queues',
+      about: 'queues: how much waits in them, and for how long',
+      handle: async (_request, response) => {
+        const queues = await link.call((redis) => readQueues(redis, keys));
+        response.json({ queues } satisfies z.input<typeof queueListSchema>);
+      },
+    },
+    {
+      method: 'get',
+      path: '/stats',
+      about: 'the whole in numbers',
+      handle: async (_request, response) => {
+        const stats = await link.call((redis) => readStats(redis, keys, leftovers()));
+        response.json(stats satisfies Stats);
+      },
+    },
+    {
+      method: 'get',
+      path: '/health',
+      about: 'this process answers',
+      handle: (_request, response) => {
+        response.json({ status: 'ok' } satisfies z.input<typeof healthSchema>);
+      },
+    },
+    {
+      method: 'get',
+      path: '/ready',
+      about: 'it can take commands, and whether Redis runs in a way that keeps them',
+      handle: async (_request, response) => {
+        const { ok, reasons, readOnly } = await link.call(readDurability);
+        if (readOnly !== undefined) throw redisUnavailable(readOnly, false);
+        response.json({
+          status: 'ready',
+          durability: { ok, reasons: [...reasons] },
+        } satisfies z.input<typeof readinessSchema>);
+      },
+    },
+  ];
+}
+
+/** The page at `/`: where to go from here. */
+export function indexRoute(endpoints: readonly Endpoint[]): Endpoint {
+  const lines = endpoints.map(
+    ({ method, path, about }) => [`${method.toUpperCase()} ${path}`, about] as const,
+  );
+  const body = { name: 'fencepost', version, endpoints: Object.fromEntries(lines) };
+  return {
+    method: 'get',
+    path: '/',
+    about: 'this page',
+    handle: (_request, response) => void response.json(body),
+  };
+}

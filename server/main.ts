@@ -1,0 +1,61 @@
+import { ConfigError } from '../shared/runtime/config.js';
+import { errorCode } from '../shared/runtime/error-code.js';
+import { Faults, type ServerPoint } from '../shared/runtime/faults.js';
+import { createLogger, type Logger } from '../shared/runtime/logger.js';
+import { reportReady } from '../shared/runtime/parent.js';
+import { stopOnSignals } from '../shared/runtime/shutdown.js';
+import { resolveRedisUrl } from '../shared/runtime/stack-file.js';
+import { version } from '../shared/runtime/version.js';
+import { MetaMismatch } from '../shared/store/meta.js';
+import { loadServerConfig, type ServerConfig } from './config.js';
+import { Server } from './server.js';
+
+/** What the user can do something about is told in one line; the rest is a bug, with its stack. */
+function reasonOf(error: unknown, config: ServerConfig): string {
+  switch (errorCode(error)) {
+    case 'EADDRINUSE':
+      return `port ${config.port} on ${config.host} is in use: end what listens there, or set PORT to another (0 takes any)`;
+    case 'EACCES':
+      return `port ${config.port} may not be used by this user: set PORT to one above 1023`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${config.host} is no address of this machine: set HOST to one that is`;
+    case undefined:
+    default:
+      return error instanceof MetaMismatch ? error.message : '';
+  }
+}
+
+function die(error: unknown, config: ServerConfig, logger: Logger): never {
+  const reason = reasonOf(error, config);
+  if (reason === '') logger.fatal({ err: error }, 'the server cannot start');
+  else {
+    logger.fatal(reason);
+    process.stderr.write(`${reason}\n`);
+  }
+  process.exit(1);
+}
+
+async function main(config: ServerConfig): Promise<void> {
+  const logger = createLogger({ side: 'server', level: config.logLevel, pretty: config.logPretty });
+  const faults = new Faults<ServerPoint>(config, logger);
+  const server = new Server({ ...config, redisUrl: resolveRedisUrl(config), logger, faults });
+  stopOnSignals(() => server.stop(), config.graceMs + 2000, logger);
+  try {
+    await server.start();
+  } catch (error) {
+    die(error, config, logger);
+  }
+  // Told to stop while it waited for Redis.
+  if (server.isStopping()) return;
+  logger.info({ url: server.url, version }, `ready: ${server.url}`);
+  reportReady({ url: server.url });
+}
+
+try {
+  void main(loadServerConfig());
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error;
+  process.stderr.write(`${error.message}\n`);
+  process.exitCode = 1;
+}

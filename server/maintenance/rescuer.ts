@@ -1,0 +1,138 @@
+import { type ChainableCommander, type Redis } from 'ioredis';
+import { z } from 'zod';
+import { rescue, type Suspect } from '../../shared/lifecycle/recovery.js';
+import { type Logger } from '../../shared/runtime/logger.js';
+import { group, type PartitionKeys } from '../../shared/store/keys.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { Sweeper } from './sweeper.js';
+
+/** Commands in one look: a pipeline of so many reads. */
+const pageSize = 500;
+
+export interface RescuerOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly leaseMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Finds commands that nothing names any more, because somebody deleted a stream, a group's entries or
+ * `scheduled`, and has them resolved.
+ *
+ * Every command that has not ended is on a stream or scheduled, once. So the numbers tell whether any is
+ * missing, and only then is every command looked at. One that is missing twice, a lease apart, is
+ * resolved: in between, its agent may have been about to say that it lives.
+ */
+export function rescuer({ link, keys, leaseMs, logger }: RescuerOptions): Sweeper {
+  const search = new Search(keys, leaseMs);
+  return new Sweeper({
+    name: 'rescue',
+    intervalMs: leaseMs / 2,
+    link,
+    sweep: async (redis) => {
+      const { words, more } = await search.goOn(redis);
+      for (const [id, word] of words)
+        logger.warn({ commandId: id, word }, 'rescued: nothing named it any more');
+      return { count: words.size, more };
+    },
+    logger,
+  });
+}
+
+class Search {
+  readonly #keys: PartitionKeys;
+  readonly #leaseMs: number;
+  /** When a command was first missed, and with which entry. */
+  readonly #missed = new Map<string, { readonly entry: string; readonly atMs: number }>();
+  /** Where the look at every command is; undefined while none is under way. */
+  #rank: number | undefined;
+
+  constructor(keys: PartitionKeys, leaseMs: number) {
+    this.#keys = keys;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** Does a part of the work. @returns what `rescue` said of whom, and whether there is more to look at */
+  async goOn(redis: Redis): Promise<{ words: Map<string, string>; more: boolean }> {
+    if (this.#rank === undefined) {
+      if (await this.#isComplete(redis)) {
+        this.#missed.clear();
+        return { words: new Map(), more: false };
+      }
+      this.#rank = 0;
+    }
+    const ids = await redis.zrevrange(this.#keys.index, this.#rank, this.#rank + pageSize - 1);
+    this.#rank = ids.length < pageSize ? undefined : this.#rank + pageSize;
+    const due = this.#note(await this.#unnamed(redis, ids), ids);
+    const words = due.length === 0 ? [] : await rescue(redis, this.#keys, this.#leaseMs, due);
+    return { words: new Map(due.map(({ id }, i) => [id, words[i] ?? ''])), more: this.#rank !== undefined };
+  }
+
+  /** Whether as many commands are on streams and scheduled as have not ended. */
+  async #isComplete(redis: Redis): Promise<boolean> {
+    const queues = await redis.smembers(this.#keys.queues);
+    // One transaction: under load the numbers fit together at no other moment than one.
+    const batch = redis.multi().hmget(this.#keys.counts, 'PENDING', 'RUNNING').zcard(this.#keys.scheduled);
+    for (const queue of queues) batch.xlen(this.#keys.stream(queue));
+    const [counts, ...places] = (await batch.exec()) ?? [];
+    const open = z.array(z.coerce.number()).catch([]).parse(counts?.[1]);
+    const named = places.map(([, length]) => z.number().catch(0).parse(length));
+    const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
+    return sum(open) <= sum(named);
+  }
+
+  /** Those of `ids` that have not ended and that nothing names. */
+  async #unnamed(redis: Redis, ids: readonly string[]): Promise<Suspect[]> {
+    const hashes = await readAll(redis, ids, (batch, id) =>
+      batch.hmget(this.#keys.command(id), 'status', 'entry', 'queue'),
+    );
+    const open = ids.flatMap((id, i) => {
+      const [status, entry, queue] = fieldsSchema.parse(hashes[i]);
+      return (status === 'PENDING' || status === 'RUNNING') && queue
+        ? [{ id, entry: entry ?? '', queue }]
+        : [];
+    });
+    const named = await readAll(redis, open, (batch, { id, entry, queue }) =>
+      entry === ''
+        ? batch.zscore(this.#keys.scheduled, id)
+        : batch.xrange(this.#keys.stream(queue), entry, entry),
+    );
+    const pending = await readAll(redis, open, (batch, { entry, queue }) =>
+      entry === '' ? batch.ping() : batch.xpending(this.#keys.stream(queue), group, entry, entry, 1),
+    );
+    return open.filter(({ entry }, i) => isNothing(named[i]) && (entry === '' || isNothing(pending[i])));
+  }
+
+  /** Remembers who is missed. @returns those that were missed with the same entry a lease ago already */
+  #note(unnamed: readonly Suspect[], looked: readonly string[]): Suspect[] {
+    const now = performance.now();
+    const missing = new Set(unnamed.map(({ id }) => id));
+    for (const id of looked) if (!missing.has(id)) this.#missed.delete(id);
+    return unnamed.filter(({ id, entry }) => {
+      const before = this.#missed.get(id);
+      if (before?.entry !== entry) this.#missed.set(id, { entry, atMs: now });
+      return before?.entry === entry && now - before.atMs >= this.#leaseMs;
+    });
+  }
+}
+
+const fieldsSchema = z
+  .tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()])
+  .catch([null, null, null]);
+
+/** An error counts: a key of another type, or a group that was deleted, names no command. */
+const isNothing = (reply: unknown) =>
+  reply === null || reply === undefined || (Array.isArray(reply) && reply.length === 0);
+
+/** One reply per item, in order; undefined for one that is an error. */
+async function readAll<Item>(
+  redis: Redis,
+  items: readonly Item[],
+  read: (batch: ChainableCommander, item: Item) => unknown,
+): Promise<unknown[]> {
+  const batch = redis.pipeline();
+  for (const item of items) read(batch, item);
+  const replies = (await batch.exec()) ?? [];
+  return replies.map(([error, reply]) => (error ? undefined : reply));
+}

@@ -1,0 +1,117 @@
+import { type Redis } from 'ioredis';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { problemSchema } from '../shared/protocol/api.js';
+import { type ProblemCode, problems } from '../shared/protocol/errors.js';
+import { createLogger } from '../shared/runtime/logger.js';
+import { partitionKeys, typesKey } from '../shared/store/keys.js';
+import { TestRedis } from '../shared/testing/redis-server.js';
+import { Problem } from './http/problem.js';
+import { problemOf } from './http/fault.js';
+import { Server } from './server.js';
+import { TestApi, type TestAnswer } from './testing/test-api.js';
+
+/** Codes of endpoints that this server does not have yet. */
+const toCome: readonly ProblemCode[] = ['conflict', 'late_report', 'agent_name_taken'];
+
+const keys = partitionKeys();
+const delay = { type: 'DELAY', payload: { ms: 1 } };
+let redis: TestRedis;
+let client: Redis;
+let server: Server;
+let api: TestApi;
+beforeAll(async () => {
+  redis = await TestRedis.start();
+  client = redis.client();
+  const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
+  const options = { host: '127.0.0.1', port: 0, leaseMs: 15_000, graceMs: 1000, maxBacklog: 10, logger };
+  server = new Server({ ...options, redisUrl: redis.url });
+  await server.start();
+  api = new TestApi(server.url);
+});
+beforeEach(() => client.flushall());
+afterAll(async () => {
+  await server.stop();
+  await redis.stop();
+});
+
+/** What Node's parser refuses, as its bytes. @returns the answer's status and body */
+async function sendRaw(request: string): Promise<Pick<TestAnswer, 'status' | 'body'>> {
+  const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+  await once(socket, 'connect');
+  socket.write(request);
+  const answer = await text(socket);
+  const body: unknown = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n')));
+  return { status: Number(answer.split(' ')[1]), body };
+}
+
+/** How each code comes about. */
+const causes: Partial<Record<ProblemCode, () => Promise<Pick<TestAnswer, 'status' | 'body'>>>> = {
+  invalid_request: () => api.post('/commands', { ...delay, queue: 7 }),
+  malformed_json: () =>
+    api.send('POST', '/commands', { body: '{', headers: { 'content-type': 'application/json' } }),
+  malformed_http: () => sendRaw('hello?\r\n\r\n'),
+  unknown_type: () => api.post('/commands', { ...delay, type: 'NOBODY_KNOWS' }),
+  unusable_type: async () => {
+    await client.hset(typesKey, 'BAD', '{');
+    // Reads them anew.
+    await api.get('/types');
+    return api.post('/commands', { ...delay, type: 'BAD' });
+  },
+  forbidden_origin: () => api.post('/commands', delay, { 'sec-fetch-site': 'cross-site' }),
+  not_found: () => api.get('/nowhere'),
+  method_not_allowed: () => api.send('PATCH', '/commands'),
+  body_too_large: () => api.post('/commands', 'x'.repeat(300 * 1024), { 'content-type': 'application/json' }),
+  unsupported_media_type: () => api.post('/commands', 'x'),
+  idempotency_key_reused: async () => {
+    await api.post('/commands', delay, { 'idempotency-key': 'k' });
+    return api.post('/commands', { ...delay, queue: 'other' }, { 'idempotency-key': 'k' });
+  },
+  headers_too_large: () => sendRaw(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+  backlog_full: async () => {
+    await client.hset(keys.counts, 'PENDING', 10);
+    return api.post('/commands', delay);
+  },
+  redis_key_broken: async () => {
+    await client.set(keys.index, 'x');
+    return api.post('/commands', delay);
+  },
+  redis_full: async () => {
+    await client.config('SET', 'maxmemory', '1');
+    const answer = await api.post('/commands', delay);
+    await client.config('SET', 'maxmemory', '0');
+    return answer;
+  },
+  redis_unavailable: async () => {
+    await client.replicaof('127.0.0.1', 1);
+    const answer = await api.get('/ready');
+    await client.replicaof('NO', 'ONE');
+    return answer;
+  },
+};
+
+test.each(Object.entries(causes))('%s is answered as the registry has it', async (code, cause) => {
+  const { status, body } = await cause();
+  const parsed = problemSchema.strict().parse(body);
+  expect(parsed).toMatchObject({ code, status, title: problems[parsed.code].title });
+  expect(status).toBe(problems[parsed.code].status);
+});
+
+test('a fault that nobody foresaw tells nothing of itself', () => {
+  const problem = problemOf(new Error('secret'), true);
+  expect(problem.toBody()).toMatchObject({ code: 'internal_error', status: 500 });
+  expect(JSON.stringify(problem.toBody())).not.toContain('secret');
+});
+
+test('every code of the registry is tested', () => {
+  // The last two: above, and in http-server.test.ts.
+  const tested = [...Object.keys(causes), ...toCome, 'internal_error', 'request_timeout'];
+  expect(tested.sort()).toEqual(Object.keys(problems).sort());
+});
+
+test('every problem of the registry has a body that its schema takes', () => {
+  for (const code of Object.keys(problems) as ProblemCode[]) {
+    expect(problemSchema.strict().parse(new Problem(code, 'detail').toBody()).code).toBe(code);
+  }
+});

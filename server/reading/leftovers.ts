@@ -1,0 +1,39 @@
+import { type Leftovers } from '../../shared/protocol/api.js';
+import { CommandReader } from '../../shared/store/command-reader.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { commandsOf, pendingRows } from './pending-rows.js';
+
+const listed = 20;
+const chunk = 500;
+
+/**
+ * The commands that are RUNNING now, and whether their leases are alive. Changes nothing: a lease
+ * lives in Redis, and what has run out is for recovery to deal with.
+ */
+export async function findLeftovers(
+  link: RedisCalls,
+  keys: PartitionKeys,
+  leaseMs: number,
+): Promise<Leftovers> {
+  const rows = await link.call(async (redis) => {
+    const queues = await redis.smembers(keys.queues);
+    return (await Promise.all(queues.map((queue) => pendingRows(redis, keys, queue)))).flat();
+  });
+  const commandIds: string[] = [];
+  let found = 0;
+  let leasesAlive = 0;
+  for (let from = 0; from < rows.length; from += chunk) {
+    const some = rows.slice(from, from + chunk);
+    const summaries = await link.call(async (redis) =>
+      new CommandReader(redis, keys).summaries(await commandsOf(redis, keys, some)),
+    );
+    for (const [i, summary] of summaries.entries()) {
+      if (summary?.status !== 'RUNNING') continue;
+      found++;
+      if ((some[i]?.idleMs ?? 0) < leaseMs) leasesAlive++;
+      if (commandIds.length < listed) commandIds.push(summary.commandId);
+    }
+  }
+  return { found, leasesAlive, leasesRunOut: found - leasesAlive, commandIds };
+}

@@ -1,0 +1,80 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { type QueueView } from '../../shared/protocol/api.js';
+import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
+import { group, type PartitionKeys } from '../../shared/store/keys.js';
+import { ifNoGroup } from './pending-rows.js';
+
+/** Every queue that ever held a command, by name. */
+export async function readQueues(redis: Redis, keys: PartitionKeys): Promise<QueueView[]> {
+  const [names, now] = await Promise.all([
+    redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
+    redis.time(),
+  ]);
+  const nowMs = Number(now[0]) * 1000 + Math.floor(Number(now[1]) / 1000);
+  return Promise.all(names.sort().map((queue) => readQueue(redis, keys, queue, nowMs)));
+}
+
+const groupsSchema = z.array(
+  z.array(z.unknown()).transform((flat) => {
+    const fields = new Map<unknown, unknown>();
+    for (let i = 0; i < flat.length; i += 2) fields.set(flat[i], flat[i + 1]);
+    return z
+      .object({ name: z.string(), consumers: z.number(), pending: z.number(), lastDelivered: z.string() })
+      .parse({
+        name: fields.get('name'),
+        consumers: fields.get('consumers'),
+        pending: fields.get('pending'),
+        lastDelivered: fields.get('last-delivered-id'),
+      });
+  }),
+);
+
+async function readQueue(
+  redis: Redis,
+  keys: PartitionKeys,
+  queue: string,
+  nowMs: number,
+): Promise<QueueView> {
+  const stream = keys.stream(queue);
+  const [length, groups] = await Promise.all([
+    redis.xlen(stream).catch(ifWrongType(0)),
+    redis.xinfo('GROUPS', stream).catch(ifNoGroup<unknown>([])),
+  ]);
+  const agents = groupsSchema.parse(groups).find(({ name }) => name === group);
+  const oldest = await redis
+    .xrange(stream, agents === undefined ? '-' : `(${agents.lastDelivered}`, '+', 'COUNT', 1)
+    .catch(ifWrongType([]));
+  const enqueuedMs = oldest[0] && Number(oldest[0][0].split('-')[0]);
+  return {
+    queue,
+    length,
+    pending: agents?.pending ?? 0,
+    // The clock of Redis may have been set back since.
+    oldestWaitingMs: enqueuedMs === undefined ? null : Math.max(0, nowMs - enqueuedMs),
+    consumers: agents?.consumers ?? 0,
+  };
+}
+
+/** How many entries each agent has in its hands, over all queues. */
+export async function readPendingByAgent(
+  redis: Redis,
+  keys: PartitionKeys,
+): Promise<ReadonlyMap<string, number>> {
+  const queues = await redis.smembers(keys.queues).catch(ifWrongType<string[]>([]));
+  const pipeline = redis.pipeline();
+  for (const queue of queues) pipeline.xpending(keys.stream(queue), group);
+  const byAgent = new Map<string, number>();
+  for (const reply of await runAll(pipeline, ifNoGroup(undefined))) {
+    const consumers = summarySchema.parse(reply ?? [0, null, null, null])[3] ?? [];
+    for (const [agentId, count] of consumers) byAgent.set(agentId, (byAgent.get(agentId) ?? 0) + count);
+  }
+  return byAgent;
+}
+
+const summarySchema = z.tuple([
+  z.number(),
+  z.string().nullable(),
+  z.string().nullable(),
+  z.array(z.tuple([z.string(), z.coerce.number()])).nullable(),
+]);

@@ -1,0 +1,41 @@
+import { errorCode } from '../../shared/runtime/error-code.js';
+
+/** Redis does not answer, or may not be asked now. What a write that was on its way did, nobody knows. */
+export class RedisUnavailable extends Error {
+  override readonly name = 'RedisUnavailable';
+}
+
+/** Redis has no memory for new work. Nothing was stored. */
+export class RedisFull extends Error {
+  override readonly name = 'RedisFull';
+}
+
+/** Replies by which Redis, or its cluster, says that it cannot serve now; the last three, that we may not ask. */
+const refusals =
+  /^(LOADING|READONLY|MISCONF|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY|TRYAGAIN|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM)\b/;
+
+/** How ioredis says that a connection broke, or that it gave up on it. */
+const broken =
+  /^(Command timed out|Connection is closed|Command aborted|Socket timeout|Socket closed|Stream isn't writeable|Reached the max retries)/;
+
+/** Redis answered, but only to say that it does not serve. */
+export function isRefusal(error: unknown): error is Error {
+  return error instanceof Error && refusals.test(error.message);
+}
+
+/** No answer came in time. */
+export function isTimeout(error: unknown): boolean {
+  return (
+    error instanceof RedisUnavailable || (error instanceof Error && error.message === 'Command timed out')
+  );
+}
+
+/** Turns what ioredis throws into the two faults that a caller can act on; the rest is a bug here or in a script. */
+export function asFault(error: unknown): unknown {
+  if (error instanceof RedisUnavailable || error instanceof RedisFull) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  if (/^OOM\b/.test(text)) return new RedisFull(text, { cause: error });
+  const isSystemError = /^E[A-Z]+$/.test(errorCode(error) ?? '');
+  const isAway = isSystemError || isRefusal(error) || broken.test(text);
+  return isAway ? new RedisUnavailable(text, { cause: error }) : error;
+}

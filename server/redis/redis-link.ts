@@ -1,0 +1,164 @@
+import { type Redis } from 'ioredis';
+import { type Logger } from '../../shared/runtime/logger.js';
+import { pause, type Service } from '../../shared/runtime/service.js';
+import { connectCommands } from '../../shared/store/connection.js';
+import { asFault, isRefusal, isTimeout, RedisFull, RedisUnavailable } from './redis-fault.js';
+
+export interface RedisLinkOptions {
+  readonly url: string;
+  readonly logger: Logger;
+  /** Runs when Redis answers for the first time, before any call may pass. */
+  readonly check: (redis: Redis) => Promise<void>;
+}
+
+/** What those who only ask need of a link. */
+export type RedisCalls = Pick<RedisLink, 'call'>;
+
+/** A client waits 2 s at most, and the answer must be on its way by then. */
+const deadlineMs = 1800;
+/** A restart or failover that is over within this time is only waited for. */
+const blipMs = 250;
+/** Calls under way at once: what waits in memory while Redis is silent has a bound. */
+const mostCalls = 10_000;
+/** How often it is told that Redis refuses what it is asked. */
+const refusalLogMs = 60_000;
+
+/**
+ * The one connection over which routes and maintenance speak to Redis.
+ *
+ * A call takes 1.8 s at most. While Redis is away, or connected and silent (frozen, or the network is
+ * cut), calls are refused at once instead of each waiting for its own timeout; a probe notices when it
+ * answers again. An outage is two log lines, however many calls it hits.
+ */
+export class RedisLink implements Service {
+  readonly #options: RedisLinkOptions;
+  readonly #redis: Redis;
+  readonly #closing = new AbortController();
+  #state: 'starting' | 'open' | 'closed' = 'starting';
+  /** When the connection was lost, by `performance.now()`; undefined while it is there. */
+  #awaySince: number | undefined = performance.now();
+  /** It is connected, but a call had no answer in time. */
+  #silent = false;
+  #calls = 0;
+  #outageLogged = false;
+  #refusalLoggedAt = -Infinity;
+
+  constructor(options: RedisLinkOptions) {
+    this.#options = options;
+    this.#redis = connectCommands(options.url, {
+      onReady: () => this.#isBack(),
+      onError: (error) => this.#isAway(error),
+    });
+    this.#redis.on('close', () => (this.#awaySince ??= performance.now()));
+  }
+
+  /** Waits for Redis as long as it takes, then checks it. @throws what `check` throws, unless Redis is away again */
+  async start(): Promise<void> {
+    while (this.#isStarting()) {
+      try {
+        await this.#within(this.#options.check(this.#redis));
+        if (!this.#isStarting()) return;
+        this.#state = 'open';
+        this.#isBack();
+      } catch (error) {
+        const fault = asFault(error);
+        if (!(fault instanceof RedisUnavailable || fault instanceof RedisFull)) throw fault;
+        this.#isAway(fault);
+        await pause(blipMs, this.#closing.signal);
+      }
+    }
+  }
+
+  #isStarting(): boolean {
+    return this.#state === 'starting';
+  }
+
+  stop(): Promise<void> {
+    this.#state = 'closed';
+    this.#closing.abort();
+    this.#redis.disconnect();
+    return Promise.resolve();
+  }
+
+  /**
+   * Lets `work` speak to Redis. All that it does counts as one call.
+   *
+   * @throws RedisUnavailable, RedisFull, or what `work` throws otherwise
+   */
+  async call<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
+    this.#refuseIfHopeless();
+    this.#calls++;
+    try {
+      return await this.#within(work(this.#redis));
+    } catch (error) {
+      if (isRefusal(error)) this.#isRefusing(error);
+      throw asFault(error);
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  #refuseIfHopeless(): void {
+    if (this.#state === 'closed') throw new RedisUnavailable('this server is stopping');
+    if (this.#state === 'starting') throw new RedisUnavailable('Redis has not been reached yet');
+    if (this.#awaySince !== undefined && performance.now() - this.#awaySince > blipMs) {
+      throw new RedisUnavailable('there is no connection to Redis');
+    }
+    if (this.#silent) throw new RedisUnavailable('Redis does not answer');
+    if (this.#calls >= mostCalls) throw new RedisUnavailable('too many calls wait for Redis');
+  }
+
+  /** The timeout of the connection is per command; this one is for a call with several. */
+  async #within<T>(work: Promise<T>): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new RedisUnavailable('Redis did not answer in time')), deadlineMs);
+    });
+    try {
+      return await Promise.race([work, late]);
+    } catch (error) {
+      if (isTimeout(error)) void this.#probe();
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Asks until Redis answers. One at a time, so that a frozen Redis finds few of them when it wakes. */
+  async #probe(): Promise<void> {
+    if (this.#silent || this.#state === 'closed') return;
+    this.#silent = true;
+    this.#isAway(new Error('it is connected, but does not answer'));
+    while (!this.#closing.signal.aborted) {
+      try {
+        await this.#redis.ping();
+        return this.#isBack();
+      } catch {
+        await pause(50, this.#closing.signal);
+      }
+    }
+  }
+
+  #isBack(): void {
+    this.#awaySince = undefined;
+    this.#silent = false;
+    // Connected, but not checked yet.
+    if (this.#isStarting()) return;
+    if (this.#outageLogged) this.#options.logger.info('Redis is back');
+    this.#outageLogged = false;
+  }
+
+  #isAway(error: Error): void {
+    if (this.#outageLogged || this.#state === 'closed') return;
+    this.#outageLogged = true;
+    this.#options.logger.warn({ redisUrl: this.#options.url }, `waiting for Redis: ${error.message}`);
+  }
+
+  /** It answers, but with no: it became a replica, or its disk is full. Nothing tells when that ends. */
+  #isRefusing(error: Error): void {
+    const now = performance.now();
+    if (now - this.#refusalLoggedAt < refusalLogMs) return;
+    this.#refusalLoggedAt = now;
+    this.#options.logger.warn({ redisUrl: this.#options.url }, `Redis refuses: ${error.message}`);
+  }
+}

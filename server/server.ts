@@ -1,0 +1,140 @@
+import { type Leftovers } from '../shared/protocol/api.js';
+import { type CrashPoints, noFaults, type ServerPoint } from '../shared/runtime/faults.js';
+import { type Logger } from '../shared/runtime/logger.js';
+import { type Service } from '../shared/runtime/service.js';
+import { CommandReader } from '../shared/store/command-reader.js';
+import { readDurability } from '../shared/store/durability.js';
+import { partitionKeys, typesKey } from '../shared/store/keys.js';
+import { checkMeta } from '../shared/store/meta.js';
+import { createApp } from './app.js';
+import { type ServerConfig } from './config.js';
+import { HttpServer } from './http/http-server.js';
+import { expirer } from './maintenance/expirer.js';
+import { promoter } from './maintenance/promoter.js';
+import { recoverer } from './maintenance/recoverer.js';
+import { rescuer } from './maintenance/rescuer.js';
+import { findLeftovers } from './reading/leftovers.js';
+import { RedisClock } from './redis/redis-clock.js';
+import { RedisUnavailable } from './redis/redis-fault.js';
+import { RedisLink } from './redis/redis-link.js';
+import { Submitter } from './submissions/submitter.js';
+import { TypeCatalog } from './submissions/type-catalog.js';
+import { CommandWaiter } from './waiting/command-waiter.js';
+import { TransitionFeed } from './waiting/transition-feed.js';
+
+export interface ServerOptions extends Pick<
+  ServerConfig,
+  'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'
+> {
+  readonly redisUrl: string;
+  readonly logger: Logger;
+  /** Where it was told to die, for tests and demonstrations. */
+  readonly faults?: CrashPoints<ServerPoint>;
+}
+
+/**
+ * A control server: the HTTP API and the maintenance beside it, over one Redis.
+ *
+ * It keeps nothing that matters: when its process dies, every command is in Redis, those that run go
+ * on, and another server, or the next start, takes over where it was.
+ */
+export class Server implements Service {
+  readonly #options: ServerOptions;
+  readonly #keys = partitionKeys();
+  readonly #link: RedisLink;
+  readonly #feed: TransitionFeed;
+  readonly #waiter: CommandWaiter;
+  readonly #http: HttpServer;
+  readonly #maintenance: readonly Service[];
+  #leftovers: Leftovers | null = null;
+  #stopped: Promise<void> | undefined;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    const { redisUrl: url, host, port, graceMs, leaseMs, maxBacklog, logger, faults = noFaults } = options;
+    const keys = this.#keys;
+    const link = new RedisLink({ url, logger, check: checkMeta });
+    const feed = new TransitionFeed({ url, channel: keys.events, logger });
+    const waiter = new CommandWaiter({
+      read: (id) => link.call((redis) => new CommandReader(redis, keys).read(id)),
+      feed,
+    });
+    const catalog = new TypeCatalog(() => link.call((redis) => redis.hgetall(typesKey)));
+    const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, faults });
+    const leftovers = () => this.#leftovers;
+    const app = createApp({ link, keys, catalog, submitter, waiter, leftovers, host, logger });
+    this.#link = link;
+    this.#feed = feed;
+    this.#waiter = waiter;
+    // Express's type says any; it is a listener of requests.
+    this.#http = new HttpServer({
+      listener: (request, response) => void app(request, response),
+      host,
+      port,
+      graceMs,
+    });
+    this.#maintenance = [
+      promoter(link, keys, logger),
+      expirer(link, keys, logger),
+      recoverer({ link, keys, leaseMs, faults, logger }),
+      rescuer({ link, keys, leaseMs, logger }),
+    ];
+  }
+
+  /** Where to reach it, once it listens. */
+  get url(): string {
+    return this.#http.url;
+  }
+
+  /**
+   * Listens at once, so that whoever asks is told what is missing, and resolves when Redis is there
+   * and the server does its work.
+   *
+   * @throws MetaMismatch, or what listening failed with
+   */
+  async start(): Promise<void> {
+    await this.#http.start();
+    await this.#feed.start();
+    await this.#link.start();
+    if (this.isStopping()) return;
+    await this.#look();
+    if (this.isStopping()) return;
+    for (const service of this.#maintenance) await service.start();
+  }
+
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  isStopping(): boolean {
+    return this.#stopped !== undefined;
+  }
+
+  async #stop(): Promise<void> {
+    this.#options.logger.info('stopping: no new connections');
+    this.#waiter.end();
+    await this.#http.stop();
+    await Promise.all(this.#maintenance.map((service) => service.stop()));
+    await this.#feed.stop();
+    await this.#link.stop();
+  }
+
+  /** Says what the guarantees rest on, and what an earlier run left. Neither keeps it from working. */
+  async #look(): Promise<void> {
+    const { leaseMs, logger } = this.#options;
+    try {
+      const { reasons } = await this.#link.call(readDurability);
+      for (const reason of reasons) logger.warn({ reason }, `NOT GUARANTEED: ${reason}`);
+      this.#leftovers = await findLeftovers(this.#link, this.#keys, leaseMs);
+      const { found, leasesAlive, leasesRunOut, commandIds } = this.#leftovers;
+      if (found > 0) {
+        const text = `found ${found} RUNNING commands: ${leasesAlive} leases alive, ${leasesRunOut} run out`;
+        logger.info({ commandIds }, text);
+      }
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) throw error;
+      logger.warn({ err: error }, 'Redis went away before it was looked at');
+    }
+  }
+}

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import stringify from 'safe-stable-stringify';
+import { v5, v7 } from 'uuid';
+import { defaults, limits, type Submission } from '../../shared/protocol/commands.js';
+import { type NewCommand } from '../../shared/lifecycle/transitions.js';
+import { invalid } from '../http/problem.js';
+import { type CheckedSubmission } from './submission-parser.js';
+
+/** What ids of Idempotency-Keys are made with. Changing it gives every key a new command: never do. */
+const keyNamespace = '7c9f4a52-62a8-4d0e-9b1d-3f1f0d0f7e51';
+
+const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
+
+/** @throws Problem when the header is there and cannot be a key */
+export function parseIdempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined || keyPattern.test(header)) return header;
+  const message = `must be 1 to ${limits.idempotencyKeyChars} visible ASCII characters, without spaces`;
+  throw invalid([{ field: 'Idempotency-Key', message }]);
+}
+
+/**
+ * A command as the script stores it. The same key gives the same id wherever it is sent, so that a
+ * client that never got its answer may ask again, of any server.
+ */
+export function newCommand({ submission, typeOnAgentLost }: CheckedSubmission, key?: string): NewCommand {
+  const { payload, runAt, delayMs, queue, onAgentLost, type, ...bounds } = submission;
+  return {
+    id: key === undefined ? v7() : v5(key, keyNamespace),
+    digest: key === undefined ? '' : digestOf(submission),
+    type,
+    payload: JSON.stringify(payload),
+    queue: queue ?? defaults.queue,
+    onAgentLost: onAgentLost ?? typeOnAgentLost,
+    start:
+      runAt !== undefined ? { at: Date.parse(runAt) } : delayMs !== undefined ? { inMs: delayMs } : undefined,
+    timeoutMs: bounds.timeoutMs,
+    ttlMs: bounds.ttlMs,
+    maxLosses: bounds.maxLosses,
+    maxAttempts: bounds.maxAttempts,
+  };
+}
+
+/** Of what was asked for, whatever the order and spacing in which it was written. */
+function digestOf(submission: Submission): string {
+  return createHash('sha256').update(stringify(submission)).digest('base64url');
+}

@@ -1,0 +1,65 @@
+import { request, type IncomingHttpHeaders } from 'node:http';
+import { text } from 'node:stream/consumers';
+
+export interface TestAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** Parsed when it is JSON. */
+  readonly body: unknown;
+}
+
+export interface TestRequest {
+  /** An object is sent as JSON; a string as it is, with no Content-Type of its own. */
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Aborted: the client goes away. */
+  readonly signal?: AbortSignal;
+}
+
+const isJson = (type: string | undefined) => type !== undefined && /^application\/(\w+\+)?json/.test(type);
+
+/**
+ * Sends requests as a plain client does: one connection each, any header. Not `fetch`, which has its
+ * own mind about some headers, and a pool that outlives a test.
+ */
+export class TestApi {
+  readonly url: string;
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  async send(method: string, path: string, { body, headers, signal }: TestRequest = {}): Promise<TestAnswer> {
+    const isText = typeof body === 'string' || body === undefined;
+    const payload = isText ? body : JSON.stringify(body);
+    const sent = request(`${this.url}${path}`, {
+      method,
+      agent: false,
+      headers: {
+        ...(isText ? {} : { 'content-type': 'application/json' }),
+        ...(payload === undefined ? {} : { 'content-length': String(Buffer.byteLength(payload)) }),
+        ...headers,
+      },
+      ...(signal ? { signal } : {}),
+    });
+    return new Promise((answered, failed) => {
+      sent.once('error', failed);
+      sent.once('response', (response) => {
+        text(response).then((answer) => {
+          const parsed: unknown =
+            isJson(response.headers['content-type']) && answer !== '' ? JSON.parse(answer) : answer;
+          answered({ status: response.statusCode ?? 0, headers: response.headers, body: parsed });
+        }, failed);
+      });
+      sent.end(payload);
+    });
+  }
+
+  get(path: string, options?: TestRequest): Promise<TestAnswer> {
+    return this.send('GET', path, options);
+  }
+
+  post(path: string, body: unknown, headers: Readonly<Record<string, string>> = {}): Promise<TestAnswer> {
+    return this.send('POST', path, { body, headers });
+  }
+}

@@ -1,0 +1,99 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { type Status, statusSchema } from '../../shared/protocol/commands.js';
+import { type Logger } from '../../shared/runtime/logger.js';
+import { type Service } from '../../shared/runtime/service.js';
+import { connectSubscriber } from '../../shared/store/connection.js';
+
+/** One change of a command, as the scripts publish it. */
+export interface Transition {
+  readonly id: string;
+  readonly status: Status;
+  readonly attempt: number;
+}
+
+export interface TransitionListener {
+  onTransition(transition: Transition): void;
+  /** Messages may have been missed up to now: whoever wants the truth must read. */
+  onGap(): void;
+}
+
+export interface TransitionFeedOptions {
+  readonly url: string;
+  readonly channel: string;
+  readonly logger: Logger;
+}
+
+/** A line of a message: `<id> <STATUS> <attempt>`. */
+const lineSchema = z
+  .tuple([z.string(), statusSchema, z.coerce.number().int()])
+  .transform(([id, status, attempt]): Transition => ({ id, status, attempt }));
+
+/**
+ * The transitions of all commands, for whoever listens. Hints, not a log: a channel forgets what
+ * nobody hears, so after every (re)subscription listeners are told of a gap.
+ *
+ * When its connection dies it comes back by itself; until then listeners hear nothing and live on
+ * what they read.
+ */
+export class TransitionFeed implements Service {
+  readonly #options: TransitionFeedOptions;
+  readonly #listeners = new Map<string, Set<TransitionListener>>();
+  #redis: Redis | undefined;
+
+  constructor(options: TransitionFeedOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves at once: a Redis that is away is subscribed to when it is there. */
+  start(): Promise<void> {
+    if (!this.#redis) {
+      const redis = connectSubscriber(this.#options.url, { onReady: () => void this.#subscribe(redis) });
+      redis.on('message', (_channel: string, message: string) => this.#hear(message));
+      this.#redis = redis;
+    }
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    this.#redis?.disconnect();
+    this.#redis = undefined;
+    return Promise.resolve();
+  }
+
+  /** Listens to one command. @returns how to end that */
+  listen(id: string, listener: TransitionListener): () => void {
+    const ofCommand = this.#listeners.get(id) ?? new Set();
+    this.#listeners.set(id, ofCommand.add(listener));
+    return () => {
+      ofCommand.delete(listener);
+      if (ofCommand.size === 0 && this.#listeners.get(id) === ofCommand) this.#listeners.delete(id);
+    };
+  }
+
+  /** How many commands somebody listens to. */
+  get size(): number {
+    return this.#listeners.size;
+  }
+
+  async #subscribe(redis: Redis): Promise<void> {
+    try {
+      await redis.subscribe(this.#options.channel);
+    } catch (error) {
+      // The connection broke again: the next `ready` subscribes anew.
+      this.#options.logger.debug({ err: error }, 'subscribing failed');
+      return;
+    }
+    for (const ofCommand of this.#listeners.values()) for (const listener of ofCommand) listener.onGap();
+  }
+
+  #hear(message: string): void {
+    if (this.#listeners.size === 0) return;
+    for (const line of message.split('\n')) {
+      const words = line.split(' ');
+      const ofCommand = this.#listeners.get(words[0] ?? '');
+      const transition = ofCommand && lineSchema.safeParse(words).data;
+      if (transition) for (const listener of ofCommand) listener.onTransition(transition);
+    }
+  }
+}
