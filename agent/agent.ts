@@ -1,11 +1,17 @@
+import { type HeldAttempt } from '../shared/lifecycle/holding.js';
 import { type Outcome, sessionOf, type StartedCommand } from '../shared/lifecycle/transitions.js';
-import { type Logger } from '../shared/runtime/logger.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
-import { Loop, pause, type Service } from '../shared/runtime/service.js';
+import { elapsedMs, type Moment } from '../shared/runtime/clock.js';
+import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
+import { type Logger } from '../shared/runtime/logger.js';
+import { pause, type Service } from '../shared/runtime/service.js';
 import { type Transport } from '../shared/transport/transport.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
+import { Executions } from './executions.js';
 import { Fetcher } from './fetcher.js';
 import { type Journal } from './journal.js';
+import { type Keeper } from './keeper.js';
+import { takeName } from './name.js';
 import { Reporter } from './reporter.js';
 import { Runner } from './runner.js';
 import { Slots } from './slots.js';
@@ -14,77 +20,89 @@ export interface AgentOptions {
   readonly transport: Transport;
   readonly journal: Journal;
   readonly registry: CommandRegistry;
+  readonly keeper: Keeper;
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly graceMs: number;
+  readonly faults: CrashPoints<AgentPoint>;
   /** This process can no longer do its work and must end. */
   readonly onFatal: (reason: string) => void;
   readonly logger: Logger;
 }
 
-/** The agent's name is held by another live process. The message names it. */
-export class NameTaken extends Error {
-  override readonly name = 'NameTaken';
-}
-
 /**
- * One session of an agent: register, report what the last session left, then fetch, execute and
+ * One session of an agent: register, settle what the last session left, then fetch, execute and
  * report until it is stopped.
  *
- * When the process dies, Redis has what it had started and its journal what it had finished.
+ * When the process dies, Redis has what it had started and its journal what it had finished; the
+ * next session settles both.
  */
 export class Agent implements Service {
   readonly #options: AgentOptions;
-  readonly #session: string;
   readonly #slots: Slots;
   readonly #runner: Runner;
   readonly #reporter: Reporter;
   readonly #fetcher: Fetcher;
-  readonly #heartbeat: Loop;
-  readonly #running = new Set<Promise<void>>();
-  readonly #aborts = new Set<AbortController>();
+  readonly #executions = new Executions();
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
 
   constructor(options: AgentOptions) {
-    const { transport, journal, registry, concurrency, leaseMs, graceMs, logger } = options;
+    const { transport, journal, registry, concurrency, graceMs, faults, logger } = options;
     this.#options = options;
-    this.#session = sessionOf(journal.identity);
     this.#slots = new Slots(concurrency);
     this.#runner = new Runner({
       registry,
       graceMs,
-      logger,
       onStuck: (command, outcome) => this.#stuck(command, outcome),
     });
-    this.#reporter = new Reporter({ transport, journal, logger });
+    this.#reporter = new Reporter({ transport, journal, faults, logger });
     this.#fetcher = new Fetcher({
       transport,
       demand: () => this.#slots.demand(),
       freeSlot: (signal) => this.#slots.free(signal),
-      onStarted: (command) => void this.#execute(command),
+      onStarted: (command, askedAt) => this.#take(command, askedAt),
       onOldSession: () => options.onFatal('a newer session of this agent was registered'),
       logger,
     });
-    this.#heartbeat = new Loop({
-      name: 'heartbeat',
-      intervalMs: leaseMs / 3,
-      logger,
-      tick: () => this.#beat(),
-    });
   }
 
-  /** Resolves when the agent is registered and fetches. @throws NameTaken */
+  /** Resolves when the agent is registered, has settled its past, and fetches. @throws NameTaken */
   async start(): Promise<void> {
-    const { transport, journal, registry, logger } = this.#options;
-    await this.#register();
-    await transport.announce(announcementOf(registry));
+    const { transport, registry, keeper, leaseMs, logger } = this.#options;
+    const { signal } = this.#ending;
+    await takeName({ transport, leaseMs, signal, logger });
+    // From here on, so that a long settling costs neither the name nor the pulse of recovery.
+    await keeper.start();
+    await this.#insist('announcing', () => transport.announce(announcementOf(registry)));
+    await this.#settle();
+    if (!signal.aborted) await this.#fetcher.start();
+  }
+
+  /** What the last session left: first its outcomes, then, once each was answered, the rest. */
+  async #settle(): Promise<void> {
+    const { transport, journal, logger, onFatal } = this.#options;
     const unanswered = await journal.unanswered();
     if (unanswered.length > 0)
       logger.info({ outcomes: unanswered.length }, 'reporting what the last session left');
     unanswered.forEach((report) => this.#reporter.add(report));
-    await this.#heartbeat.start();
-    await this.#fetcher.start();
+    await this.#reporter.drained();
+    const settled = await this.#insist('settling', () => transport.settle());
+    if (settled === 'old-session') return onFatal('a newer session of this agent was registered');
+    for (const { word, ...about } of settled ?? []) logger.warn({ ...about, word }, 'settled');
+  }
+
+  /** Calls until there is an answer, or this agent ends: undefined. */
+  async #insist<T>(what: string, call: () => Promise<T>): Promise<T | undefined> {
+    for (let tries = 1; !this.#ending.signal.aborted; tries++) {
+      try {
+        return await call();
+      } catch (error) {
+        if (tries === 1) this.#options.logger.warn({ err: error }, `${what} fails; trying again`);
+        await pause(backoffMs(tries, { firstMs: 20, maxMs: 500 }), this.#ending.signal);
+      }
+    }
+    return undefined;
   }
 
   /** Fetches nothing more, finishes what runs within the grace period, and gives its name back. */
@@ -94,94 +112,92 @@ export class Agent implements Service {
   }
 
   async #stop(): Promise<void> {
-    const { transport, journal, graceMs, logger } = this.#options;
-    const { executing } = this.#slots;
-    logger.info({ executing }, 'stopping: nothing more is fetched');
+    const { transport, journal, keeper, graceMs, logger } = this.#options;
+    logger.info({ executing: this.#slots.executing }, 'stopping: nothing more is fetched');
     const over = new AbortController();
-    const grace = pause(graceMs, over.signal);
-    await Promise.race([this.#finish(), grace]);
+    await Promise.race([this.#finish(), pause(graceMs, over.signal)]);
     over.abort();
-    if (this.#slots.executing > 0) {
-      logger.warn(
-        { executing: this.#slots.executing },
-        'the grace period is over; what still runs ends with this process',
-      );
-    }
+    const { executing } = this.#slots;
+    if (executing > 0)
+      logger.warn({ executing }, 'the grace period is over; what still runs ends with this process');
     this.#ending.abort();
-    for (const abort of this.#aborts) abort.abort(new Error('the agent is stopping'));
-    await this.#heartbeat.stop();
+    this.#executions.abortAll('the agent is stopping');
     await this.#reporter.stop();
-    await Promise.race([transport.leave().catch(() => undefined), pause(1000)]);
+    await Promise.race([this.#part(), pause(1000)]);
+    await keeper.stop();
     transport.close();
     await journal.close();
   }
 
   async #finish(): Promise<void> {
     await this.#fetcher.stop();
-    await this.#idle();
+    await this.#executions.idle();
     await this.#reporter.drained();
   }
 
-  /** Resolves when no handler runs. */
-  async #idle(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
-  }
-
-  async #register(): Promise<void> {
-    const { transport, leaseMs, logger } = this.#options;
-    let seenAlive = 0;
-    for (let tries = 1; ; tries++) {
-      const reply = await transport.register().catch((error: unknown) => {
-        if (tries === 1) logger.warn({ err: error }, 'Redis does not answer; trying again');
-        return undefined;
-      });
-      if (reply?.word === 'ok') return;
-      if (reply?.word === 'old-session') throw new NameTaken('a newer session of this agent is registered');
-      if (!reply) {
-        await pause(backoffMs(tries, { firstMs: 100, maxMs: 1000 }), this.#ending.signal);
-        continue;
-      }
-      const { host, pid, lastSeen, leaseLeftMs } = reply.holder;
-      const who = `pid ${pid} on ${host}, last heard of at ${new Date(lastSeen).toISOString()}`;
-      // One that was heard of twice is alive. One that was not may be gone: its lease decides.
-      if (seenAlive !== 0 && lastSeen > seenAlive)
-        throw new NameTaken(`another agent holds this name: ${who}`);
-      seenAlive = lastSeen;
-      logger.warn(
-        `this name is held by ${who}; waiting up to ${Math.ceil(leaseLeftMs / 1000)} s to see whether it is gone`,
-      );
-      await pause(Math.min(leaseLeftMs, leaseMs) + 50, this.#ending.signal);
+  /** Best effort: whatever fails here is left to the lease. */
+  async #part(): Promise<void> {
+    const { transport, logger } = this.#options;
+    try {
+      const handedBack = await transport.handBack();
+      if (handedBack > 0) logger.info({ handedBack }, 'handed back what was delivered and not started');
+      await transport.leave();
+    } catch (error) {
+      logger.warn({ err: error }, 'could not say goodbye');
     }
   }
 
-  async #beat(): Promise<void> {
-    const reply = await this.#options.transport.register();
-    if (reply.word !== 'ok') this.#options.onFatal(`this agent's name was taken over (${reply.word})`);
+  #take(command: StartedCommand, askedAt: Moment): void {
+    if (!this.#slots.take(command)) return;
+    const { keeper, faults } = this.#options;
+    faults.at('start-won');
+    keeper.hold(command, askedAt);
+    this.#executions.add(command, (abort) => this.#execute(command, askedAt, abort));
   }
 
-  async #execute(command: StartedCommand): Promise<void> {
-    const { logger } = this.#options;
+  async #execute(command: StartedCommand, askedAt: Moment, abort: AbortController): Promise<void> {
+    const { faults, logger } = this.#options;
     const about = { commandId: command.id, attempt: command.attempt, type: command.type };
-    if (!this.#slots.take(command)) return;
+    if (!(await this.#isStillMine(command, askedAt))) {
+      logger.warn(about, 'not executed: by the time its answer was read, the attempt was no longer current');
+      return this.#letGo(command);
+    }
     logger.info(about, 'started');
-    const abort = new AbortController();
-    this.#aborts.add(abort);
-    const running = this.#runner.run(command, abort).then((outcome) => {
-      this.#slots.executed(command);
-      // A process that ends leaves the command to the rule for a lost agent: what its handler said
-      // after that is not an outcome.
-      if (this.#ending.signal.aborted) return;
-      this.#reporter.add(this.#reportOf(command, outcome), () => this.#slots.release(command));
-    });
-    this.#running.add(running);
-    await running;
-    this.#running.delete(running);
-    this.#aborts.delete(abort);
+    const running = this.#runner.run(command, abort);
+    setImmediate(() => faults.at('mid-execution'));
+    const outcome = await running;
+    faults.at('executed');
+    this.#slots.executed(command);
+    // A process that ends leaves the command to the rule for a lost agent: what its handler said
+    // after that is not an outcome.
+    if (!this.#ending.signal.aborted)
+      this.#reporter.add(this.#reportOf(command, outcome), () => this.#letGo(command));
+  }
+
+  /** Whoever woke up late, with the answer that gave it a command long ago, asks before it executes. */
+  async #isStillMine(command: StartedCommand, askedAt: Moment): Promise<boolean> {
+    if (elapsedMs(askedAt) < this.#options.leaseMs / 2) return true;
+    const words = await this.#insist('renewing', () => this.#options.transport.renew([command]));
+    return words?.[0] === 'ok';
+  }
+
+  #letGo(command: StartedCommand): void {
+    this.#options.keeper.drop(command);
+    this.#slots.release(command);
+  }
+
+  /** An attempt is no longer this session's: whoever executes it must stop. */
+  lose(attempt: HeldAttempt, why: string): void {
+    const { logger } = this.#options;
+    if (this.#executions.abort(attempt, why)) {
+      logger.warn({ commandId: attempt.id, attempt: attempt.attempt, why }, 'aborted');
+    }
   }
 
   #reportOf(command: StartedCommand, outcome: Outcome) {
     const { agentId } = this.#options.journal.identity;
-    return { id: command.id, agentId, session: this.#session, attempt: command.attempt, outcome };
+    const session = sessionOf(this.#options.journal.identity);
+    return { id: command.id, agentId, session, attempt: command.attempt, outcome };
   }
 
   #stuck(command: StartedCommand, outcome: Outcome): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { agentIdSchema, defaults, queueNameSchema } from '../shared/protocol/commands.js';
 import { type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { agentFaultSettings, checkFaultPlan } from '../shared/runtime/faults.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
 
 /** `a, b` as ['a', 'b']. */
@@ -13,6 +14,7 @@ const listOf = (item: z.ZodType<string, string>) =>
 
 export const agentSettings = {
   ...sharedSettings,
+  ...agentFaultSettings,
   agentId: setting('AGENT_ID', agentIdSchema.optional(), 'its name; kept in its data directory'),
   concurrency: setting(
     'AGENT_CONCURRENCY',
@@ -37,4 +39,5 @@ export const agentSettings = {
 export type AgentConfig = Config<typeof agentSettings>;
 
 /** @throws ConfigError with every fault */
-export const loadAgentConfig = (): AgentConfig => loadConfig('npm run agent --', agentSettings);
+export const loadAgentConfig = (): AgentConfig =>
+  loadConfig('npm run agent --', agentSettings, { check: checkFaultPlan });

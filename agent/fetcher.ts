@@ -1,5 +1,6 @@
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
+import { type Moment } from '../shared/runtime/clock.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { isAborted, pause, type Service } from '../shared/runtime/service.js';
 import { type Demand, type Transport } from '../shared/transport/transport.js';
@@ -9,7 +10,8 @@ export interface FetcherOptions {
   readonly demand: () => Demand;
   /** Resolves as soon as there is a free slot, or `signal` is aborted. */
   readonly freeSlot: (signal: AbortSignal) => Promise<void>;
-  readonly onStarted: (command: StartedCommand) => void;
+  /** @param askedAt when the answered call was sent: the lease is at least as young */
+  readonly onStarted: (command: StartedCommand, askedAt: Moment) => void;
   /** A newer session of this agent exists: this process must end. */
   readonly onOldSession: () => void;
   readonly logger: Logger;
@@ -52,7 +54,7 @@ export class Fetcher implements Service {
         const reply = await transport.next(demand, signal);
         if (reply.word === 'old-session') return onOldSession();
         // Also when the stop came meanwhile: what was started is this agent's to execute.
-        reply.started.forEach(onStarted);
+        for (const command of reply.started) onStarted(command, reply.askedAt);
         if (failures > 0) logger.info('fetching again');
         failures = 0;
       } catch (error) {

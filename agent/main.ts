@@ -1,16 +1,19 @@
 import { hostname } from 'node:os';
 import { sessionOf } from '../shared/lifecycle/transitions.js';
 import { ConfigError } from '../shared/runtime/config.js';
+import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { resolveRedisUrl } from '../shared/runtime/stack-file.js';
 import { version } from '../shared/runtime/version.js';
-import { RedisTransport } from '../shared/transport/redis-transport.js';
-import { Agent, NameTaken } from './agent.js';
+import { Agent } from './agent.js';
 import { BadCommandModule, loadCommands } from './command-registry.js';
 import { type AgentConfig, loadAgentConfig } from './config.js';
+import { connect } from './connect.js';
 import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
+import { Keeper } from './keeper.js';
+import { NameTaken } from './name.js';
 
 /** An error whose message is for the user, who can do something about it. */
 function isForUser(error: unknown): error is Error {
@@ -20,50 +23,48 @@ function isForUser(error: unknown): error is Error {
 }
 
 async function main(config: AgentConfig): Promise<void> {
+  const { leaseMs, graceMs, concurrency, queues } = config;
   const registry = await loadCommands(config.commands);
   const journal = await takeDataDirectory(config.dataDir, config.agentId);
   const { identity } = journal;
-  const logger = createLogger({ side: 'agent', level: config.logLevel, pretty: config.logPretty }).child({
-    agentId: identity.agentId,
-  });
-  const transport = new RedisTransport({
+  const logging = { side: 'agent', level: config.logLevel, pretty: config.logPretty } as const;
+  const logger = createLogger(logging).child({ agentId: identity.agentId });
+  const types = [...registry.keys()];
+  const transportConfig = {
     redisUrl: resolveRedisUrl(config),
     agent: identity,
-    description: {
-      host: hostname(),
-      pid: process.pid,
-      version,
-      queues: config.queues,
-      types: [...registry.keys()],
-      concurrency: config.concurrency,
-    },
-    leaseMs: config.leaseMs,
-    logger,
+    description: { host: hostname(), pid: process.pid, version, queues, types, concurrency },
+    leaseMs,
+  };
+  const faults = new Faults<AgentPoint>(config, logger);
+  const onFatal = (reason: string) => {
+    logger.fatal(`${reason}; this process ends`);
+    end(1);
+  };
+  const keeper = new Keeper({
+    transport: transportConfig,
+    leaseMs,
+    maxBlockMs: config.maxBlockMs,
+    logger: logging,
+    onLost: (attempt, why) => agent.lose(attempt, why),
+    onOver: onFatal,
   });
+  const transport = connect(transportConfig, logger, faults);
   const agent = new Agent({
     transport,
     journal,
     registry,
-    concurrency: config.concurrency,
-    leaseMs: config.leaseMs,
-    graceMs: config.graceMs,
-    onFatal: (reason) => {
-      logger.fatal(`${reason}; this process ends`);
-      end(1);
-    },
+    keeper,
+    concurrency,
+    leaseMs,
+    graceMs,
+    faults,
+    onFatal,
     logger,
   });
-  const end = stopOnSignals(() => agent.stop(), config.graceMs + 2000, logger);
+  const end = stopOnSignals(() => agent.stop(), graceMs + 2000, logger);
   await agent.start();
-  logger.info(
-    {
-      session: sessionOf(identity),
-      queues: config.queues,
-      types: [...registry.keys()],
-      concurrency: config.concurrency,
-    },
-    'ready',
-  );
+  logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }
 

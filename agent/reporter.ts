@@ -1,5 +1,6 @@
 import { type ReportWord } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
+import { type AgentPoint, type CrashPoints, noFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
 import { type Transport } from '../shared/transport/transport.js';
@@ -26,11 +27,18 @@ export class Reporter {
   readonly #transport: Pick<Transport, 'report'>;
   readonly #journal: Journal;
   readonly #logger: Logger;
+  readonly #faults: CrashPoints<AgentPoint>;
   #waiting: Item[] = [];
   #working: Promise<void> | undefined;
   readonly #abort = new AbortController();
 
-  constructor(options: { transport: Pick<Transport, 'report'>; journal: Journal; logger: Logger }) {
+  constructor(options: {
+    transport: Pick<Transport, 'report'>;
+    journal: Journal;
+    faults?: CrashPoints<AgentPoint>;
+    logger: Logger;
+  }) {
+    this.#faults = options.faults ?? noFaults;
     this.#transport = options.transport;
     this.#journal = options.journal;
     this.#logger = options.logger;
@@ -64,6 +72,7 @@ export class Reporter {
     while (this.#waiting.length > 0) {
       const batch = this.#take();
       await this.#journal.keep(batch.map((item) => item.report));
+      this.#faults.at('journalled');
       await this.#send(batch);
     }
   }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { limits } from '../shared/protocol/commands.js';
-import { createLogger } from '../shared/runtime/logger.js';
 import {
   type CommandType,
   defineCommand,
@@ -9,8 +8,6 @@ import {
   type ExecutionContext,
 } from './commands/command-type.js';
 import { Runner } from './runner.js';
-
-const logger = createLogger({ side: 'agent', level: 'silent' });
 
 const started: StartedCommand = {
   queue: 'default',
@@ -37,7 +34,7 @@ function runnerOf(
     execute,
   });
   // A registry holds types of every payload.
-  return new Runner({ registry: new Map([['TEST', type as CommandType]]), graceMs: 0, onStuck, logger });
+  return new Runner({ registry: new Map([['TEST', type as CommandType]]), graceMs: 0, onStuck });
 }
 
 /** Settles as a well-behaved handler does: when its signal is aborted. */

@@ -1,6 +1,5 @@
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { limits } from '../shared/protocol/commands.js';
-import { type Logger } from '../shared/runtime/logger.js';
 import { ExecutionError, type CommandType } from './commands/command-type.js';
 import { type CommandRegistry } from './command-registry.js';
 
@@ -18,7 +17,6 @@ export interface RunnerOptions {
    * as long as the handler runs, no other attempt may begin.
    */
   readonly onStuck: (command: StartedCommand, outcome: Outcome) => void;
-  readonly logger: Logger;
 }
 
 /** Node turns a longer delay into 1 ms. */

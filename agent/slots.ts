@@ -2,7 +2,7 @@ import { once, EventEmitter } from 'node:events';
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { type Demand } from '../shared/transport/transport.js';
 
-/** How many ended attempts are remembered: far more than an answer can be late. */
+/** How many ended attempts are remembered at least: far more come and go while an answer is under way. */
 const mostRemembered = 10_000;
 
 /** One attempt: what an agent executes at most once. */
@@ -17,7 +17,9 @@ export const attemptKey = (command: Pick<StartedCommand, 'id' | 'attempt'>) =>
 export class Slots {
   readonly #concurrency: number;
   readonly #held = new Map<string, { entry: string; executing: boolean }>();
-  readonly #ended = new Set<string>();
+  /** Two generations: the older one is forgotten when the younger one is full. */
+  #ended = new Set<string>();
+  #endedBefore = new Set<string>();
   readonly #changes = new EventEmitter();
   #executing = 0;
 
@@ -37,7 +39,7 @@ export class Slots {
    */
   take(command: StartedCommand): boolean {
     const key = attemptKey(command);
-    if (this.#held.has(key) || this.#ended.has(key)) return false;
+    if (this.#held.has(key) || this.#ended.has(key) || this.#endedBefore.has(key)) return false;
     this.#held.set(key, { entry: command.entry, executing: true });
     this.#executing++;
     return true;
@@ -58,9 +60,10 @@ export class Slots {
     const key = attemptKey(command);
     this.#held.delete(key);
     this.#ended.add(key);
-    // A set keeps the order in which its members came: the first is the oldest.
-    const [oldest] = this.#ended;
-    if (this.#ended.size > mostRemembered && oldest !== undefined) this.#ended.delete(oldest);
+    if (this.#ended.size === mostRemembered) {
+      this.#endedBefore = this.#ended;
+      this.#ended = new Set();
+    }
     this.#changes.emit('change');
   }
 

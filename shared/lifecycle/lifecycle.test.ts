@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { statuses } from '../protocol/commands.js';
 import { scriptNames } from './scripts.js';
-import { isTerminal, registrationScripts, terminalStatuses, transitions } from './states.js';
+import { isTerminal, leaseScripts, registrationScripts, terminalStatuses, transitions } from './states.js';
 
 // One table of truth: the scripts, their headers, transitions.ts, states.ts and README.md say the same.
 
@@ -54,7 +54,9 @@ describe('the scripts are', () => {
   });
 
   test('what states.ts names', () => {
-    expect(sorted([...transitions.map(({ script }) => script), ...registrationScripts])).toEqual(names);
+    expect(
+      sorted([...transitions.map(({ script }) => script), ...registrationScripts, ...leaseScripts]),
+    ).toEqual(names);
   });
 });
 
@@ -76,18 +78,20 @@ test('no transition leaves a terminal status, and every status is reached', () =
   expect(statuses.filter(isTerminal)).toEqual([...terminalStatuses]);
 });
 
-test('every field of the README is one that a script or transitions.ts names', () => {
-  const sources = [
-    ...scripts.map(({ code }) => code.join('\n')),
-    read('prelude.lua'),
-    read('transitions.ts'),
-  ].join('\n');
+test('every field of the README is one that a script or its caller names', () => {
+  const sources = [...scripts.map(({ code }) => code.join('\n')), read('prelude.lua'), callers].join('\n');
   const fields = rows('Fields of `command:<id>`').flatMap(([names = '']) =>
     names.replaceAll('`', '').split(', '),
   );
   expect(fields.length).toBeGreaterThan(20);
   expect(fields.filter((field) => !new RegExp(`\\b${field}\\b`).test(sources))).toEqual([]);
 });
+
+/** The lines of a function of the prelude that return something. */
+function answersOf(name: string): string[] {
+  const body = read('prelude.lua').split(`local function ${name}(`)[1]?.split('\nend\n')[0] ?? '';
+  return body.match(/return .*/g) ?? [];
+}
 
 describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code }) => {
   test('begins with what it is for, its keys, arguments, guards, reply and events', () => {
@@ -105,9 +109,11 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
     const answers = code.flatMap(
       (line) => /(?:\breturn\b|\bwords\[.*=|\bgive\(|\bitems\[.*=)(.*)/.exec(line)?.[1] ?? [],
     );
-    // A reason that `readCommand` gave is passed on.
-    if (code.some((line) => line.endsWith('return why end')))
-      answers.push(...(read('prelude.lua').match(/return nil, .*/g) ?? []));
+    // A word that a function of the prelude gave is passed on.
+    if (code.some((line) => line.endsWith('return why end'))) answers.push(...answersOf('readCommand'));
+    if (code.some((line) => line.includes('resolve(command)'))) {
+      answers.push(...answersOf('resolve'), ...answersOf('lose'));
+    }
     const told = answers.flatMap((answer) => wordsIn(answer.replaceAll(/[=~]= '[^']*'/g, '')));
     expect(sorted(told)).toEqual(sorted(wordsIn((sections.get('Reply') ?? []).join(' '))));
   });
@@ -132,10 +138,10 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
   });
 });
 
-test('transitions.ts reads the words that the headers name, and no others', () => {
-  const schemas = [...read('transitions.ts').matchAll(/z\.(?:enum|literal)\(([^)]*)\)/g)].map(
-    ([, words = '']) => words,
-  );
+const callers = ['transitions.ts', 'holding.ts', 'recovery.ts'].map(read).join('\n');
+
+test('the callers read the words that the headers name, and no others', () => {
+  const schemas = [...callers.matchAll(/z\.(?:enum|literal)\(([^)]*)\)/g)].map(([, words = '']) => words);
   const headers = scripts.map(({ sections }) => (sections.get('Reply') ?? []).join(' '));
   expect(sorted(schemas.flatMap(wordsIn))).toEqual(sorted(headers.flatMap(wordsIn)));
 });

@@ -28,8 +28,13 @@ local function isKind(key, kind)
   return kinds[key] == kind or kinds[key] == 'none'
 end
 
--- What scripts compute with: anything but digits here would raise in the middle of a batch.
-local NUMBERS = { attempt = true, failures = true, maxAttempts = true, expiresAt = true }
+-- What scripts compute with: anything but digits here would raise in the middle of a batch, and so
+-- would more of them than a number has.
+local NUMBERS = {
+  attempt = true, failures = true, maxAttempts = true, losses = true, maxLosses = true, expiresAt = true, runAt = true,
+  renewedAt = true,
+}
+local function isNumber(text) return #text <= 16 and string.match(text, '^%d+$') ~= nil end
 
 -- The named fields of a command, or nil and why: 'gone' (no such command) or 'broken' (the key is
 -- not what Fencepost put there, or somebody edited it). The first field must be `status`, and
@@ -41,7 +46,7 @@ local function readCommand(id, ...)
   local command = { id = id }
   for i, field in ipairs({ ... }) do
     local value = values[i] or nil
-    if value and NUMBERS[field] and not string.match(value, '^%d+$') then return nil, 'broken' end
+    if value and NUMBERS[field] and not isNumber(value) then return nil, 'broken' end
     command[field] = value
   end
   if not command.queue then return nil, 'broken' end
@@ -67,8 +72,17 @@ local function move(id, from, to, attempt)
 end
 
 local function tell()
+  local names, fields = {}, {}
   for status, by in pairs(delta) do
-    if by ~= 0 then redis.pcall('HINCRBY', root .. 'counts', status, whole(by)) end
+    if by ~= 0 then names[#names + 1] = status end
+  end
+  if #names > 0 then
+    -- Read, then written at once: one write, whatever changed.
+    local before = redis.pcall('HMGET', root .. 'counts', unpack(names))
+    for i, status in ipairs(names) do
+      fields[2 * i - 1], fields[2 * i] = status, whole((tonumber(before[i] or 0) or 0) + delta[status])
+    end
+    redis.pcall('HSET', root .. 'counts', unpack(fields))
   end
   -- A hint, not a log: one that may not be published (an ACL without the channel) spoils nothing.
   if #moved > 0 then redis.pcall('PUBLISH', root .. 'events', table.concat(moved, '\n')) end
@@ -115,14 +129,16 @@ end
 
 -- Puts a command back as PENDING: a new entry, or `runAt` in the future and no entry. The old entry
 -- is spent: an entry is a ticket for one delivery. `extra` are more fields to set.
--- Needs: command.id status queue entry attempt expiresAt, and that canPutBack said yes.
+-- Needs: command.id status queue entry attempt expiresAt, and that canPutBack said yes. False, and
+-- nothing is changed, when the stream takes no entries any more: somebody used up its last id.
 local function putBack(command, runAt, extra)
   local fields = { 'status', 'PENDING', 'entry', '' }
   if runAt then
     redis.call('ZADD', root .. 'scheduled', whole(runAt), command.id)
     fields[5], fields[6] = 'runAt', whole(runAt)
   else
-    fields[4] = redis.call('XADD', streamOf(command.queue), '*', 'id', command.id)
+    fields[4] = redis.pcall('XADD', streamOf(command.queue), '*', 'id', command.id)
+    if type(fields[4]) ~= 'string' then return false end
   end
   for _, value in ipairs(extra or {}) do fields[#fields + 1] = value end
   if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
@@ -132,6 +148,7 @@ local function putBack(command, runAt, extra)
     redis.call('ZADD', root .. 'expiring', command.expiresAt, command.id)
   end
   move(command.id, command.status, 'PENDING', command.attempt)
+  return true
 end
 
 -- Ends a command: terminal status, entry acknowledged, marker gone, in this one step.
@@ -160,4 +177,95 @@ local function expire(command)
   finish(command, 'FAILED', {
     'error', cjson.encode({ code = code, message = message }), 'executed', raised(command.executed, 'no'),
   })
+end
+
+-- What the rule for a lost agent needs to know.
+local LOSS_FIELDS = {
+  'status', 'attempt', 'entry', 'queue', 'losses', 'maxLosses', 'onAgentLost', 'executed', 'agentId', 'expiresAt', 'runAt',
+  'renewedAt',
+}
+
+-- An entry's command, if the entry is still its ticket; else the entry is put out of the way.
+local function commandAt(queue, entry, fields, wanted)
+  if #fields ~= 2 or fields[1] ~= 'id' then return bury(queue, entry, 'not an entry of Fencepost', fields) end
+  local command, why = readCommand(fields[2], unpack(wanted))
+  if not command then return bury(queue, entry, why == 'gone' and 'no such command' or 'not a command', fields) end
+  -- Whoever wants these is about to hand them to an agent.
+  for _, field in ipairs(wanted) do
+    if (field == 'type' or field == 'payload') and not command[field] then return bury(queue, entry, 'not a command', fields) end
+  end
+  local current = command.entry == entry and command.queue == queue
+  if current and (command.status == 'PENDING' or command.status == 'RUNNING') then return command end
+  acknowledge(queue, entry)
+end
+
+-- The rule for a lost agent: its attempt may have had its effect, so it is executed again only if the
+-- command says so, and only so many times: one poisonous command must not take agents down one after
+-- another. Needs LOSS_FIELDS. Says what became of it, or 'broken' and changes nothing.
+local function lose(command)
+  local losses = (tonumber(command.losses) or 0) + 1
+  local most = tonumber(command.maxLosses) or 3
+  local executed = raised(command.executed, 'unknown')
+  local who = command.agentId or 'its agent'
+  if command.onAgentLost == 'retry' and losses < most then
+    local item = {
+      why = 'lost', at = now, attempt = tonumber(command.attempt) or 0, agentId = command.agentId or '',
+      session = string.match(readMarker(command.id) or '', '([^:]*)$'), status = cjson.null, result = cjson.null,
+      error = cjson.encode({ code = 'AGENT_LOST', message = who .. ' vanished' }),
+    }
+    local fields = { 'losses', whole(losses), 'executed', executed }
+    if not canPutBack(command) or not putBack(command, nil, fields) then return 'broken' end
+    remember(command.id, item)
+    return 'requeued'
+  end
+  local message = who .. ' vanished during attempt ' .. (command.attempt or '0')
+  if command.onAgentLost == 'retry' then message = message .. ', the last of ' .. whole(most) .. ' losses' end
+  finish(command, 'FAILED', {
+    'losses', whole(losses), 'executed', executed, 'error', cjson.encode({ code = 'AGENT_LOST', message = message }),
+  })
+  return 'lost'
+end
+
+-- What becomes of a command whose entry nobody holds any more: never started, whatever its policy,
+-- it goes back, not before its runAt; started, the rule for a lost agent. Needs LOSS_FIELDS.
+local function resolve(command)
+  if command.status == 'RUNNING' then return lose(command) end
+  local runAt = tonumber(command.runAt)
+  if runAt and runAt <= now then runAt = nil end
+  if not canPutBack(command, runAt) or not putBack(command, runAt) then return 'broken' end
+  return 'requeued'
+end
+
+-- The pulse of recovery: what every script does that may declare an agent lost whose process nobody
+-- has proved dead. An entry's idle time also grows while Redis is down, stopped, or its clock jumps,
+-- and no process can tell for sure; so Redis does, from the distance of two calls and its own run_id.
+-- Returns until when nobody may be declared lost, so that live agents renew first, and the lease.
+--
+-- Leases of several lengths may be in use at once, while one is being changed: nobody's may be cut
+-- short, so the longest counts. It is forgotten once nobody has called with it for that long; an
+-- outage does not count into that, and at the change entries get a lease of the new length.
+local function beat(callersLease)
+  local key = root .. 'recovery'
+  local values = redis.pcall('HMGET', key, 'runId', 'lastTick', 'holdUntil', 'leaseMs', 'leaseUsedAt', 'holdOffs')
+  if values.err then
+    redis.call('DEL', key)
+    values = {}
+  end
+  -- What somebody spoiled counts as unset.
+  local function known(i) return values[i] and isNumber(values[i]) and tonumber(values[i]) or nil end
+  local lastTick, longest = known(2), known(4) or 0
+  local lease, usedAt = math.max(callersLease, longest), math.min(known(5) or now, now)
+  local runId = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
+  local steady = values[1] == runId and lastTick and lastTick <= now and now - lastTick <= lease / 6
+  local forgotten = steady and callersLease < longest and now - usedAt > longest
+  if forgotten then lease = callersLease end
+  if forgotten or not steady or callersLease >= longest then usedAt = now end
+  -- A clock that was set back must not make anybody hold off for longer than a lease.
+  local holdUntil, holdOffs = math.min(known(3) or 0, now + lease), known(6) or 0
+  if forgotten or not steady then holdUntil = now + lease end
+  -- The first pulse of all is no outage.
+  if values[1] and not steady then holdOffs = holdOffs + 1 end
+  redis.call('HSET', key, 'runId', runId, 'lastTick', whole(now), 'holdUntil', whole(holdUntil), 'leaseMs', whole(lease),
+    'leaseUsedAt', whole(usedAt), 'holdOffs', whole(holdOffs))
+  return holdUntil, lease
 end

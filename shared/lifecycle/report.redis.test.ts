@@ -67,6 +67,12 @@ test('FAILED stores the error, and is listed among the failed', async () => {
   expect(await bench.events()).toEqual([['a FAILED 1']]);
 });
 
+test('FAILED is listed by this moment where the index has lost the command', async () => {
+  await bench.seed(without(oneRunning, 'index'));
+  expect(await send(reportOf(failed))).toEqual(['accepted']);
+  expect(await bench.state()).toMatchObject({ 'index:failed': { zset: [['a', 'now']] } });
+});
+
 test('FAILED keeps a result that came with the error', async () => {
   await bench.seed(oneRunning);
   expect(await send(reportOf({ ...failed, result: '{"status":0}' }))).toEqual(['accepted']);

@@ -7,7 +7,12 @@ import { type Redis } from 'ioredis';
 export const scriptNames = [
   'submit',
   'start',
+  'renew',
   'report',
+  'release',
+  'recover',
+  'abandon',
+  'rescue',
   'promote',
   'expire',
   'register',

@@ -73,17 +73,9 @@ local function start(queue, entry, command)
   give('run', queue, entry, command, attempt)
 end
 
--- An entry's command, if the entry is still its ticket; else it is put out of the way.
-local function commandFor(queue, entry, fields)
-  if #fields ~= 2 or fields[1] ~= 'id' then return bury(queue, entry, 'not an entry of Fencepost', fields) end
-  local command, why = readCommand(fields[2], 'status', 'attempt', 'entry', 'queue', 'type', 'payload', 'timeoutMs',
-    'onAgentLost', 'expiresAt', 'executed', 'waitingFor')
-  if why == 'gone' then return bury(queue, entry, 'no such command', fields) end
-  if not command or not command.type or not command.payload then return bury(queue, entry, 'not a command', fields) end
-  local current = command.entry == entry and command.queue == queue
-  if current and (command.status == 'PENDING' or command.status == 'RUNNING') then return command end
-  acknowledge(queue, entry)
-end
+local START_FIELDS = {
+  'status', 'attempt', 'entry', 'queue', 'type', 'payload', 'timeoutMs', 'onAgentLost', 'expiresAt', 'executed', 'waitingFor',
+}
 
 -- A PENDING command with a marker, or one that cannot be put back because somebody's key is in the
 -- way, stays in the pending list: for the next call, or for recovery.
@@ -132,7 +124,7 @@ local function sweep(queue)
     local entry = row[1]
     if not held[ticketOf(queue, entry)] then
       local found = redis.call('XRANGE', stream, entry, entry)[1]
-      local command = found and commandFor(queue, entry, found[2])
+      local command = found and commandAt(queue, entry, found[2], START_FIELDS)
       if not found then acknowledge(queue, entry) end
       if command and command.status == 'RUNNING' then giveAgain(queue, entry, command) end
       if command and command.status == 'PENDING' then unstarted[#unstarted + 1] = { queue, entry, command } end
@@ -150,7 +142,7 @@ local function read(queue)
     local batch = redis.call('XREADGROUP', 'GROUP', GROUP, agentId, 'COUNT', free, 'STREAMS', streamOf(queue), '>')
     if not batch then return end
     for _, found in ipairs(batch[1][2]) do
-      local command = commandFor(queue, found[1], found[2])
+      local command = commandAt(queue, found[1], found[2], START_FIELDS)
       if command and command.status == 'PENDING' then consider(queue, found[1], command, false) end
     end
   end

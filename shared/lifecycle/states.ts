@@ -35,7 +35,61 @@ export const transitions: readonly Transition[] = [
     script: 'report',
     when: 'its handler failed, and it is tried again: put back, with runAt after a pause',
   },
+  { from: 'PENDING', to: 'PENDING', script: 'release', when: 'an agent stops that had not started it' },
+  {
+    from: 'RUNNING',
+    to: 'PENDING',
+    script: 'release',
+    when: 'an agent gives up an attempt that it did not execute',
+  },
+  { from: 'PENDING', to: 'PENDING', script: 'recover', when: 'its agent was lost before it started it' },
+  {
+    from: 'RUNNING',
+    to: 'PENDING',
+    script: 'recover',
+    when: 'its agent was lost, and it may be executed again',
+  },
+  {
+    from: 'RUNNING',
+    to: 'FAILED',
+    script: 'recover',
+    when: 'its agent was lost, and it may not be executed again',
+  },
+  {
+    from: 'PENDING',
+    to: 'PENDING',
+    script: 'abandon',
+    when: 'an earlier session of its agent had not started it',
+  },
+  {
+    from: 'RUNNING',
+    to: 'PENDING',
+    script: 'abandon',
+    when: 'an earlier session of its agent died executing it, and it may be executed again',
+  },
+  {
+    from: 'RUNNING',
+    to: 'FAILED',
+    script: 'abandon',
+    when: 'an earlier session of its agent died executing it, and it may not be executed again',
+  },
+  { from: 'PENDING', to: 'PENDING', script: 'rescue', when: 'somebody deleted its entry' },
+  {
+    from: 'RUNNING',
+    to: 'PENDING',
+    script: 'rescue',
+    when: 'somebody deleted its entry, nobody renews it, and it may be executed again',
+  },
+  {
+    from: 'RUNNING',
+    to: 'FAILED',
+    script: 'rescue',
+    when: 'somebody deleted its entry, nobody renews it, and it may not be executed again',
+  },
 ];
+
+/** Scripts that change no status of a command, but say that its agent still executes it. */
+export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 
 /** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
 export const registrationScripts = ['register', 'admit', 'leave'] as const satisfies readonly ScriptName[];

@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type CommandErrorCode } from '../protocol/errors.js';
-import { type Executed, type OnAgentLost, onAgentLostSchema } from '../protocol/commands.js';
+import { type Executed, type OnAgentLost } from '../protocol/commands.js';
 import { agentKey, type PartitionKeys } from '../store/keys.js';
 import { callScript } from './scripts.js';
 
@@ -152,7 +152,8 @@ const startedSchema = z
     type,
     payload,
     timeoutMs: timeoutMs === '' ? undefined : Number(timeoutMs),
-    onAgentLost: onAgentLostSchema.catch('fail').parse(onAgentLost),
+    // Anything but 'retry' is the default, whatever somebody wrote into the hash.
+    onAgentLost: onAgentLost === 'retry' ? 'retry' : 'fail',
   }));
 const waitingSchema = z
   .tuple([z.literal('waiting'), z.string(), z.string(), z.string()])

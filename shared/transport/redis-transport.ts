@@ -1,4 +1,6 @@
 import { type Redis } from 'ioredis';
+import { type HeldAttempt, release, renew, type RenewWord } from '../lifecycle/holding.js';
+import { abandon, pendingOf, recover, type Resolved } from '../lifecycle/recovery.js';
 import {
   admit,
   leave,
@@ -11,6 +13,8 @@ import {
   sessionOf,
   start,
 } from '../lifecycle/transitions.js';
+import { now } from '../runtime/clock.js';
+import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { isAborted } from '../runtime/service.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
@@ -30,6 +34,7 @@ export interface RedisTransportOptions {
   readonly description: AgentDescription;
   readonly leaseMs: number;
   readonly logger: Logger;
+  readonly faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
 }
 
 /** Longest BLOCK of a read: three of them are how long a silently dead link goes unnoticed. */
@@ -49,17 +54,21 @@ export class RedisTransport implements Transport {
   readonly #redis: Redis;
   readonly #blocking: Redis;
   readonly #blockMs: number;
+  readonly #faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
 
-  constructor({ redisUrl, agent, description, leaseMs, logger }: RedisTransportOptions) {
+  constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
+    this.#faults = faults;
     this.#agent = agent;
     this.#session = sessionOf(agent);
     this.#description = description;
     this.#leaseMs = leaseMs;
     this.#blockMs = Math.min(longestBlockMs, Math.floor(leaseMs / 3));
-    this.#redis = connectCommands(redisUrl, {
+    const events = {
       onReady: () => logger.debug('connected to Redis'),
-      onError: (error) => logger.debug({ err: error }, 'Redis connection'),
-    });
+      onError: (error: Error) => logger.debug({ err: error }, 'Redis connection'),
+    };
+    // A call that hangs must leave time for another one within the lease.
+    this.#redis = connectCommands(redisUrl, events, Math.floor(leaseMs / 4));
     this.#blocking = connectBlocking(redisUrl, this.#blockMs);
   }
 
@@ -89,17 +98,19 @@ export class RedisTransport implements Transport {
   }
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {
+    this.#faults.poll();
     const first = await this.#start(demand());
     if (first.word === 'old-session' || first.started.length > 0 || signal.aborted) return first;
     await this.#waitForEntry(signal);
     // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
     // or cut off, and `start` finds it there.
-    return isAborted(signal) ? { word: 'ok', started: [] } : this.#start(demand());
+    return isAborted(signal) ? { ...first, started: [] } : this.#start(demand());
   }
 
   async #start({ limit, inHands }: Demand): Promise<NextReply> {
     const { queues, types } = this.#description;
-    const reply = await start(this.#redis, this.#keys, {
+    const askedAt = now();
+    const answer = start(this.#redis, this.#keys, {
       agentId: this.#agent.agentId,
       session: this.#session,
       limit,
@@ -107,7 +118,9 @@ export class RedisTransport implements Transport {
       types,
       inHands,
     });
-    return reply.word === 'ok' ? { word: 'ok', started: reply.started } : reply;
+    this.#faults.at('start-sent');
+    const reply = await answer;
+    return reply.word === 'ok' ? { word: 'ok', started: reply.started, askedAt } : reply;
   }
 
   /** Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`. */
@@ -129,7 +142,7 @@ export class RedisTransport implements Transport {
     const cut = () => this.#blocking.disconnect(true);
     signal.addEventListener('abort', cut, { once: true });
     try {
-      await read;
+      if ((await read) !== null) this.#faults.at('entry-read');
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
@@ -138,7 +151,30 @@ export class RedisTransport implements Transport {
   }
 
   report(reports: readonly Report[]): Promise<ReportWord[]> {
-    return report(this.#redis, this.#keys, reports);
+    const answer = report(this.#redis, this.#keys, reports);
+    this.#faults.at('report-sent');
+    return answer;
+  }
+
+  renew(held: readonly HeldAttempt[]): Promise<RenewWord[]> {
+    return renew(this.#redis, this.#keys, this.#agent.agentId, this.#session, held);
+  }
+
+  settle(): Promise<'old-session' | readonly Resolved[]> {
+    return abandon(this.#redis, this.#keys, this.#agent.agentId, this.#session);
+  }
+
+  async handBack(): Promise<number> {
+    const { agentId } = this.#agent;
+    const pending = await pendingOf(this.#redis, this.#keys, agentId, this.#description.queues);
+    // What was started is refused by the script, so this needs no list of what is in hand.
+    const items = pending.map((one) => ({ ...one, attempt: 0 }));
+    const words = await release(this.#redis, this.#keys, agentId, this.#session, items);
+    return words.filter((word) => word === 'released').length;
+  }
+
+  async recover(): Promise<readonly Resolved[]> {
+    return (await recover(this.#redis, this.#keys, this.#leaseMs)).resolved;
   }
 
   async leave(): Promise<void> {

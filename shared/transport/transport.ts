@@ -1,9 +1,12 @@
+import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type Resolved } from '../lifecycle/recovery.js';
 import {
   type RegisterReply,
   type Report,
   type ReportWord,
   type StartedCommand,
 } from '../lifecycle/transitions.js';
+import { type Moment } from '../runtime/clock.js';
 
 /** Who an agent is; fixed for the life of its process. */
 export interface AgentIdentity {
@@ -33,7 +36,12 @@ export interface Demand {
 }
 
 export type NextReply =
-  | { readonly word: 'ok'; readonly started: readonly StartedCommand[] }
+  | {
+      readonly word: 'ok';
+      readonly started: readonly StartedCommand[];
+      /** When the call was sent whose answer this is: their leases are at least as young. */
+      readonly askedAt: Moment;
+    }
   /** A newer session of this agent was registered: this one is over. */
   | { readonly word: 'old-session' };
 
@@ -66,6 +74,21 @@ export interface Transport {
   next(demand: () => Demand, signal: AbortSignal): Promise<NextReply>;
   /** @returns a word per report, in order */
   report(reports: readonly Report[]): Promise<ReportWord[]>;
+  /**
+   * Says that this session is still at work on what it holds.
+   *
+   * @returns a word per attempt, in order
+   */
+  renew(held: readonly HeldAttempt[]): Promise<RenewWord[]>;
+  /**
+   * Settles what earlier sessions of this instance left, at once. Call it only after every journalled
+   * outcome was answered.
+   */
+  settle(): Promise<'old-session' | readonly Resolved[]>;
+  /** Hands back what was delivered to this agent and not started. @returns how many */
+  handBack(): Promise<number>;
+  /** Takes part in recovery, where agents do; every lease/12. @returns what this call resolved */
+  recover(): Promise<readonly Resolved[]>;
   /** Gives the name back: this agent stops in good order. */
   leave(): Promise<void>;
   /** Closes every connection. Nothing else may be called afterwards. */

@@ -1,0 +1,35 @@
+import { type OnAgentLost } from '../shared/protocol/commands.js';
+import { type Moment } from '../shared/runtime/clock.js';
+import { type LoggerOptions } from '../shared/runtime/logger.js';
+import { type TransportConfig } from './connect.js';
+
+/** What the keeper's thread and the main thread say to each other. Plain data: it is copied. */
+
+export interface KeeperData {
+  readonly transport: TransportConfig;
+  readonly leaseMs: number;
+  readonly maxBlockMs: number;
+  readonly logger: Pick<LoggerOptions, 'level' | 'pretty'>;
+  /** One BigInt64: the monotonic time in ms at which the main thread last turned. */
+  readonly pulse: SharedArrayBuffer;
+}
+
+export interface KeptAttempt {
+  readonly id: string;
+  readonly attempt: number;
+  readonly onAgentLost: OnAgentLost;
+  /** When the answered call was sent that last gave this attempt its lease. */
+  readonly renewedAt: Moment;
+}
+
+export type ToKeeper =
+  | { readonly kind: 'hold'; readonly kept: KeptAttempt }
+  | { readonly kind: 'drop'; readonly id: string; readonly attempt: number }
+  | { readonly kind: 'stop' };
+
+export type FromKeeper =
+  | { readonly kind: 'ready' }
+  /** The attempt is no longer this session's, or its lease is about to end and another may begin. */
+  | { readonly kind: 'lost'; readonly id: string; readonly attempt: number; readonly why: string }
+  /** This session is over. */
+  | { readonly kind: 'over'; readonly why: string };

@@ -1,0 +1,94 @@
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { type Moment, now } from '../shared/runtime/clock.js';
+import { type Service } from '../shared/runtime/service.js';
+import { type FromKeeper, type KeeperData, type ToKeeper } from './keeper-protocol.js';
+
+export interface KeeperOptions extends Omit<KeeperData, 'pulse'> {
+  /** An attempt is no longer this session's: abort it. */
+  readonly onLost: (attempt: { readonly id: string; readonly attempt: number }, why: string) => void;
+  /** This process can no longer keep its commands: it must end. */
+  readonly onOver: (why: string) => void;
+}
+
+/** How often the main thread shows that it turns. */
+const pulseMs = 50;
+
+/**
+ * Keeps what this agent holds: renews leases, renews the registration, and takes part in recovery,
+ * all from a thread of its own, so that a command that blocks the event loop does not cost its agent
+ * the lease.
+ *
+ * When the thread dies, the process must end: without renewals, others would execute what it holds.
+ */
+export class Keeper implements Service {
+  readonly #options: KeeperOptions;
+  readonly #pulse = new BigInt64Array(new SharedArrayBuffer(8));
+  #timer: NodeJS.Timeout | undefined;
+  #worker: Worker | undefined;
+  #exited: Promise<void> = Promise.resolve();
+  #stopping = false;
+
+  constructor(options: KeeperOptions) {
+    this.#options = options;
+  }
+
+  async start(): Promise<void> {
+    if (this.#worker) return;
+    const { transport, leaseMs, maxBlockMs, logger } = this.#options;
+    this.#beat();
+    this.#timer = setInterval(() => this.#beat(), pulseMs);
+    // The pulse shows that this thread turns, and must not be what keeps it turning.
+    this.#timer.unref();
+    const workerData: KeeperData = { transport, leaseMs, maxBlockMs, logger, pulse: this.#pulse.buffer };
+    const worker = new Worker(join(__dirname, 'keeper-thread.js'), { workerData });
+    this.#worker = worker;
+    let failure = 'its thread ended';
+    worker.on('error', (error) => (failure = String(error)));
+    this.#exited = new Promise((resolve) => {
+      worker.once('exit', () => {
+        resolve();
+        if (!this.#stopping) this.#options.onOver(`nothing renews the leases any more: ${failure}`);
+      });
+    });
+    await new Promise<void>((ready) => {
+      worker.on('message', (message: FromKeeper) => {
+        if (message.kind === 'ready') ready();
+        else this.#hear(message);
+      });
+      worker.once('exit', () => ready());
+    });
+  }
+
+  /** Ends the thread; nothing is renewed any more. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#timer);
+    this.#say({ kind: 'stop' });
+    await this.#exited;
+  }
+
+  /** @param renewedAt when the answered call was sent that started this attempt */
+  hold({ id, attempt, onAgentLost }: StartedCommand, renewedAt: Moment): void {
+    this.#say({ kind: 'hold', kept: { id, attempt, onAgentLost, renewedAt } });
+  }
+
+  /** Its report was answered. */
+  drop({ id, attempt }: StartedCommand): void {
+    this.#say({ kind: 'drop', id, attempt });
+  }
+
+  #beat(): void {
+    Atomics.store(this.#pulse, 0, BigInt(now().monotonicMs));
+  }
+
+  #say(message: ToKeeper): void {
+    this.#worker?.postMessage(message);
+  }
+
+  #hear(message: Exclude<FromKeeper, { kind: 'ready' }>): void {
+    if (message.kind === 'lost') this.#options.onLost(message, message.why);
+    else if (!this.#stopping) this.#options.onOver(message.why);
+  }
+}

@@ -1,0 +1,46 @@
+import { backoffMs } from '../shared/runtime/backoff.js';
+import { type Logger } from '../shared/runtime/logger.js';
+import { pause } from '../shared/runtime/service.js';
+import { type Transport } from '../shared/transport/transport.js';
+
+/** The agent's name is held by another live process. The message names it. */
+export class NameTaken extends Error {
+  override readonly name = 'NameTaken';
+}
+
+export interface TakeNameOptions {
+  readonly transport: Pick<Transport, 'register'>;
+  readonly leaseMs: number;
+  readonly signal: AbortSignal;
+  readonly logger: Logger;
+}
+
+/**
+ * Registers this agent. While Redis is away it tries again. While another instance holds the name it
+ * waits for that one's lease to end, once: a holder that is heard of meanwhile is alive.
+ *
+ * @throws NameTaken
+ */
+export async function takeName({ transport, leaseMs, signal, logger }: TakeNameOptions): Promise<void> {
+  let heardOf = 0;
+  for (let tries = 1; !signal.aborted; tries++) {
+    const reply = await transport.register().catch((error: unknown) => {
+      if (tries === 1) logger.warn({ err: error }, 'Fencepost does not answer; trying again');
+      return undefined;
+    });
+    if (reply?.word === 'ok') return;
+    if (reply?.word === 'old-session') throw new NameTaken('a newer session of this agent is registered');
+    if (!reply) {
+      await pause(backoffMs(tries, { firstMs: 50, maxMs: 500 }), signal);
+      continue;
+    }
+    const { host, pid, lastSeen, leaseLeftMs } = reply.holder;
+    const who = `pid ${pid} on ${host}, last heard of at ${new Date(lastSeen).toISOString()}`;
+    if (heardOf !== 0 && lastSeen > heardOf) throw new NameTaken(`another agent holds this name: ${who}`);
+    heardOf = lastSeen;
+    logger.warn(
+      `this name is held by ${who}; waiting up to ${Math.ceil(leaseLeftMs / 1000)} s to see whether it is gone`,
+    );
+    await pause(Math.min(leaseLeftMs, leaseMs) + 50, signal);
+  }
+}

@@ -1,0 +1,59 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { type PartitionKeys } from '../store/keys.js';
+import { callScript } from './scripts.js';
+
+/** What an agent does with commands that it holds, beside starting and reporting them. */
+
+/** One attempt that an agent holds. */
+export interface HeldAttempt {
+  readonly id: string;
+  readonly attempt: number;
+}
+
+const renewWordSchema = z.enum(['ok', 'lost', 'gone', 'broken']);
+/** `lost`: the attempt is no longer this session's, and whoever executes it must stop. */
+export type RenewWord = z.infer<typeof renewWordSchema>;
+
+/** Says that a session is still at work on these attempts. @returns a word per attempt, in order */
+export async function renew(
+  redis: Redis,
+  keys: PartitionKeys,
+  agentId: string,
+  session: string,
+  held: readonly HeldAttempt[],
+): Promise<RenewWord[]> {
+  const args = [agentId, session, held.length, ...held.flatMap(({ id, attempt }) => [id, attempt])];
+  const reply = await callScript(redis, 'renew', keys.root, args);
+  return z.tuple([z.number(), z.array(renewWordSchema)]).parse(reply)[1];
+}
+
+/** What an agent hands back. */
+export interface Release {
+  readonly queue: string;
+  readonly entry: string;
+  readonly id: string;
+  /** 0: it was delivered, and not started. */
+  readonly attempt: number;
+}
+
+const releaseWordSchema = z.enum(['released', 'refused', 'gone', 'broken']);
+export type ReleaseWord = z.infer<typeof releaseWordSchema>;
+
+/**
+ * Hands commands back unexecuted: no loss. Whoever called this never executes these attempts, also
+ * when it got no answer.
+ *
+ * @returns a word per item, in order
+ */
+export async function release(
+  redis: Redis,
+  keys: PartitionKeys,
+  agentId: string,
+  session: string,
+  items: readonly Release[],
+): Promise<ReleaseWord[]> {
+  const fields = items.flatMap(({ queue, entry, id, attempt }) => [queue, entry, id, attempt]);
+  const reply = await callScript(redis, 'release', keys.root, [agentId, session, items.length, ...fields]);
+  return z.tuple([z.number(), z.array(releaseWordSchema)]).parse(reply)[1];
+}

@@ -1,0 +1,38 @@
+#!lua flags=allow-oom
+-- recover: finds entries whose lease has run out, and resolves each: never started: PENDING with a
+-- new entry; started: the rule for a lost agent, RUNNING -> PENDING or FAILED.
+--
+-- It claims under `~recovery` and resolves in the same step, so that nothing can come between. It is
+-- called by every server and agent, every lease/12, for every queue that ever held a command; also
+-- with nothing to do, since its calls are the pulse by which Redis itself notices an outage.
+--
+-- KEYS  root
+-- ARGV  leaseMs  of the caller
+--       most  how many entries at once
+--       queue  '': the pulse only
+--       cursor  '0-0', or where the last call ended
+--
+-- Guards, in order: no hold-off: the same run of Redis as at the last call, no more than lease/6
+--   ago and not in the future; else nothing is resolved for one lease, so that live agents renew
+--   first. Per entry: nobody renewed it for a lease, the longest that is in use; it names a command,
+--   else the dead stream; it is the command's current one, PENDING or RUNNING, else a stray. A marker
+--   that somebody set on a PENDING command does not count, and goes.
+-- Reply   { 'hold', now, until } | { 'ok', now, cursor, items… }, each item
+--   { 'requeued' | 'lost' | 'stray' | 'broken', queue, entry, id, attempt }
+-- Events  PENDING or FAILED for each resolved one
+local leaseMs, most, queue, cursor = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+
+local holdUntil, lease = beat(leaseMs)
+if now < holdUntil then return { 'hold', now, holdUntil } end
+if queue == '' or not isKind(streamOf(queue), 'stream') then return { 'ok', now, '0-0', {} } end
+-- A deleted entry's row is dropped by Redis itself, and only its entry id is left: `rescue` finds
+-- the command by its hash.
+local claimed = redis.pcall('XAUTOCLAIM', streamOf(queue), GROUP, '~recovery', whole(lease), cursor, 'COUNT', most)
+if claimed.err then return { 'ok', now, '0-0', {} } end
+local items = {}
+for i, found in ipairs(claimed[2]) do
+  local command = commandAt(queue, found[1], found[2], LOSS_FIELDS)
+  items[i] = { command and resolve(command) or 'stray', queue, found[1], command and command.id or '', tonumber(command and command.attempt or 0) }
+end
+tell()
+return { 'ok', now, claimed[1], items }

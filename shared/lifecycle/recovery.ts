@@ -1,0 +1,147 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { group, type PartitionKeys } from '../store/keys.js';
+import { callScript } from './scripts.js';
+
+/** What becomes of commands whose agent is gone. */
+
+/** Entries in one call: a script must stay short, and a page that is full has a next one. */
+const pageSize = 100;
+
+const resolvedSchema = z
+  .tuple([
+    z.enum(['requeued', 'lost', 'stray', 'moot', 'broken']),
+    z.string(),
+    z.string(),
+    z.string(),
+    z.number(),
+  ])
+  .transform(([word, queue, entry, id, attempt]) => ({ word, queue, entry, id, attempt }));
+/**
+ * `requeued`: it will be delivered again; `lost`: FAILED with AGENT_LOST; `stray`: no command's
+ * current entry, put out of the way; `moot`: not this agent's to settle; `broken`: a key that it needs
+ * holds something else, so it is tried again a lease later.
+ */
+export type Resolved = z.infer<typeof resolvedSchema>;
+
+const recoverReplySchema = z.union([
+  z.tuple([z.literal('hold'), z.number(), z.number()]),
+  z.tuple([z.literal('ok'), z.number(), z.string(), z.array(resolvedSchema)]),
+]);
+
+/**
+ * One round of recovery over every queue that ever held a command. Also the pulse: it must be called
+ * every lease/12 by every server and agent.
+ *
+ * @param leaseMs the caller's
+ * @param onPage called before each page of a queue is resolved: a crash point for tests
+ * @returns what was resolved; `heldOff` while Redis lets live agents renew first
+ */
+export async function recover(
+  redis: Redis,
+  keys: PartitionKeys,
+  leaseMs: number,
+  onPage: () => void = () => undefined,
+): Promise<{ heldOff: boolean; resolved: Resolved[] }> {
+  const queues = await redis.smembers(keys.queues);
+  const resolved: Resolved[] = [];
+  // The pulse is kept also while there is no queue yet.
+  for (const queue of queues.length === 0 ? [''] : queues) {
+    // A page may be empty and not the last: the end is the cursor 0-0.
+    for (let cursor = '0-0', pages = 0; pages === 0 || cursor !== '0-0'; pages++) {
+      onPage();
+      const args = [leaseMs, pageSize, queue, cursor];
+      const reply = recoverReplySchema.parse(await callScript(redis, 'recover', keys.root, args));
+      if (reply[0] === 'hold') return { heldOff: true, resolved };
+      resolved.push(...reply[3]);
+      cursor = reply[2];
+    }
+  }
+  return { heldOff: false, resolved };
+}
+
+const abandonReplySchema = z.union([
+  z.tuple([z.literal('old-session')]),
+  z.tuple([z.literal('ok'), z.number(), z.string(), z.array(resolvedSchema)]),
+]);
+
+/**
+ * Settles what earlier sessions of the same instance left under this agent's name, in every queue,
+ * also those that nobody serves any more. Call it only after every journalled outcome was answered.
+ */
+export async function abandon(
+  redis: Redis,
+  keys: PartitionKeys,
+  agentId: string,
+  session: string,
+): Promise<'old-session' | Resolved[]> {
+  const resolved: Resolved[] = [];
+  for (const queue of await redis.smembers(keys.queues)) {
+    let after = '';
+    do {
+      const args = [agentId, session, pageSize, queue, after];
+      const reply = abandonReplySchema.parse(await callScript(redis, 'abandon', keys.root, args));
+      if (reply[0] === 'old-session') return 'old-session';
+      resolved.push(...reply[3]);
+      after = reply[2];
+    } while (after !== '');
+  }
+  return resolved;
+}
+
+const rescueWordSchema = z.enum(['requeued', 'lost', 'moot', 'hold', 'gone', 'broken']);
+export type RescueWord = z.infer<typeof rescueWordSchema>;
+
+/** A command that nothing names any more, and the entry that its hash still has. */
+export interface Suspect {
+  readonly id: string;
+  readonly entry: string;
+}
+
+/** Resolves commands whose entry somebody deleted. @returns a word per suspect, in order */
+export async function rescue(
+  redis: Redis,
+  keys: PartitionKeys,
+  leaseMs: number,
+  suspects: readonly Suspect[],
+): Promise<RescueWord[]> {
+  const args = [leaseMs, suspects.length, ...suspects.flatMap(({ id, entry }) => [id, entry])];
+  const reply = await callScript(redis, 'rescue', keys.root, args);
+  return z.tuple([z.number(), z.array(rescueWordSchema)]).parse(reply)[1];
+}
+
+/** Delivered to this agent and still pending: entries by queue, oldest first. */
+export async function pendingOf(
+  redis: Redis,
+  keys: PartitionKeys,
+  agentId: string,
+  queues: readonly string[],
+): Promise<{ queue: string; entry: string; id: string }[]> {
+  const found: { queue: string; entry: string; id: string }[] = [];
+  for (const queue of queues) {
+    let rows: string[] = [];
+    do {
+      const last = rows.at(-1);
+      rows = await pendingPage(redis, keys.stream(queue), agentId, last === undefined ? '-' : `(${last}`);
+      for (const entry of rows) {
+        const [row] = await redis.xrange(keys.stream(queue), entry, entry);
+        const id = row?.[1][1];
+        if (id !== undefined) found.push({ queue, entry, id });
+      }
+    } while (rows.length === pageSize);
+  }
+  return found;
+}
+
+const pendingPageSchema = z.array(z.tuple([z.string()]).rest(z.unknown()));
+
+async function pendingPage(redis: Redis, stream: string, agentId: string, from: string): Promise<string[]> {
+  try {
+    const rows = await redis.xpending(stream, group, from, '+', pageSize, agentId);
+    return pendingPageSchema.parse(rows).map(([entry]) => entry);
+  } catch (error) {
+    // Nobody served this queue yet, or somebody deleted its stream: nothing is pending there.
+    if (error instanceof Error && error.message.startsWith('NOGROUP')) return [];
+    throw error;
+  }
+}

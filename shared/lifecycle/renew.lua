@@ -1,0 +1,32 @@
+#!lua flags=allow-oom
+-- renew: RUNNING stays RUNNING. An agent says that it is still at work on these attempts: the idle
+-- time of their entries, which is the lease, starts anew.
+--
+-- KEYS  root
+-- ARGV  agentId session
+--       n, how many items; each: id attempt
+--
+-- Guards, per item: RUNNING and the marker is attempt:agentId:session.
+-- Reply   { now, words… }: 'ok' | 'lost' | 'gone' | 'broken'
+-- Events  none
+local agentId, session = ARGV[1], ARGV[2]
+
+local function renew(id, attempt)
+  local command, why = readCommand(id, 'status', 'entry', 'queue')
+  if not command then return why end
+  local marker = readMarker(id)
+  -- What cannot be compared is for somebody to mend; nobody is told to stop for it.
+  if command.status == 'RUNNING' and marker == false then return 'broken' end
+  if command.status ~= 'RUNNING' or marker ~= attempt .. ':' .. agentId .. ':' .. session then return 'lost' end
+  -- Also takes the entry back from recovery, which may have claimed it a moment ago. No FORCE: an
+  -- entry that is not pending any more must not become so.
+  local taken = redis.pcall('XCLAIM', streamOf(command.queue), GROUP, agentId, 0, command.entry, 'JUSTID')
+  -- Somebody deleted the stream. The marker still says who executes, and this time says that it
+  -- lives: `rescue` looks at it.
+  if taken.err or #taken == 0 then redis.call('HSET', commandOf(id), 'renewedAt', whole(now)) end
+  return 'ok'
+end
+
+local words = {}
+for i = 1, tonumber(ARGV[3]) do words[i] = renew(ARGV[2 + 2 * i], ARGV[3 + 2 * i]) end
+return { now, words }

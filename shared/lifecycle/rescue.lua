@@ -1,0 +1,56 @@
+#!lua flags=allow-oom
+-- rescue: a command that is neither terminal, nor scheduled, nor on a stream or pending, because
+-- somebody deleted what named it. It is given a new entry, or its place in `scheduled`; or, if it was
+-- running and nobody renews it, the rule for a lost agent. Called for what a slow scan saw twice, one
+-- lease apart.
+--
+-- KEYS  root
+-- ARGV  leaseMs  of the caller
+--       n, how many items; each: id entry     entry: what the scan saw in the hash, '' for none
+--
+-- Guards, per item: recovery does not hold off (this call is a pulse too); PENDING or RUNNING; the
+--   hash still names that entry; the entry is neither in the stream nor pending, or, for none, the
+--   id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use.
+-- Reply   { now, words… }: 'requeued' | 'lost' | 'moot' | 'hold' | 'gone' | 'broken'
+-- Events  PENDING or FAILED for each resolved one
+local holdUntil, lease = beat(tonumber(ARGV[1]))
+
+-- Without an entry it waits in `scheduled`.
+local function isNamed(command)
+  if command.entry == '' then
+    local runAt = redis.call('ZSCORE', root .. 'scheduled', command.id)
+    return runAt ~= false
+  end
+  -- What somebody wrote there may be no entry's id: then it names nothing.
+  local stream, entry = streamOf(command.queue), command.entry
+  local found = redis.pcall('XRANGE', stream, entry, entry)
+  if not found.err and #found > 0 then return true end
+  local row = redis.pcall('XPENDING', stream, GROUP, entry, entry, 1)
+  return not row.err and #row > 0
+end
+
+-- A time in the future is of a clock that was set back since: whoever lives has renewed after that.
+local function isRenewed(command)
+  local renewedAt = tonumber(command.renewedAt)
+  return renewedAt ~= nil and renewedAt <= now and now - renewedAt < lease
+end
+
+local function rescue(id, entry)
+  local command, why = readCommand(id, unpack(LOSS_FIELDS))
+  if not command then return why end
+  if now < holdUntil then return 'hold' end
+  if command.status ~= 'PENDING' and command.status ~= 'RUNNING' then return 'moot' end
+  command.entry = command.entry or ''
+  local place, kind = streamOf(command.queue), 'stream'
+  if command.entry == '' then place, kind = root .. 'scheduled', 'zset' end
+  -- What cannot be asked whether it names the command.
+  if not isKind(place, kind) then return 'broken' end
+  if command.entry ~= entry or isNamed(command) then return 'moot' end
+  if command.status == 'RUNNING' and isRenewed(command) then return 'moot' end
+  return resolve(command)
+end
+
+local words = {}
+for i = 1, tonumber(ARGV[2]) do words[i] = rescue(ARGV[1 + 2 * i], ARGV[2 + 2 * i]) end
+tell()
+return { now, words }

@@ -1,0 +1,15 @@
+/** A moment, by two clocks: the monotonic one stops while a machine is suspended, the other one can be set. */
+export interface Moment {
+  readonly monotonicMs: number;
+  readonly wallMs: number;
+}
+
+/** Now. Moments of all threads of a process can be compared. */
+export function now(): Moment {
+  return { monotonicMs: Number(process.hrtime.bigint() / 1_000_000n), wallMs: Date.now() };
+}
+
+/** How long ago a moment was, by whichever clock says longer: whoever asks must not believe to be early. */
+export function elapsedMs(since: Moment, at: Moment = now()): number {
+  return Math.max(at.monotonicMs - since.monotonicMs, at.wallMs - since.wallMs);
+}

@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import { boolean, setting } from './config.js';
+import { type Logger } from './logger.js';
+
+/**
+ * Places at which a process can be told to die by SIGKILL, or to freeze by SIGSTOP: what a crash
+ * leaves behind differs from one to the next. Agent and server share the list, so that a test that
+ * covers it covers everything.
+ */
+export const agentPoints = [
+  'entry-read',
+  'start-sent',
+  'start-won',
+  'mid-execution',
+  'executed',
+  'journalled',
+  'report-sent',
+] as const;
+export const serverPoints = ['before-submit', 'submit-sent', 'submit-answered', 'in-recovery'] as const;
+export type AgentPoint = (typeof agentPoints)[number];
+export type ServerPoint = (typeof serverPoints)[number];
+
+/** A point, and at which arrival: `start-won:3`; the first when no number is given. */
+function arrivalSchema<const Point extends string>(points: readonly [Point, ...Point[]]) {
+  const error = `must be one of ${points.join(', ')}, and may have :n for the n-th arrival`;
+  return z
+    .string({ error })
+    .regex(/^[a-z-]+(:\d+)?$/, { error })
+    .transform((text) => text.split(':'))
+    .transform(([point, n]) => ({ point, arrival: n === undefined ? 1 : Number(n) }))
+    .pipe(z.object({ point: z.enum(points, { error }), arrival: z.int().min(1, { error }) }));
+}
+
+const killAfterError = 'must be a number of seconds, or of polling cycles as in 5-polls';
+const killAfterSchema = z
+  .string({ error: killAfterError })
+  .regex(/^\d+(\.\d+)?(-polls)?$/, { error: killAfterError })
+  .transform((text) =>
+    text.endsWith('-polls') ? { polls: Number.parseInt(text, 10) } : { ms: Number(text) * 1000 },
+  );
+
+const probabilityError = 'must be true, false, or a probability between 0 and 1';
+const probabilitySchema = z
+  .string({ error: probabilityError })
+  .refine((text) => ['true', 'false'].includes(text) || (Number(text) >= 0 && Number(text) <= 1), {
+    error: probabilityError,
+  })
+  .transform((text) => (text === 'true' ? true : text === 'false' ? 0 : Number(text)));
+
+/** How likely a process with `--random-failures` dies at each point it comes to. */
+const usualProbability = 0.01;
+
+const common = {
+  allowFaults: setting(
+    'ALLOW_FAULTS',
+    boolean().default(false),
+    'failure flags also when NODE_ENV=production',
+  ),
+  nodeEnv: setting('NODE_ENV', z.string().optional(), "'production' refuses failure flags"),
+} as const;
+
+export const agentFaultSettings = {
+  ...common,
+  killAfter: setting('KILL_AFTER', killAfterSchema.optional(), 'die by SIGKILL after N seconds, or N-polls'),
+  randomFailures: setting(
+    'RANDOM_FAILURES',
+    probabilitySchema.prefault('false'),
+    `die by SIGKILL at random points, each with this probability (${usualProbability} if none is given)`,
+  ),
+  crashAt: setting(
+    'CRASH_AT',
+    arrivalSchema(agentPoints).optional(),
+    `die at: ${agentPoints.join(', ')}; :n for the n-th time`,
+  ),
+  freezeAt: setting(
+    'FREEZE_AT',
+    arrivalSchema(agentPoints).optional(),
+    'the same, but stop by SIGSTOP instead',
+  ),
+} as const;
+
+export const serverFaultSettings = {
+  ...common,
+  crashAt: setting(
+    'CRASH_AT',
+    arrivalSchema(serverPoints).optional(),
+    `die at: ${serverPoints.join(', ')}; :n for the n-th time`,
+  ),
+} as const;
+
+interface Arrival {
+  readonly point: string;
+  readonly arrival: number;
+}
+
+/** What a process was told to suffer. */
+export interface FaultPlan {
+  readonly allowFaults: boolean;
+  readonly nodeEnv?: string | undefined;
+  readonly killAfter?: { readonly ms: number } | { readonly polls: number } | undefined;
+  /** `true`: with the usual probability. */
+  readonly randomFailures?: number | true | undefined;
+  readonly crashAt?: Arrival | undefined;
+  readonly freezeAt?: Arrival | undefined;
+}
+
+/** Faults of a configuration, for `loadConfig`'s check: nobody means to crash in production. */
+export function checkFaultPlan(plan: FaultPlan): string[] {
+  const wanted = plan.killAfter ?? plan.crashAt ?? plan.freezeAt ?? (plan.randomFailures ? true : undefined);
+  if (wanted === undefined || plan.nodeEnv !== 'production' || plan.allowFaults) return [];
+  return ['failure flags are refused when NODE_ENV=production: take them away, or set ALLOW_FAULTS=true'];
+}
+
+/**
+ * Carries a fault plan out. Dying is SIGKILL to oneself: nothing is flushed, closed or said, as when
+ * a machine loses its power or the kernel its patience.
+ */
+export class Faults<Point extends string> {
+  readonly #plan: FaultPlan;
+  readonly #logger: Logger;
+  readonly #arrivals = new Map<Point, number>();
+  #polls = 0;
+
+  constructor(plan: FaultPlan, logger: Logger) {
+    this.#plan = plan;
+    this.#logger = logger;
+    const { killAfter } = plan;
+    if (killAfter && 'ms' in killAfter) {
+      setTimeout(() => this.#suffer('SIGKILL', `after ${killAfter.ms} ms`), killAfter.ms).unref();
+    }
+  }
+
+  /** The process has come to `point`; it may not get any further. */
+  at(point: Point): void {
+    const arrival = (this.#arrivals.get(point) ?? 0) + 1;
+    this.#arrivals.set(point, arrival);
+    const { crashAt, freezeAt, randomFailures } = this.#plan;
+    if (freezeAt?.point === point && freezeAt.arrival === arrival) this.#suffer('SIGSTOP', point);
+    if (crashAt?.point === point && crashAt.arrival === arrival) this.#suffer('SIGKILL', point);
+    const probability = randomFailures === true ? usualProbability : (randomFailures ?? 0);
+    if (Math.random() < probability) this.#suffer('SIGKILL', point);
+  }
+
+  /** A polling cycle begins. */
+  poll(): void {
+    const { killAfter } = this.#plan;
+    this.#polls++;
+    if (killAfter && 'polls' in killAfter && this.#polls > killAfter.polls) {
+      this.#suffer('SIGKILL', `after ${killAfter.polls} polls`);
+    }
+  }
+
+  #suffer(signal: 'SIGKILL' | 'SIGSTOP', where: string): void {
+    this.#logger.warn(
+      { fault: signal, at: where },
+      signal === 'SIGKILL' ? 'dying, as told' : 'freezing, as told',
+    );
+    process.kill(process.pid, signal);
+  }
+}
+
+/** For a process that was told nothing. */
+export const noFaults = { at: () => undefined, poll: () => undefined } as const;
+export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at'>;
