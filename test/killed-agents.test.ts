@@ -1,6 +1,7 @@
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
 import { Ledger } from '../shared/testing/ledger.js';
+import { isAborted, pause } from '../shared/runtime/service.js';
 import { seededRandom } from '../shared/testing/random.js';
 
 /** Agents that die by SIGKILL under load, twice a second, and are started again. */
@@ -14,7 +15,7 @@ let ledger: Ledger;
 
 beforeAll(async () => {
   // The answer takes a while, so that most kills hit an execution.
-  ledger = await Ledger.start({ delayMs: 100 });
+  ledger = await Ledger.start({ delayMs: 400 });
   deployment = await Deployment.start({ agents, env: { LEASE_MS: '1500', AGENT_CONCURRENCY: '2' } });
 });
 afterAll(async () => {
@@ -29,9 +30,9 @@ async function killAgents(done: Promise<unknown>): Promise<number> {
   void done.finally(() => over.abort());
   let kills = 0;
   while (!over.signal.aborted) {
-    await pauseOf(500, over.signal);
+    await pause(500, over.signal);
     const victim = deployment.agents[Math.floor(random() * deployment.agents.length)];
-    if (!victim || over.signal.aborted) continue;
+    if (!victim || isAborted(over.signal)) continue;
     victim.kill('SIGKILL');
     const { signal } = await victim.exited;
     if (signal === 'SIGKILL') kills++;
@@ -40,12 +41,6 @@ async function killAgents(done: Promise<unknown>): Promise<number> {
   }
   return kills;
 }
-
-const pauseOf = (ms: number, signal: AbortSignal) =>
-  new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()));
-  });
 
 it(`loses none of ${commands} commands and doubles none, whoever is killed (SEED=${seed})`, async () => {
   const clients = new ClientLog();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Redis } from 'ioredis';
 import { partitionKeys } from '../store/keys.js';
 import { judge, type JudgeOptions, type Report } from './invariants.js';
-import { endProcesses, freePort, startProcess, type TestProcess } from './processes.js';
+import { freePort, startProcess, type TestProcess } from './processes.js';
 import { TestRedis } from './redis-server.js';
 
 export interface DeploymentOptions {
@@ -16,6 +16,8 @@ export interface DeploymentOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** More `redis.conf` directives. */
   readonly redisConfig?: Readonly<Record<string, string>>;
+  /** More environment for Redis itself. */
+  readonly redisEnv?: Readonly<Record<string, string>>;
 }
 
 export interface ServerProcess {
@@ -38,6 +40,8 @@ export class Deployment {
   readonly dataDir: string;
   readonly servers: ServerProcess[] = [];
   readonly agents: TestProcess[] = [];
+  /** All of them, also those that a test has taken out of its lists. */
+  readonly #processes: TestProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #client: Redis;
 
@@ -53,11 +57,13 @@ export class Deployment {
     agents = 0,
     env = {},
     redisConfig = {},
+    redisEnv = {},
   }: DeploymentOptions = {}): Promise<Deployment> {
     const redis = await TestRedis.start({
       port: await freePort(),
       // The append-only file keeps its whole past, for whoever judges the run.
       config: { 'aof-disable-auto-gc': 'yes', ...redisConfig },
+      env: redisEnv,
     });
     const deployment = new Deployment(redis, await mkdtemp(join(tmpdir(), 'fencepost-data-')), env);
     await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
@@ -83,6 +89,7 @@ export class Deployment {
       env: { ...this.#env, HOST: '127.0.0.1', PORT: String(ownPort), ...env },
       ipc: true,
     });
+    this.#processes.push(process);
     const server = { process, url: `http://127.0.0.1:${ownPort}`, port: ownPort };
     this.servers.push(server);
     await process.waitForMessage(isReady);
@@ -91,9 +98,16 @@ export class Deployment {
 
   async startAgent({ args = [], env = {}, dontWait = false }: AgentStart = {}): Promise<TestProcess> {
     const agent = startProcess(['dist/agent/main.js', ...args], { env: { ...this.#env, ...env }, ipc: true });
+    this.#processes.push(agent);
     this.agents.push(agent);
     if (!dontWait) await agent.waitForMessage(isReady);
     return agent;
+  }
+
+  /** Asks the first server. @returns the body of its answer, whatever the status */
+  async get(path: string): Promise<unknown> {
+    const answer = await fetch(new URL(path, this.url));
+    return answer.json();
   }
 
   /**
@@ -126,9 +140,10 @@ export class Deployment {
     return judge({ settleMs: 200, ...options, aof, redis: this.#client });
   }
 
-  /** Ends everything and deletes its data. */
+  /** Ends everything of this deployment, and deletes its data: other deployments may run beside it. */
   async stop(): Promise<void> {
-    await endProcesses();
+    for (const process of this.#processes) process.kill('SIGKILL');
+    await Promise.all(this.#processes.map(({ exited }) => exited));
     await this.redis.stop();
     await rm(this.dataDir, { recursive: true, force: true });
   }

@@ -17,6 +17,8 @@ export interface TestRedisOptions {
   readonly port?: number;
   /** More `redis.conf` directives, for example `{ maxmemory: '4mb' }`. */
   readonly config?: Readonly<Record<string, string>>;
+  /** Laid over this process's environment, for example `LD_PRELOAD`. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /**
@@ -29,6 +31,7 @@ export class TestRedis {
   readonly socket: string;
   readonly port: number | undefined;
   readonly #config: Readonly<Record<string, string>>;
+  readonly #env: Readonly<Record<string, string>>;
   #process: ChildProcess | undefined;
   readonly #clients = new Set<Redis>();
 
@@ -37,6 +40,7 @@ export class TestRedis {
     this.socket = join(directory, 'redis.sock');
     this.port = options.port;
     this.#config = options.config ?? {};
+    this.#env = options.env ?? {};
   }
 
   static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
@@ -69,6 +73,7 @@ export class TestRedis {
     const args = Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]);
     const child = spawn(binary.path, [join(repositoryRoot, 'redis.conf'), ...args], {
       argv0: binary.argv0,
+      env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#process = child;
@@ -99,6 +104,16 @@ export class TestRedis {
     await this.#end('SIGKILL');
   }
 
+  /** SIGSTOP: it keeps its connections and says nothing. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  /** SIGCONT. */
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
   /** Ends the server and its clients, and deletes its directory. */
   async stop(): Promise<void> {
     // ioredis keeps a timer when it is asked to end a connection that has ended.
@@ -114,6 +129,8 @@ export class TestRedis {
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const ended = once(child, 'exit');
     child.kill(signal);
+    // One that is frozen would end only when it wakes.
+    child.kill('SIGCONT');
     await ended;
   }
 }

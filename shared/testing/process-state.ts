@@ -1,0 +1,20 @@
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type TestProcess } from './processes.js';
+
+/** There is no event for it: the kernel tells the parent, but Node does not pass it on. */
+const pollMs = 5;
+
+/** Resolves when the kernel has stopped every thread of this process. Rejects when it has ended instead. */
+export async function untilFrozen(process: TestProcess): Promise<void> {
+  while ((await stateOf(process)) !== 'T') await delay(pollMs);
+}
+
+/** `R`, `S`, `T` …: `man 5 proc`. */
+async function stateOf({ pid, output }: TestProcess): Promise<string | undefined> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => {
+    throw new Error(`process ${pid} is gone\n${output.slice(-4000)}`);
+  });
+  // The name before it is in brackets, and may hold anything.
+  return stat.slice(stat.lastIndexOf(')') + 2)[0];
+}
