@@ -14,11 +14,12 @@ export async function readStats(
   keys: PartitionKeys,
   leftoverRunning: Leftovers | null,
 ): Promise<Stats> {
-  const [counts, scheduled, deadEntries, queues] = await Promise.all([
+  const [counts, scheduled, deadEntries, queues, pulse] = await Promise.all([
     redis.hgetall(keys.counts).catch(ifWrongType({})),
     redis.zcard(keys.scheduled).catch(ifWrongType(0)),
     redis.xlen(keys.dead).catch(ifWrongType(0)),
     readQueues(redis, keys),
+    redis.hmget(keys.recovery, 'holdOffs', 'holdUntil', 'lastTick').catch(ifWrongType([])),
   ]);
   const waits = queues.flatMap(({ oldestWaitingMs }) => oldestWaitingMs ?? []);
   return {
@@ -27,6 +28,14 @@ export async function readStats(
     pendingEntries: queues.reduce((sum, { pending }) => sum + pending, 0),
     oldestWaitingMs: waits.length > 0 ? Math.max(...waits) : null,
     deadEntries,
+    recovery: recoveryOf(pulse),
     leftoverRunning,
   };
+}
+
+/** @param pulse what the `recover` script keeps: its last call says what time it is for it */
+function recoveryOf([holdOffs, holdUntil, lastTick]: readonly (string | null)[]): Stats['recovery'] {
+  const until = count.parse(holdUntil);
+  const isHeld = until > count.parse(lastTick);
+  return { holdOffs: count.parse(holdOffs), holdUntil: isHeld ? new Date(until).toISOString() : null };
 }

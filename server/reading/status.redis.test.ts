@@ -58,12 +58,13 @@ const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0
 test('everything is there, and empty, on a Redis that holds nothing', async () => {
   expect(await get('/agents')).toEqual({ agents: [] });
   expect(await get('/queues')).toEqual({ queues: [] });
-  expect(statsSchema.parse(await get('/stats'))).toEqual({
+  expect(statsSchema.parse(await get('/stats'))).toMatchObject({
     counts: { PENDING: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0 },
     scheduled: 0,
     pendingEntries: 0,
     oldestWaitingMs: null,
     deadEntries: 0,
+    recovery: { holdOffs: 0 },
     leftoverRunning: { found: 0, leasesAlive: 0, leasesRunOut: 0, commandIds: [] },
   });
 });

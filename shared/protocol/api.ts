@@ -153,6 +153,13 @@ export const statsSchema = z.object({
   oldestWaitingMs: z.int().nullable(),
   /** Entries that could not be understood and were put aside. */
   deadEntries: z.int(),
+  /** Of finding lost agents. */
+  recovery: z.object({
+    /** How often Redis was away, stopped, or its clock jumped; a healthy system never holds off. */
+    holdOffs: z.int(),
+    /** Until then nobody is declared lost, so that live agents renew first; null when nothing is held off. */
+    holdUntil: z.iso.datetime().nullable(),
+  }),
   /** null until the server has looked, right after its start. */
   leftoverRunning: leftoversSchema.nullable(),
 });

@@ -127,7 +127,6 @@ export const commandViewSchema = z.object({
   runAt: z.iso.datetime().nullable(),
   expiresAt: z.iso.datetime().nullable(),
   waitingFor: z.string().nullable(),
-  cancelRequested: z.boolean(),
   history: z.array(historyItemSchema),
 });
 export type CommandView = z.infer<typeof commandViewSchema>;

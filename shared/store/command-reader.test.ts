@@ -47,7 +47,6 @@ test('what has no value yet is null, and defaults are filled in', async () => {
     runAt: null,
     expiresAt: null,
     waitingFor: null,
-    cancelRequested: false,
     history: [],
   });
   expect(commandViewSchema.parse(view)).toEqual(view);

@@ -68,10 +68,6 @@ const summaryFields = {
   runAt: nullable(instant),
   expiresAt: nullable(instant),
   waitingFor: nullable(z.string()),
-  cancelRequested: z
-    .string()
-    .optional()
-    .transform((value) => value !== undefined),
 };
 const summarySchema = z.object(summaryFields);
 const summaryNames = Object.keys(summaryFields);
