@@ -1,16 +1,18 @@
-import { type Express, type Request, type RequestHandler, type Response } from 'express';
+import { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
 import { jsonBody } from './json-body.js';
 import { originGuard } from './origin-guard.js';
 import { Problem } from './problem.js';
 
 /** One method of one path. A handler translates: it parses, asks, and answers or throws. */
 export interface Endpoint {
-  readonly method: 'get' | 'post';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   readonly path: string;
   /** A line for the page at `/`. */
   readonly about: string;
   /** It takes a JSON body of at most so many bytes. */
   readonly bodyBytes?: number;
+  /** A GET that changes something all the same: guarded like a POST, and unknown to HEAD. */
+  readonly changesState?: true;
   readonly handle: (request: Request, response: Response) => void | Promise<void>;
 }
 
@@ -27,21 +29,31 @@ export function mount(app: Express, endpoints: readonly Endpoint[]): void {
   }
 }
 
-function handlersOf({ method, bodyBytes, handle }: Endpoint): RequestHandler[] {
-  const guards = method === 'get' ? [] : [originGuard];
+function handlersOf({ method, bodyBytes, changesState: changes, handle }: Endpoint): RequestHandler[] {
+  const guards = method !== 'get' ? [originGuard] : changes ? [refuseHead, originGuard] : [];
   const body = bodyBytes === undefined ? [] : jsonBody(bodyBytes);
   // Express 5 passes what a rejected promise rejects with to the error handler.
   return [...guards, ...body, (request, response) => handle(request, response)];
 }
 
+/** Express gives a HEAD to the handler of GET, which here would do the work and drop the answer. */
+function refuseHead(request: Request, _response: Response, next: NextFunction): void {
+  if (request.method !== 'HEAD') return next();
+  throw methodNotAllowed('GET, OPTIONS');
+}
+
 function otherMethods(onPath: readonly Endpoint[]): RequestHandler {
   const methods = onPath.map(({ method }) => method.toUpperCase());
-  const allow = [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', ');
+  const hasHead = onPath.some(({ method, changesState: changes }) => method === 'get' && !changes);
+  const allow = [...methods, ...(hasHead ? ['HEAD'] : []), 'OPTIONS'].join(', ');
   return (request: Request, response: Response) => {
     if (request.method === 'OPTIONS') {
       response.status(204).set('Allow', allow).end();
       return;
     }
-    throw new Problem('method_not_allowed', `this path knows ${allow}`, { headers: { Allow: allow } });
+    throw methodNotAllowed(allow);
   };
 }
+
+const methodNotAllowed = (allow: string) =>
+  new Problem('method_not_allowed', `this path knows ${allow}`, { headers: { Allow: allow } });

@@ -13,6 +13,8 @@ export interface FieldFault {
 export interface ProblemOptions {
   readonly errors?: readonly FieldFault[];
   readonly headers?: Readonly<Record<string, string>>;
+  /** With `agent_name_taken`: who holds the name. */
+  readonly holder?: ProblemBody['holder'];
   readonly cause?: unknown;
 }
 
@@ -22,6 +24,7 @@ export class Problem extends Error {
   readonly code: ProblemCode;
   readonly errors: readonly FieldFault[];
   readonly headers: Readonly<Record<string, string>>;
+  readonly holder: ProblemBody['holder'];
 
   /** @param detail what is wrong and what to do about it: for people, and without secrets */
   constructor(code: ProblemCode, detail: string, options: ProblemOptions = {}) {
@@ -29,6 +32,7 @@ export class Problem extends Error {
     this.code = code;
     this.errors = options.errors ?? [];
     this.headers = options.headers ?? {};
+    this.holder = options.holder;
   }
 
   get status(): number {
@@ -45,6 +49,7 @@ export class Problem extends Error {
       detail: this.message,
       code: this.code,
       ...(this.errors.length > 0 ? { errors: this.errors.slice(0, problemErrors) } : {}),
+      ...(this.holder === undefined ? {} : { holder: this.holder }),
     };
   }
 }

@@ -7,7 +7,7 @@
 --       k, then k fields as name, value: what GET /agents shows
 --
 -- Guards, in order: no other live instance, and not this instance on another host (a copied data
---   directory, whose lock proves nothing there), else `taken`; not an older boot than the one
+--   directory, whose lock proves nothing there; '' is a host that nobody told), else `taken`; not an older boot than the one
 --   registered, else `old-session`.
 -- Reply   { 'ok', now } | { 'taken', instance, host, pid, lastSeen, leaseMs left } | { 'old-session' }
 -- Events  none
@@ -21,7 +21,7 @@ if held then
   -- Numbers that somebody spoiled count as a holder that was never heard of.
   local lastSeen, heldLease = tonumber(holder[5]) or 0, tonumber(holder[6]) or 0
   local left = lastSeen + heldLease - now
-  local other = held ~= instance or heldHost ~= host
+  local other = held ~= instance or (heldHost ~= host and (heldHost or '') ~= '')
   -- A clock that was set back must not lock the name for longer than a lease.
   if other and left > 0 and left <= heldLease then
     return { 'taken', held, heldHost or '', holder[4] or '', whole(lastSeen), whole(left) }

@@ -47,6 +47,7 @@ test('takes a name that nobody has, for an hour or twice the lease', async () =>
 
 test.each<[string, RedisState, Partial<Registration>]>([
   ['the heartbeat of the same session', held(), {}],
+  ['the same instance, whose host nobody had told', held({ host: '' }), {}],
   ['a later boot of the same instance', held({ boot: '1', session: 'i1.1' }), {}],
   ['a boot that is later as a number, not as text', held({ boot: '9', session: 'i1.9' }), { boot: 10 }],
   [

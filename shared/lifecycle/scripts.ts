@@ -18,6 +18,7 @@ export const scriptNames = [
   'register',
   'admit',
   'leave',
+  'drain',
 ] as const;
 export type ScriptName = (typeof scriptNames)[number];
 

@@ -92,4 +92,9 @@ export const transitions: readonly Transition[] = [
 export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 
 /** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
-export const registrationScripts = ['register', 'admit', 'leave'] as const satisfies readonly ScriptName[];
+export const registrationScripts = [
+  'register',
+  'admit',
+  'leave',
+  'drain',
+] as const satisfies readonly ScriptName[];

@@ -269,6 +269,8 @@ export interface Registration {
   readonly boot: number;
   readonly host: string;
   readonly leaseMs: number;
+  /** `<instance>.<boot>` when left out: an agent without a data directory has only a session. */
+  readonly session?: string | undefined;
   /** More that GET /agents shows: pid, version, queues, types, concurrency. */
   readonly fields: Readonly<Record<string, string | number>>;
 }
@@ -316,7 +318,7 @@ export const sessionOf = (agent: { readonly instance: string; readonly boot: num
 /** Takes an agent's name, or renews the hold on it: the heartbeat is the same call. */
 export async function register(redis: Redis, agent: Registration): Promise<RegisterReply> {
   const { instance, boot, host, leaseMs } = agent;
-  const fields = Object.entries({ ...agent.fields, session: sessionOf(agent) }).flat();
+  const fields = Object.entries({ ...agent.fields, session: agent.session ?? sessionOf(agent) }).flat();
   const ttlMs = Math.max(registrationTtlMs, 2 * leaseMs);
   const args = [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields];
   return registerReplySchema.parse(await callScript(redis, 'register', agentKey(agent.agentId), args));
@@ -352,4 +354,12 @@ export async function leave(
 ): Promise<'left' | 'moot'> {
   const reply = await callScript(redis, 'leave', agentKey(agentId), [instance, boot]);
   return z.tuple([z.enum(['left', 'moot'])]).parse(reply)[0];
+}
+
+/** Asks whoever is registered under this name to take no more commands. @returns its session */
+export async function drain(redis: Redis, agentId: string): Promise<string | undefined> {
+  const reply = await callScript(redis, 'drain', agentKey(agentId), ['']);
+  return z
+    .union([z.tuple([z.literal('draining'), z.string()]), z.tuple([z.literal('nobody')])])
+    .parse(reply)[1];
 }

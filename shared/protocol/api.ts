@@ -30,11 +30,21 @@ export const problemSchema = z.object({
     .array(z.object({ field: z.string(), message: z.string() }))
     .optional()
     .describe('Each fault with the field, query parameter or header that it is in.'),
+  holder: z
+    .object({
+      instance: z.string(),
+      host: z.string(),
+      pid: z.string(),
+      lastSeen: z.iso.datetime(),
+      leaseLeftMs: z.int(),
+    })
+    .optional()
+    .describe('With agent_name_taken: the live agent that holds the name.'),
 });
 export type ProblemBody = z.infer<typeof problemSchema>;
 
 /** A whole number in a query string. */
-const queryInteger = (min: number, max: number) => {
+export const queryInteger = (min: number, max: number) => {
   const error = `must be a whole number from ${min} to ${max}`;
   return z
     .string({ error })

@@ -27,6 +27,8 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     marker: (id: string) => `${root}exec:${id}`,
     history: (id: string) => `${root}history:${id}`,
     session: (agentId: string) => `${root}session:${agentId}`,
+    /** Sessions of that agent that others replaced, and that never come back: the last hundred, for a day. */
+    replaced: (agentId: string) => `${root}replaced:${agentId}`,
     scheduled: `${root}scheduled`,
     /** Commands with a `ttlMs`, by the time at which they expire; left over ones are dropped when due. */
     expiring: `${root}expiring`,

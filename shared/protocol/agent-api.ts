@@ -1,0 +1,172 @@
+import { z } from 'zod';
+import { queryInteger } from './api.js';
+import {
+  agentIdSchema,
+  commandErrorCodeSchema,
+  commandIdSchema,
+  commandTypeSchema,
+  executedSchema,
+  limits,
+  onAgentLostSchema,
+  queueNameSchema,
+} from './commands.js';
+
+/** What agents that reach only the server say to it, and what it answers. Contract: DESIGN section 5. */
+
+/** Most commands that an agent over HTTP may have in its hands: `holding` must fit the head of a request. */
+export const mostHeld = 200;
+
+const sessionError = "must be 1 to 128 letters, digits, '.', '_' or '-'";
+export const sessionSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, sessionError);
+
+const instanceError = "must be 1 to 100 letters, digits, '.', '_' or '-'";
+export const instanceSchema = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, instanceError);
+
+/** `<instance>.<boot>`, or undefined for a session that has no order among others. */
+export function bootOf(session: string, instance: string): number | undefined {
+  if (!session.startsWith(`${instance}.`)) return undefined;
+  const boot = session.slice(instance.length + 1);
+  return /^\d{1,15}$/.test(boot) ? Number(boot) : undefined;
+}
+
+/** `a,b` as ['a', 'b']; nothing for an empty string. */
+const listOf = <Item>(item: z.ZodType<Item, string>, most: number) =>
+  z
+    .string({ error: 'must be given once' })
+    .transform((text) => (text === '' ? [] : text.split(',')))
+    .pipe(z.array(item).max(most));
+
+const heldError = 'must be <commandId>:<attempt>, with commas between';
+const heldSchema = z
+  .string()
+  .regex(/^[0-9A-Fa-f-]{36}:\d{1,15}$/, heldError)
+  .transform((text) => ({ id: text.slice(0, 36).toLowerCase(), attempt: Number(text.slice(37)) }));
+
+const caller = {
+  agentId: agentIdSchema,
+  /** One run of the agent's process. */
+  session: sessionSchema.optional(),
+};
+
+/** Query of `GET /commands/next`. */
+export const nextQuerySchema = z.strictObject({
+  ...caller,
+  /** The agent's data directory, whose lock proves that earlier runs on it are over. */
+  instance: instanceSchema.optional(),
+  /** Most commands that it may have in its hands; 0: give again what was lost, and nothing new. */
+  concurrency: queryInteger(0, 1000).default(1),
+  /** What it has in its hands; absent: it cannot tell, and is given one command at a time. */
+  holding: listOf(heldSchema, mostHeld).optional(),
+  /** Seconds for which the answer may be held until there is a command. */
+  wait: queryInteger(0, limits.waitSeconds).default(0),
+  /** Left out: what it registered with. */
+  queues: listOf(queueNameSchema, 100).optional(),
+  types: listOf(commandTypeSchema, 500).optional(),
+});
+export type NextQuery = z.infer<typeof nextQuerySchema>;
+
+/** Of `GET /commands/next`, 200. */
+export const nextCommandSchema = z.object({
+  commandId: commandIdSchema,
+  type: z.string(),
+  payload: z.json(),
+  attempt: z.int(),
+  queue: z.string(),
+  /** null: the type's default. */
+  timeoutMs: z.int().nullable(),
+  onAgentLost: onAgentLostSchema,
+  /** How long it may go unrenewed. */
+  leaseMs: z.int(),
+});
+export type NextCommand = z.infer<typeof nextCommandSchema>;
+
+/** Header of the answers to an agent that is to take no more commands. */
+export const drainingHeader = 'Fencepost-Draining';
+
+/** What is kept of an error's message. */
+const messageChars = 4096;
+
+const reportErrorSchema = z.strictObject({
+  message: z.string().transform((text) => text.slice(0, messageChars)),
+  code: commandErrorCodeSchema.default('EXECUTION_FAILED'),
+  executed: executedSchema.default('yes'),
+  retryable: z.boolean().default(true),
+  /** The least pause before another try. */
+  retryAfterMs: z.int().min(0).max(limits.delayMs).default(0),
+});
+
+/** Body of `PUT /commands/:id/result`. */
+export const reportBodySchema = z.strictObject({
+  ...caller,
+  attempt: z.int().min(1).optional(),
+  status: z.enum(['COMPLETED', 'FAILED']),
+  /** Any JSON; checked for its size where it is stored as it came. */
+  result: z.unknown().optional(),
+  error: reportErrorSchema.optional(),
+});
+export type ReportBody = z.infer<typeof reportBodySchema>;
+
+/** Of `PUT /commands/:id/result`. */
+export const reportedSchema = z.object({
+  commandId: commandIdSchema,
+  /** This very report had been stored before. */
+  again: z.boolean(),
+});
+
+const heldAttemptSchema = z.strictObject({ commandId: commandIdSchema, attempt: z.int().min(1) });
+
+/** Body of `POST /commands/renew`. */
+export const renewBodySchema = z.strictObject({ ...caller, held: z.array(heldAttemptSchema).max(1000) });
+/** Of `POST /commands/renew`: those whose execution must stop. */
+export const renewedSchema = z.object({
+  lost: z.array(heldAttemptSchema),
+  cancelled: z.array(heldAttemptSchema),
+});
+
+/** Body of `POST /commands/:id/release`. */
+export const releaseBodySchema = z.strictObject({ ...caller, attempt: z.int().min(1) });
+/** Of `POST /commands/:id/release`. */
+export const releasedSchema = z.object({ commandId: commandIdSchema });
+
+const announcedSchema = z.strictObject({
+  type: commandTypeSchema,
+  /** JSON Schema 2020-12. */
+  payload: z.record(z.string(), z.unknown()),
+  result: z.record(z.string(), z.unknown()),
+  onAgentLost: onAgentLostSchema.default('fail'),
+});
+
+const typeError = 'must be the name of a command type, or {type, payload, result, onAgentLost}';
+
+/** Body of `PUT /agents/:agentId`. */
+export const registerBodySchema = z.strictObject({
+  session: sessionSchema,
+  instance: instanceSchema.optional(),
+  queues: z.array(queueNameSchema).min(1).max(100).default(['default']),
+  /** Names, or announcements with schemas; none: it is given commands of every type. */
+  types: z
+    .array(z.union([commandTypeSchema, announcedSchema], { error: typeError }))
+    .max(500)
+    .default([]),
+  concurrency: z.int().min(1).max(1000).default(1),
+  host: z.string().max(255).default(''),
+  pid: z.int().min(1).optional(),
+  version: z.string().max(64).optional(),
+});
+export type RegisterBody = z.infer<typeof registerBodySchema>;
+
+/** Of `PUT /agents/:agentId`. */
+export const registeredSchema = z.object({
+  agentId: agentIdSchema,
+  session: sessionSchema,
+  leaseMs: z.int(),
+  /** Redis time. */
+  at: z.iso.datetime(),
+});
+
+/** Query of `DELETE /agents/:agentId`. */
+export const leaveQuerySchema = z.strictObject({ session: sessionSchema });
+/** Of `DELETE /agents/:agentId`. */
+export const leftSchema = z.object({ agentId: agentIdSchema, left: z.boolean() });
+/** Of `POST /agents/:agentId/drain`. */
+export const drainingSchema = z.object({ agentId: agentIdSchema, session: z.string() });
