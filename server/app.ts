@@ -1,5 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { type Logger } from '../shared/runtime/logger.js';
+import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
+import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
 import { accessLog } from './http/access-log.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
@@ -8,7 +10,8 @@ import { hostGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
 
-export interface AppOptions extends CommandRoutesOptions, StatusRoutesOptions {
+export interface AppOptions
+  extends CommandRoutesOptions, StatusRoutesOptions, AttemptRoutesOptions, AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
   readonly host: string;
   readonly logger: Logger;
@@ -20,8 +23,10 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(accessLog(options.logger), standingHeaders, hostGuard(options.host), refuseUndecodable);
-  const endpoints = [...commandRoutes(options), ...statusRoutes(options)];
-  mount(app, [indexRoute(endpoints), ...endpoints]);
+  const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
+  const forClients = [...commandRoutes(options), ...statusRoutes(options)];
+  // `/commands/next` before `/commands/:id`, which would take it for an id.
+  mount(app, [indexRoute([...forClients, ...forAgents]), ...forAgents, ...forClients]);
   app.use(() => {
     throw new Problem('not_found', 'there is nothing at this path; GET / lists what there is');
   });

@@ -6,6 +6,9 @@ import { CommandReader } from '../shared/store/command-reader.js';
 import { readDurability } from '../shared/store/durability.js';
 import { partitionKeys, typesKey } from '../shared/store/keys.js';
 import { checkMeta } from '../shared/store/meta.js';
+import { Admissions } from './agents/admissions.js';
+import { NextCommands } from './agents/next-commands.js';
+import { WaitingPolls } from './agents/waiting-polls.js';
 import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
 import { HttpServer } from './http/http-server.js';
@@ -44,6 +47,7 @@ export class Server implements Service {
   readonly #link: RedisLink;
   readonly #feed: TransitionFeed;
   readonly #waiter: CommandWaiter;
+  readonly #polls: WaitingPolls;
   readonly #http: HttpServer;
   readonly #maintenance: readonly Service[];
   #leftovers: Leftovers | null = null;
@@ -62,10 +66,16 @@ export class Server implements Service {
     const catalog = new TypeCatalog(() => link.call((redis) => redis.hgetall(typesKey)));
     const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, faults });
     const leftovers = () => this.#leftovers;
-    const app = createApp({ link, keys, catalog, submitter, waiter, leftovers, host, logger });
+    const polls = new WaitingPolls({ link, keys, feed, logger });
+    const admissions = new Admissions({ link, keys, leaseMs, logger });
+    const nextCommands = new NextCommands({ link, keys, admissions, polls, leaseMs, faults });
+    const forClients = { catalog, submitter, waiter, leftovers };
+    const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
+    const app = createApp({ link, keys, ...forClients, ...forAgents, host, logger });
     this.#link = link;
     this.#feed = feed;
     this.#waiter = waiter;
+    this.#polls = polls;
     // Express's type says any; it is a listener of requests.
     this.#http = new HttpServer({
       listener: (request, response) => void app(request, response),
@@ -95,6 +105,7 @@ export class Server implements Service {
   async start(): Promise<void> {
     await this.#http.start();
     await this.#feed.start();
+    await this.#polls.start();
     await this.#link.start();
     if (this.isStopping()) return;
     await this.#look();
@@ -114,7 +125,9 @@ export class Server implements Service {
   async #stop(): Promise<void> {
     this.#options.logger.info('stopping: no new connections');
     this.#waiter.end();
+    this.#polls.end();
     await this.#http.stop();
+    await this.#polls.stop();
     await Promise.all(this.#maintenance.map((service) => service.stop()));
     await this.#feed.stop();
     await this.#link.stop();

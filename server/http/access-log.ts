@@ -8,7 +8,9 @@ interface LogFields {
 }
 
 /** Asked all the time by machines. */
-const quietPaths = new Set(['/health', '/ready']);
+const quietPaths = new Set(['/health', '/ready', '/commands/renew']);
+/** A poll in vain says nothing. */
+const noContent = 204;
 
 /**
  * One line per request: method, pattern of the path, status, time. No payload, no query string and
@@ -28,7 +30,7 @@ export function accessLog(logger: Logger): RequestHandler {
         // The client went away before it had its answer.
         ...(response.writableFinished ? {} : { aborted: true }),
       };
-      if (quietPaths.has(path)) logger.debug(line, 'request');
+      if (quietPaths.has(path) || response.statusCode === noContent) logger.debug(line, 'request');
       else logger.info(line, 'request');
     });
     next();

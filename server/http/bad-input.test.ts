@@ -2,6 +2,10 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { createLogger } from '../../shared/runtime/logger.js';
+import { noFaults as faults } from '../../shared/runtime/faults.js';
+import { Admissions } from '../agents/admissions.js';
+import { NextCommands } from '../agents/next-commands.js';
+import { WaitingPolls } from '../agents/waiting-polls.js';
 import { createApp } from '../app.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
@@ -21,9 +25,17 @@ let server: Server;
 let api: TestApi;
 beforeAll(async () => {
   const feed = new TransitionFeed({ url: 'redis://127.0.0.1:1', channel: keys.events, logger });
+  const leaseMs = 15_000;
+  const polls = new WaitingPolls({ link, keys, feed, logger });
+  const admissions = new Admissions({ link, keys, leaseMs, logger });
   const app = createApp({
     link,
     keys,
+    nextCommands: new NextCommands({ link, keys, admissions, polls, leaseMs, faults }),
+    admissions,
+    polls,
+    leaseMs,
+    faults,
     catalog: new TypeCatalog(() => Promise.resolve({})),
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
     waiter: new CommandWaiter({ read: () => link.call(() => Promise.resolve(undefined)), feed }),

@@ -1,7 +1,9 @@
 import { json, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { type z } from 'zod';
 import { jsonDepth } from '../../shared/protocol/api.js';
-import { invalid, Problem } from './problem.js';
 import { bodyTooLarge } from './fault.js';
+import { parseInput } from './input.js';
+import { invalid, Problem } from './problem.js';
 
 /**
  * A body that says that it is larger than this is refused before it is read. A smaller one is read
@@ -14,6 +16,16 @@ const jsonTypes = ['application/json', 'application/*+json'];
 /** Reads a JSON body of at most `limit` bytes into `request.body`, or throws the Problem with it. */
 export function jsonBody(limit: number): RequestHandler[] {
   return [refuseHopeless(limit), json({ limit, inflate: false, strict: false, type: jsonTypes }), check];
+}
+
+/** The body of a request, which `jsonBody` has read. @throws Problem with every field that is wrong, or not known */
+export function parseBody<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  request: Request,
+): z.output<z.ZodObject<Shape>> {
+  const parsed = parseInput(schema, request.body, Object.keys(schema.shape));
+  if (!parsed.ok) throw invalid(parsed.faults);
+  return parsed.value;
 }
 
 function refuseHopeless(limit: number): RequestHandler {

@@ -30,6 +30,11 @@ const groupsSchema = z.array(
   }),
 );
 
+const agentsIn = (groups: unknown) => groupsSchema.parse(groups).find(({ name }) => name === group);
+
+/** The newest entry that some agent was given; undefined when nobody ever read. @param groups reply of XINFO GROUPS */
+export const lastDelivered = (groups: unknown) => agentsIn(groups ?? [])?.lastDelivered;
+
 async function readQueue(
   redis: Redis,
   keys: PartitionKeys,
@@ -41,7 +46,7 @@ async function readQueue(
     redis.xlen(stream).catch(ifWrongType(0)),
     redis.xinfo('GROUPS', stream).catch(ifNoGroup<unknown>([])),
   ]);
-  const agents = groupsSchema.parse(groups).find(({ name }) => name === group);
+  const agents = agentsIn(groups);
   const oldest = await redis
     .xrange(stream, agents === undefined ? '-' : `(${agents.lastDelivered}`, '+', 'COUNT', 1)
     .catch(ifWrongType([]));

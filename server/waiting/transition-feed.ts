@@ -39,6 +39,7 @@ const lineSchema = z
 export class TransitionFeed implements Service {
   readonly #options: TransitionFeedOptions;
   readonly #listeners = new Map<string, Set<TransitionListener>>();
+  readonly #listenersToAll = new Set<TransitionListener>();
   #redis: Redis | undefined;
 
   constructor(options: TransitionFeedOptions) {
@@ -71,6 +72,12 @@ export class TransitionFeed implements Service {
     };
   }
 
+  /** Listens to all commands. @returns how to end that */
+  listenToAll(listener: TransitionListener): () => void {
+    this.#listenersToAll.add(listener);
+    return () => void this.#listenersToAll.delete(listener);
+  }
+
   /** How many commands somebody listens to. */
   get size(): number {
     return this.#listeners.size;
@@ -85,15 +92,16 @@ export class TransitionFeed implements Service {
       return;
     }
     for (const ofCommand of this.#listeners.values()) for (const listener of ofCommand) listener.onGap();
+    for (const listener of this.#listenersToAll) listener.onGap();
   }
 
   #hear(message: string): void {
-    if (this.#listeners.size === 0) return;
+    if (this.#listeners.size === 0 && this.#listenersToAll.size === 0) return;
     for (const line of message.split('\n')) {
       const words = line.split(' ');
-      const ofCommand = this.#listeners.get(words[0] ?? '');
-      const transition = ofCommand && lineSchema.safeParse(words).data;
-      if (transition) for (const listener of ofCommand) listener.onTransition(transition);
+      const listeners = [...(this.#listeners.get(words[0] ?? '') ?? []), ...this.#listenersToAll];
+      const transition = listeners.length > 0 && lineSchema.safeParse(words).data;
+      if (transition) for (const listener of listeners) listener.onTransition(transition);
     }
   }
 }

@@ -16,7 +16,14 @@ export const agentPoints = [
   'journalled',
   'report-sent',
 ] as const;
-export const serverPoints = ['before-submit', 'submit-sent', 'submit-answered', 'in-recovery'] as const;
+export const serverPoints = [
+  'before-submit',
+  'submit-sent',
+  'submit-answered',
+  'in-recovery',
+  'command-started',
+  'report-stored',
+] as const;
 export type AgentPoint = (typeof agentPoints)[number];
 export type ServerPoint = (typeof serverPoints)[number];
 

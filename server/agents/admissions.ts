@@ -1,0 +1,137 @@
+import { abandon } from '../../shared/lifecycle/recovery.js';
+import { admit, type NameHolder, newestSession, register } from '../../shared/lifecycle/transitions.js';
+import { bootOf } from '../../shared/protocol/agent-api.js';
+import { type Logger } from '../../shared/runtime/logger.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { holderOf, readStanding, type Standing } from './standing.js';
+
+/** Who calls: an agent's name, one run of its process, and the data directory that this run has locked. */
+export interface Caller {
+  readonly agentId: string;
+  /** '' for a caller without one. */
+  readonly session: string;
+  /** undefined: it has no directory whose lock would prove that earlier runs are over. */
+  readonly instance: string | undefined;
+}
+
+export type Refusal =
+  | { readonly word: 'taken'; readonly holder: NameHolder }
+  /** A newer session took over: this one is over. */
+  | { readonly word: 'old-session' };
+
+export type Admission = Refusal | { readonly word: 'ok'; readonly standing: Standing };
+
+export interface AdmissionsOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly leaseMs: number;
+  readonly logger: Logger;
+}
+
+/** Of so many agents it is remembered whether their past was settled; of others it is settled again, in vain. */
+const mostRemembered = 10_000;
+
+/**
+ * Lets sessions of agents in that speak HTTP: decides nothing by itself, but calls `register`,
+ * `admit` and `abandon` in the order in which an agent at Redis does.
+ */
+export class Admissions {
+  readonly #options: AdmissionsOptions;
+  /** By agentId, the session that has settled here. */
+  readonly #settled = new Map<string, string>();
+
+  constructor(options: AdmissionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * An agent takes its name, or says that it is still there.
+   *
+   * @param fields more that `GET /agents` shows
+   */
+  async register(
+    caller: Caller,
+    host: string,
+    fields: Readonly<Record<string, string | number>> = {},
+  ): Promise<Refusal | { readonly word: 'ok'; readonly now: number }> {
+    const { link, keys, leaseMs } = this.#options;
+    const { agentId, session } = caller;
+    return link.call(async (redis) => {
+      const seen = await newestSession(redis, keys, agentId);
+      const reply = await register(redis, { agentId, session, ...nameOf(caller), host, leaseMs, fields });
+      if (reply.word !== 'ok') return reply;
+      const word = await admit(redis, keys, agentId, session, seen);
+      return word === 'ok' ? reply : { word };
+    });
+  }
+
+  /**
+   * A session polls. One that was not seen before becomes the newest; with an instance, whose lock
+   * proves that its earlier runs are over, it also holds the name from now on, and what those left is
+   * settled at once. Only a poll does that: by then the agent has reported every outcome in its journal.
+   */
+  async admit(polling: Caller): Promise<Admission> {
+    const { link, keys } = this.#options;
+    const standing = await link.call((redis) => readStanding(redis, keys, polling.agentId));
+    const caller = recognized(polling, standing);
+    const isHolder = holdsName(caller, standing);
+    const { registration } = standing;
+    if (registration && registration.leaseLeftMs > 0 && !isHolder) {
+      return { word: 'taken', holder: holderOf(registration) };
+    }
+    const refusal = caller.session === '' ? undefined : await this.#takeOver(caller, standing, isHolder);
+    return refusal ?? { word: 'ok', standing };
+  }
+
+  async #takeOver(caller: Caller, standing: Standing, isHolder: boolean): Promise<Refusal | undefined> {
+    const { link, keys, leaseMs } = this.#options;
+    const { agentId, session } = caller;
+    const { newest, registration } = standing;
+    const isNewest = newest === session;
+    // The poll of an agent is its heartbeat, told no more often than one.
+    const isFresh = registration?.session === session && registration.silentMs < leaseMs / 3;
+    if ((isHolder || caller.instance !== undefined) && !(isFresh && isNewest)) {
+      const reply = await this.register(caller, isHolder ? (registration?.host ?? '') : '');
+      if (reply.word !== 'ok') return reply;
+    } else if (!isNewest) {
+      const word = await link.call((redis) => admit(redis, keys, agentId, session, newest));
+      if (word !== 'ok') return { word };
+    }
+    return this.#settle(caller);
+  }
+
+  async #settle({ agentId, session, instance }: Caller): Promise<Refusal | undefined> {
+    if (instance === undefined || this.#settled.get(agentId) === session) return undefined;
+    const { link, keys, logger } = this.#options;
+    const settled = await link.call((redis) => abandon(redis, keys, agentId, session));
+    if (settled === 'old-session') return { word: settled };
+    for (const { id, word, ...about } of settled) {
+      logger.warn({ commandId: id, agentId, ...about, word }, 'settled');
+    }
+    this.#settled.delete(agentId);
+    this.#settled.set(agentId, session);
+    const [oldest] = this.#settled.keys();
+    if (this.#settled.size > mostRemembered && oldest !== undefined) this.#settled.delete(oldest);
+    return undefined;
+  }
+}
+
+/** A session that registered with its instance need not say it at every poll. */
+function recognized(caller: Caller, { registration }: Standing): Caller {
+  const { session, instance } = caller;
+  if (instance !== undefined || session === '' || registration?.session !== session) return caller;
+  return { ...caller, instance: registration.instance === session ? undefined : registration.instance };
+}
+
+const holdsName = (caller: Caller, { registration }: Standing) =>
+  caller.session !== '' && registration?.instance === nameOf(caller).instance;
+
+/**
+ * What `register` knows a caller by. One without a data directory is an instance of its own in every
+ * run: it holds its name until it has been silent for a lease, or leaves.
+ */
+export function nameOf({ session, instance }: Caller): { readonly instance: string; readonly boot: number } {
+  if (instance === undefined) return { instance: session, boot: 0 };
+  return { instance, boot: bootOf(session, instance) ?? 0 };
+}

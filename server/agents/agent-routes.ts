@@ -1,0 +1,115 @@
+import { type Request, type Response } from 'express';
+import { type z } from 'zod';
+import { release } from '../../shared/lifecycle/holding.js';
+import { pendingOf } from '../../shared/lifecycle/recovery.js';
+import { drain, leave } from '../../shared/lifecycle/transitions.js';
+import {
+  type drainingSchema,
+  leaveQuerySchema,
+  type leftSchema,
+  type RegisterBody,
+  registerBodySchema,
+  type registeredSchema,
+} from '../../shared/protocol/agent-api.js';
+import { agentIdSchema, limits } from '../../shared/protocol/commands.js';
+import { announce } from '../../shared/store/announcements.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { type Endpoint } from '../http/endpoint.js';
+import { parseBody } from '../http/json-body.js';
+import { Problem } from '../http/problem.js';
+import { parseQuery } from '../http/query.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type Admissions } from './admissions.js';
+import { checkSession } from './attempt-routes.js';
+import { problemOfRefusal, repeatable } from './refusal.js';
+import { readStanding } from './standing.js';
+import { type WaitingPolls } from './waiting-polls.js';
+
+export interface AgentRoutesOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly admissions: Admissions;
+  readonly polls: WaitingPolls;
+  readonly leaseMs: number;
+}
+
+/** What an agent says of itself, and what an operator says to it. */
+export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRoutesOptions): Endpoint[] {
+  async function registerAgent(request: Request, response: Response): Promise<void> {
+    const agentId = agentIdOf(request);
+    const body = parseBody(registerBodySchema, request);
+    const { session, instance, host } = body;
+    checkSession(session, instance);
+    const reply = await admissions.register({ agentId, session, instance }, host, fieldsOf(body));
+    if (reply.word !== 'ok') throw problemOfRefusal(agentId, reply);
+    const announced = body.types.filter((type) => typeof type !== 'string');
+    await link.call((redis) => announce(redis, announced, 'all'));
+    const at = new Date(reply.now).toISOString();
+    response.json({ agentId, session, leaseMs, at } satisfies z.input<typeof registeredSchema>);
+  }
+
+  async function leaveName(request: Request, response: Response): Promise<void> {
+    const agentId = agentIdOf(request);
+    const { session } = parseQuery(leaveQuerySchema, request);
+    polls.endSession(agentId, session);
+    const left = await link.call(async (redis) => {
+      const { registration } = await readStanding(redis, keys, agentId);
+      if (registration?.session !== session) return false;
+      // What was delivered to it and not started, when it served Redis itself before.
+      const pending = await pendingOf(redis, keys, agentId, registration.queues);
+      const items = pending.map((one) => ({ ...one, attempt: 0 }));
+      if (items.length > 0) await release(redis, keys, agentId, session, items);
+      return (await leave(redis, agentId, registration.instance, registration.boot)) === 'left';
+    });
+    response.json({ agentId, left } satisfies z.input<typeof leftSchema>);
+  }
+
+  async function drainAgent(request: Request, response: Response): Promise<void> {
+    const agentId = agentIdOf(request);
+    const session = await link.call((redis) => drain(redis, agentId));
+    if (session === undefined) throw noSuchAgent();
+    polls.endSession(agentId, session);
+    response.status(202).json({ agentId, session } satisfies z.input<typeof drainingSchema>);
+  }
+
+  const endpoints: Endpoint[] = [
+    {
+      method: 'put',
+      path: '/agents/:agentId',
+      about: 'for agents: takes a name, or says that it is still there',
+      bodyBytes: limits.bodyBytes,
+      handle: registerAgent,
+    },
+    {
+      method: 'delete',
+      path: '/agents/:agentId',
+      about: 'for agents: gives the name back; ?session=',
+      handle: leaveName,
+    },
+    {
+      method: 'post',
+      path: '/agents/:agentId/drain',
+      about: 'lets an agent over HTTP take no more commands, until it is started again',
+      handle: drainAgent,
+    },
+  ];
+  return endpoints.map(repeatable);
+}
+
+function fieldsOf({ queues, types, concurrency, pid, version }: RegisterBody) {
+  return {
+    queues: queues.join(','),
+    types: types.map((type) => (typeof type === 'string' ? type : type.type)).join(','),
+    concurrency,
+    ...(pid === undefined ? {} : { pid }),
+    ...(version === undefined ? {} : { version }),
+  };
+}
+
+function agentIdOf(request: Request): string {
+  const id = agentIdSchema.safeParse(request.params.agentId).data;
+  if (id === undefined) throw noSuchAgent();
+  return id;
+}
+
+const noSuchAgent = () => new Problem('not_found', 'no agent is registered under this name');

@@ -1,0 +1,195 @@
+import { type Request, type Response } from 'express';
+import { type z } from 'zod';
+import { release, renew } from '../../shared/lifecycle/holding.js';
+import { report, type StartedCommand } from '../../shared/lifecycle/transitions.js';
+import {
+  bootOf,
+  drainingHeader,
+  type NextCommand,
+  nextQuerySchema,
+  type releasedSchema,
+  releaseBodySchema,
+  renewBodySchema,
+  type renewedSchema,
+  reportBodySchema,
+  type reportedSchema,
+} from '../../shared/protocol/agent-api.js';
+import { commandIdSchema, type Json, limits } from '../../shared/protocol/commands.js';
+import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { logWith } from '../http/access-log.js';
+import { type Endpoint } from '../http/endpoint.js';
+import { brokenKey } from '../http/fault.js';
+import { parseBody } from '../http/json-body.js';
+import { invalid, Problem } from '../http/problem.js';
+import { parseQuery } from '../http/query.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type NextCommands } from './next-commands.js';
+import { outcomeOf } from './outcome.js';
+import { problemOfRefusal, repeatable } from './refusal.js';
+import { isSameReport } from './same-report.js';
+
+export interface AttemptRoutesOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly nextCommands: NextCommands;
+  readonly leaseMs: number;
+  readonly faults: CrashPoints<ServerPoint>;
+}
+
+/** What an agent does with commands: is given one, keeps it, hands it back, tells how it ended. */
+export function attemptRoutes({
+  link,
+  keys,
+  nextCommands,
+  leaseMs,
+  faults,
+}: AttemptRoutesOptions): Endpoint[] {
+  async function next(request: Request, response: Response): Promise<void> {
+    const { session = '', instance, holding, wait, ...query } = parseQuery(nextQuerySchema, request);
+    checkSession(session, instance);
+    const gone = new AbortController();
+    response.once('close', () => gone.abort());
+    const asked = { ...query, session, instance, holding, waitMs: wait * 1000 };
+    const answer = await nextCommands.next(asked, gone.signal);
+    switch (answer.word) {
+      case 'command':
+        logWith(response, { commandId: answer.command.id });
+        response.json(viewOf(answer.command, leaseMs));
+        return;
+      case 'none':
+        if (answer.draining) response.set(drainingHeader, 'true');
+        response.status(204).end();
+        return;
+      case 'taken':
+      case 'old-session':
+        throw problemOfRefusal(query.agentId, answer);
+    }
+  }
+
+  async function storeResult(request: Request, response: Response): Promise<void> {
+    const id = commandIdOf(request, response);
+    const body = parseBody(reportBodySchema, request);
+    const { agentId, session = '', attempt } = body;
+    // Just parsed, so it is an object.
+    const outcome = outcomeOf(body, (request.body as { result?: unknown }).result);
+    const given = { id, agentId, session, attempt, outcome };
+    const [word] = await link.call((redis) => report(redis, keys, [given]));
+    faults.at('report-stored');
+    const isOther = word === 'again' && !(await link.call((redis) => isSameReport(redis, keys, given)));
+    if (isOther)
+      throw new Problem('conflict', 'another outcome of this attempt was reported before, and stays');
+    switch (word) {
+      case 'accepted':
+      case 'again':
+        response.json({ commandId: id, again: word === 'again' } satisfies z.input<typeof reportedSchema>);
+        return;
+      case 'late':
+        throw new Problem(
+          'late_report',
+          "the attempt is no longer current, or not this agent's: nothing was changed; the report is kept in the history",
+        );
+      case 'gone':
+        throw noSuchCommand();
+      case 'broken':
+      case undefined:
+        throw brokenKey(keys.command(id));
+    }
+  }
+
+  async function renewAttempts(request: Request, response: Response): Promise<void> {
+    const { agentId, session = '', held } = parseBody(renewBodySchema, request);
+    const attempts = held.map(({ commandId, attempt }) => ({ id: commandId.toLowerCase(), attempt }));
+    const words = await link.call((redis) => renew(redis, keys, agentId, session, attempts));
+    // What is broken is for somebody to mend; nobody is told to stop for it.
+    const lost = held.filter((_, i) => words[i] === 'lost' || words[i] === 'gone');
+    response.json({ lost, cancelled: [] } satisfies z.input<typeof renewedSchema>);
+  }
+
+  async function releaseAttempt(request: Request, response: Response): Promise<void> {
+    const id = commandIdOf(request, response);
+    const { agentId, session = '', attempt } = parseBody(releaseBodySchema, request);
+    const item = { queue: '', entry: '', id, attempt };
+    const [word] = await link.call((redis) => release(redis, keys, agentId, session, [item]));
+    switch (word) {
+      case 'released':
+        response.json({ commandId: id } satisfies z.input<typeof releasedSchema>);
+        return;
+      case 'refused':
+        throw new Problem(
+          'conflict',
+          "the attempt is not this session's to hand back, or was handed back before",
+        );
+      case 'gone':
+        throw noSuchCommand();
+      case 'broken':
+      case undefined:
+        throw brokenKey(keys.command(id));
+    }
+  }
+
+  const endpoints: Endpoint[] = [
+    {
+      method: 'get',
+      path: '/commands/next',
+      about:
+        'for agents: starts the next command; ?agentId= &session= &instance= &concurrency= &holding= &wait=20',
+      changesState: true,
+      handle: next,
+    },
+    {
+      method: 'put',
+      path: '/commands/:id/result',
+      about: 'for agents: how an attempt ended',
+      bodyBytes: limits.reportBodyBytes,
+      handle: storeResult,
+    },
+    {
+      method: 'post',
+      path: '/commands/renew',
+      about: 'for agents: still at work on these',
+      bodyBytes: limits.bodyBytes,
+      handle: renewAttempts,
+    },
+    {
+      method: 'post',
+      path: '/commands/:id/release',
+      about: 'for agents: hands a command back unexecuted',
+      bodyBytes: limits.bodyBytes,
+      handle: releaseAttempt,
+    },
+  ];
+  return endpoints.map(repeatable);
+}
+
+/** @throws Problem when the two do not fit */
+export function checkSession(session: string, instance: string | undefined): void {
+  if (instance === undefined || bootOf(session, instance) !== undefined) return;
+  const message =
+    'must be <instance>.<boot>, with a whole number that grows with each run, when instance is given';
+  throw invalid([{ field: 'session', message }]);
+}
+
+function commandIdOf(request: Request, response: Response): string {
+  const id = commandIdSchema.safeParse(request.params.id).data?.toLowerCase();
+  if (id === undefined) throw noSuchCommand();
+  logWith(response, { commandId: id });
+  return id;
+}
+
+const noSuchCommand = () => new Problem('not_found', 'there is no command with this id');
+
+function viewOf(command: StartedCommand, leaseMs: number): NextCommand {
+  const { id, type, attempt, queue, timeoutMs, onAgentLost } = command;
+  const payload = parsed(command.payload);
+  return { commandId: id, type, payload, attempt, queue, timeoutMs: timeoutMs ?? null, onAgentLost, leaseMs };
+}
+
+/** It is started by now, so it must be answered: null for what somebody wrote into the hash, which no type takes. */
+function parsed(text: string): Json {
+  try {
+    return JSON.parse(text) as Json;
+  } catch {
+    return null;
+  }
+}

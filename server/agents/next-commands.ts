@@ -1,0 +1,143 @@
+import { type HeldAttempt } from '../../shared/lifecycle/holding.js';
+import { start, type StartedCommand } from '../../shared/lifecycle/transitions.js';
+import { defaults } from '../../shared/protocol/commands.js';
+import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
+import { isAborted } from '../../shared/runtime/service.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type Admissions, type Caller, type Refusal } from './admissions.js';
+import { ticketsOf } from './holding.js';
+import { type Standing } from './standing.js';
+import { type WaitingPoll } from './waiting-poll.js';
+import { type WaitingPolls } from './waiting-polls.js';
+
+/** What an agent asks for. */
+export interface NextRequest extends Caller {
+  /** Most commands that it may have in its hands; 0: give again what was lost, and nothing new. */
+  readonly concurrency: number;
+  /** undefined: it cannot tell, and is given one command at a time. */
+  readonly holding: readonly HeldAttempt[] | undefined;
+  readonly waitMs: number;
+  /** undefined: those that it registered with. */
+  readonly queues?: readonly string[] | undefined;
+  readonly types?: readonly string[] | undefined;
+}
+
+export type NextAnswer =
+  | Refusal
+  | { readonly word: 'command'; readonly command: StartedCommand }
+  /** @param draining it is to take no more commands */
+  | { readonly word: 'none'; readonly draining: boolean };
+
+export interface NextCommandsOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly admissions: Admissions;
+  readonly polls: WaitingPolls;
+  readonly leaseMs: number;
+  readonly faults: CrashPoints<ServerPoint>;
+}
+
+const none = { word: 'none', draining: false } as const;
+
+/**
+ * Starts commands for agents that poll, one per answer.
+ *
+ * Whatever it has started it never hands back, also when the client went away or this server dies
+ * before the answer: the agent may have been given it again meanwhile, by another server. Its next
+ * poll gives it again, or the lease deals with it.
+ */
+export class NextCommands {
+  readonly #options: NextCommandsOptions;
+
+  constructor(options: NextCommandsOptions) {
+    this.#options = options;
+  }
+
+  /** @param gone aborted when nobody waits for the answer any more */
+  async next(request: NextRequest, gone: AbortSignal): Promise<NextAnswer> {
+    const { admissions, polls } = this.#options;
+    const admission = await admissions.admit(request);
+    if (admission.word !== 'ok') return admission;
+    // Such a session is stopping: whatever else of it still waits must not be given a command now.
+    if (request.concurrency === 0) polls.endSession(request.agentId, request.session);
+    const asked = { ...request, ...servedBy(request, admission.standing) };
+    // Before the first look, so that no command falls between that and the wait.
+    const poll = polls.join({ ...asked, queues: isFull(request) ? [] : asked.queues });
+    try {
+      return await this.#attempts(asked, poll, admission.standing, gone);
+    } finally {
+      const untried = poll.leave();
+      if (untried) void polls.passOn(untried);
+    }
+  }
+
+  async #attempts(
+    request: Asked,
+    poll: WaitingPoll,
+    admitted: Standing,
+    gone: AbortSignal,
+  ): Promise<NextAnswer> {
+    const { admissions, polls, leaseMs } = this.#options;
+    const until = performance.now() + request.waitMs;
+    let answer = await this.#attempt(request, admitted, gone);
+    while (answer.word === 'none' && !answer.draining) {
+      const leftMs = until - performance.now();
+      if (leftMs <= 0 || poll.hasEnded() || isAborted(gone)) break;
+      poll.ready();
+      // Now and then it shows that it is there, which keeps its name, and sees whether it may still wait.
+      const wake = await poll.wait(Math.min(leftMs, leaseMs / 3), gone);
+      if (isAborted(gone) || poll.hasEnded() || performance.now() >= until) {
+        if (wake) void polls.passOn(wake);
+        break;
+      }
+      const admission = await admissions.admit(request);
+      if (admission.word !== 'ok') answer = admission;
+      else if (wake) answer = await this.#attempt(request, admission.standing, gone);
+      else if (isDraining(request, admission.standing)) answer = { ...none, draining: true };
+      if (wake && !isFor(answer, wake.id)) void polls.passOn(wake);
+    }
+    return answer;
+  }
+
+  async #attempt(request: Asked, standing: Standing, gone: AbortSignal): Promise<NextAnswer> {
+    if (isDraining(request, standing) && request.concurrency > 0) return { ...none, draining: true };
+    const { link, keys, faults } = this.#options;
+    const { agentId, session, queues, types, holding = [] } = request;
+    const started = await link.call(async (redis) => {
+      const inHands = await ticketsOf(redis, keys, holding);
+      // The last look before a command is started for it: from here on it has it.
+      if (gone.aborted) return undefined;
+      return start(redis, keys, { agentId, session, limit: limitOf(request), queues, types, inHands });
+    });
+    if (started === undefined) return none;
+    if (started.word === 'old-session') return started;
+    const [command] = started.started;
+    if (!command) return none;
+    faults.at('command-started');
+    return { word: 'command', command };
+  }
+}
+
+/** A request whose queues and types are known. */
+type Asked = NextRequest & { readonly queues: readonly string[]; readonly types: readonly string[] };
+
+/** What it names, else what it registered with. */
+function servedBy({ queues, types, session }: NextRequest, { registration }: Standing) {
+  const own = registration?.session === session ? registration : undefined;
+  const registered = own && own.queues.length > 0 ? own.queues : [defaults.queue];
+  return { queues: queues ?? registered, types: types ?? own?.types ?? [] };
+}
+
+/** One more than it has: an answer has room for one command. Without `holding` it has at most one. */
+function limitOf({ concurrency, holding }: NextRequest): number {
+  return Math.min(concurrency, (holding?.length ?? 0) + 1);
+}
+
+/** By its own account; what it does not tell is counted in the script. */
+const isFull = (request: NextRequest) => limitOf(request) <= (request.holding?.length ?? 0);
+
+const isDraining = ({ session }: Caller, { registration }: Standing) =>
+  registration?.draining === true && registration.session === session;
+
+const isFor = (answer: NextAnswer, id: string) => answer.word === 'command' && answer.command.id === id;

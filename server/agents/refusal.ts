@@ -1,0 +1,47 @@
+import { type NameHolder } from '../../shared/lifecycle/transitions.js';
+import { RedisUnavailable } from '../redis/redis-fault.js';
+import { type Endpoint } from '../http/endpoint.js';
+import { Problem } from '../http/problem.js';
+import { type Refusal } from './admissions.js';
+
+/** The answer to a session that may not go on under this name. */
+export function problemOfRefusal(agentId: string, refusal: Refusal): Problem {
+  return refusal.word === 'taken' ? nameTaken(agentId, refusal.holder) : oldSession(agentId);
+}
+
+const oldSession = (agentId: string) =>
+  new Problem(
+    'old_session',
+    `a newer session of ${agentId} took over: one session is one run of an agent's process, and this one is over`,
+    { errors: [{ field: 'session', message: 'must be the newest of its agent' }] },
+  );
+
+function nameTaken(agentId: string, { lastSeen, ...holder }: NameHolder): Problem {
+  const { instance, host, pid, leaseLeftMs } = holder;
+  const where = `instance ${instance}${pid === '' ? '' : `, pid ${pid}`}${host === '' ? '' : ` on ${host}`}`;
+  const heard = new Date(lastSeen).toISOString();
+  return new Problem(
+    'agent_name_taken',
+    `${agentId} is held by ${where}, last heard of at ${heard}: choose another name, or wait ${leaseLeftMs} ms to see whether it is gone`,
+    { holder: { ...holder, lastSeen: heard, leaseLeftMs }, headers: { 'Retry-After': seconds(leaseLeftMs) } },
+  );
+}
+
+const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
+
+/** For what agents send: all of it may be sent again, so that is what they are told when Redis is away. */
+export function repeatable(endpoint: Endpoint): Endpoint {
+  const handle: Endpoint['handle'] = async (request, response) => {
+    try {
+      await endpoint.handle(request, response);
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable)) throw error;
+      const advice = 'Whether the request was carried out is unknown: send the same request again';
+      throw new Problem('redis_unavailable', `${error.message}. ${advice}`, {
+        headers: { 'Retry-After': '1' },
+        cause: error,
+      });
+    }
+  };
+  return { ...endpoint, handle };
+}

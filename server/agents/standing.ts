@@ -1,0 +1,100 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { type NameHolder } from '../../shared/lifecycle/transitions.js';
+import { runAll } from '../../shared/store/command-reader.js';
+import { agentKey, type PartitionKeys } from '../../shared/store/keys.js';
+
+/** Who holds an agent's name, and which of its sessions is the newest, at one moment. */
+export interface Standing {
+  /** '' when none was ever admitted. */
+  readonly newest: string;
+  readonly registration: RegistrationState | undefined;
+}
+
+export interface RegistrationState {
+  readonly instance: string;
+  readonly boot: number;
+  readonly session: string;
+  readonly host: string;
+  readonly pid: string;
+  /** Redis time in ms. */
+  readonly lastSeen: number;
+  readonly silentMs: number;
+  /** How long until it counts as gone; 0 when it does. */
+  readonly leaseLeftMs: number;
+  readonly queues: readonly string[];
+  readonly types: readonly string[];
+  /** Its session is to take no more commands. */
+  readonly draining: boolean;
+}
+
+const fields = [
+  'instance',
+  'boot',
+  'session',
+  'host',
+  'pid',
+  'lastSeen',
+  'leaseMs',
+  'queues',
+  'types',
+  'draining',
+] as const;
+
+const text = z
+  .string()
+  .nullable()
+  .transform((value) => value ?? '');
+const number = text.transform((value) => (/^\d{1,16}$/.test(value) ? Number(value) : 0));
+const list = text.transform((value) => (value === '' ? [] : value.split(',')));
+/** Numbers that somebody spoiled count as a holder that was never heard of, as in `register`. */
+const rowSchema = z.tuple([z.string(), number, text, text, text, number, number, list, list, text]);
+const timeSchema = z.tuple([z.coerce.number(), z.coerce.number()]);
+
+/** One round trip: asked before every start. */
+export async function readStanding(redis: Redis, keys: PartitionKeys, agentId: string): Promise<Standing> {
+  const pipeline = redis
+    .pipeline()
+    .get(keys.session(agentId))
+    .hmget(agentKey(agentId), ...fields)
+    .time();
+  const [newest, row, time] = await runAll(pipeline);
+  const [seconds, micros] = timeSchema.parse(time);
+  const nowMs = seconds * 1000 + Math.floor(micros / 1000);
+  return {
+    newest: typeof newest === 'string' ? newest : '',
+    registration: registrationOf(rowSchema.safeParse(row).data, nowMs),
+  };
+}
+
+function registrationOf(
+  row: z.infer<typeof rowSchema> | undefined,
+  nowMs: number,
+): RegistrationState | undefined {
+  if (!row) return undefined;
+  const [instance, boot, session, host, pid, lastSeen, leaseMs, queues, types, draining] = row;
+  const left = lastSeen + leaseMs - nowMs;
+  return {
+    instance,
+    boot,
+    session,
+    host,
+    pid,
+    lastSeen,
+    silentMs: nowMs - lastSeen,
+    // A clock that was set back must not lock the name for longer than a lease.
+    leaseLeftMs: left > leaseMs ? 0 : Math.max(0, left),
+    queues,
+    types,
+    draining: draining !== '' && draining === session,
+  };
+}
+
+/** What is told to another one that wants the name. */
+export const holderOf = (registration: RegistrationState): NameHolder => ({
+  instance: registration.instance,
+  host: registration.host,
+  pid: registration.pid,
+  lastSeen: registration.lastSeen,
+  leaseLeftMs: registration.leaseLeftMs,
+});

@@ -1,0 +1,51 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { runAll } from '../../shared/store/command-reader.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { entriesSchema, ifNoGroup } from '../reading/pending-rows.js';
+import { lastDelivered } from '../reading/queues.js';
+
+/** A command that an agent could start now. A hint: whoever wants it calls `start`. */
+export interface Startable {
+  readonly id: string;
+  readonly queue: string;
+  /** undefined: not asked for. */
+  readonly type: string | undefined;
+}
+
+const rowSchema = z.tuple([z.literal('PENDING'), z.string().min(1), z.string(), z.string()]);
+
+/** Those of these commands that wait on a stream. */
+export async function startable(
+  redis: Redis,
+  keys: PartitionKeys,
+  ids: readonly string[],
+): Promise<Startable[]> {
+  const pipeline = redis.pipeline();
+  for (const id of ids) pipeline.hmget(keys.command(id), 'status', 'entry', 'queue', 'type');
+  const rows = await runAll(pipeline);
+  return ids.flatMap((id, i) => {
+    const row = rowSchema.safeParse(rows[i]).data;
+    return row ? [{ id, queue: row[2], type: row[3] }] : [];
+  });
+}
+
+/** The oldest entries of these queues that nobody was given yet, `most` of each. Two round trips in all. */
+export async function undelivered(
+  redis: Redis,
+  keys: PartitionKeys,
+  queues: readonly { readonly queue: string; readonly most: number }[],
+): Promise<Startable[]> {
+  const groups = redis.pipeline();
+  for (const { queue } of queues) groups.xinfo('GROUPS', keys.stream(queue));
+  const delivered = (await runAll(groups, ifNoGroup(undefined))).map(lastDelivered);
+  const entries = redis.pipeline();
+  queues.forEach(({ queue, most }, i) => {
+    const after = delivered[i];
+    entries.xrange(keys.stream(queue), after === undefined ? '-' : `(${after}`, '+', 'COUNT', most);
+  });
+  const found = await runAll(entries);
+  return queues.flatMap(({ queue }, i) =>
+    (entriesSchema.safeParse(found[i]).data ?? []).map(({ id }) => ({ id, queue, type: undefined })),
+  );
+}

@@ -1,0 +1,97 @@
+/** A command that came, and which polls were woken for it. */
+export interface Wake {
+  readonly id: string;
+  readonly tried: Set<WaitingPoll>;
+}
+
+export interface WaitingPollOptions {
+  readonly agentId: string;
+  readonly session: string;
+  /** Empty: it can take nothing, and only waits for its time to be up. */
+  readonly queues: readonly string[];
+  /** Empty: all. */
+  readonly types: readonly string[];
+}
+
+export interface WaitingPollEvents {
+  /** It may be woken again. */
+  readonly onReady: () => void;
+  readonly onLeave: () => void;
+}
+
+/** One poll that is held until there is a command for it. It is woken for one command at a time. */
+export class WaitingPoll {
+  readonly agentId: string;
+  readonly session: string;
+  readonly queues: readonly string[];
+  readonly #types: ReadonlySet<string>;
+  readonly #events: WaitingPollEvents;
+  #wake: Wake | undefined;
+  #ended = false;
+  #tell: () => void = () => undefined;
+
+  constructor({ agentId, session, queues, types }: WaitingPollOptions, events: WaitingPollEvents) {
+    this.agentId = agentId;
+    this.session = session;
+    this.queues = queues;
+    this.#types = new Set(types);
+    this.#events = events;
+  }
+
+  /** @param type undefined: not known, so it may */
+  knows(type: string | undefined): boolean {
+    return type === undefined || this.#types.size === 0 || this.#types.has(type);
+  }
+
+  /** There is a command. It is not woken for another one before `wait` was called again. */
+  wake(wake: Wake): void {
+    this.#wake = wake;
+    this.#tell();
+  }
+
+  /** Nothing more comes. */
+  end(): void {
+    this.#ended = true;
+    this.#tell();
+  }
+
+  hasEnded(): boolean {
+    return this.#ended;
+  }
+
+  /** Waits to be woken. @returns undefined when it ended, `gone` was aborted, or the time is up */
+  async wait(ms: number, gone: AbortSignal): Promise<Wake | undefined> {
+    if (!this.#wake && !this.#ended && !gone.aborted) {
+      await new Promise<void>((told) => {
+        const tell = () => {
+          clearTimeout(timer);
+          gone.removeEventListener('abort', tell);
+          this.#tell = () => undefined;
+          told();
+        };
+        const timer = setTimeout(tell, ms);
+        gone.addEventListener('abort', tell);
+        this.#tell = tell;
+      });
+    }
+    return this.#ended || gone.aborted ? undefined : this.takeWake();
+  }
+
+  /** The command that it was woken for and has not tried to start; whoever takes that must try, or pass it on. */
+  takeWake(): Wake | undefined {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    return wake;
+  }
+
+  /** What it was woken for, it did not get. */
+  ready(): void {
+    if (!this.#wake) this.#events.onReady();
+  }
+
+  /** It is over. @returns what it was woken for and has not tried to start */
+  leave(): Wake | undefined {
+    this.#events.onLeave();
+    return this.takeWake();
+  }
+}

@@ -1,0 +1,171 @@
+import { type Logger } from '../../shared/runtime/logger.js';
+import { Loop, type Service } from '../../shared/runtime/service.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type TransitionFeed } from '../waiting/transition-feed.js';
+import { startable, type Startable, undelivered } from './startable.js';
+import { type Wake, WaitingPoll, type WaitingPollOptions } from './waiting-poll.js';
+
+export interface WaitingPollsOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly feed: TransitionFeed;
+  readonly logger: Logger;
+  /** How long a hint may be late: each queue that is waited for is looked at this often. */
+  readonly lookMs?: number;
+}
+
+/** Most commands that one look, or one round of hints, wakes polls for. */
+const mostAtOnce = 100;
+/** A command that so many polls could not start is left to the next look: they may all be full. */
+const mostTries = 16;
+
+/**
+ * The polls that wait for a command, and who of them is woken when one comes: one poll per command,
+ * in the order in which they came. What a woken poll does not take is passed on to the next.
+ *
+ * The feed's hints make it fast. What a hint missed, a look finds: once a second each queue is looked
+ * at once, however many polls wait for it. When Redis is away nobody is woken, and the polls end when
+ * their time is up.
+ */
+export class WaitingPolls implements Service {
+  readonly #options: WaitingPollsOptions;
+  readonly #byQueue = new Map<string, Set<WaitingPoll>>();
+  readonly #all = new Set<WaitingPoll>();
+  readonly #looks: Loop;
+  #heard = new Set<string>();
+  #unlisten: (() => void) | undefined;
+  #ending = false;
+
+  constructor(options: WaitingPollsOptions) {
+    this.#options = options;
+    const { lookMs = 1000, logger } = options;
+    this.#looks = new Loop({ name: 'looking', intervalMs: lookMs, logger, tick: () => this.#look() });
+  }
+
+  async start(): Promise<void> {
+    this.#unlisten ??= this.#options.feed.listenToAll({
+      onTransition: ({ id, status }) => {
+        if (status === 'PENDING') this.#hear(id);
+      },
+      onGap: () => void this.#look(),
+    });
+    await this.#looks.start();
+  }
+
+  async stop(): Promise<void> {
+    this.end();
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+    await this.#looks.stop();
+  }
+
+  /** Ends every wait, and lets none begin: the server stops. */
+  end(): void {
+    this.#ending = true;
+    for (const poll of this.#all) poll.end();
+  }
+
+  /** Ends the waits of one session, which takes nothing more. */
+  endSession(agentId: string, session?: string): void {
+    for (const poll of this.#all) {
+      if (poll.agentId === agentId && (session === undefined || poll.session === session)) poll.end();
+    }
+  }
+
+  /** How many polls wait, or are about to. */
+  get size(): number {
+    return this.#all.size;
+  }
+
+  /** Takes a poll in, which hears of commands from now on; it must `leave`. */
+  join(options: WaitingPollOptions): WaitingPoll {
+    const poll = new WaitingPoll(options, {
+      onReady: () => this.#index(poll),
+      onLeave: () => {
+        this.#all.delete(poll);
+        this.#unindex(poll);
+      },
+    });
+    this.#all.add(poll);
+    this.#index(poll);
+    if (this.#ending) poll.end();
+    return poll;
+  }
+
+  /** A woken poll did not take the command that it was woken for: the next one may. */
+  async passOn({ id, tried }: Wake): Promise<void> {
+    if (tried.size >= mostTries || this.#byQueue.size === 0) return;
+    await this.#quietly(async () => {
+      const [command] = await this.#options.link.call((redis) => startable(redis, this.#options.keys, [id]));
+      if (command) this.#wake(command, tried);
+    });
+  }
+
+  /** Behind all that wait already: whoever was woken has had its turn. */
+  #index(poll: WaitingPoll): void {
+    for (const queue of poll.queues) {
+      const ofQueue = this.#byQueue.get(queue) ?? new Set();
+      this.#byQueue.set(queue, ofQueue.add(poll));
+    }
+  }
+
+  #unindex(poll: WaitingPoll): void {
+    for (const queue of poll.queues) {
+      const ofQueue = this.#byQueue.get(queue);
+      ofQueue?.delete(poll);
+      if (ofQueue?.size === 0) this.#byQueue.delete(queue);
+    }
+  }
+
+  /** What is heard in one turn of the event loop is asked about in one call. */
+  #hear(id: string): void {
+    if (this.#byQueue.size === 0 || this.#heard.size >= mostAtOnce) return;
+    if (this.#heard.size === 0) setImmediate(() => void this.#tellHeard());
+    this.#heard.add(id);
+  }
+
+  async #tellHeard(): Promise<void> {
+    const ids = [...this.#heard];
+    this.#heard = new Set();
+    await this.#quietly(async () => {
+      const { link, keys } = this.#options;
+      for (const command of await link.call((redis) => startable(redis, keys, ids))) this.#wake(command);
+    });
+  }
+
+  async #look(): Promise<void> {
+    const queues = [...this.#byQueue].map(([queue, polls]) => ({
+      queue,
+      most: Math.min(polls.size, mostAtOnce),
+    }));
+    if (queues.length === 0) return;
+    await this.#quietly(async () => {
+      const { link, keys } = this.#options;
+      for (const command of await link.call((redis) => undelivered(redis, keys, queues))) this.#wake(command);
+    });
+  }
+
+  /** Somebody who knows its type, else anybody: `start` then says of it what it waits for. */
+  #wake({ id, queue, type }: Startable, tried: Set<WaitingPoll> = new Set()): void {
+    let anybody: WaitingPoll | undefined;
+    for (const poll of this.#byQueue.get(queue) ?? []) {
+      if (tried.has(poll)) continue;
+      anybody ??= poll;
+      if (!poll.knows(type)) continue;
+      anybody = poll;
+      break;
+    }
+    if (!anybody) return;
+    this.#unindex(anybody);
+    tried.add(anybody);
+    anybody.wake({ id, tried });
+  }
+
+  /** A hint that is lost with Redis is made up for by the next look. */
+  async #quietly(work: () => Promise<void>): Promise<void> {
+    await work().catch((error: unknown) => {
+      this.#options.logger.debug({ err: error }, 'could not look for commands');
+    });
+  }
+}
