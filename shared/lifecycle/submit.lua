@@ -65,6 +65,17 @@ end
 local words = {}
 for i, item in ipairs(items) do words[i] = verdict(item) end
 
+-- Who submits a batch is given all the ids or none, so one key in the way stops them all.
+for i, item in ipairs(items) do
+  if type(words[i]) == 'table' then
+    local broken = words[i]
+    for j, word in ipairs(words) do
+      if word == 'accepted' then words[j] = broken end
+    end
+    break
+  end
+end
+
 local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) or 0
 if howMany > 0 and waiting + howMany > cap then
   -- Also the second of two with one new id: it must not be told that the first is there.
