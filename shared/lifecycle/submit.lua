@@ -66,11 +66,10 @@ local words = {}
 for i, item in ipairs(items) do words[i] = verdict(item) end
 
 -- Who submits a batch is given all the ids or none, so one key in the way stops them all.
-for i, item in ipairs(items) do
-  if type(words[i]) == 'table' then
-    local broken = words[i]
-    for j, word in ipairs(words) do
-      if word == 'accepted' then words[j] = broken end
+for _, broken in ipairs(words) do
+  if type(broken) == 'table' then
+    for i, word in ipairs(words) do
+      if word == 'accepted' then words[i] = broken end
     end
     break
   end
