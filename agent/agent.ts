@@ -93,7 +93,9 @@ export class Agent implements Service {
     await this.#reporter.drained();
     const settled = await this.#insist('settling', () => transport.settle());
     if (settled === 'old-session') return onFatal('a newer session of this agent was registered');
-    for (const { word, ...about } of settled ?? []) logger.warn({ ...about, word }, 'settled');
+    for (const { word, id, ...about } of settled ?? []) {
+      logger.warn({ commandId: id, ...about, word }, 'settled');
+    }
   }
 
   /** Calls until there is an answer, or this agent ends: undefined. */
