@@ -6,6 +6,7 @@ import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause, type Service } from '../shared/runtime/service.js';
 import { type Transport } from '../shared/transport/transport.js';
+import { Announcer } from './announcer.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
 import { Executions } from './executions.js';
 import { Fetcher } from './fetcher.js';
@@ -43,12 +44,13 @@ export class Agent implements Service {
   readonly #runner: Runner;
   readonly #reporter: Reporter;
   readonly #fetcher: Fetcher;
+  readonly #announcer: Announcer;
   readonly #executions = new Executions();
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
 
   constructor(options: AgentOptions) {
-    const { transport, journal, registry, concurrency, graceMs, faults, logger } = options;
+    const { transport, journal, registry, concurrency, leaseMs, graceMs, faults, logger } = options;
     this.#options = options;
     this.#slots = new Slots(concurrency);
     this.#runner = new Runner({
@@ -57,6 +59,8 @@ export class Agent implements Service {
       onStuck: (command, outcome) => this.#stuck(command, outcome),
     });
     this.#reporter = new Reporter({ transport, journal, faults, logger });
+    const types = announcementOf(registry);
+    this.#announcer = new Announcer({ transport, types, intervalMs: leaseMs, logger });
     this.#fetcher = new Fetcher({
       transport,
       demand: () => this.#slots.demand(),
@@ -69,12 +73,12 @@ export class Agent implements Service {
 
   /** Resolves when the agent is registered, has settled its past, and fetches. @throws NameTaken */
   async start(): Promise<void> {
-    const { transport, registry, keeper, leaseMs, logger } = this.#options;
+    const { transport, keeper, leaseMs, logger } = this.#options;
     const { signal } = this.#ending;
     await takeName({ transport, leaseMs, signal, logger });
     // From here on, so that a long settling costs neither the name nor the pulse of recovery.
     await keeper.start();
-    await this.#insist('announcing', () => transport.announce(announcementOf(registry)));
+    await this.#announcer.start();
     await this.#settle();
     if (!signal.aborted) await this.#fetcher.start();
   }
@@ -89,7 +93,9 @@ export class Agent implements Service {
     await this.#reporter.drained();
     const settled = await this.#insist('settling', () => transport.settle());
     if (settled === 'old-session') return onFatal('a newer session of this agent was registered');
-    for (const { word, ...about } of settled ?? []) logger.warn({ ...about, word }, 'settled');
+    for (const { word, id, ...about } of settled ?? []) {
+      logger.warn({ commandId: id, ...about, word }, 'settled');
+    }
   }
 
   /** Calls until there is an answer, or this agent ends: undefined. */
@@ -124,7 +130,7 @@ export class Agent implements Service {
     this.#executions.abortAll('the agent is stopping');
     await this.#reporter.stop();
     await Promise.race([this.#part(), pause(1000)]);
-    await keeper.stop();
+    await Promise.all([keeper.stop(), this.#announcer.stop()]);
     transport.close();
     await journal.close();
   }

@@ -1,4 +1,5 @@
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { AttemptLost } from './runner.js';
 import { attemptKey } from './slots.js';
 
 /** The executions under way in this process, each with the controller of its handler's signal. */
@@ -15,7 +16,7 @@ export class Executions {
   /** @returns whether that attempt was under way */
   abort(attempt: Pick<StartedCommand, 'id' | 'attempt'>, why: string): boolean {
     const running = this.#running.get(attemptKey(attempt));
-    running?.abort.abort(new Error(why));
+    running?.abort.abort(new AttemptLost(why));
     return running !== undefined;
   }
 

@@ -90,8 +90,8 @@ function watchDeadlines(): Promise<void> {
 }
 
 async function recover(): Promise<void> {
-  for (const { word, ...about } of await transport.recover()) {
-    logger.warn({ ...about, word }, 'recovered');
+  for (const { word, id, ...about } of await transport.recover()) {
+    logger.warn({ commandId: id, ...about, word }, 'recovered');
   }
 }
 
@@ -117,6 +117,8 @@ const loops = [
     name: 'recovery',
     intervalMs: leaseMs / 12,
     jitter: 0.3,
+    // At once: a lease that is longer than those in use counts from the first call on.
+    immediately: true,
     logger,
     tick: quietly('recovery', recover),
   }),

@@ -7,7 +7,7 @@ import {
   ExecutionError,
   type ExecutionContext,
 } from './commands/command-type.js';
-import { Runner } from './runner.js';
+import { AttemptLost, Runner } from './runner.js';
 
 const started: StartedCommand = {
   queue: 'default',
@@ -111,6 +111,14 @@ it('fails with what the handler said when it was aborted for another reason', as
   const outcome = runnerOf(untilAborted).run(started, abort);
   abort.abort(new Error('lost'));
   expect(await outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', message: 'stopped' });
+});
+
+it('fails with AGENT_LOST when it was aborted because the attempt was lost: no failure of its own', async () => {
+  const abort = new AbortController();
+  const outcome = runnerOf(untilAborted).run(started, abort);
+  abort.abort(new AttemptLost('its lease is about to end'));
+  const lost = { code: 'AGENT_LOST', message: 'its lease is about to end', executed: 'yes' };
+  expect(await outcome).toMatchObject({ status: 'FAILED', ...lost });
 });
 
 it('says so when a handler is deaf to its signal', async () => {

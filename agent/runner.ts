@@ -8,6 +8,11 @@ export class ExecutionTimeout extends Error {
   override readonly name = 'ExecutionTimeout';
 }
 
+/** The attempt is no longer this agent's, or may not be for long: the `reason` of its signal, too. */
+export class AttemptLost extends Error {
+  override readonly name = 'AttemptLost';
+}
+
 export interface RunnerOptions {
   readonly registry: CommandRegistry;
   /** How long a handler may go on after its signal was aborted. */
@@ -22,7 +27,11 @@ export interface RunnerOptions {
 /** Node turns a longer delay into 1 ms. */
 const longestTimerMs = 2 ** 31 - 1;
 
-const failed = (code: 'EXECUTION_FAILED' | 'TIMEOUT', message: string, error?: ExecutionError): Outcome => ({
+const failed = (
+  code: 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST',
+  message: string,
+  error?: ExecutionError,
+): Outcome => ({
   status: 'FAILED',
   code,
   message,
@@ -84,7 +93,7 @@ export class Runner {
       () => abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
       Math.min(timeoutMs, longestTimerMs),
     );
-    signal.addEventListener('abort', () => stuck.begin(), { once: true });
+    signal.addEventListener('abort', () => stuck.begin(signal.reason), { once: true });
     try {
       const result = await type.execute({
         commandId: command.id,
@@ -142,8 +151,10 @@ function completed(type: CommandType, result: unknown): Outcome {
 function failure(error: unknown, signal: AbortSignal): Outcome {
   const described = error instanceof ExecutionError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
-  // A handler that fails by itself after its time is up failed because of that.
+  // A handler that fails by itself after its signal was aborted failed because of that.
   if (signal.reason instanceof ExecutionTimeout) return failed('TIMEOUT', signal.reason.message, described);
+  // Whether it is tried again is then for the rule for a lost agent.
+  if (signal.reason instanceof AttemptLost) return failed('AGENT_LOST', signal.reason.message, described);
   return failed('EXECUTION_FAILED', message.slice(0, 4096), described);
 }
 
@@ -160,11 +171,14 @@ class StuckWatch {
     this.#timeoutMs = timeoutMs;
   }
 
-  begin(): void {
+  begin(reason: unknown): void {
     const { graceMs, onStuck } = this.#options;
+    const [code, why] =
+      reason instanceof AttemptLost
+        ? (['AGENT_LOST', reason.message] as const)
+        : (['TIMEOUT', `not done after ${this.#timeoutMs} ms`] as const);
     this.#timer = setTimeout(() => {
-      const message = `not done after ${this.#timeoutMs} ms, and deaf to its signal for ${graceMs} ms more`;
-      onStuck(this.#command, failed('TIMEOUT', message));
+      onStuck(this.#command, failed(code, `${why}, and deaf to its signal for ${graceMs} ms more`));
     }, graceMs);
   }
 

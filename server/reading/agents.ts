@@ -1,9 +1,8 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type AgentView } from '../../shared/protocol/api.js';
-import { agentIdSchema } from '../../shared/protocol/commands.js';
-import { runAll } from '../../shared/store/command-reader.js';
-import { agentKey, agentKeyPattern, type PartitionKeys } from '../../shared/store/keys.js';
+import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
+import { agentKey, agentsKey, type PartitionKeys } from '../../shared/store/keys.js';
 import { readPendingByAgent } from './queues.js';
 
 const list = z
@@ -28,15 +27,19 @@ const registrationSchema = z.object({
 
 /** Every agent that registered and did not leave, by name; those that were lost for an hour. */
 export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<AgentView[]> {
-  const [ids, running, now] = await Promise.all([
-    findAgents(redis),
+  const [members, running, now] = await Promise.all([
+    redis.smembers(agentsKey).catch(ifWrongType([])),
     readPendingByAgent(redis, keys),
     redis.time(),
   ]);
+  const ids = members.sort();
   const nowMs = Number(now[0]) * 1000 + Math.floor(Number(now[1]) / 1000);
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.hgetall(agentKey(id));
   const hashes = await runAll(pipeline);
+  // Left, or lost so long ago that the registration is gone. One that comes back adds itself again.
+  const gone = ids.filter((_, i) => isEmpty(hashes[i]));
+  if (gone.length > 0) await redis.srem(agentsKey, ...gone);
   return ids.flatMap((agentId, i) => {
     // One that left in this moment is empty; one that somebody wrote by hand may be anything.
     const registration = registrationSchema.safeParse(hashes[i]).data;
@@ -52,16 +55,5 @@ export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<Age
   });
 }
 
-/** Agents have no index of their own, so the keys are walked, in steps that hold nobody up. */
-async function findAgents(redis: Redis): Promise<string[]> {
-  const ids = new Set<string>();
-  for (let cursor = '0'; ;) {
-    const [next, found] = await redis.scan(cursor, 'MATCH', agentKeyPattern, 'COUNT', 5000);
-    for (const key of found) {
-      const id = key.slice(agentKey('').length);
-      if (agentIdSchema.safeParse(id).success) ids.add(id);
-    }
-    cursor = next;
-    if (cursor === '0') return [...ids].sort();
-  }
-}
+const isEmpty = (hash: unknown) =>
+  typeof hash === 'object' && hash !== null && Object.keys(hash).length === 0;

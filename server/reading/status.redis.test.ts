@@ -8,7 +8,7 @@ import {
 } from '../../shared/protocol/api.js';
 import { register, report, start, submit } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
-import { agentKey, group, partitionKeys, typesKey } from '../../shared/store/keys.js';
+import { agentKey, agentsKey, group, partitionKeys, typesKey } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { TestApi } from '../testing/test-api.js';
@@ -171,10 +171,12 @@ describe('agents', () => {
   });
 
   test('that somebody made up are left out', async () => {
+    await client.sadd(agentsKey, 'string', 'half', 'not a name', 'gone');
     await client.set(agentKey('string'), 'x');
     await client.hset(agentKey('half'), 'host', 'x');
     await client.hset(agentKey('not a name'), 'host', 'x');
     expect(await get('/agents')).toEqual({ agents: [] });
+    expect(await client.sismember(agentsKey, 'gone')).toBe(0);
   });
 });
 

@@ -201,28 +201,29 @@ end
 
 -- The rule for a lost agent: its attempt may have had its effect, so it is executed again only if the
 -- command says so, and only so many times: one poisonous command must not take agents down one after
--- another. Needs LOSS_FIELDS. Says what became of it, or 'broken' and changes nothing.
-local function lose(command)
+-- another. Needs LOSS_FIELDS. `conceded` is the marker when its agent itself says that it gave the
+-- attempt up. Says what became of it, or 'broken' and changes nothing.
+local function lose(command, conceded)
   local losses = (tonumber(command.losses) or 0) + 1
   local most = tonumber(command.maxLosses) or 3
   local executed = raised(command.executed, 'unknown')
-  local who = command.agentId or 'its agent'
+  local how = (command.agentId or 'its agent') .. (conceded and ' lost its lease' or ' vanished')
+  local fields = { 'losses', whole(losses), 'executed', executed }
+  if conceded then fields[5], fields[6] = 'reported', conceded end
   if command.onAgentLost == 'retry' and losses < most then
     local item = {
       why = 'lost', at = now, attempt = tonumber(command.attempt) or 0, agentId = command.agentId or '',
-      session = string.match(readMarker(command.id) or '', '([^:]*)$'), status = cjson.null, result = cjson.null,
-      error = cjson.encode({ code = 'AGENT_LOST', message = who .. ' vanished' }),
+      session = string.match(readMarker(command.id) or '', '([^:]*)$'), status = conceded and 'FAILED' or cjson.null,
+      result = cjson.null, error = cjson.encode({ code = 'AGENT_LOST', message = how }),
     }
-    local fields = { 'losses', whole(losses), 'executed', executed }
     if not canPutBack(command) or not putBack(command, nil, fields) then return 'broken' end
     remember(command.id, item)
     return 'requeued'
   end
-  local message = who .. ' vanished during attempt ' .. (command.attempt or '0')
+  local message = how .. ' during attempt ' .. (command.attempt or '0')
   if command.onAgentLost == 'retry' then message = message .. ', the last of ' .. whole(most) .. ' losses' end
-  finish(command, 'FAILED', {
-    'losses', whole(losses), 'executed', executed, 'error', cjson.encode({ code = 'AGENT_LOST', message = message }),
-  })
+  fields[#fields + 1] = 'error'; fields[#fields + 1] = cjson.encode({ code = 'AGENT_LOST', message = message })
+  finish(command, 'FAILED', fields)
   return 'lost'
 end
 

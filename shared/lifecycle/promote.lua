@@ -20,11 +20,13 @@ local promoted = 0
 for _, id in ipairs(due) do
   local command = readCommand(id, 'status', 'entry', 'queue')
   local waits = command and command.status == 'PENDING' and (command.entry or '') == ''
-  if waits and not isKind(streamOf(command.queue), 'stream') then
+  -- An error when somebody's key is in the way, or a stray XADD used up the stream's last id.
+  local entry = waits and redis.pcall('XADD', streamOf(command.queue), '*', 'id', id)
+  if type(entry) == 'table' then
     redis.call('ZADD', root .. 'scheduled', whole(now + AGAIN_MS), id)
   else
-    if waits then
-      redis.call('HSET', commandOf(id), 'entry', redis.call('XADD', streamOf(command.queue), '*', 'id', id))
+    if entry then
+      redis.call('HSET', commandOf(id), 'entry', entry)
       promoted = promoted + 1
     end
     redis.call('ZREM', root .. 'scheduled', id)

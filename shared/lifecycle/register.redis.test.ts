@@ -1,6 +1,6 @@
 import { type HashState, type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
-import { agentKey } from '../store/keys.js';
+import { agentKey, agentsKey } from '../store/keys.js';
 import { register, type Registration } from './transitions.js';
 
 let bench: ScriptBench;
@@ -33,12 +33,14 @@ const registered = {
 const held = (more: HashState = {}): RedisState => ({
   [key]: { ...registered, lastSeen: 'now-1000', ...more },
 });
+/** Beside the registration: who there is. */
+const listed = { [agentsKey]: { set: ['agent-1'] } };
 const ok = { word: 'ok', now: expect.any(Number) as number };
 
 test('takes a name that nobody has, for an hour or twice the lease', async () => {
   await bench.seed({});
   expect(await call()).toEqual(ok);
-  expect(await bench.state()).toEqual({ [key]: registered });
+  expect(await bench.state()).toEqual({ [key]: registered, ...listed });
   expect(await bench.redis.pttl(key)).toBeGreaterThan(3_590_000);
   await call({ leaseMs: 7_200_000 });
   expect(await bench.redis.pttl(key)).toBeGreaterThan(14_390_000);
@@ -73,7 +75,7 @@ test.each<[string, RedisState, Partial<Registration>]>([
   await bench.seed(state);
   expect(await call(more)).toEqual(ok);
   const boot = String(more.boot ?? 2);
-  expect(await bench.state()).toEqual({ [key]: { ...registered, boot, session: `i1.${boot}` } });
+  expect(await bench.state()).toEqual({ [key]: { ...registered, boot, session: `i1.${boot}` }, ...listed });
 });
 
 test.each<[string, RedisState, object]>([
@@ -119,7 +121,7 @@ test('the same call sent twice only moves lastSeen', async () => {
   await bench.seed({});
   await call();
   expect(await call()).toEqual(ok);
-  expect(await bench.state()).toEqual({ [key]: registered });
+  expect(await bench.state()).toEqual({ [key]: registered, ...listed });
 });
 
 test('works when Redis is full and has lost its scripts', async () => {

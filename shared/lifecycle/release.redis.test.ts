@@ -149,8 +149,8 @@ describe('what was not started is refused', () => {
     ['when another entry is named', delivered, { entry: '1-2' }],
     [
       'when what is named is no entry',
-      { ...delivered, ...commandIs({ ...pending, entry: 'x' }) },
-      { entry: 'x' },
+      { ...delivered, ...commandIs({ ...pending, entry: '1-x' }) },
+      { entry: '1-x' },
     ],
     ['when it is COMPLETED', { ...delivered, ...commandIs({ ...running, status: 'COMPLETED' }) }, {}],
     ['when it is FAILED', { ...delivered, ...commandIs({ ...running, status: 'FAILED' }) }, {}],
@@ -172,17 +172,11 @@ describe('what was started is refused', () => {
     losses: '1',
     executed: 'unknown',
   } as const;
-  test.each<[string, RedisState, Partial<Release>, string?, string?]>([
-    ['to another agent', oneRunning, {}, 'agent-2'],
-    ['to an older session', oneRunning, {}, 'agent-1', 'i1.0'],
-    ['to a newer session', oneRunning, {}, 'agent-1', 'i1.2'],
-    [
-      'to another instance that took the name',
-      { ...oneRunning, 'session:agent-1': 'i2.1' },
-      {},
-      'agent-1',
-      'i2.1',
-    ],
+  test.each<[string, RedisState, Partial<Release> & { agentId?: string; of?: string }]>([
+    ['to another agent', oneRunning, { agentId: 'agent-2' }],
+    ['to an older session', oneRunning, { of: 'i1.0' }],
+    ['to a newer session', oneRunning, { of: 'i1.2' }],
+    ['to another instance that took the name', { ...oneRunning, 'session:agent-1': 'i2.1' }, { of: 'i2.1' }],
     ['by another attempt', oneRunning, { attempt: 2 }],
     ['by an attempt whose number merely begins alike', oneRunning, { attempt: 11 }],
     [
@@ -208,7 +202,7 @@ describe('what was started is refused', () => {
     ['while its marker is gone', without(oneRunning, 'exec:a'), {}],
     ['while its marker is no string', { ...oneRunning, 'exec:a': { list: [marker] } }, {}],
     ['while a marker is set on a command that waits', { ...delivered, 'exec:a': marker }, {}],
-  ])('%s', async (_, state, more, agentId, of) => {
+  ])('%s', async (_, state, { agentId, of, ...more }) => {
     await bench.seed(state);
     expect(await give([{ ...started, ...more }], agentId, of)).toEqual(['refused']);
     expect(await bench.state()).toEqual(state);

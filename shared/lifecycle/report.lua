@@ -1,6 +1,7 @@
 #!lua flags=allow-oom
 -- report: RUNNING -> COMPLETED | FAILED, or -> PENDING when the command may be tried again. Stores
--- the outcome of an attempt, ends the command and acknowledges its entry in this one step.
+-- the outcome of an attempt, ends the command and acknowledges its entry in this one step. The error AGENT_LOST is
+-- no failure of the command's own: its agent gave the attempt up, and the rule for a lost agent holds.
 --
 -- KEYS  root
 -- ARGV  n, then per item:
@@ -66,7 +67,9 @@ local function rememberedAs(item)
     local isJson, one = pcall(cjson.decode, json)
     if isJson and type(one) == 'table' and one.attempt == attemptOf(item) and one.agentId == item.agentId then
       local same = item.session == one.session
-      if one.why == 'failed' and (same or item.session == '') or one.why == 'late' and same then return one.why end
+      -- `recover` notes no status: only an agent that gave up by itself has said how it ended.
+      local why = one.why == 'lost' and one.status == 'FAILED' and 'failed' or one.why
+      if why == 'failed' and (same or item.session == '') or why == 'late' and same then return why end
     end
   end
 end
@@ -83,19 +86,27 @@ local function pause(failures, item)
   return math.max(item.pauseMs, math.floor(most * item.jitter / 1000000))
 end
 
+-- Not on the hot path: what else the rule needs is read here.
+local function concede(item, marker)
+  local command, why = readCommand(item.id, unpack(LOSS_FIELDS))
+  if not command then return why end
+  command.executed = raised(command.executed, item.executed)
+  return lose(command, marker) == 'broken' and 'broken' or 'accepted'
+end
+
 local function accept(command, item, marker)
   if item.status == 'COMPLETED' then
     finish(command, 'COMPLETED', { 'result', item.result, 'reported', marker })
     return 'accepted'
   end
+  if string.match(item.error, '"code":"([A-Z_]+)"') == 'AGENT_LOST' then return concede(item, marker) end
   local failures = (tonumber(command.failures) or 0) + 1
   local fields = {
     'failures', whole(failures), 'reported', marker, 'executed', raised(command.executed, item.executed),
   }
   if item.retryable and failures < (tonumber(command.maxAttempts) or 1) then
     local runAt = now + pause(failures, item)
-    if not canPutBack(command, runAt) then return 'broken' end
-    putBack(command, runAt, fields)
+    if not canPutBack(command, runAt) or not putBack(command, runAt, fields) then return 'broken' end
     remember(item.id, evidence('failed', item))
     return 'accepted'
   end

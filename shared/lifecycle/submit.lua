@@ -65,6 +65,16 @@ end
 local words = {}
 for i, item in ipairs(items) do words[i] = verdict(item) end
 
+-- Who submits a batch is given all the ids or none, so one key in the way stops them all.
+for _, broken in ipairs(words) do
+  if type(broken) == 'table' then
+    for i, word in ipairs(words) do
+      if word == 'accepted' then words[i] = broken end
+    end
+    break
+  end
+end
+
 local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) or 0
 if howMany > 0 and waiting + howMany > cap then
   -- Also the second of two with one new id: it must not be told that the first is there.
@@ -74,35 +84,40 @@ if howMany > 0 and waiting + howMany > cap then
 end
 
 local listed = {}
-for i, item in ipairs(items) do
-  if words[i] == 'accepted' then
-    local fields = item.fields
-    local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
-    set('status', 'PENDING')
-    set('queue', item.queue)
-    set('createdAt', whole(now))
-    if item.digest ~= '' then set('digest', item.digest) end
-    if item.ttl ~= '' then
-      set('expiresAt', whole(now + tonumber(item.ttl)))
-      redis.call('ZADD', root .. 'expiring', whole(now + tonumber(item.ttl)), item.id)
-    end
-    local runAt = item.when == 'at' and item.ms or item.when == 'in' and now + item.ms or now
-    if runAt > now then
-      set('runAt', whole(runAt))
-      set('entry', '')
-      redis.call('ZADD', root .. 'scheduled', whole(runAt), item.id)
-    else
-      set('entry', redis.call('XADD', streamOf(item.queue), '*', 'id', item.id))
-    end
-    redis.call('HSET', commandOf(item.id), unpack(fields))
-    -- Microseconds, and the place in the batch: a total order, so that a cursor can name a place.
-    redis.call('ZADD', root .. 'index', whole(clock[1] * 1000000 + clock[2] + i), item.id)
-    if not listed[item.queue] then
-      listed[item.queue] = true
-      redis.call('SADD', root .. 'queues', item.queue)
-    end
-    move(item.id, nil, 'PENDING', '0')
+local function store(i, item)
+  local runAt = item.when == 'at' and item.ms or item.when == 'in' and now + item.ms or now
+  local entry = ''
+  -- First, since it can fail: a stray XADD with the largest id leaves none for anybody else.
+  if runAt <= now then entry = redis.pcall('XADD', streamOf(item.queue), '*', 'id', item.id) end
+  if type(entry) == 'table' then return { 'broken', streamOf(item.queue) } end
+  local fields = item.fields
+  local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
+  set('status', 'PENDING')
+  set('queue', item.queue)
+  set('createdAt', whole(now))
+  set('entry', entry)
+  if item.digest ~= '' then set('digest', item.digest) end
+  if item.ttl ~= '' then
+    set('expiresAt', whole(now + tonumber(item.ttl)))
+    redis.call('ZADD', root .. 'expiring', whole(now + tonumber(item.ttl)), item.id)
   end
+  if runAt > now then
+    set('runAt', whole(runAt))
+    redis.call('ZADD', root .. 'scheduled', whole(runAt), item.id)
+  end
+  redis.call('HSET', commandOf(item.id), unpack(fields))
+  -- Microseconds, and the place in the batch: a total order, so that a cursor can name a place.
+  redis.call('ZADD', root .. 'index', whole(clock[1] * 1000000 + clock[2] + i), item.id)
+  if not listed[item.queue] then
+    listed[item.queue] = true
+    redis.call('SADD', root .. 'queues', item.queue)
+  end
+  move(item.id, nil, 'PENDING', '0')
+  return 'accepted'
+end
+
+for i, item in ipairs(items) do
+  if words[i] == 'accepted' then words[i] = store(i, item) end
 end
 tell()
 return { now, words }

@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type CommandErrorCode } from '../protocol/errors.js';
 import { type Executed, type OnAgentLost } from '../protocol/commands.js';
-import { agentKey, type PartitionKeys } from '../store/keys.js';
+import { agentKey, agentsKey, type PartitionKeys } from '../store/keys.js';
 import { callScript } from './scripts.js';
 
 /**
@@ -321,7 +321,11 @@ export async function register(redis: Redis, agent: Registration): Promise<Regis
   const fields = Object.entries({ ...agent.fields, session: agent.session ?? sessionOf(agent) }).flat();
   const ttlMs = Math.max(registrationTtlMs, 2 * leaseMs);
   const args = [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields];
-  return registerReplySchema.parse(await callScript(redis, 'register', agentKey(agent.agentId), args));
+  const reply = registerReplySchema.parse(await callScript(redis, 'register', agentKey(agent.agentId), args));
+  // Not in the script: in a sharded Redis this key has a slot of its own. It only lists; when it cannot
+  // be added to (Redis is full), the agent works all the same, and the next heartbeat tries again.
+  if (reply.word === 'ok') await redis.sadd(agentsKey, agent.agentId).catch(() => undefined);
+  return reply;
 }
 
 /** The newest session of an agent in this partition, or '' when none was admitted. */

@@ -21,9 +21,9 @@ const commandTimeoutMs = 1500;
 const common = {
   connectTimeout: 1000,
   retryStrategy: (times: number) => 10 + backoffMs(times, { firstMs: 20, maxMs: longestReconnectMs - 10 }),
-  // A failover turns the old primary into a replica: connect anew and send again. Every script is
-  // safe to send twice.
-  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 2 : false),
+  // A failover turns the old primary into a replica: connect anew. Not with a resend (2), which would
+  // connect again for every call that waits, hundreds of times.
+  reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
 } as const satisfies Partial<RedisOptions>;
 
 /**

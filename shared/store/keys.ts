@@ -46,6 +46,7 @@ export function partitionKeys(partition: Partition = defaultPartition) {
 export type PartitionKeys = ReturnType<typeof partitionKeys>;
 
 export const agentKey = (agentId: string) => `fencepost:agent:${agentId}`;
-export const agentKeyPattern = 'fencepost:agent:*';
+/** Set: every agentId whose registration may still be there, so that nobody has to walk all keys for it. */
+export const agentsKey = 'fencepost:agents';
 export const typesKey = 'fencepost:types';
 export const metaKey = 'fencepost:meta';

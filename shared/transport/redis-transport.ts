@@ -86,15 +86,21 @@ export class RedisTransport implements Transport {
     });
     if (reply.word !== 'ok') return reply;
     const word = await admit(this.#redis, this.#keys, agentId, this.#session, seen);
-    return word === 'ok' ? reply : { word };
+    if (word === 'ok') return reply;
+    // Between the two calls somebody deleted everything: nobody took the name over.
+    if ((await newestSession(this.#redis, this.#keys, agentId)) === '') {
+      throw new Error('the session was deleted while it was being registered');
+    }
+    return { word };
   }
 
-  async announce(types: readonly AnnouncedType[]): Promise<void> {
-    const fields = types.flatMap(({ type, ...rest }) => [
-      type,
-      JSON.stringify({ ...rest, announcedAt: Date.now() }),
-    ]);
-    if (fields.length > 0) await this.#redis.hset(typesKey, ...fields);
+  async announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
+    const write = which === 'all' ? ('hset' as const) : ('hsetnx' as const);
+    await Promise.all(
+      types.map(({ type, ...rest }) =>
+        this.#redis[write](typesKey, type, JSON.stringify({ ...rest, announcedAt: Date.now() })),
+      ),
+    );
   }
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {

@@ -63,8 +63,13 @@ export interface AnnouncedType {
 export interface Transport {
   /** Takes the agent's name, or renews the hold on it. */
   register(): Promise<RegisterReply>;
-  /** Tells which command types this agent knows. */
-  announce(types: readonly AnnouncedType[]): Promise<void>;
+  /**
+   * Tells which command types this agent knows.
+   *
+   * @param which `missing` leaves alone what is announced: agents of two versions must not undo each
+   *   other's announcements for ever
+   */
+  announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void>;
   /**
    * Starts commands for this agent. Resolves with none when there was nothing to do for a while, or
    * `signal` was aborted.

@@ -1,0 +1,503 @@
+/* Fencepost protocol (DESIGN.md + the corrections of protocol-review.md). One command; each Lua script is one atomic step.
+   Agents crash anywhere, restart with the same data directory (lock: one live process per agent; journal durable), sessions count up.
+   Any call: answered | executed, reply lost (budget L) | parked in a one-slot network buffer and delivered or dropped at ANY later time (budget D).
+   Recovery: XAUTOCLAIM (claim) and script (recover) are two steps; NR recoverers; claims of a live agent's entry cost budget FR (pause, partition, outage).
+   -DPOLRETRY onAgentLost:retry   -DLEASE self-abort assumption   -DHTTP gateway calls (`next` and settle of an OLD session may run late)
+   -DNO_x drops guard x (mutants). Entry states: 0 gone, 1 in stream undelivered, 2 in the pending list of own[e]. */
+#ifndef A
+#define A 2
+#endif
+#ifndef K
+#define K 1          /* crashes */
+#endif
+#ifndef L
+#define L 1          /* lost replies */
+#endif
+#ifndef D
+#define D 1          /* parked requests */
+#endif
+#ifndef FR
+#define FR 1         /* claims from a live agent */
+#endif
+#ifndef REL
+#define REL 0        /* releases */
+#endif
+#ifndef OP
+#define OP 0         /* operator retries */
+#endif
+#ifndef CN
+#define CN 0         /* cancels */
+#endif
+#ifndef GV
+#define GV false     /* agents may give an attempt up by themselves */
+#endif
+#ifndef MAXA
+#define MAXA 1       /* maxAttempts for own errors (budget of scheduled retries = MAXA-1) */
+#endif
+#ifndef MAXL
+#define MAXL 2       /* maxLosses */
+#endif
+#ifndef NR
+#define NR 1
+#endif
+#define NE 10
+#define NT 8
+#define PEND 1
+#define RUN 2
+#define DONE 3
+#define FAIL 4
+#define GAVE 5        /* reported only: its agent itself gave the attempt up (error AGENT_LOST) */
+#define NO 0
+#define UNK 1
+#define YES 2
+#ifdef BUG_RCSELF
+#define REC 1                       /* mutant: recovery claims under agent 1's own consumer name */
+#else
+#define REC (A+1)                   /* reserved consumer name, never an agentId */
+#endif
+/* ---- Redis (durable) ---- */
+byte status=PEND, attempt, losses, ownfails, ent=1, nent=1, acc=NO, ex=NO, life=0;
+byte mkT, mkA, mkS;                 /* marker: mkT=0 means unset; agents are 1..A */
+byte repT, repS, repO;              /* last accepted report (for the same answer to the same call) */
+byte st[NE], own[NE];
+byte cur[A+1];                      /* session fence of the agent, in this partition */
+bool sch, due, cnreq;
+/* ---- agents' disk ---- */
+byte jr[A+1], jt[A+1], js[A+1], sess[A+1];
+/* ---- network slot per agent ---- */
+#define qSTART 1
+#define qREPORT 2
+#define qRENEW 3
+#define qRELEASE 4
+#define qABANDON 5
+#define qNEXT 6
+byte qk[A+1], qe[A+1], qt[A+1], qs[A+1], qo[A+1];
+/* ---- ghosts and budgets ---- */
+bool up[A+1], live[A+1], lapsed[A+1];
+byte effects[NT], effT, gout[NT], gx[NT], gs[NT];
+byte nk, nl, nd, nfr, nrel, nop, ncn; bool faulty;
+bool rewritten, wrongResult, unexplained, begun, falseLoss, ghostStart, early;
+byte dummy, pe;
+
+#define mine(a,s,t) (mkT!=0 && mkT==(t) && mkA==(a) && mkS==(s))
+inline ack(x) { st[x]=0; own[x]=0 }
+inline addentry() { nent++; assert(nent<NE); st[nent]=1; own[nent]=0; ent=nent }
+inline requeue() { ack(ent); mkT=0; mkA=0; mkS=0; status=PEND; addentry() }
+inline terminal(v,x) { 
+  if :: status>=DONE -> rewritten=true :: else fi;
+  if :: v==FAIL && x==UNK && !faulty -> unexplained=true :: else fi;
+  status=v; ex=x; ack(ent); mkT=0; mkA=0; mkS=0; sch=false; life++ }
+inline lostrule() {
+  if :: up[mkA] && mkS==sess[mkA] && !lapsed[mkA] -> falseLoss=true :: else fi;
+  losses++;
+  if :: acc<UNK -> acc=UNK :: else fi;
+#ifdef POLRETRY
+  if :: losses<MAXL && !cnreq -> requeue() :: else -> terminal(FAIL,acc) fi
+#else
+  terminal(FAIL,acc)
+#endif
+}
+/* ---- guards, one macro each, so that a mutant drops exactly one ---- */
+#ifdef NO_FENCE
+#define gFENCE(a,s) true
+#else
+#define gFENCE(a,s) (s==cur[a])
+#endif
+#ifdef NO_STOWNER
+#define gSTOWN(a,x) true
+#else
+#define gSTOWN(a,x) (st[x]==2 && own[x]==a)
+#endif
+#ifdef NO_STENTRY
+#define gSTENT(x) true
+#else
+#define gSTENT(x) (x==ent)
+#endif
+#ifdef NO_MARKER
+#define gFRESH (status==PEND || status==RUN)
+#else
+#define gFRESH (status==PEND && mkT==0)
+#endif
+#ifdef BUG_SAMENAME
+#define gSAME(a,s) (mkA==a)
+#else
+#define gSAME(a,s) (mkA==a && mkS==s)
+#endif
+#ifdef NO_RNMARK
+#define gRN(a,s,t) true
+#else
+#define gRN(a,s,t) mine(a,s,t)
+#endif
+#ifdef NO_RPMARK
+#define gRP(a,s,t) (status==RUN)
+#elif defined(NO_RPATT)
+#define gRP(a,s,t) (status==RUN && mkT!=0 && mkA==a && mkS==s)
+#elif defined(NO_RPSESS)
+#define gRP(a,s,t) (status==RUN && mkT!=0 && mkA==a && mkT==t)
+#elif defined(NO_RPSTATUS)
+#define gRP(a,s,t) (attempt==t && gx[t]==a && gs[t]==s)
+#else
+#define gRP(a,s,t) (status==RUN && mine(a,s,t))
+#endif
+#ifdef NO_RLUNST
+#define gRLU true
+#else
+#define gRLU (status==PEND && mkT==0)
+#endif
+#ifdef NO_RLENT
+#define gRLE(a,x) (st[x]==2)
+#else
+#define gRLE(a,x) (st[x]==2 && own[x]==a && x==ent)
+#endif
+#ifdef NO_RLMARK
+#define gRLM(a,s,t) (status==RUN)
+#else
+#define gRLM(a,s,t) (status==RUN && mine(a,s,t))
+#endif
+#ifdef NO_ABFENCE
+#define gABF(a,s) true
+#else
+#define gABF(a,s) (s==cur[a])
+#endif
+#ifdef NO_ABOWN
+#define gABO(a,x) (st[x]==2)
+#else
+#define gABO(a,x) (st[x]==2 && own[x]==a)
+#endif
+#ifdef NO_ABSESS
+#define gABS(a,s) true
+#else
+#define gABS(a,s) (mkA==a && mkS!=s)
+#endif
+#ifdef NO_RCOWN
+#define gRCO(x) (st[x]==2)
+#else
+#define gRCO(x) (st[x]==2 && own[x]==REC)
+#endif
+#ifdef NO_RCENTRY
+#define gRCE(x) true
+#else
+#define gRCE(x) (gRCO(x) && x==ent)
+#endif
+/* ---------------- scripts ---------------- r: 1 refused, 2 yes */
+inline sStart(me,s,x,r,t) {
+  if
+  :: !gSTOWN(me,x) -> r=1
+  :: gSTOWN(me,x) && !gSTENT(x) -> ack(x); r=1
+  :: gSTOWN(me,x) && gSTENT(x) && !gFENCE(me,s) -> r=1
+  :: gSTOWN(me,x) && gSTENT(x) && gFENCE(me,s) ->
+     if
+     :: status==RUN && mkT!=0 && gSAME(me,s) -> own[ent]=me; lapsed[me]=false; t=mkT; r=2
+     :: gFRESH && !(status==RUN && mkT!=0 && gSAME(me,s)) ->
+        if :: s!=cur[me] -> ghostStart=true :: else fi; attempt++; assert(attempt<NT); mkT=attempt; mkA=me; mkS=s; status=RUN; t=attempt; r=2; lapsed[me]=false;
+        if :: x==ent && st[x]!=0 -> st[x]=2; own[x]=me :: else fi
+     :: else -> r=1
+     fi
+  fi }
+inline sRenew(me,s,t,r) {
+  if
+  :: status==RUN && gRN(me,s,t) -> own[ent]=me; lapsed[me]=false; r=2
+  :: else -> r=1 fi }
+inline sReport(me,s,t,o,r) {        /* r: 1 late, 2 accepted */
+  if
+  :: gRP(me,s,t) ->
+     if :: gout[t]!=o || gx[t]!=me || gs[t]!=s || mkT!=t -> wrongResult=true :: else fi;
+     acc=YES; repT=t; repS=s; repO=o; r=2;
+     if
+     :: o==GAVE -> lapsed[mkA]=true; lostrule()
+     :: o==DONE -> terminal(DONE,YES)
+     :: o==FAIL ->
+        if
+        :: ownfails<MAXA-1 && !cnreq -> ownfails++; ack(ent); mkT=0; mkA=0; mkS=0; status=PEND; sch=true; due=false; ent=0
+        :: else -> terminal(FAIL,YES)
+        fi
+     fi
+  :: else -> if :: repT==t && repS==s && repO==o -> r=2 :: else -> r=1 fi
+  fi }
+inline sRelease(me,s,x,t,r) {
+  if
+  :: t==0 && gRLE(me,x) && gRLU -> requeue(); r=2
+  :: t!=0 && gRLM(me,s,t) -> requeue(); r=2
+  :: else -> r=1 fi }
+inline sAbandon(me,s,x,r) {
+  if
+  :: gABF(me,s) && gABO(me,x) && x!=ent -> ack(x); r=2
+  :: gABF(me,s) && gABO(me,x) && x==ent && status==PEND && mkT==0 -> requeue(); r=2
+  :: gABF(me,s) && gABO(me,x) && x==ent && status==RUN && gABS(me,s) -> lostrule(); r=2
+  :: else -> r=1
+  fi }
+inline sRecover(x) {
+  if
+  :: gRCO(x) && gRCE(x) && status==RUN -> lostrule()
+  :: gRCO(x) && gRCE(x) && status==PEND && mkT==0 -> requeue()
+  :: gRCO(x) && !gRCE(x) -> ack(x)
+  :: else -> skip
+  fi }
+inline sCancel() {
+  if
+#ifdef NO_ACCUM
+  :: status==PEND -> terminal(FAIL,NO)
+#else
+  :: status==PEND -> terminal(FAIL,acc)
+#endif
+  :: status==RUN -> cnreq=true
+  :: else -> skip fi }
+inline sRetry(seen) {
+  if
+#ifdef NO_RTLIFE
+  :: status==FAIL -> 
+#else
+  :: status==FAIL && life==seen ->
+#endif
+     mkT=0; mkA=0; mkS=0; status=PEND; cnreq=false; losses=0; ownfails=0; addentry()
+  :: else -> skip fi }
+inline sPromote() {
+  if
+#ifdef NO_PRDUE
+  :: status==PEND && sch -> if :: !due -> early=true :: else fi; sch=false; addentry()
+#else
+#ifdef NO_PRREM
+  :: status==PEND && (due||!sch) -> sch=false; addentry()
+#else
+  :: status==PEND && sch && due -> sch=false; addentry()
+#endif
+#endif
+  :: else -> skip fi }
+/* ---------------- calls ---------------- r=0: no answer */
+inline park(k,x,t,s,o) { nd++; faulty=true; qk[me]=k; qe[me]=x; qt[me]=t; qs[me]=s; qo[me]=o; r=0 }
+#define LOSE (nl<L) -> nl++; faulty=true
+#define CANPARK (nd<D && qk[me]==0)
+inline cStart()   { atomic { r=0; if :: sStart(me,s,e,r,t) :: LOSE; sStart(me,s,e,r,dummy); dummy=0; r=0 :: CANPARK -> park(qSTART,e,0,s,0)
+#ifdef HTTP
+   :: CANPARK -> park(qNEXT,0,0,s,0)
+#endif
+   fi } }
+inline cRenew()   { atomic { r=0; if :: sRenew(me,s,t,r) :: LOSE; sRenew(me,s,t,r); r=0 :: CANPARK -> park(qRENEW,e,t,s,0) fi } }
+inline cReport(u,v,w) { atomic { r=0; if :: sReport(me,v,u,w,r) :: LOSE; sReport(me,v,u,w,r); r=0 :: CANPARK -> park(qREPORT,0,u,v,w) fi } }
+inline cRelease(u){ atomic { r=0; if :: sRelease(me,s,e,u,r) :: LOSE; sRelease(me,s,e,u,r); r=0 :: CANPARK -> park(qRELEASE,e,u,s,0) fi } }
+inline cAbandon() { atomic { r=0; if :: sAbandon(me,s,e,r) :: LOSE; sAbandon(me,s,e,r); r=0 :: CANPARK -> park(qABANDON,e,0,s,0)
+#ifdef HTTP
+   :: CANPARK -> park(qABANDON,0,0,s,0)
+#endif
+   fi } }
+#define CRASH :: atomic { (nk<K) -> nk++; faulty=true; up[me]=false; live[me]=false; e=0;t=0;s=0;r=0;o=0;relT=0 }; goto boot
+#define ANY(P) (P(1)||P(2)||P(3)||P(4)||P(5)||P(6)||P(7)||P(8)||P(9))
+#define WAITS(x) (st[x]==1)
+#define MYLEFT(x) (st[x]==2 && own[x]==me && !(x==ent && status==RUN && mkA!=me))
+#ifdef SWEEPALL
+#define MYSWEEP(x) (st[x]==2 && own[x]==me)      /* asks for everything under its name, also for what another session left */
+#else
+#define MYSWEEP(x) (st[x]==2 && own[x]==me && (x!=ent || status==PEND || (status==RUN && mkA==me && mkS==s)))
+#endif
+#define MYOTHER(x) (st[x]==2 && own[x]==me && x==ent && status==RUN && mkA!=me)
+#define ISMINE(x) (st[x]==2 && own[x]==me)
+#ifdef BUG_RCSELF
+#define DEADOWNER(x) (!up[own[x]] || (x==ent && status==RUN && !(up[mkA] && mkS==sess[mkA])))
+#else
+#define DEADOWNER(x) (own[x]==REC || !up[own[x]] || (x==ent && status==RUN && !(up[mkA] && mkS==sess[mkA])))
+#endif
+#define CLAIMDEAD(x) (st[x]==2 && DEADOWNER(x))
+#ifdef LEASE
+#define CLAIMLIVE(x) (st[x]==2 && !DEADOWNER(x) && !(x==ent && status==RUN && live[mkA]))
+#else
+#define CLAIMLIVE(x) (st[x]==2 && !DEADOWNER(x))
+#endif
+inline find(cond) { pe=1; do :: pe<=nent && !(cond) -> pe++ :: else -> break od; if :: pe>nent -> pe=0 :: else fi }
+
+proctype Agent(byte me) {
+  byte e,t,s,r,o,relT;
+boot:
+  atomic { (!up[me]) -> up[me]=true; sess[me]++; s=sess[me]; cur[me]=s }   /* lock, register: raises the fence */
+settle:
+  do
+  :: atomic { jr[me]!=0 -> skip }; cReport(jt[me],js[me],jr[me]); 
+     if :: atomic { r!=0 -> jr[me]=0; jt[me]=0; js[me]=0; r=0 } :: r==0 CRASH fi
+#ifdef NOHASTE
+  :: jr[me]==0 -> break                               /* fresh directory: another instance may not settle, it waits for the lease */
+#endif
+  :: atomic { jr[me]==0 -> find(MYLEFT(pe)); e=pe; pe=0; r=0;
+       if :: e==0 -> break :: else fi };
+     cAbandon();
+     if :: atomic { true -> e=0; r=0 } CRASH fi
+  od;
+loop:
+  atomic { e=0; t=0; r=0; o=0 };
+end1:
+  atomic {
+    if
+    :: ANY(WAITS) -> find(WAITS(pe)); e=pe; pe=0; st[e]=2; own[e]=me           /* XREADGROUP > */
+    :: (nl<L) && ANY(WAITS) -> nl++; faulty=true; find(WAITS(pe)); e=pe; pe=0; st[e]=2; own[e]=me; e=0 /* its reply lost */
+    :: ANY(MYSWEEP) -> find(MYSWEEP(pe)); e=pe; pe=0  /* own-pending sweep */
+    fi }
+  if :: e==0 -> goto loop :: else fi;
+  if :: skip
+     :: atomic { (nrel<REL) -> nrel++ }; cRelease(0); goto loop               /* drain: hand back what was not started */
+     CRASH fi;
+ask:
+  cStart();
+  if
+  :: r==1 -> goto loop
+  :: r==0 -> 
+#ifdef BUG_NOANSEXEC
+     atomic { if :: status==RUN && mkA==me && mkS==s -> t=mkT :: else -> t=attempt fi; if :: t==0 -> goto loop :: else fi }; goto exec
+#else
+     goto loop                                        /* the sweep asks again in the same session */
+#endif
+  :: r==2
+  CRASH
+  fi;
+  if
+#ifndef NO_RLNEVER
+  :: t==relT -> cRelease(t); goto loop
+  :: t!=relT
+#else
+  :: true
+#endif
+  :: atomic { (nrel<REL && t!=relT) -> nrel++; relT=t }; cRelease(t); goto loop
+  CRASH
+  fi;
+exec:
+#ifdef LEASE
+  if :: !lapsed[me]
+     :: lapsed[me] -> goto loop
+     :: lapsed[me] -> cRenew(); if :: r==2 :: r!=2 -> goto loop fi      /* woke up late: executes only if the renewal succeeds */
+  fi;
+#endif
+  atomic {
+#ifdef LEASE
+    if :: lapsed[me] -> goto loop :: else fi;
+#endif
+    live[me]=true; effects[t]++; effT++; gx[t]=me; gs[t]=s; r=0 };
+  if :: skip
+     :: cRenew(); if :: r==1 -> skip :: else fi
+     CRASH fi;
+  atomic { live[me]=false; r=0; if :: o=DONE :: o=FAIL :: (GV) -> o=GAVE fi; gout[t]=o };
+  if :: skip CRASH fi;
+#ifndef BUG_NOJOURNAL
+  atomic { jr[me]=o; jt[me]=t; js[me]=s };
+#endif
+  do
+  :: if :: skip CRASH fi;
+     cReport(t,s,o);
+     if :: r!=0 -> break :: r==0 fi
+  od;
+  if :: skip CRASH fi;
+  atomic { jr[me]=0; jt[me]=0; js[me]=0 };
+  goto loop
+}
+/* the network: delivers or drops what was parked, at any time, dead sender or not */
+proctype Net(byte me) {
+  byte r,t;
+end2:
+  do
+  :: atomic { qk[me]!=0 ->
+      if
+      :: qk[me]==qSTART -> sStart(me,qs[me],qe[me],r,t); qk[me]=0
+      :: qk[me]==qREPORT -> sReport(me,qs[me],qt[me],qo[me],r); qk[me]=0
+      :: qk[me]==qRENEW -> sRenew(me,qs[me],qt[me],r); qk[me]=0
+      :: qk[me]==qRELEASE -> sRelease(me,qs[me],qe[me],qt[me],r); qk[me]=0
+      :: qk[me]==qABANDON && qe[me]!=0 -> sAbandon(me,qs[me],qe[me],r); qk[me]=0
+      :: qk[me]==qABANDON && qe[me]==0 -> find(ISMINE(pe));          /* a gateway settles for an old session */
+         if :: pe!=0 -> sAbandon(me,qs[me],pe,r) :: else fi; pe=0; qk[me]=0
+      :: qk[me]==qNEXT -> find(st[pe]==1 || (st[pe]==2 && own[pe]==me));         /* a gateway reads and starts for a client that is gone */
+         if
+         :: pe!=0 -> st[pe]=2; own[pe]=me; qe[me]=pe; sStart(me,qs[me],pe,r,t); pe=0;
+#ifdef BUG_GWRELEASE
+            if :: r==2 -> qk[me]=qRELEASE; qt[me]=t :: else -> qk[me]=0 fi
+#else
+            qk[me]=0
+#endif
+         :: else -> pe=0; qk[me]=0
+         fi
+      :: qk[me]=0
+      fi;
+      if :: qk[me]==0 -> qe[me]=0; qt[me]=0; qs[me]=0; qo[me]=0 :: else fi; r=0; t=0 }
+  od }
+/* recovery: claim, then resolve; the gap is a pause or a crash of the recoverer */
+proctype Recoverer() {
+  byte x;
+end3:
+  do
+  :: atomic { ANY(CLAIMDEAD) -> find(CLAIMDEAD(pe)); x=pe; pe=0; own[x]=REC;
+       if :: x==ent && status==RUN -> lapsed[mkA]=true :: else fi }
+     if :: atomic { sRecover(x); x=0 } :: x=0 fi
+  :: atomic { (nfr<FR) && ANY(CLAIMLIVE) -> find(CLAIMLIVE(pe)); x=pe; pe=0;
+       nfr++; faulty=true;
+       own[x]=REC;
+       if :: x==ent && status==RUN -> lapsed[mkA]=true :: else fi }
+     if :: atomic { sRecover(x); x=0 } :: x=0 fi
+  od }
+proctype Oper() { byte seen;
+end4:
+  do
+  :: atomic { ncn<CN -> ncn++; sCancel() }
+  :: atomic { nop<OP && status==FAIL -> nop++; seen=life };
+     atomic { sRetry(seen) };
+     if :: skip :: atomic { (nl<L) -> nl++; faulty=true }; atomic { sRetry(seen) } fi; seen=0   /* the client library resends */
+  od }
+proctype Promoter() {
+end5:
+  do
+  :: atomic { sch && !due -> due=true }
+  :: atomic { sch && due -> skip }; atomic { sPromote() }
+#ifdef NO_PRDUE
+  :: atomic { sch && !due -> sPromote() }
+#endif
+  od }
+init {
+  byte i;
+  atomic {
+    st[1]=1;
+#ifdef DUP
+    nent=2; st[2]=1;
+#endif
+    i=1; do :: i<=A -> run Agent(i);
+#if D>0
+      run Net(i);
+#endif
+      i++ :: else -> break od;
+    i=0; do :: i<NR -> run Recoverer(); i++ :: else -> break od;
+#if CN+OP>0
+    run Oper();
+#endif
+#if MAXA>1
+    run Promoter(); run Promoter();
+#endif
+    i=0; begun=true
+  }
+  timeout ->
+    assert(status>=DONE);                                     /* every command ends */
+    i=1; do :: i<=nent -> assert(st[i]==0); i++ :: else -> break od;   /* nothing pending, nothing left in the stream */
+    i=1; do :: i<=A -> assert(jr[i]==0); i++ :: else -> break od       /* journals drained */
+}
+#if A==3
+#define LV (live[1]+live[2]+live[3])
+#else
+#define LV (live[1]+live[2])
+#endif
+#define ONCE (effects[1]<=1 && effects[2]<=1 && effects[3]<=1 && effects[4]<=1 && effects[5]<=1)
+#ifdef POLRETRY
+#define TOTAL (effT<=attempt)
+#else
+#define TOTAL (effT<=(1+nop)*MAXA && effT<=attempt)
+#endif
+#define TRUTH (!(status==FAIL && ex==NO) || effT==0)
+#define TRUTHY (!(status==FAIL && ex==YES) || effT>0)
+#define NENT ((st[1]!=0)+(st[2]!=0)+(st[3]!=0)+(st[4]!=0)+(st[5]!=0)+(st[6]!=0)+(st[7]!=0)+(st[8]!=0)+(st[9]!=0))
+#ifdef DUP
+#define ENTRIES (!(status==RUN) || st[ent]==2)
+#else
+#define ENTRIES ((status>=DONE && NENT==0) || (status==PEND && sch && NENT==0) || (status==PEND && !sch && NENT==1 && st[ent]!=0) || (status==RUN && NENT==1 && st[ent]==2))
+#endif
+#ifdef NOLIVE
+#define ALONE true
+#else
+#define ALONE (LV<=1)
+#endif
+#ifdef LEASE
+#define FL (!falseLoss)
+#else
+#define FL true
+#endif
+#define SAFE (ONCE && TOTAL && ALONE && TRUTH && TRUTHY && ENTRIES && !rewritten && !wrongResult && !unexplained && FL && !ghostStart && !early && life<=1+nop)
+active proctype Mon() { atomic { begun && !SAFE -> assert(false) } }

@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { report, start } from '../shared/lifecycle/transitions.js';
+import { type OnAgentLost } from '../shared/protocol/commands.js';
+import { type AgentPoint } from '../shared/runtime/faults.js';
+import { group, partitionKeys } from '../shared/store/keys.js';
+import { untilFrozen } from '../shared/testing/process-state.js';
+import { type TestProcess } from '../shared/testing/processes.js';
+import { submit } from './fate.js';
+import { type Trial } from './trial.js';
+
+/** An agent that came to a crash point with a command, and what is left of both. */
+export interface Struck {
+  readonly id: string;
+  readonly agent: TestProcess;
+}
+
+/**
+ * Starts an agent in a trial that has none, submits a command, and resolves when that agent has died
+ * (SIGKILL) or was frozen (SIGSTOP) at `point` with it.
+ */
+export async function strike(
+  trial: Trial,
+  point: AgentPoint,
+  signal: 'SIGKILL' | 'SIGSTOP',
+  onAgentLost: OnAgentLost,
+): Promise<Struck> {
+  switch (point) {
+    case 'entry-read':
+      return strikeIdle(trial, signal, onAgentLost);
+    case 'mid-execution':
+      return strikeWhileItWaits(trial, signal, onAgentLost);
+    case 'start-sent':
+    case 'start-won':
+    case 'executed':
+    case 'journalled':
+    case 'report-sent':
+      return strikeAtFlag(trial, point, signal, onAgentLost);
+  }
+}
+
+/** Resolves when this signal to it has had its effect. */
+export async function untilStruck(agent: TestProcess, signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
+  if (signal === 'SIGSTOP') return untilFrozen(agent);
+  const exit = await agent.exited;
+  if (exit.signal !== 'SIGKILL') throw new Error(`ended by ${exit.signal ?? exit.code}\n${agent.output}`);
+}
+
+const flagOf = { SIGKILL: '--crash-at', SIGSTOP: '--freeze-at' } as const;
+
+/** The command is there first: an agent that polls in vain comes to some points as well. */
+export async function strikeAtFlag(
+  trial: Trial,
+  point: AgentPoint,
+  signal: 'SIGKILL' | 'SIGSTOP',
+  onAgentLost: OnAgentLost,
+): Promise<Struck> {
+  await loadScripts(trial);
+  const id = await submit(trial, { onAgentLost });
+  const agent = await trial.deployment.startAgent({ args: [`${flagOf[signal]}=${point}`], dontWait: true });
+  await untilStruck(agent, signal);
+  return { id, agent };
+}
+
+/**
+ * A Redis that has never seen a script says so, and is sent its text next. An agent that dies in
+ * between has asked for nothing.
+ */
+async function loadScripts({ deployment }: Trial): Promise<void> {
+  const redis = deployment.redis.client();
+  const nothing = { agentId: 'nobody', session: '', limit: 0, queues: [], types: [], inHands: [] };
+  await start(redis, partitionKeys(), nothing);
+  await report(redis, partitionKeys(), []);
+}
+
+/** Only an agent that waits in its blocking read reads an entry before it starts it. */
+async function strikeIdle(
+  trial: Trial,
+  signal: 'SIGKILL' | 'SIGSTOP',
+  onAgentLost: OnAgentLost,
+): Promise<Struck> {
+  const agent = await trial.deployment.startAgent({ args: [`${flagOf[signal]}=entry-read`] });
+  const struck = untilStruck(agent, signal).then(() => 'struck' as const);
+  await untilBlocked(trial);
+  for (;;) {
+    const id = await submit(trial, { onAgentLost });
+    // Between two of its reads an agent finds what came meanwhile without reading it: the next one, then.
+    const executed = trial.ledger.waitForHits(1, id).then(() => 'executed' as const);
+    if ((await Promise.race([struck, executed])) === 'struck') return { id, agent };
+  }
+}
+
+async function untilBlocked({ deployment }: Trial): Promise<void> {
+  const redis = deployment.redis.client();
+  while (!/^blocked_clients:[1-9]/m.test(await redis.info('clients'))) await delay(5);
+}
+
+/** From outside, in the very middle: its request has arrived, and the answer is held back for ever. */
+async function strikeWhileItWaits(
+  trial: Trial,
+  signal: 'SIGKILL' | 'SIGSTOP',
+  onAgentLost: OnAgentLost,
+): Promise<Struck> {
+  const id = await submit(trial, { onAgentLost });
+  const hold = trial.ledger.hold(({ commandId, attempt }) => commandId === id && attempt === 1);
+  const agent = await trial.deployment.startAgent();
+  await hold.first;
+  agent.kill(signal);
+  await untilStruck(agent, signal);
+  return { id, agent };
+}
+
+/** Resolves when the lease of a queue's oldest execution has run out, and nobody has done anything about it. */
+export async function untilOverdue({ deployment }: Trial, leaseMs: number, queue = 'default'): Promise<void> {
+  const redis = deployment.redis.client();
+  const stream = partitionKeys().stream(queue);
+  while ((await redis.xpending(stream, group, 'IDLE', leaseMs, '-', '+', 1)).length === 0) await delay(20);
+}
+
+/** Starts an agent that has nothing in common with the others: as on another machine. */
+export function startStranger({ deployment }: Trial): Promise<TestProcess> {
+  return deployment.startAgent({ env: { DATA_DIR: join(deployment.dataDir, 'elsewhere') } });
+}

@@ -1,0 +1,67 @@
+import { onAgentLostSchema } from '../shared/protocol/commands.js';
+import { agentPoints } from '../shared/runtime/faults.js';
+import { startStranger, strike, strikeAtFlag } from './agent-crash.js';
+import { fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
+import { fates, lostAfter } from './fates.js';
+import { onTrial } from './trial.js';
+
+/** An agent dies by SIGKILL at every crash point, under both policies; `fates.ts` says what must become of its command. */
+
+const policies = onAgentLostSchema.options;
+const cases = agentPoints.flatMap((point) => policies.map((policy) => ({ point, policy })));
+
+// No test lives to see this lease run out: what is settled here was settled by the restart itself.
+const longLease = { LEASE_MS: '600000' };
+const shortLease = { LEASE_MS: '1500' };
+
+describe('killed, and started again on its data directory', () => {
+  it.concurrent.each(cases)('at $point, onAgentLost $policy', ({ point, policy }) =>
+    onTrial({ env: longLease }, async (trial) => {
+      const { id } = await strike(trial, point, 'SIGKILL', policy);
+      await trial.deployment.startAgent();
+      expect(await fateOf(trial, id)).toEqual(fates[point].restarted[policy]);
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
+describe('killed for good: another agent does the rest', () => {
+  it.concurrent.each(cases)('at $point, onAgentLost $policy', ({ point, policy }) =>
+    onTrial({ env: shortLease }, async (trial) => {
+      const { id } = await strike(trial, point, 'SIGKILL', policy);
+      await startStranger(trial);
+      expect(await fateOf(trial, id)).toEqual(fates[point].gone[policy]);
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
+describe('killed, given up, and back after all', () => {
+  it.concurrent.each(policies)('its journalled outcome is refused and kept, onAgentLost %s', (policy) =>
+    onTrial({ env: shortLease }, async (trial) => {
+      const { id } = await strike(trial, 'journalled', 'SIGKILL', policy);
+      await startStranger(trial);
+      const { history, ...rest } = fates.journalled.gone[policy];
+      expect(await fateOf(trial, id)).toEqual({ ...rest, history });
+      await trial.deployment.startAgent();
+      expect(await fateOf(trial, id)).toEqual({ ...rest, history: ['late 1 COMPLETED', ...history] });
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
+// The flag's own place is right after the handler was called: its request may have left, or not.
+describe('killed by --crash-at=mid-execution', () => {
+  it.concurrent.each(policies)('it has at most one effect, onAgentLost %s', (policy) =>
+    onTrial({ env: longLease }, async (trial) => {
+      const { id } = await strikeAtFlag(trial, 'mid-execution', 'SIGKILL', policy);
+      await trial.deployment.startAgent();
+      const fate = await fateOf(trial, id);
+      const requestLeft = fate.effects.includes(1);
+      expect(fate).toEqual(lostAfter(requestLeft ? [1] : [])[policy]);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});

@@ -1,0 +1,68 @@
+import { commandViewSchema, type CommandView, type Submission } from '../shared/protocol/commands.js';
+import { type Violation } from '../shared/testing/invariants.js';
+import { type Trial } from './trial.js';
+
+/** All that became of one command, as people and the outside world saw it. */
+export interface Fate {
+  readonly status: CommandView['status'];
+  readonly code: string | null;
+  readonly executed: string | null;
+  readonly attempt: number;
+  readonly losses: number;
+  /** Of every request that arrived at the ledger: its attempt, in order. */
+  readonly effects: readonly number[];
+  /** Ended attempts that were not the accepted one, newest first: `late 1 COMPLETED`. */
+  readonly history: readonly string[];
+}
+
+/** As if nothing had happened. */
+export const undisturbed: Fate = {
+  status: 'COMPLETED',
+  code: null,
+  executed: null,
+  attempt: 1,
+  losses: 0,
+  effects: [1],
+  history: [],
+};
+
+/** Submits a command whose execution is one request to the ledger. @returns its id */
+export async function submit(
+  { clients, deployment, ledger }: Trial,
+  more: Partial<Submission> = {},
+): Promise<string> {
+  const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url }, ...more };
+  const [id] = (await clients.submit(deployment.url, submission)).ids;
+  if (id === undefined) throw new Error('a submission was not accepted');
+  return id;
+}
+
+export async function viewOf({ deployment }: Trial, id: string): Promise<CommandView> {
+  return commandViewSchema.parse(await deployment.get(`/commands/${id}`));
+}
+
+/** What became of a command; waits until it has ended. */
+export async function fateOf(trial: Trial, id: string): Promise<Fate> {
+  await trial.clients.read(trial.deployment.url, id, { waitSeconds: 40 });
+  const { status, error, attempt, losses, history } = await viewOf(trial, id);
+  return {
+    status,
+    code: error?.code ?? null,
+    executed: error?.executed ?? null,
+    attempt,
+    losses,
+    effects: trial.ledger.hitsOf(id).map((hit) => hit.attempt),
+    history: history.map((item) => [item.why, item.attempt, item.status].join(' ').trim()),
+  };
+}
+
+/** What becomes of one more command: the agents that are left must be at work. */
+export async function fateOfAnother(trial: Trial): Promise<Fate> {
+  return fateOf(trial, await submit(trial));
+}
+
+/** Judges a trial that has come to rest by all eight invariants. */
+export async function violationsIn({ deployment, clients, ledger }: Trial): Promise<readonly Violation[]> {
+  await deployment.settled();
+  return (await deployment.judge({ clients, ledger, faults: 'any' })).violations;
+}

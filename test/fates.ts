@@ -1,0 +1,44 @@
+import { type OnAgentLost } from '../shared/protocol/commands.js';
+import { type AgentPoint } from '../shared/runtime/faults.js';
+import { type Fate, undisturbed } from './fate.js';
+
+/** What must become of a command, under either policy. */
+type Fates = Readonly<Record<OnAgentLost, Fate>>;
+
+const both = (fate: Fate): Fates => ({ fail: fate, retry: fate });
+
+/** The rule for a lost agent, after `effects`. */
+export const lostAfter = (effects: readonly number[]): Fates => ({
+  fail: {
+    status: 'FAILED',
+    code: 'AGENT_LOST',
+    executed: 'unknown',
+    attempt: 1,
+    losses: 1,
+    effects,
+    history: [],
+  },
+  retry: { ...undisturbed, attempt: 2, losses: 1, effects: [...effects, 2], history: ['lost 1'] },
+});
+
+interface Row {
+  /** The agent is started again on its data directory. */
+  readonly restarted: Fates;
+  /** It never comes back, and another one does the rest when the lease has run out. */
+  readonly gone: Fates;
+  /** It was only frozen, and wakes up when another one has done the rest: what it then reports, too late. */
+  readonly tooLate: readonly string[];
+}
+
+/** DESIGN's rule for a lost agent, for every place where one can die or freeze. */
+export const fates: Readonly<Record<AgentPoint, Row>> = {
+  'entry-read': { restarted: both(undisturbed), gone: both(undisturbed), tooLate: [] },
+  'start-sent': { restarted: lostAfter([]), gone: lostAfter([]), tooLate: [] },
+  'start-won': { restarted: lostAfter([]), gone: lostAfter([]), tooLate: [] },
+  // It is told that its attempt is no longer current, and aborts the request that it waits for.
+  'mid-execution': { restarted: lostAfter([1]), gone: lostAfter([1]), tooLate: ['late 1 FAILED'] },
+  executed: { restarted: lostAfter([1]), gone: lostAfter([1]), tooLate: ['late 1 COMPLETED'] },
+  // Only its data directory knows how it ended.
+  journalled: { restarted: both(undisturbed), gone: lostAfter([1]), tooLate: ['late 1 COMPLETED'] },
+  'report-sent': { restarted: both(undisturbed), gone: both(undisturbed), tooLate: [] },
+};

@@ -1,0 +1,67 @@
+import { onAgentLostSchema } from '../shared/protocol/commands.js';
+import { agentPoints } from '../shared/runtime/faults.js';
+import { untilFrozen } from '../shared/testing/process-state.js';
+import { startStranger, strike, untilOverdue } from './agent-crash.js';
+import { type Fate, fateOf, fateOfAnother, submit, undisturbed, violationsIn } from './fate.js';
+import { fates } from './fates.js';
+import { onTrial } from './trial.js';
+
+/**
+ * An agent is frozen by SIGSTOP at every crash point, under both policies, and wakes up when its lease
+ * has run out and another agent has done the rest; `fates.ts` says what must become of its command.
+ */
+
+const leaseMs = 1500;
+const env = { LEASE_MS: String(leaseMs) };
+const cases = agentPoints.flatMap((point) => onAgentLostSchema.options.map((policy) => ({ point, policy })));
+
+it.concurrent.each(cases)(
+  'frozen at $point, onAgentLost $policy: it changes nothing when it wakes up, and works again',
+  ({ point, policy }) =>
+    onTrial({ env }, async (trial) => {
+      const { id, agent } = await strike(trial, point, 'SIGSTOP', policy);
+      const stranger = await startStranger(trial);
+      const { gone, tooLate } = fates[point];
+      expect(await fateOf(trial, id)).toEqual(gone[policy]);
+      // What is executed from here on, the woken one executes.
+      stranger.kill('SIGTERM');
+      expect(await stranger.exited).toEqual({ code: 0, signal: null });
+
+      agent.kill('SIGCONT');
+      if (tooLate.length > 0) await agent.waitForLine(/late report/);
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      const { history, ...rest } = gone[policy];
+      expect(await fateOf(trial, id)).toEqual({ ...rest, history: [...tooLate, ...history] });
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+);
+
+describe('everybody frozen past the lease, as on a machine that was suspended', () => {
+  const givenUp: Fate = {
+    ...undisturbed,
+    attempt: 2,
+    losses: 1,
+    effects: [1, 2],
+    history: ['lost 1 FAILED'],
+  };
+
+  it.concurrent.each([
+    { policy: 'fail', does: 'goes on: nobody else may execute it', fate: undisturbed },
+    { policy: 'retry', does: 'gives up, since another attempt may have begun', fate: givenUp },
+  ] as const)('onAgentLost $policy: the agent $does', ({ policy, fate }) =>
+    onTrial({ agents: 1, env }, async (trial) => {
+      const { deployment, ledger } = trial;
+      const answer = ledger.hold(({ attempt }) => attempt === 1);
+      const id = await submit(trial, { onAgentLost: policy });
+      await answer.first;
+      const all = [...deployment.agents, ...deployment.servers.map(({ process }) => process)];
+      for (const process of all) process.kill('SIGSTOP');
+      await Promise.all(all.map(untilFrozen));
+      await untilOverdue(trial, leaseMs);
+      for (const process of all) process.kill('SIGCONT');
+      if (policy === 'fail') answer.release();
+      expect(await fateOf(trial, id)).toEqual(fate);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});

@@ -1,0 +1,82 @@
+import { type Redis } from 'ioredis';
+import { type CommandView, type OnAgentLost } from '../shared/protocol/commands.js';
+import { pause } from '../shared/runtime/service.js';
+import { group, partitionKeys } from '../shared/store/keys.js';
+import { ClientLog } from '../shared/testing/client-log.js';
+import { Deployment } from '../shared/testing/deployment.js';
+import { Ledger } from '../shared/testing/ledger.js';
+import { type TestProcess } from '../shared/testing/processes.js';
+import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+
+const keys = partitionKeys();
+
+/** A deployment, and in it a queue for each case, which nobody serves but the case's own agents. */
+export class Stage {
+  readonly deployment: Deployment;
+  readonly ledger: Ledger;
+  readonly clients = new ClientLog();
+  readonly redis: Redis;
+  readonly #proxies: TcpProxy[] = [];
+
+  private constructor(deployment: Deployment, ledger: Ledger) {
+    this.deployment = deployment;
+    this.ledger = ledger;
+    this.redis = deployment.redis.client();
+  }
+
+  static async start(leaseMs: number): Promise<Stage> {
+    const env = { LEASE_MS: String(leaseMs), GRACE_MS: '5000' };
+    return new Stage(await Deployment.start({ env }), await Ledger.start());
+  }
+
+  startAgent(queue: string, name: string, env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
+    const own = { AGENT_QUEUES: queue, AGENT_ID: `${queue}-${name}` };
+    return this.deployment.startAgent({ env: { ...own, ...env } });
+  }
+
+  /** An agent that reaches Redis through a proxy. */
+  async startVictim(queue: string): Promise<{ victim: TestProcess; proxy: TcpProxy }> {
+    const proxy = await TcpProxy.start({ path: this.deployment.redis.socket });
+    this.#proxies.push(proxy);
+    return { proxy, victim: await this.startAgent(queue, 'victim', { REDIS_URL: proxy.url }) };
+  }
+
+  async submit(queue: string, onAgentLost: OnAgentLost): Promise<string> {
+    const submission = { type: 'HTTP_GET_JSON', payload: { url: this.ledger.url }, queue, onAgentLost };
+    return (await this.clients.submit(this.deployment.url, submission)).ids[0] ?? '';
+  }
+
+  /** Everything that a request may change about a command, but its history. */
+  async stateOf(queue: string, id: string) {
+    const stream = keys.stream(queue);
+    const [hash, marker, scheduled, entries, pending] = await Promise.all([
+      this.redis.hgetall(keys.command(id)),
+      this.redis.get(keys.marker(id)),
+      this.redis.zscore(keys.scheduled, id),
+      this.redis.xrange(stream, '-', '+'),
+      this.redis.xpending(stream, group, '-', '+', 100) as Promise<[entry: string, consumer: string][]>,
+    ]);
+    const owners = pending.map(([entry, consumer]) => [entry, consumer]);
+    return { hash, marker, scheduled, entries, owners };
+  }
+
+  /** Resolves when recovery has put the command back, or ended it. */
+  async recovered(queue: string, id: string, entry: string | undefined): Promise<void> {
+    for (;;) {
+      const { hash } = await this.stateOf(queue, id);
+      if (hash.status === 'FAILED' || hash.entry !== entry) return;
+      await pause(20);
+    }
+  }
+
+  /** The command, once it has ended. */
+  async ended(id: string): Promise<CommandView> {
+    return (await this.deployment.get(`/commands/${id}?wait=30`)) as CommandView;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#proxies.map((proxy) => proxy.stop()));
+    await this.deployment.stop();
+    await this.ledger.stop();
+  }
+}

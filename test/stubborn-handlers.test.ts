@@ -1,0 +1,73 @@
+import { join } from 'node:path';
+import { type OnAgentLost } from '../shared/protocol/commands.js';
+import { repositoryRoot } from '../shared/testing/processes.js';
+import { startStranger } from './agent-crash.js';
+import { fateOf, fateOfAnother, submit, undisturbed, violationsIn } from './fate.js';
+import { lostAfter } from './fates.js';
+import { onTrial, type Trial } from './trial.js';
+
+/** Handlers that do not do as they should: deaf to their signal, or blocking their agent's event loop. */
+
+const handlers = (name: string) => ({ AGENT_COMMANDS: join(repositoryRoot, 'test/handlers', `${name}.mjs`) });
+
+/** A command that blocks its agent for three leases. */
+const leaseMs = 1000;
+const busy = { ...handlers('busy'), LEASE_MS: String(leaseMs) };
+const submitBusy = (trial: Trial, onAgentLost: OnAgentLost) =>
+  submit(trial, { type: 'BUSY', payload: { url: trial.ledger.url, ms: 3 * leaseMs }, onAgentLost });
+
+it.concurrent('a handler that is deaf to its signal: TIMEOUT, by an agent that ends itself', () =>
+  // A lease that nobody sees run out: the outcome comes from the journal.
+  onTrial({ agents: 1, env: { ...handlers('deaf'), GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
+    const { deployment, ledger } = trial;
+    const id = await submit(trial, { type: 'DEAF', payload: { url: ledger.url } });
+    expect(await deployment.agents[0]?.exited).toEqual({ code: 1, signal: null });
+    await deployment.startAgent();
+    expect(await fateOf(trial, id)).toEqual({
+      ...undisturbed,
+      status: 'FAILED',
+      code: 'TIMEOUT',
+      executed: 'yes',
+    });
+    expect(await fateOfAnother(trial)).toEqual(undisturbed);
+    expect(await violationsIn(trial)).toEqual([]);
+  }),
+);
+
+it.concurrent.each(['fail', 'retry'] as const)(
+  'a handler that blocks its agent for longer than the lease keeps it, onAgentLost %s',
+  (policy) =>
+    onTrial({ agents: 1, env: busy }, async (trial) => {
+      await startStranger(trial);
+      const id = await submitBusy(trial, policy);
+      expect(await fateOf(trial, id)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+);
+
+describe('a handler that blocks its agent for longer than MAX_BLOCK_MS is given up', () => {
+  const env = { ...busy, MAX_BLOCK_MS: '1000' };
+
+  it.concurrent('onAgentLost fail: what it says when it is done is too late', () =>
+    onTrial({ agents: 1, env }, async (trial) => {
+      const id = await submitBusy(trial, 'fail');
+      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
+      await trial.deployment.agents[0]?.waitForLine(/late report/);
+      expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, history: ['late 1 COMPLETED'] });
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+
+  it.concurrent('onAgentLost retry: its agent ends itself, and another one tries again', () =>
+    onTrial({ agents: 1, env }, async (trial) => {
+      const id = await submitBusy(trial, 'retry');
+      const [agent] = trial.deployment.agents;
+      expect(await agent?.exited).toEqual({ code: null, signal: 'SIGKILL' });
+      // The next attempt would fare no better in an agent that gives up as soon.
+      await trial.deployment.startAgent({ env: { MAX_BLOCK_MS: '60000' } });
+      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).retry);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
