@@ -25,6 +25,8 @@ export interface AgentOptions {
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly graceMs: number;
+  /** Between two tries to fetch, while Fencepost is away. */
+  readonly longestPauseMs?: number | undefined;
   readonly faults: CrashPoints<AgentPoint>;
   /** This process can no longer do its work and must end. */
   readonly onFatal: (reason: string) => void;
@@ -66,6 +68,7 @@ export class Agent implements Service {
       demand: () => this.#slots.demand(),
       freeSlot: (signal) => this.#slots.free(signal),
       onStarted: (command, askedAt) => this.#take(command, askedAt),
+      longestPauseMs: options.longestPauseMs,
       onOldSession: () => options.onFatal('a newer session of this agent was registered'),
       logger,
     });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
+import { mostHeld } from '../shared/protocol/agent-api.js';
 import { agentIdSchema, defaults, queueNameSchema } from '../shared/protocol/commands.js';
-import { type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
 import { agentFaultSettings, checkFaultPlan } from '../shared/runtime/faults.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
 
@@ -11,6 +12,8 @@ const listOf = (item: z.ZodType<string, string>) =>
     .transform((text) => text.split(',').map((part) => part.trim()))
     .transform((parts) => parts.filter((part) => part !== ''))
     .pipe(z.array(item));
+
+const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' });
 
 export const agentSettings = {
   ...sharedSettings,
@@ -29,6 +32,23 @@ export const agentSettings = {
       .prefault(defaults.queue),
     'queues that it serves, most important first, with commas between',
   ),
+  transport: setting(
+    'AGENT_TRANSPORT',
+    choice(['redis', 'http']).default('redis'),
+    'how it reaches Fencepost; http needs no Redis on this machine',
+  ),
+  serverUrls: setting(
+    'SERVER_URL',
+    listOf(serverUrlSchema)
+      .refine((urls) => urls.length > 0, { error: 'names no server' })
+      .optional(),
+    'with AGENT_TRANSPORT=http: the servers, tried in turn, with commas between',
+  ),
+  pollIntervalMs: setting(
+    'POLL_INTERVAL',
+    integer(1, 3600 * 1000).default(2000),
+    'with AGENT_TRANSPORT=http: most ms between two polls after one that failed, or that was not held',
+  ),
   commands: setting(
     'AGENT_COMMANDS',
     listOf(z.string()).prefault(''),
@@ -36,8 +56,20 @@ export const agentSettings = {
   ),
 } as const;
 
+/** Over HTTP the list of what it holds must fit the head of a request. */
+const mostOverHttp = mostHeld / 2;
+
+function checkTransport({ transport, concurrency }: AgentConfig): string[] {
+  if (transport !== 'http' || concurrency <= mostOverHttp) return [];
+  return [
+    `AGENT_CONCURRENCY: must be at most ${mostOverHttp} with AGENT_TRANSPORT=http, but is ${concurrency}`,
+  ];
+}
+
 export type AgentConfig = Config<typeof agentSettings>;
 
 /** @throws ConfigError with every fault */
 export const loadAgentConfig = (): AgentConfig =>
-  loadConfig('npm run agent --', agentSettings, { check: checkFaultPlan });
+  loadConfig('npm run agent --', agentSettings, {
+    check: (config) => [...checkFaultPlan(config), ...checkTransport(config)],
+  });

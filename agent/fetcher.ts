@@ -14,13 +14,15 @@ export interface FetcherOptions {
   readonly onStarted: (command: StartedCommand, askedAt: Moment) => void;
   /** A newer session of this agent exists: this process must end. */
   readonly onOldSession: () => void;
+  /** Between two tries while Fencepost is away; a second when left out. */
+  readonly longestPauseMs?: number | undefined;
   readonly logger: Logger;
 }
 
 /**
  * Waits for a free slot, then for commands, then hands them over; again and again.
  *
- * When Redis is away it tries again, at most a second apart. When the process dies, what it had
+ * When Fencepost is away it tries again, at most `longestPauseMs` apart. When the process dies, what it had
  * fetched is in the agent's pending list in Redis.
  */
 export class Fetcher implements Service {
@@ -45,7 +47,15 @@ export class Fetcher implements Service {
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
-    const { transport, demand, freeSlot, onStarted, onOldSession, logger } = this.#options;
+    const {
+      transport,
+      demand,
+      freeSlot,
+      onStarted,
+      onOldSession,
+      longestPauseMs = 1000,
+      logger,
+    } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
       await freeSlot(signal);
@@ -60,7 +70,7 @@ export class Fetcher implements Service {
       } catch (error) {
         failures++;
         if (failures === 1) logger.warn({ err: error }, 'cannot fetch; trying again');
-        await pause(backoffMs(failures, { firstMs: 50, maxMs: 1000 }), signal);
+        await pause(backoffMs(failures, { firstMs: 50, maxMs: longestPauseMs }), signal);
       }
     }
   }

@@ -5,12 +5,12 @@ import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
-import { resolveRedisUrl } from '../shared/runtime/stack-file.js';
+import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
 import { version } from '../shared/runtime/version.js';
 import { Agent } from './agent.js';
 import { BadCommandModule, loadCommands } from './command-registry.js';
 import { type AgentConfig, loadAgentConfig } from './config.js';
-import { connect } from './connect.js';
+import { connect, type Reach, type TransportConfig } from './connect.js';
 import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
 import { Keeper } from './keeper.js';
 import { NameTaken } from './name.js';
@@ -22,6 +22,12 @@ function isForUser(error: unknown): error is Error {
   );
 }
 
+function reachOf(config: AgentConfig): Reach {
+  const { transport, pollIntervalMs } = config;
+  if (transport === 'redis') return { transport, redisUrl: resolveRedisUrl(config) };
+  return { transport, serverUrls: resolveServerUrls(config), pollIntervalMs };
+}
+
 async function main(config: AgentConfig): Promise<void> {
   const { leaseMs, graceMs, concurrency, queues } = config;
   const registry = await loadCommands(config.commands);
@@ -30,8 +36,8 @@ async function main(config: AgentConfig): Promise<void> {
   const logging = { side: 'agent', level: config.logLevel, pretty: config.logPretty } as const;
   const logger = createLogger(logging).child({ agentId: identity.agentId });
   const types = [...registry.keys()];
-  const transportConfig = {
-    redisUrl: resolveRedisUrl(config),
+  const transportConfig: TransportConfig = {
+    ...reachOf(config),
     agent: identity,
     description: { host: hostname(), pid: process.pid, version, queues, types, concurrency },
     leaseMs,
@@ -58,6 +64,7 @@ async function main(config: AgentConfig): Promise<void> {
     concurrency,
     leaseMs,
     graceMs,
+    longestPauseMs: config.transport === 'http' ? config.pollIntervalMs : undefined,
     faults,
     onFatal,
     logger,

@@ -3,6 +3,7 @@ import { admit, type NameHolder, newestSession, register } from '../../shared/li
 import { bootOf } from '../../shared/protocol/agent-api.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
+import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { holderOf, readStanding, type Standing } from './standing.js';
 
@@ -62,7 +63,10 @@ export class Admissions {
       const reply = await register(redis, { agentId, session, ...nameOf(caller), host, leaseMs, fields });
       if (reply.word !== 'ok') return reply;
       const word = await admit(redis, keys, agentId, session, seen);
-      return word === 'ok' ? reply : { word };
+      if (word === 'ok') return reply;
+      // Between the two calls somebody deleted everything: nobody took the name over.
+      if ((await newestSession(redis, keys, agentId)) !== '') return { word };
+      throw new RedisUnavailable('the session was deleted while it was being registered');
     });
   }
 

@@ -77,7 +77,8 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
       method: 'put',
       path: '/agents/:agentId',
       about: 'for agents: takes a name, or says that it is still there',
-      bodyBytes: limits.bodyBytes,
+      // Announced schemas count.
+      bodyBytes: limits.reportBodyBytes,
       handle: registerAgent,
     },
     {

@@ -52,3 +52,13 @@ export function resolveRedisUrl(config: {
 }): string {
   return config.redisUrl ?? liveStack(config.dataDir)?.redisUrl ?? defaultRedisUrl;
 }
+
+const defaultServerUrl = 'http://localhost:3000';
+
+/** The servers of an agent over HTTP: as configured, else that of a running `npm start`, else the usual one. */
+export function resolveServerUrls(config: {
+  readonly serverUrls: readonly string[] | undefined;
+  readonly dataDir: string;
+}): readonly string[] {
+  return config.serverUrls ?? [liveStack(config.dataDir)?.serverUrl ?? defaultServerUrl];
+}

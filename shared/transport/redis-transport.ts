@@ -17,8 +17,9 @@ import { now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { isAborted } from '../runtime/service.js';
+import { announce } from '../store/announcements.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
-import { group, type PartitionKeys, partitionKeys, typesKey } from '../store/keys.js';
+import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
 import {
   type AgentDescription,
   type AgentIdentity,
@@ -94,13 +95,8 @@ export class RedisTransport implements Transport {
     return { word };
   }
 
-  async announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
-    const write = which === 'all' ? ('hset' as const) : ('hsetnx' as const);
-    await Promise.all(
-      types.map(({ type, ...rest }) =>
-        this.#redis[write](typesKey, type, JSON.stringify({ ...rest, announcedAt: Date.now() })),
-      ),
-    );
+  announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
+    return announce(this.#redis, types, which);
   }
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {

@@ -1,0 +1,308 @@
+import { type z } from 'zod';
+import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type Resolved } from '../lifecycle/recovery.js';
+import {
+  type Outcome,
+  type RegisterReply,
+  type Report,
+  type ReportWord,
+  sessionOf,
+  type StartedCommand,
+} from '../lifecycle/transitions.js';
+import {
+  drainingHeader,
+  type NextCommand,
+  nextCommandSchema,
+  registeredSchema,
+  renewedSchema,
+  type reportBodySchema,
+  reportedSchema,
+} from '../protocol/agent-api.js';
+import { type ProblemBody, typeListSchema } from '../protocol/api.js';
+import { type ProblemCode } from '../protocol/errors.js';
+import { now } from '../runtime/clock.js';
+import { type AgentPoint, type Faults } from '../runtime/faults.js';
+import { type Logger } from '../runtime/logger.js';
+import { pause } from '../runtime/service.js';
+import { CallRefused, type ServerAnswer, ServerCalls } from './server-calls.js';
+import {
+  type AgentDescription,
+  type AgentIdentity,
+  type AnnouncedType,
+  type Demand,
+  type NextReply,
+  type Transport,
+} from './transport.js';
+
+export interface HttpTransportOptions {
+  readonly serverUrls: readonly string[];
+  readonly agent: AgentIdentity;
+  readonly description: AgentDescription;
+  readonly leaseMs: number;
+  /** The pause after an empty poll whose answer was not held. */
+  readonly pollIntervalMs: number;
+  readonly logger: Logger;
+  readonly faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
+}
+
+/** How long a poll is held. A server that vanishes in silence costs an idle agent so long. */
+const pollSeconds = 20;
+/** How long an ended poll may take to bring its last answer, before it is cut off. */
+const lastAnswerMs = 1000;
+/** Most lost answers that are handed back at a stop: far more than can be under way at once. */
+const mostHandedBack = 100;
+
+/**
+ * An agent that reaches only servers: everything that it asks for, they do at Redis for it, settling and
+ * recovery included.
+ *
+ * When no server answers, a call throws; connections come back by themselves.
+ */
+export class HttpTransport implements Transport {
+  readonly #options: HttpTransportOptions;
+  readonly #calls: ServerCalls;
+  readonly #session: string;
+  /** Polls in a row that were empty and not held. */
+  #early = 0;
+  #inHands: () => readonly string[] = () => [];
+
+  constructor(options: HttpTransportOptions) {
+    this.#options = options;
+    const { serverUrls: urls, leaseMs } = options;
+    this.#calls = new ServerCalls({ urls, tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))) });
+    this.#session = sessionOf(options.agent);
+  }
+
+  register(): Promise<RegisterReply> {
+    return this.#register(this.#options.description.types);
+  }
+
+  async announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
+    const known = which === 'all' ? new Set<string>() : await this.#announced();
+    const isNews = types.some(({ type }) => !known.has(type));
+    if (isNews) await this.#register(types.map((one) => (known.has(one.type) ? one.type : one)));
+  }
+
+  async #announced(): Promise<Set<string>> {
+    const answer = await this.#calls.call({ method: 'GET', path: 'types' });
+    const { types } = typeListSchema.parse(orRefuse(answer));
+    return new Set(types.map(({ type }) => type));
+  }
+
+  async #register(types: readonly (string | AnnouncedType)[]): Promise<RegisterReply> {
+    const { instance } = this.#options.agent;
+    const { description } = this.#options;
+    const body = { ...description, session: this.#session, instance, types };
+    const answer = await this.#calls.call({
+      method: 'PUT',
+      path: this.#path(''),
+      body: body,
+    });
+    if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
+    const { at, leaseMs } = registeredSchema.parse(orRefuse(answer));
+    this.#compareLease(leaseMs);
+    return { word: 'ok', now: Date.parse(at) };
+  }
+
+  /** It is theirs that counts; an agent that renews by a longer one is late. */
+  #compareLease(theirs: number): void {
+    const { leaseMs, logger } = this.#options;
+    if (theirs >= leaseMs) return;
+    logger.warn({ leaseMs, theirs }, `LEASE_MS is ${theirs} at the servers: set it to that here as well`);
+  }
+
+  #refusal({ code, holder }: ProblemBody): Exclude<RegisterReply, { word: 'ok' }> | undefined {
+    if (code === 'old_session') return { word: 'old-session' };
+    if (code !== 'agent_name_taken' || !holder) return undefined;
+    return { word: 'taken', holder: { ...holder, lastSeen: Date.parse(holder.lastSeen) } };
+  }
+
+  async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {
+    const { faults, pollIntervalMs } = this.#options;
+    faults.poll();
+    this.#inHands = () => demand().inHands;
+    const cut = new AbortController();
+    const over = new AbortController();
+    const stop = () => void this.#endPoll(cut, over.signal);
+    signal.addEventListener('abort', stop, { once: true });
+    const askedAt = now();
+    try {
+      const answer = await this.#poll(demand(), pollSeconds, cut.signal);
+      const command = this.#commandIn(answer);
+      if (command === 'old-session') return { word: command };
+      if (command) return { word: 'ok', started: [command], askedAt };
+      await this.#pauseIfEarly(answer, now().monotonicMs - askedAt.monotonicMs, pollIntervalMs, signal);
+    } catch (error) {
+      if (!cut.signal.aborted) throw error;
+    } finally {
+      over.abort();
+      signal.removeEventListener('abort', stop);
+    }
+    return { word: 'ok', started: [], askedAt };
+  }
+
+  #poll({ limit, inHands }: Demand, waitSeconds: number, signal?: AbortSignal): Promise<ServerAnswer> {
+    const { agent, description, faults } = this.#options;
+    const query = new URLSearchParams({
+      agentId: agent.agentId,
+      session: this.#session,
+      instance: agent.instance,
+      concurrency: String(limit),
+      holding: inHands.join(','),
+      wait: String(waitSeconds),
+      queues: description.queues.join(','),
+      types: description.types.join(','),
+    });
+    return this.#calls.call({
+      method: 'GET',
+      path: `commands/next?${query.toString()}`,
+      waitMs: waitSeconds * 1000,
+      ...(signal ? { signal, onSent: () => faults.at('start-sent') } : {}),
+    });
+  }
+
+  /**
+   * Lets the poll end by its server's answer: a connection that is cut may have a command under way,
+   * which nobody would execute.
+   */
+  async #endPoll(cut: AbortController, over: AbortSignal): Promise<void> {
+    await this.#poll({ limit: 0, inHands: this.#inHands() }, 0).catch(() => undefined);
+    await pause(lastAnswerMs, over);
+    cut.abort();
+  }
+
+  #commandIn(answer: ServerAnswer): StartedCommand | 'old-session' | undefined {
+    if (answer.status === 204) return undefined;
+    // Whoever has the name now: this session is over.
+    if (answer.problem && this.#refusal(answer.problem)) return 'old-session';
+    this.#early = 0;
+    return startedBy(nextCommandSchema.parse(orRefuse(answer)));
+  }
+
+  /** A server that stops ends its polls early: the next one is asked. More than that, and it would be a busy loop. */
+  async #pauseIfEarly(
+    { headers }: ServerAnswer,
+    tookMs: number,
+    pauseMs: number,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (tookMs > pollSeconds * 500) {
+      this.#early = 0;
+      return;
+    }
+    this.#early++;
+    this.#calls.moveOn();
+    const isDraining = headers[drainingHeader.toLowerCase()] !== undefined;
+    if (isDraining || this.#early > 1) await pause(pauseMs * (0.8 + 0.4 * Math.random()), signal);
+  }
+
+  report(reports: readonly Report[]): Promise<ReportWord[]> {
+    const answers = Promise.all(reports.map((report) => this.#report(report)));
+    this.#options.faults.at('report-sent');
+    return answers;
+  }
+
+  async #report({ id, outcome, ...who }: Report): Promise<ReportWord> {
+    const answer = await this.#calls.call({
+      method: 'PUT',
+      path: `commands/${id}/result`,
+      body: { ...who, ...bodyOf(outcome) } satisfies z.input<typeof reportBodySchema>,
+    });
+    if (answer.status === 200) return reportedSchema.parse(answer.body).again ? 'again' : 'accepted';
+    const word = answer.problem && wordOf[answer.problem.code];
+    if (word) return word;
+    const refused = answer.status === 400 || answer.status === 413;
+    // Nothing executed may be unreportable: a server is stricter about what it takes than Redis is.
+    if (!refused || outcome.result === undefined) return refuse(answer);
+    return this.#report({ id, ...who, outcome: unreportable(answer) });
+  }
+
+  async renew(held: readonly HeldAttempt[]): Promise<RenewWord[]> {
+    const { agentId } = this.#options.agent;
+    const attempts = held.map(({ id, attempt }) => ({ commandId: id, attempt }));
+    const body = { agentId, session: this.#session, held: attempts };
+    const answer = await this.#calls.call({ method: 'POST', path: 'commands/renew', body });
+    const { lost, cancelled } = renewedSchema.parse(orRefuse(answer));
+    const over = new Set([...lost, ...cancelled].map(({ commandId, attempt }) => `${commandId}:${attempt}`));
+    return held.map(({ id, attempt }) => (over.has(`${id}:${attempt}`) ? 'lost' : 'ok'));
+  }
+
+  /** The server does it, at the first poll of a new session. */
+  async settle(): Promise<'old-session' | readonly Resolved[]> {
+    const answer = await this.#poll({ limit: 0, inHands: [] }, 0);
+    return this.#commandIn(answer) === 'old-session' ? 'old-session' : [];
+  }
+
+  /** Nothing is delivered over HTTP without being started; but a last answer may have been lost. */
+  async handBack(): Promise<number> {
+    const { agentId } = this.#options.agent;
+    for (let count = 0; count < mostHandedBack; count++) {
+      const lost = this.#commandIn(await this.#poll({ limit: 0, inHands: this.#inHands() }, 0));
+      if (lost === undefined || lost === 'old-session') return count;
+      const body = { agentId, session: this.#session, attempt: lost.attempt };
+      await this.#calls.call({ method: 'POST', path: `commands/${lost.id}/release`, body });
+    }
+    return mostHandedBack;
+  }
+
+  /** The servers' work. */
+  recover(): Promise<readonly Resolved[]> {
+    return Promise.resolve([]);
+  }
+
+  async leave(): Promise<void> {
+    orRefuse(await this.#calls.call({ method: 'DELETE', path: this.#path(`?session=${this.#session}`) }));
+  }
+
+  close(): void {
+    this.#calls.close();
+  }
+
+  #path(rest: string): string {
+    return `agents/${this.#options.agent.agentId}${rest}`;
+  }
+}
+
+/** Its ticket is the attempt itself: the server finds the delivery. */
+function startedBy({ commandId: id, payload, timeoutMs, ...rest }: NextCommand): StartedCommand {
+  const { queue, attempt, type, onAgentLost } = rest;
+  const entry = `${id}:${attempt}`;
+  const text = JSON.stringify(payload);
+  return { queue, entry, id, attempt, type, payload: text, timeoutMs: timeoutMs ?? undefined, onAgentLost };
+}
+
+const wordOf: Partial<Record<ProblemCode, ReportWord>> = {
+  late_report: 'late',
+  conflict: 'late',
+  not_found: 'gone',
+  redis_key_broken: 'broken',
+};
+
+function bodyOf(outcome: Outcome) {
+  const result = outcome.result === undefined ? {} : { result: JSON.parse(outcome.result) as unknown };
+  if (outcome.status === 'COMPLETED') return { status: outcome.status, ...result };
+  const { status, code, message, executed, retryable, pauseMs: retryAfterMs } = outcome;
+  return { status, ...result, error: { code, message, executed, retryable, retryAfterMs } };
+}
+
+function unreportable({ problem }: ServerAnswer): Outcome {
+  const message = `the outcome could not be stored: ${problem?.detail ?? 'the server refused it'}`;
+  return {
+    status: 'FAILED',
+    code: 'EXECUTION_FAILED',
+    message,
+    executed: 'yes',
+    retryable: false,
+    pauseMs: 0,
+  };
+}
+
+/** @returns the body of an answer that is not an error @throws CallRefused */
+function orRefuse(answer: ServerAnswer): unknown {
+  if (answer.status < 300) return answer.body;
+  return refuse(answer);
+}
+
+function refuse(answer: ServerAnswer): never {
+  throw new CallRefused(answer.problem?.detail ?? `the server answered ${answer.status}`);
+}

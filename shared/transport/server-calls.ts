@@ -1,0 +1,141 @@
+import { Agent, request } from 'undici';
+import { type ProblemBody, problemSchema } from '../protocol/api.js';
+import { backoffMs } from '../runtime/backoff.js';
+import { isAborted, pause } from '../runtime/service.js';
+
+/** No server answered, or those that did cannot serve now. What was asked for may have been done. */
+export class ServerUnavailable extends Error {
+  override readonly name = 'ServerUnavailable';
+}
+
+/** A server refused a call in a way that its caller has no use for: a fault of this program, or in front of the server. */
+export class CallRefused extends Error {
+  override readonly name = 'CallRefused';
+}
+
+export interface ServerCall {
+  readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
+  /** With its query, and without a slash in front. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** How much longer than usual the answer may take. */
+  readonly waitMs?: number;
+  /** Aborted: nobody wants the answer any more. */
+  readonly signal?: AbortSignal;
+  /** Called when the request was written for the first time, if a connection was there. */
+  readonly onSent?: () => void;
+}
+
+export interface ServerAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** undefined: it had none, or none that is JSON. */
+  readonly body: unknown;
+  /** When it is an error that Fencepost answers. */
+  readonly problem: ProblemBody | undefined;
+}
+
+export interface ServerCallsOptions {
+  /** Any of them will do: they share one Redis. */
+  readonly urls: readonly string[];
+  /** How long one try may take; a call that hangs must leave time for another one within the lease. */
+  readonly tryMs: number;
+}
+
+/**
+ * Calls to the servers of a deployment, over connections that are kept. Every call must be safe to send
+ * twice: one that was not answered is sent again, to the next server in turn, each once and one twice,
+ * with a short pause between.
+ */
+export class ServerCalls {
+  readonly #urls: readonly string[];
+  readonly #tryMs: number;
+  readonly #agent: Agent;
+  /** Whom to ask: the one that answered last. */
+  #turn = 0;
+
+  constructor({ urls, tryMs }: ServerCallsOptions) {
+    this.#urls = urls.map((url) => (url.endsWith('/') ? url : `${url}/`));
+    this.#tryMs = tryMs;
+    // A poll holds one of them; reports that end together share the others.
+    this.#agent = new Agent({
+      connections: 8,
+      pipelining: 1,
+      keepAliveTimeout: 60_000,
+      connect: { timeout: tryMs },
+    });
+  }
+
+  /** The next server is asked first from now on. */
+  moveOn(): void {
+    this.#turn = (this.#turn + 1) % this.#urls.length;
+  }
+
+  /**
+   * @returns what a server answered, an error of the caller's included
+   * @throws ServerUnavailable
+   */
+  async call(call: ServerCall): Promise<ServerAnswer> {
+    let failure: unknown;
+    for (let tries = 1; tries <= this.#urls.length + 1; tries++) {
+      const turn = this.#turn;
+      try {
+        const answer = await this.#try(call, tries === 1 ? call.onSent : undefined);
+        if (!isAway(answer)) return answer;
+        failure = new Error(answer.problem?.detail ?? `it answered ${answer.status}`);
+      } catch (error) {
+        failure = error;
+      }
+      if (isOver(call)) break;
+      // Unless another call has moved on meanwhile.
+      if (turn === this.#turn) this.moveOn();
+      await pause(backoffMs(tries, { firstMs: 20, maxMs: 200 }), call.signal);
+    }
+    const why = failure instanceof Error ? failure.message : String(failure);
+    throw new ServerUnavailable(`${this.#urls.join(', ')}: ${why}`);
+  }
+
+  async #try(
+    { method, path, body, waitMs = 0, signal }: ServerCall,
+    onSent?: () => void,
+  ): Promise<ServerAnswer> {
+    const late = AbortSignal.timeout(this.#tryMs + waitMs);
+    const answering = request(new URL(path, this.#urls[this.#turn]), {
+      dispatcher: this.#agent,
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: jsonHeaders }),
+      signal: signal ? AbortSignal.any([late, signal]) : late,
+      // The signal ends it.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    });
+    onSent?.();
+    const { statusCode: status, headers, body: stream } = await answering;
+    const text = await stream.text();
+    const parsed = parse(text);
+    const problem = status < 400 ? undefined : problemSchema.safeParse(parsed).data;
+    return { status, headers, body: parsed, problem };
+  }
+
+  close(): void {
+    void this.#agent.destroy();
+  }
+}
+
+const jsonHeaders = { 'content-type': 'application/json' } as const;
+
+/** What a proxy answers in front of a server may be anything. */
+function parse(text: string): unknown {
+  try {
+    return text === '' ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Another server, or another moment, may do better. A key that somebody spoiled stays as it is. */
+function isAway({ status, problem }: ServerAnswer): boolean {
+  return (status >= 500 && problem?.code !== 'redis_key_broken') || status === 408 || status === 429;
+}
+
+const isOver = ({ signal }: ServerCall) => signal !== undefined && isAborted(signal);

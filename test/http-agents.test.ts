@@ -1,0 +1,69 @@
+import { type AgentView } from '../shared/protocol/api.js';
+import { type CommandView } from '../shared/protocol/commands.js';
+import { isAborted, pause } from '../shared/runtime/service.js';
+import { ClientLog } from '../shared/testing/client-log.js';
+import { Deployment } from '../shared/testing/deployment.js';
+import { Ledger } from '../shared/testing/ledger.js';
+
+/** Agents over HTTP beside agents at Redis, while one of two servers dies by SIGKILL again and again. */
+
+const commands = 2000;
+
+let deployment: Deployment;
+let ledger: Ledger;
+
+beforeAll(async () => {
+  // The answer takes a moment, so that a server dies while commands are executed.
+  ledger = await Ledger.start({ delayMs: 20 });
+  deployment = await Deployment.start({ servers: 2, env: { AGENT_CONCURRENCY: '4' } });
+  const urls = deployment.servers.map(({ url }) => url);
+  // No Redis for these: whoever tried to reach one would fail.
+  const overHttp = { AGENT_TRANSPORT: 'http', REDIS_URL: 'redis://127.0.0.1:1', POLL_INTERVAL: '200' };
+  // Each asks another server first.
+  await Promise.all([
+    deployment.startAgent(),
+    deployment.startAgent(),
+    deployment.startAgent({ env: { ...overHttp, AGENT_ID: 'http-1', SERVER_URL: urls.join(',') } }),
+    deployment.startAgent({ env: { ...overHttp, AGENT_ID: 'http-2', SERVER_URL: urls.reverse().join(',') } }),
+  ]);
+});
+afterAll(async () => {
+  await deployment.stop();
+  await ledger.stop();
+});
+
+/** Kills the second server as soon as it is ready, and starts it again on its port, until `done`. */
+async function killServer(done: Promise<unknown>): Promise<number> {
+  const over = new AbortController();
+  void done.finally(() => over.abort());
+  for (let kills = 0; ; kills++) {
+    await pause(300, over.signal);
+    const [server] = deployment.servers.splice(1, 1);
+    server?.process.kill('SIGKILL');
+    await server?.process.exited;
+    await deployment.startServer({ port: server?.port });
+    if (isAborted(over.signal)) return kills;
+  }
+}
+
+it(`works off ${commands} commands, two agents per transport, and nobody is lost with a server`, async () => {
+  const clients = new ClientLog();
+  const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
+  const batch = Array.from({ length: 500 }, () => submission);
+  const ids: string[] = [];
+  for (let i = 0; i < commands / batch.length; i++) {
+    ids.push(...(await clients.submitBatch(deployment.url, batch)).ids);
+  }
+  const kills = await killServer(deployment.settled(commands));
+  const report = await deployment.judge({ clients, ledger, faults: 'any', settleMs: 500 });
+  expect(report.violations).toEqual([]);
+  // A server that dies costs no attempt: agents ask the other one for what it had started for them.
+  expect(report.counts).toMatchObject({ accepted: commands, completed: commands, losses: 0 });
+  expect(kills).toBeGreaterThan(3);
+
+  const { agents } = (await deployment.get('/agents')) as { agents: AgentView[] };
+  const done = await Promise.all(ids.slice(0, 500).map((id) => deployment.get(`/commands/${id}`)));
+  const busy = new Set(done.map((command) => (command as CommandView).agentId));
+  expect(agents.filter(({ agentId }) => !busy.has(agentId))).toEqual([]);
+  expect(busy.size).toBe(4);
+});
