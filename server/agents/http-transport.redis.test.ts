@@ -1,0 +1,58 @@
+import { noFaults } from '../../shared/runtime/faults.js';
+import { createLogger } from '../../shared/runtime/logger.js';
+import { HttpProxy, type SeenMatch } from '../../shared/testing/http-proxy.js';
+import { TestRedis } from '../../shared/testing/redis-server.js';
+import { conformance, type LosableCall, type TransportRig } from '../../shared/transport/conformance.js';
+import { HttpTransport } from '../../shared/transport/http-transport.js';
+import { Server } from '../server.js';
+
+// Here and not beside the transport: it needs a server, which shared/ must not know.
+
+const logger = createLogger({ side: 'agent', level: 'silent' });
+const leaseMs = 3000;
+const calls: Record<LosableCall, SeenMatch> = {
+  next: ({ path }) => path.startsWith('/commands/next'),
+  report: ({ path }) => path.endsWith('/result'),
+  renew: ({ path }) => path === '/commands/renew',
+  register: ({ method }) => method === 'PUT',
+  leave: ({ method }) => method === 'DELETE',
+};
+
+describe.each([1, 2])('through %s server(s)', (count) => {
+  let redis: TestRedis;
+  let servers: Server[];
+  let proxies: HttpProxy[];
+  let rig: TransportRig;
+
+  beforeAll(async () => {
+    redis = await TestRedis.start();
+    const options = { host: '127.0.0.1', port: 0, leaseMs, graceMs: 1000, maxBacklog: 10_000, logger };
+    servers = Array.from({ length: count }, () => new Server({ ...options, redisUrl: redis.url }));
+    await Promise.all(servers.map((server) => server.start()));
+    proxies = await Promise.all(servers.map(({ url }) => HttpProxy.start(url)));
+    const serverUrls = proxies.map(({ url }) => url);
+    rig = {
+      redis: redis.client(),
+      leaseMs,
+      connect: (agent, description) => {
+        const more = { leaseMs, pollIntervalMs: 50, logger, faults: noFaults };
+        return new HttpTransport({ serverUrls, agent, description, ...more });
+      },
+      // Lost by the one that is asked first; the other, if there is one, is asked next.
+      loseAnswer: (call) => {
+        const isLost = ({ status }: { status: number }) => call !== 'next' || status === 200;
+        const lost = Promise.race(proxies.map((proxy) => proxy.loseAnswer(calls[call], isLost).lost));
+        return { lost };
+      },
+      cut: () => proxies.forEach((proxy) => proxy.cut()),
+      heal: () => proxies.forEach((proxy) => proxy.heal()),
+    };
+  });
+  afterAll(async () => {
+    await Promise.all(proxies.map((proxy) => proxy.stop()));
+    await Promise.all(servers.map((server) => server.stop()));
+    await redis.stop();
+  });
+
+  conformance(() => rig);
+});

@@ -1,0 +1,329 @@
+import { type Redis } from 'ioredis';
+import { type Report } from '../lifecycle/transitions.js';
+import { type CommandView } from '../protocol/commands.js';
+import { CommandReader } from '../store/command-reader.js';
+import { agentKey, metaKey, partitionKeys, typesKey } from '../store/keys.js';
+import { submit } from '../lifecycle/transitions.js';
+import { completed, failed, newCommand } from '../testing/command-fixtures.js';
+import { type AgentDescription, type AgentIdentity, type NextReply, type Transport } from './transport.js';
+
+/** The calls of a transport whose answers get lost in tests. */
+export type LosableCall = 'next' | 'report' | 'renew' | 'register' | 'leave';
+
+/** What a transport is tested on. */
+export interface TransportRig {
+  readonly redis: Redis;
+  readonly leaseMs: number;
+  /** A transport of one run of an agent's process. */
+  connect(agent: AgentIdentity, description: AgentDescription): Transport;
+  /** The next such call is carried out; its answer never arrives, and the connection breaks. */
+  loseAnswer(call: LosableCall): { readonly lost: Promise<unknown> };
+  /** Nothing is reached, until `heal`. */
+  cut(): void;
+  heal(): void;
+}
+
+/** What every transport promises, whichever way it goes: the suite that each of them passes. */
+export function conformance(rig: () => TransportRig): void {
+  const keys = partitionKeys();
+  const never = new AbortController().signal;
+  const transports: Transport[] = [];
+  let counter = 0;
+
+  beforeEach(async () => {
+    const left = (await rig().redis.keys('fencepost:*')).filter((key) => key !== metaKey);
+    if (left.length > 0) await rig().redis.del(...left);
+    counter++;
+  });
+  afterEach(() => {
+    rig().heal();
+    for (const transport of transports.splice(0)) transport.close();
+  });
+
+  const description = { host: 'h', pid: 7, version: '1', queues: ['default'], types: ['DELAY'] };
+
+  interface Run {
+    readonly transport: Transport;
+    readonly agentId: string;
+    readonly session: string;
+  }
+
+  /** A run of an agent, registered. */
+  async function run(name = 'a', boot = 1, concurrency = 1): Promise<Run> {
+    const agent = { agentId: `${name}-${counter}`, instance: `i-${name}-${counter}`, boot };
+    const transport = rig().connect(agent, { ...description, concurrency });
+    transports.push(transport);
+    expect(await transport.register()).toMatchObject({ word: 'ok' });
+    return { transport, agentId: agent.agentId, session: `${agent.instance}.${boot}` };
+  }
+
+  async function submitOne(onAgentLost: 'fail' | 'retry' = 'fail'): Promise<string> {
+    const id = `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`;
+    const command = newCommand(id, { onAgentLost });
+    await submit(rig().redis, keys, [command], { notAfter: Date.now() + 60_000, maxBacklog: 1000 });
+    return id;
+  }
+  let ids = 0;
+
+  const show = async (id: string) => (await new CommandReader(rig().redis, keys).read(id)) as CommandView;
+  const statusOf = async (id: string) => (await show(id)).status;
+
+  const ask = (transport: Transport, limit = 1, inHands: readonly string[] = []) =>
+    transport.next(() => ({ limit, inHands }), never);
+  const given = (reply: NextReply) =>
+    reply.word === 'ok' ? reply.started.map(({ id, attempt }) => `${id}:${attempt}`) : reply.word;
+
+  const reportOf = (one: Run, id: string, more: Partial<Report> = {}): Report => {
+    const { agentId, session } = one;
+    return { id, agentId, session, attempt: 1, outcome: completed, ...more };
+  };
+
+  describe('next', () => {
+    it('starts a command, and says all that an agent must know of it', async () => {
+      const a = await run();
+      const id = await submitOne('retry');
+      const reply = await ask(a.transport);
+      const type = { type: 'DELAY', payload: '{"ms":1}', timeoutMs: undefined, onAgentLost: 'retry' };
+      expect(reply).toMatchObject({ word: 'ok', started: [{ id, attempt: 1, queue: 'default', ...type }] });
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', agentId: a.agentId, attempt: 1 });
+    });
+
+    it('waits for a command to come', async () => {
+      const a = await run();
+      const waiting = ask(a.transport);
+      const id = await submitOne();
+      expect(given(await waiting)).toEqual([`${id}:1`]);
+    });
+
+    it('gives a command whose answer was lost once, as the same attempt', async () => {
+      const a = await run();
+      const id = await submitOne();
+      const { lost } = rig().loseAnswer('next');
+      expect(given(await ask(a.transport))).toEqual([`${id}:1`]);
+      await lost;
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', attempt: 1, losses: 0 });
+    });
+
+    it('gives again what is not in hand, and nothing new beside it', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await submitOne();
+      for (let i = 0; i < 3; i++) expect(given(await ask(a.transport))).toEqual([`${id}:1`]);
+    });
+
+    it('fills free slots, and lets what is in hand alone', async () => {
+      const a = await run('a', 1, 3);
+      const wanted = [await submitOne(), await submitOne()];
+      const inHands: string[] = [];
+      while (inHands.length < 2) {
+        const reply = await ask(a.transport, 3, inHands);
+        if (reply.word === 'ok') inHands.push(...reply.started.map(({ entry }) => entry));
+      }
+      expect(await Promise.all(wanted.map(statusOf))).toEqual(['RUNNING', 'RUNNING']);
+      const third = await submitOne();
+      expect(given(await ask(a.transport, 3, inHands))).toEqual([`${third}:1`]);
+    });
+
+    it('is over for a session whose agent runs anew', async () => {
+      const old = await run('a', 1);
+      await run('a', 2);
+      const id = await submitOne();
+      expect(given(await ask(old.transport))).toBe('old-session');
+      expect(await statusOf(id)).toBe('PENDING');
+    });
+
+    it('that is stopped leaves no command behind that nobody executes', async () => {
+      const a = await run();
+      const stopping = new AbortController();
+      let inHands: string[] = [];
+      const waiting = a.transport.next(() => ({ limit: 1, inHands }), stopping.signal);
+      stopping.abort();
+      const id = await submitOne();
+      const reply = await waiting;
+      if (reply.word === 'ok') inHands = reply.started.map(({ entry }) => entry);
+      await a.transport.handBack();
+      await a.transport.leave();
+      const b = await run('b');
+      // Either it was given to the one that stops, which executes it, or the next one has it at once.
+      if (given(reply).length === 0) expect((await ask(b.transport)).word).toBe('ok');
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', losses: 0 });
+    });
+  });
+
+  describe('report', () => {
+    it('stores the outcome, and sent again says so', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      expect(await a.transport.report([reportOf(a, id)])).toEqual(['accepted']);
+      expect(await a.transport.report([reportOf(a, id)])).toEqual(['again']);
+      expect(await show(id)).toMatchObject({ status: 'COMPLETED', result: { ok: true }, history: [] });
+    });
+
+    it('whose answer was lost is stored once', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const { lost } = rig().loseAnswer('report');
+      expect(await a.transport.report([reportOf(a, id)])).toEqual(['again']);
+      await lost;
+      expect(await show(id)).toMatchObject({ status: 'COMPLETED', history: [] });
+    });
+
+    it('carries a failure with everything that is known of it', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const outcome = { ...failed, code: 'TIMEOUT', result: '{"seen":1}' } as const;
+      expect(await a.transport.report([reportOf(a, id, { outcome })])).toEqual(['accepted']);
+      const error = { code: 'TIMEOUT', message: 'no luck', executed: 'yes' };
+      expect(await show(id)).toMatchObject({ status: 'FAILED', result: { seen: 1 }, error });
+    });
+
+    it.each<[string, Partial<Report>]>([
+      ['of an attempt that is not current', { attempt: 2 }],
+      ['of another session', { session: 'other.1' }],
+      ['of another agent', { agentId: 'other' }],
+    ])('%s is late, changes nothing, and is kept', async (_what, more) => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      expect(await a.transport.report([reportOf(a, id, more)])).toEqual(['late']);
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', history: [{ why: 'late', ...more }] });
+    });
+
+    it('has a word for each, in order', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const unknown = '00000000-0000-7000-8000-999999999999';
+      const reports = [reportOf(a, unknown), reportOf(a, id), reportOf(a, id, { attempt: 9 })];
+      expect(await a.transport.report(reports)).toEqual(['gone', 'accepted', 'late']);
+    });
+
+    it('of an outcome in the journal is accepted after the agent was started again', async () => {
+      const a = await run('a', 1);
+      const id = await submitOne();
+      await ask(a.transport);
+      const next = await run('a', 2);
+      expect(await next.transport.report([reportOf(a, id)])).toEqual(['accepted']);
+      await next.transport.settle();
+      expect(await show(id)).toMatchObject({ status: 'COMPLETED', losses: 0 });
+    });
+  });
+
+  describe('renew', () => {
+    it('has a word for each, in order, also when its answer was lost', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const held = [
+        { id, attempt: 2 },
+        { id, attempt: 1 },
+      ];
+      const { lost } = rig().loseAnswer('renew');
+      expect(await a.transport.renew(held)).toEqual(['lost', 'ok']);
+      await lost;
+    });
+
+    it('keeps nothing for a session that is over', async () => {
+      const old = await run('a', 1);
+      const id = await submitOne();
+      await ask(old.transport);
+      const next = await run('a', 2);
+      await next.transport.settle();
+      expect(await old.transport.renew([{ id, attempt: 1 }])).toEqual(['lost']);
+    });
+  });
+
+  describe('settle', () => {
+    it.each([
+      ['fail', { status: 'FAILED', error: { code: 'AGENT_LOST', executed: 'unknown' } }],
+      ['retry', { status: 'PENDING', losses: 1 }],
+    ] as const)('ends what an earlier run left, by its policy (%s), at once', async (policy, state) => {
+      const old = await run('a', 1);
+      const id = await submitOne(policy);
+      await ask(old.transport);
+      const next = await run('a', 2);
+      await next.transport.settle();
+      expect(await show(id)).toMatchObject({ attempt: 1, ...state });
+      await next.transport.settle();
+      expect(await show(id)).toMatchObject({ attempt: 1, ...state });
+    });
+
+    it('lets what this run has, and what others have, alone', async () => {
+      const [a, b] = [await run('a', 2), await run('b', 1)];
+      const [first, second] = [await submitOne(), await submitOne()];
+      await ask(a.transport);
+      await ask(b.transport);
+      await a.transport.settle();
+      expect([await statusOf(first), await statusOf(second)]).toEqual(['RUNNING', 'RUNNING']);
+    });
+
+    it('is not for a run that is over', async () => {
+      const old = await run('a', 1);
+      await run('a', 2);
+      await submitOne();
+      expect(await old.transport.settle()).toBe('old-session');
+    });
+  });
+
+  describe('register', () => {
+    it('is refused while another instance has the name, and says who', async () => {
+      const a = await run();
+      const other = rig().connect(
+        { agentId: a.agentId, instance: 'other', boot: 1 },
+        { ...description, concurrency: 1 },
+      );
+      transports.push(other);
+      const holder = {
+        instance: `i-a-${counter}`,
+        host: 'h',
+        pid: '7',
+        lastSeen: expect.any(Number) as number,
+      };
+      expect(await other.register()).toMatchObject({ word: 'taken', holder });
+      await a.transport.leave();
+      expect(await other.register()).toMatchObject({ word: 'ok' });
+    });
+
+    it('is refused to an earlier run', async () => {
+      const old = await run('a', 1);
+      await run('a', 2);
+      expect(await old.transport.register()).toEqual({ word: 'old-session' });
+    });
+
+    it('and leave may lose their answers', async () => {
+      const a = await run();
+      for (const call of ['register', 'leave'] as const) {
+        const { lost } = rig().loseAnswer(call);
+        await a.transport[call]();
+        await lost;
+      }
+      expect(await rig().redis.exists(agentKey(a.agentId))).toBe(0);
+    });
+  });
+
+  it('announces types: all of them, or those that are missing', async () => {
+    const a = await run();
+    const resize = { type: 'RESIZE', payload: { type: 'object' }, result: {}, onAgentLost: 'retry' } as const;
+    const announced = async () => JSON.parse((await rig().redis.hget(typesKey, 'RESIZE')) ?? '{}') as object;
+    await a.transport.announce([{ ...resize, onAgentLost: 'fail' }], 'all');
+    await a.transport.announce([resize], 'missing');
+    expect(await announced()).toMatchObject({ payload: { type: 'object' }, onAgentLost: 'fail' });
+    await rig().redis.del(typesKey);
+    await a.transport.announce([resize], 'missing');
+    expect(await announced()).toMatchObject({ onAgentLost: 'retry' });
+  });
+
+  it('throws while nothing is reached, and comes back by itself', async () => {
+    const a = await run();
+    const id = await submitOne();
+    rig().cut();
+    await expect(a.transport.renew([{ id, attempt: 1 }])).rejects.toThrow();
+    await expect(ask(a.transport)).rejects.toThrow();
+    rig().heal();
+    const answers = async (): Promise<NextReply> => ask(a.transport).catch(answers);
+    expect(given(await answers())).toEqual([`${id}:1`]);
+  });
+}
