@@ -18,7 +18,7 @@ const saidSchema = z.object({
   flags: z.array(z.string()).optional(),
   AGENT_ID: z.string().optional(),
   REDIS_URL: z.string().optional(),
-  SERVER_URL: z.string().optional(),
+  PORT: z.string().optional(),
   MAX_BACKLOG: z.string().optional(),
   LEASE_MS: z.string().optional(),
 });
@@ -117,7 +117,7 @@ describe('npm start', () => {
     expect(stack.output).toContain(dataDir);
     expect(readStackFile(dataDir)).toEqual({ pid: stack.pid, redisUrl, serverUrl });
     expect(said(stack, 'up').map(({ REDIS_URL }) => REDIS_URL)).toEqual([redisUrl, redisUrl, redisUrl]);
-    expect(said(stack, 'up')[0]).toMatchObject({ SERVER_URL: serverUrl });
+    expect(said(stack, 'up')[0]).toMatchObject({ PORT: String(port) });
     expect((await fetch(serverUrl)).status).toBe(200);
     const config = await withRedis((redis) => redis.config('GET', 'append*'));
     expect(JSON.stringify(config)).toMatch(/appendfsync","always/);

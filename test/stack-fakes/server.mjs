@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { exitWithParent, reportReady } from '../../dist/shared/runtime/parent.js';
 
-const { PORT, HOST, REDIS_URL, SERVER_URL, MAX_BACKLOG, FAKE_SERVER_LINGER_MS = '0' } = process.env;
+const { PORT, HOST, REDIS_URL, MAX_BACKLOG, FAKE_SERVER_LINGER_MS = '0' } = process.env;
 const say = (what, more = {}) =>
   console.log(JSON.stringify({ fake: 'server', what, pid: process.pid, ...more }));
 
@@ -13,6 +13,6 @@ process.on('SIGTERM', () => {
   process.exit(0);
 });
 createServer((_, response) => response.end('ok')).listen(Number(PORT), HOST, () => {
-  say('up', { REDIS_URL, SERVER_URL, MAX_BACKLOG });
+  say('up', { REDIS_URL, PORT, MAX_BACKLOG });
   reportReady();
 });
