@@ -2,7 +2,7 @@ import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
 import { startStranger, strike, strikeAtFlag } from './agent-crash.js';
 import { fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
-import { fates, lostAfter } from './fates.js';
+import { fates, fatesOverHttp, lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
 /** An agent dies by SIGKILL at every crash point, under both policies; `fates.ts` says what must become of its command. */
@@ -47,6 +47,36 @@ describe('killed, given up, and back after all', () => {
       expect(await fateOf(trial, id)).toEqual({ ...rest, history });
       await trial.deployment.startAgent();
       expect(await fateOf(trial, id)).toEqual({ ...rest, history: ['late 1 COMPLETED', ...history] });
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
+/** Nobody but a server reads an entry over HTTP. */
+const pointsOverHttp = agentPoints.filter((point) => point !== 'entry-read');
+const casesOverHttp = pointsOverHttp.flatMap((point) => policies.map((policy) => ({ point, policy })));
+
+describe('over HTTP: killed, and started again on its data directory', () => {
+  it.concurrent.each(casesOverHttp)('at $point, onAgentLost $policy', ({ point, policy }) =>
+    onTrial({ transport: 'http', env: longLease }, async (trial) => {
+      const { id } = await strike(trial, point, 'SIGKILL', policy);
+      await trial.deployment.startAgent();
+      const allowed = fatesOverHttp[point].map(({ restarted }) => restarted[policy]);
+      expect(allowed).toContainEqual(await fateOf(trial, id));
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
+describe('over HTTP: killed for good: another agent does the rest', () => {
+  it.concurrent.each(casesOverHttp)('at $point, onAgentLost $policy', ({ point, policy }) =>
+    onTrial({ transport: 'http', env: shortLease }, async (trial) => {
+      const { id } = await strike(trial, point, 'SIGKILL', policy);
+      await startStranger(trial);
+      const allowed = fatesOverHttp[point].map(({ gone }) => gone[policy]);
+      expect(allowed).toContainEqual(await fateOf(trial, id));
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
     }),
   );

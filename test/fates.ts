@@ -42,3 +42,16 @@ export const fates: Readonly<Record<AgentPoint, Row>> = {
   journalled: { restarted: both(undisturbed), gone: lostAfter([1]), tooLate: ['late 1 COMPLETED'] },
   'report-sent': { restarted: both(undisturbed), gone: both(undisturbed), tooLate: [] },
 };
+
+/**
+ * Over HTTP a server stands between an agent and Redis, and looks whether its client is still there
+ * before it starts a command for it: one that dies right after it asked may have been given one, or not.
+ */
+export const fatesOverHttp: Readonly<Record<Exclude<AgentPoint, 'entry-read'>, readonly Row[]>> = {
+  'start-sent': [fates['start-sent'], fates['entry-read']],
+  'start-won': [fates['start-won']],
+  'mid-execution': [fates['mid-execution']],
+  executed: [fates.executed],
+  journalled: [fates.journalled],
+  'report-sent': [fates['report-sent']],
+};

@@ -13,12 +13,21 @@ import { onTrial } from './trial.js';
 
 const leaseMs = 1500;
 const env = { LEASE_MS: String(leaseMs) };
-const cases = agentPoints.flatMap((point) => onAgentLostSchema.options.map((policy) => ({ point, policy })));
+const policies = onAgentLostSchema.options;
+const cases = [
+  ...agentPoints.flatMap((point) =>
+    policies.map((policy) => ({ transport: 'redis', point, policy }) as const),
+  ),
+  // Over HTTP once each, under the policy by which there is another execution to be in the way of.
+  ...agentPoints
+    .filter((point) => point !== 'entry-read')
+    .map((point) => ({ transport: 'http', point, policy: 'retry' }) as const),
+];
 
 it.concurrent.each(cases)(
-  'frozen at $point, onAgentLost $policy: it changes nothing when it wakes up, and works again',
-  ({ point, policy }) =>
-    onTrial({ env }, async (trial) => {
+  'frozen at $point, onAgentLost $policy, over $transport: it changes nothing when it wakes up, and works again',
+  ({ transport, point, policy }) =>
+    onTrial({ transport, env }, async (trial) => {
       const { id, agent } = await strike(trial, point, 'SIGSTOP', policy);
       const stranger = await startStranger(trial);
       const { gone, tooLate } = fates[point];

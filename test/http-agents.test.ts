@@ -16,16 +16,8 @@ beforeAll(async () => {
   // The answer takes a moment, so that a server dies while commands are executed.
   ledger = await Ledger.start({ delayMs: 20 });
   deployment = await Deployment.start({ servers: 2, env: { AGENT_CONCURRENCY: '4' } });
-  const urls = deployment.servers.map(({ url }) => url);
-  // No Redis for these: whoever tried to reach one would fail.
-  const overHttp = { AGENT_TRANSPORT: 'http', REDIS_URL: 'redis://127.0.0.1:1', POLL_INTERVAL: '200' };
-  // Each asks another server first.
-  await Promise.all([
-    deployment.startAgent(),
-    deployment.startAgent(),
-    deployment.startAgent({ env: { ...overHttp, AGENT_ID: 'http-1', SERVER_URL: urls.join(',') } }),
-    deployment.startAgent({ env: { ...overHttp, AGENT_ID: 'http-2', SERVER_URL: urls.reverse().join(',') } }),
-  ]);
+  const transports = ['redis', 'redis', 'http', 'http'] as const;
+  await Promise.all(transports.map((transport) => deployment.startAgent({ transport })));
 });
 afterAll(async () => {
   await deployment.stop();

@@ -51,6 +51,22 @@ describe('killed with a submission: its client asks again, with the same Idempot
   );
 });
 
+describe('killed between its write and its answer to an agent: the agent asks another server', () => {
+  it.concurrent.each(['command-started', 'report-stored'])('at %s', (point) =>
+    onTrial({ servers: 0, transport: 'http' }, async (trial) => {
+      const { deployment } = trial;
+      const doomed = await deployment.startServer({ args: [`--crash-at=${point}`] });
+      const { url } = await deployment.startServer();
+      await deployment.startAgent({ env: { SERVER_URL: `${doomed.url},${url}` } });
+      deployment.servers.shift();
+      const id = await submit(trial);
+      expect(await doomed.process.exited).toEqual(killed);
+      expect(await fateOf(trial, id)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
 describe('killed in the middle of recovery, with one of two queues done: somebody else does the rest', () => {
   // Long enough that a busy machine does not make the pulse below late.
   const leaseMs = 3000;

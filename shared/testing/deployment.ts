@@ -8,10 +8,14 @@ import { judge, type JudgeOptions, type Report } from './invariants.js';
 import { freePort, startProcess, type TestProcess } from './processes.js';
 import { TestRedis } from './redis-server.js';
 
+export type AgentTransport = 'redis' | 'http';
+
 export interface DeploymentOptions {
   /** How many of each to start at once; one server, no agent when left out. */
   readonly servers?: number;
   readonly agents?: number;
+  /** How agents reach Fencepost; `redis` when left out. */
+  readonly transport?: AgentTransport;
   /** For every server and agent. */
   readonly env?: Readonly<Record<string, string>>;
   /** More `redis.conf` directives. */
@@ -30,6 +34,8 @@ export interface AgentStart {
   /** Flags, for example `--crash-at=start-won`. */
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** That of the deployment when left out. */
+  readonly transport?: AgentTransport | undefined;
   /** Resolve as soon as the process was started, not when it is ready: for one that will crash. */
   readonly dontWait?: boolean;
 }
@@ -44,17 +50,25 @@ export class Deployment {
   readonly #processes: TestProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #client: Redis;
+  readonly #transport: AgentTransport;
 
-  private constructor(redis: TestRedis, dataDir: string, env: Readonly<Record<string, string>>) {
+  private constructor(
+    redis: TestRedis,
+    dataDir: string,
+    env: Readonly<Record<string, string>>,
+    transport: AgentTransport,
+  ) {
     this.redis = redis;
     this.dataDir = dataDir;
     this.#env = { LOG_LEVEL: 'info', LOG_PRETTY: 'false', REDIS_URL: redis.url, DATA_DIR: dataDir, ...env };
     this.#client = redis.client();
+    this.#transport = transport;
   }
 
   static async start({
     servers = 1,
     agents = 0,
+    transport = 'redis',
     env = {},
     redisConfig = {},
     redisEnv = {},
@@ -65,7 +79,12 @@ export class Deployment {
       config: { 'aof-disable-auto-gc': 'yes', ...redisConfig },
       env: redisEnv,
     });
-    const deployment = new Deployment(redis, await mkdtemp(join(tmpdir(), 'fencepost-data-')), env);
+    const deployment = new Deployment(
+      redis,
+      await mkdtemp(join(tmpdir(), 'fencepost-data-')),
+      env,
+      transport,
+    );
     await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
     await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
     return deployment;
@@ -96,12 +115,35 @@ export class Deployment {
     return server;
   }
 
-  async startAgent({ args = [], env = {}, dontWait = false }: AgentStart = {}): Promise<TestProcess> {
-    const agent = startProcess(['dist/agent/main.js', ...args], { env: { ...this.#env, ...env }, ipc: true });
+  async startAgent({
+    args = [],
+    env = {},
+    transport = this.#transport,
+    dontWait = false,
+  }: AgentStart = {}): Promise<TestProcess> {
+    const reach = transport === 'http' ? this.#overHttp() : {};
+    const agent = startProcess(['dist/agent/main.js', ...args], {
+      env: { ...this.#env, ...reach, ...env },
+      ipc: true,
+    });
     this.#processes.push(agent);
     this.agents.push(agent);
     if (!dontWait) await agent.waitForMessage(isReady);
     return agent;
+  }
+
+  /** Every server, the next first each time; and no Redis: whoever tries to reach one fails. */
+  #overHttp(): Record<string, string> {
+    const urls = this.servers.map(({ url }) => url);
+    const first = this.#processes.length % Math.max(1, urls.length);
+    const inTurn = [...urls.slice(first), ...urls.slice(0, first)];
+    const redisUrl = 'redis://127.0.0.1:1';
+    return {
+      AGENT_TRANSPORT: 'http',
+      SERVER_URL: inTurn.join(','),
+      POLL_INTERVAL: '200',
+      REDIS_URL: redisUrl,
+    };
   }
 
   /** Asks the first server. @returns the body of its answer, whatever the status */

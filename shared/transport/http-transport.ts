@@ -197,9 +197,7 @@ export class HttpTransport implements Transport {
   }
 
   report(reports: readonly Report[]): Promise<ReportWord[]> {
-    const answers = Promise.all(reports.map((report) => this.#report(report)));
-    this.#options.faults.at('report-sent');
-    return answers;
+    return Promise.all(reports.map((report) => this.#report(report)));
   }
 
   async #report({ id, outcome, ...who }: Report): Promise<ReportWord> {
@@ -207,6 +205,7 @@ export class HttpTransport implements Transport {
       method: 'PUT',
       path: `commands/${id}/result`,
       body: { ...who, ...bodyOf(outcome) } satisfies z.input<typeof reportBodySchema>,
+      onSent: () => this.#options.faults.at('report-sent'),
     });
     if (answer.status === 200) return reportedSchema.parse(answer.body).again ? 'again' : 'accepted';
     const word = answer.problem && wordOf[answer.problem.code];

@@ -1,4 +1,5 @@
-import { Agent, request } from 'undici';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { Agent, type DiagnosticsChannel, request } from 'undici';
 import { type ProblemBody, problemSchema } from '../protocol/api.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { isAborted, pause } from '../runtime/service.js';
@@ -22,7 +23,7 @@ export interface ServerCall {
   readonly waitMs?: number;
   /** Aborted: nobody wants the answer any more. */
   readonly signal?: AbortSignal;
-  /** Called when the request was written for the first time, if a connection was there. */
+  /** Called when the request has been written to its connection, each time: a crash point. */
   readonly onSent?: () => void;
 }
 
@@ -80,7 +81,7 @@ export class ServerCalls {
     for (let tries = 1; tries <= this.#urls.length + 1; tries++) {
       const turn = this.#turn;
       try {
-        const answer = await this.#try(call, tries === 1 ? call.onSent : undefined);
+        const answer = await this.#try(call);
         if (!isAway(answer)) return answer;
         failure = new Error(answer.problem?.detail ?? `it answered ${answer.status}`);
       } catch (error) {
@@ -95,31 +96,44 @@ export class ServerCalls {
     throw new ServerUnavailable(`${this.#urls.join(', ')}: ${why}`);
   }
 
-  async #try(
-    { method, path, body, waitMs = 0, signal }: ServerCall,
-    onSent?: () => void,
-  ): Promise<ServerAnswer> {
+  async #try({ method, path, body, waitMs = 0, signal, onSent }: ServerCall): Promise<ServerAnswer> {
     const late = AbortSignal.timeout(this.#tryMs + waitMs);
-    const answering = request(new URL(path, this.#urls[this.#turn]), {
-      dispatcher: this.#agent,
-      method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: jsonHeaders }),
-      signal: signal ? AbortSignal.any([late, signal]) : late,
-      // The signal ends it.
-      headersTimeout: 0,
-      bodyTimeout: 0,
-    });
-    onSent?.();
-    const { statusCode: status, headers, body: stream } = await answering;
-    const text = await stream.text();
-    const parsed = parse(text);
-    const problem = status < 400 ? undefined : problemSchema.safeParse(parsed).data;
-    return { status, headers, body: parsed, problem };
+    const url = new URL(path, this.#urls[this.#turn]);
+    const unwatch = onSent ? watchSent(method, url, onSent) : undefined;
+    try {
+      const answer = await request(url, {
+        dispatcher: this.#agent,
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body), headers: jsonHeaders }),
+        signal: signal ? AbortSignal.any([late, signal]) : late,
+        // The signal ends it.
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      });
+      const { statusCode: status, headers } = answer;
+      const parsed = parse(await answer.body.text());
+      const problem = status < 400 ? undefined : problemSchema.safeParse(parsed).data;
+      return { status, headers, body: parsed, problem };
+    } finally {
+      unwatch?.();
+    }
   }
 
   close(): void {
     void this.#agent.destroy();
   }
+}
+
+/** undici writes when a connection is there, later than it is asked to, and tells of it only here. */
+function watchSent(method: string, url: URL, onSent: () => void): () => void {
+  const channel = 'undici:request:bodySent';
+  const look = (message: unknown) => {
+    // What undici publishes: https://undici.nodejs.org/#/docs/api/DiagnosticsChannel
+    const { request: sent } = message as DiagnosticsChannel.RequestBodySentMessage;
+    if (sent.method === method && sent.path === `${url.pathname}${url.search}`) onSent();
+  };
+  subscribe(channel, look);
+  return () => void unsubscribe(channel, look);
 }
 
 const jsonHeaders = { 'content-type': 'application/json' } as const;
