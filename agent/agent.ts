@@ -186,8 +186,12 @@ export class Agent implements Service {
   /** Whoever woke up late, with the answer that gave it a command long ago, asks before it executes. */
   async #isStillMine(command: StartedCommand, askedAt: Moment): Promise<boolean> {
     if (elapsedMs(askedAt) < this.#options.leaseMs / 2) return true;
-    const words = await this.#insist('renewing', () => this.#options.transport.renew([command]));
-    return words?.[0] === 'ok';
+    for (;;) {
+      const words = await this.#insist('renewing', () => this.#options.transport.renew([command]));
+      if (words?.[0] !== 'broken') return words?.[0] === 'ok';
+      // Somebody's key is in the way: whether the attempt is mine shows when it is gone.
+      await pause(1000, this.#ending.signal);
+    }
   }
 
   #letGo(command: StartedCommand): void {

@@ -1,5 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeDirectory } from '../shared/runtime/make-directory.js';
 import { Journal, JournalLocked } from './journal.js';
 
 /** No data directory could be had. The message says what to do. */
@@ -50,7 +50,7 @@ async function tryOpen(
   nameFor: (instance: string) => string,
 ): Promise<Journal | undefined> {
   try {
-    await mkdir(directory, { recursive: true });
+    makeDirectory(directory);
   } catch (error) {
     throw new DataDirectoryUnavailable(
       `DATA_DIR cannot be written: ${error instanceof Error ? error.message : String(error)}`,

@@ -82,14 +82,24 @@ it.each(['again', 'late', 'gone'] as const)('counts "%s" as an answer', async (w
   expect(await journal.unanswered()).toEqual([]);
 });
 
-it('keeps what Redis could not take, without holding up the rest', async () => {
-  const transport = transportOf((reports) =>
-    Promise.resolve(reports.map(({ id }): ReportWord => (id === 'a' ? 'broken' : 'accepted'))),
-  );
+it('keeps what Redis could not take, without holding up the rest, and sends it again later', async () => {
+  let isMended = false;
+  let told: () => void;
+  const sentAgain = new Promise<void>((resolve) => (told = resolve));
+  const transport = transportOf((reports) => {
+    if (isMended) told();
+    const wordOf = (id: string): ReportWord => (id === 'a' && !isMended ? 'broken' : 'accepted');
+    return Promise.resolve(reports.map(({ id }) => wordOf(id)));
+  });
   const reporter = new Reporter({ transport, journal, logger });
   for (const id of ['a', 'b']) reporter.add(reportOf(id));
   await reporter.drained();
   expect(await journal.unanswered()).toEqual([reportOf('a')]);
+  isMended = true;
+  await sentAgain;
+  await reporter.drained();
+  expect(transport.calls).toEqual([['a', 'b'], ['a']]);
+  expect(await journal.unanswered()).toEqual([]);
 });
 
 it('leaves what was not answered in the journal when it is stopped', async () => {

@@ -13,6 +13,8 @@ interface Item {
 
 /** Most outcomes in one call: a script must stay short. */
 const mostPerCall = 100;
+/** How long an outcome waits whose command's keys hold something else. */
+const brokenPauseMs = 1000;
 /** Most bytes of them: a client library and Redis both hold the whole call in memory. */
 const mostBytesPerCall = 4 * 1024 * 1024;
 
@@ -94,8 +96,10 @@ export class Reporter {
       try {
         const words = await this.#transport.report(reports);
         reports.forEach((report, i) => this.#log(report, words[i]));
-        await this.#journal.drop(reports.filter((_, i) => words[i] !== 'broken'));
+        const broken = reports.filter((_, i) => words[i] === 'broken');
+        await this.#journal.drop(reports.filter((report) => !broken.includes(report)));
         batch.forEach((item) => item.onAnswered());
+        this.#addLater(broken);
         return;
       } catch (error) {
         if (tries === 1)
@@ -103,6 +107,14 @@ export class Reporter {
         await pause(backoffMs(tries, { firstMs: 50, maxMs: 1000 }), this.#abort.signal);
       }
     }
+  }
+
+  /** Whoever put something else under a command's key may take it away again. The work goes on meanwhile. */
+  #addLater(reports: readonly JournalledReport[]): void {
+    if (reports.length === 0) return;
+    void pause(brokenPauseMs, this.#abort.signal).then(() => {
+      if (!this.#abort.signal.aborted) for (const report of reports) this.add(report);
+    });
   }
 
   #log(report: JournalledReport, word: ReportWord | undefined): void {
@@ -122,7 +134,7 @@ export class Reporter {
       case undefined:
         this.#logger.error(
           about,
-          'Redis holds something else under a key of this command; the outcome stays in the journal',
+          'Redis holds something else under a key of this command; the outcome waits in the journal',
         );
     }
   }

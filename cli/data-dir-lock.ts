@@ -1,7 +1,8 @@
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants } from 'node:fs';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { errorCode } from '../shared/runtime/error-code.js';
+import { makeDirectory } from '../shared/runtime/make-directory.js';
 import { liveStack } from '../shared/runtime/stack-file.js';
 import { StartError } from './start-error.js';
 
@@ -22,7 +23,7 @@ export interface DataDirLock {
  */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   try {
-    mkdirSync(dataDir, { recursive: true });
+    makeDirectory(dataDir);
     accessSync(dataDir, constants.W_OK);
   } catch (error) {
     throw new StartError(`DATA_DIR ${dataDir} cannot be written (${errorCode(error) ?? String(error)})`);

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Logger } from '../shared/runtime/logger.js';
+import { makeDirectory } from '../shared/runtime/make-directory.js';
 import { identify } from '../shared/runtime/process-identity.js';
 import { type RedisBinary } from '../shared/runtime/redis-binary.js';
 import {
@@ -41,7 +42,7 @@ export class OwnRedis {
 
   /** The program to supervise. */
   spec(binary: RedisBinary, port: number): ChildSpec {
-    mkdirSync(this.#dir, { recursive: true, mode: 0o700 });
+    makeDirectory(this.#dir, 0o700);
     const directives = { port: String(port), bind: '127.0.0.1', dir: this.#dir, logfile: this.#logPath };
     return {
       name: 'redis',

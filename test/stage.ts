@@ -1,17 +1,16 @@
 import { type Redis } from 'ioredis';
-import { type CommandView, type OnAgentLost } from '../shared/protocol/commands.js';
-import { pause } from '../shared/runtime/service.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { type Trial, until } from './trial.js';
 
 const keys = partitionKeys();
 
 /** A deployment, and in it a queue for each case, which nobody serves but the case's own agents. */
-export class Stage {
+export class Stage implements Trial {
   readonly deployment: Deployment;
   readonly ledger: Ledger;
   readonly clients = new ClientLog();
@@ -41,11 +40,6 @@ export class Stage {
     return { proxy, victim: await this.startAgent(queue, 'victim', { REDIS_URL: proxy.url }) };
   }
 
-  async submit(queue: string, onAgentLost: OnAgentLost): Promise<string> {
-    const submission = { type: 'HTTP_GET_JSON', payload: { url: this.ledger.url }, queue, onAgentLost };
-    return (await this.clients.submit(this.deployment.url, submission)).ids[0] ?? '';
-  }
-
   /** Everything that a request may change about a command, but its history. */
   async stateOf(queue: string, id: string) {
     const stream = keys.stream(queue);
@@ -61,17 +55,11 @@ export class Stage {
   }
 
   /** Resolves when recovery has put the command back, or ended it. */
-  async recovered(queue: string, id: string, entry: string | undefined): Promise<void> {
-    for (;;) {
+  recovered(queue: string, id: string, entry: string | undefined): Promise<void> {
+    return until(async () => {
       const { hash } = await this.stateOf(queue, id);
-      if (hash.status === 'FAILED' || hash.entry !== entry) return;
-      await pause(20);
-    }
-  }
-
-  /** The command, once it has ended. */
-  async ended(id: string): Promise<CommandView> {
-    return (await this.deployment.get(`/commands/${id}?wait=30`)) as CommandView;
+      return hash.status === 'FAILED' || hash.entry !== entry;
+    });
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,7 @@
+import { pause } from '../shared/runtime/service.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment, type DeploymentOptions } from '../shared/testing/deployment.js';
+import { type Violation } from '../shared/testing/invariants.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { type TestProcess } from '../shared/testing/processes.js';
 
@@ -26,6 +28,30 @@ export async function onTrial(
   } finally {
     await ledger.stop();
   }
+}
+
+/** Which processes run: the same as before, or something has crashed. */
+export const processesOf = ({ deployment: { servers, agents } }: Trial) =>
+  [...servers.map(({ process }) => process), ...agents].map(({ pid, running }) => ({ pid, running }));
+
+const longestMs = 30_000;
+
+/** Asks again and again, for what gives no sign when it has happened. */
+export async function until(holds: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + longestMs;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`not within ${longestMs} ms: ${holds.toString()}`);
+    await pause(20);
+  }
+}
+
+/** Judges a run at rest, and leaves out the violations that the fault itself is. */
+export async function violationsBeside(
+  { deployment, clients, ledger }: Trial,
+  isTheFault: (violation: Violation) => boolean,
+): Promise<Violation[]> {
+  const { violations } = await deployment.judge({ clients, ledger, faults: 'any' });
+  return violations.filter((violation) => !isTheFault(violation));
 }
 
 /** A line of a program's log, as far as tests look at it. */

@@ -330,7 +330,13 @@ export async function register(redis: Redis, agent: Registration): Promise<Regis
 
 /** The newest session of an agent in this partition, or '' when none was admitted. */
 export async function newestSession(redis: Redis, keys: PartitionKeys, agentId: string): Promise<string> {
-  return (await redis.get(keys.session(agentId))) ?? '';
+  try {
+    return (await redis.get(keys.session(agentId))) ?? '';
+  } catch (error) {
+    // Somebody put something else there: `admit` counts it as unset, and replaces it.
+    if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return '';
+    throw error;
+  }
 }
 
 /**

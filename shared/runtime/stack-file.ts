@@ -1,6 +1,7 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { makeDirectory } from './make-directory.js';
 import { isAlive } from './process-identity.js';
 import { redisUrlSchema } from './settings.js';
 
@@ -18,7 +19,7 @@ const pathIn = (dataDir: string) => join(dataDir, 'stack.json');
 
 /** Written under another name and renamed: a reader sees all of it or none. Only its owner may read it: the URL may hold a password. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
-  mkdirSync(dataDir, { recursive: true });
+  makeDirectory(dataDir);
   const draft = `${pathIn(dataDir)}.${process.pid}`;
   writeFileSync(draft, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600 });
   renameSync(draft, pathIn(dataDir));

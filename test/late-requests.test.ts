@@ -1,0 +1,179 @@
+import { callScript, shaOf } from '../shared/lifecycle/scripts.js';
+import { type OnAgentLost } from '../shared/protocol/commands.js';
+import { partitionKeys } from '../shared/store/keys.js';
+import { type HeldRequest, requestOf } from '../shared/testing/tcp-proxy.js';
+import { type Fate, fateOf, submit, undisturbed } from './fate.js';
+import { Stage } from './stage.js';
+
+/**
+ * Requests that arrive late: one is held back on the wire, its agent dies, what the agent had is
+ * dealt with, and then the request arrives. It must change nothing.
+ */
+
+const requests = ['start', 'report', 'renew', 'release'] as const;
+type Request = (typeof requests)[number];
+
+/** What has become of the command by the time the request arrives. */
+type Moment =
+  /** Recovery has dealt with it, and nobody serves its queue. */
+  | 'recovered'
+  /** Another agent executes its next attempt. */
+  | 'runs elsewhere'
+  | 'ended elsewhere'
+  /** The agent was started again, and has settled what its last session left. */
+  | 'settled';
+
+interface Case {
+  readonly request: Request;
+  readonly moment: Moment;
+  readonly onAgentLost: OnAgentLost;
+  /** Redis's word for the late request; `nothing`: it started nothing. */
+  readonly answer: 'nothing' | 'old-session' | 'again' | 'late' | 'lost' | 'refused';
+  readonly fate: Fate;
+}
+
+const row = (
+  request: Request,
+  moment: Moment,
+  onAgentLost: OnAgentLost,
+  answer: Case['answer'],
+  fate: Fate,
+): Case => ({ request, moment, onAgentLost, answer, fate });
+
+const lost: Fate = { ...undisturbed, status: 'FAILED', code: 'AGENT_LOST', executed: 'unknown', losses: 1 };
+const lostThenLate: Fate = { ...lost, history: ['late 1 COMPLETED'] };
+const twice: Fate = { ...undisturbed, attempt: 2, losses: 1, effects: [1, 2], history: ['lost 1'] };
+const twiceThenLate: Fate = { ...twice, history: ['late 1 COMPLETED', 'lost 1'] };
+
+// Not here: a start that arrives while the command waits. It may start it, as it might have right
+// before its agent died.
+const cases = [
+  row('start', 'runs elsewhere', 'fail', 'nothing', undisturbed),
+  row('start', 'ended elsewhere', 'fail', 'nothing', undisturbed),
+  row('start', 'settled', 'fail', 'old-session', undisturbed),
+  row('release', 'recovered', 'fail', 'refused', undisturbed),
+  row('release', 'runs elsewhere', 'fail', 'refused', undisturbed),
+  row('release', 'ended elsewhere', 'fail', 'refused', undisturbed),
+  row('release', 'settled', 'fail', 'refused', undisturbed),
+  row('renew', 'recovered', 'fail', 'lost', lost),
+  row('renew', 'settled', 'fail', 'lost', lost),
+  row('renew', 'recovered', 'retry', 'lost', twice),
+  row('renew', 'runs elsewhere', 'retry', 'lost', twice),
+  row('renew', 'ended elsewhere', 'retry', 'lost', twice),
+  row('renew', 'settled', 'retry', 'lost', twice),
+  row('report', 'recovered', 'fail', 'late', lostThenLate),
+  row('report', 'settled', 'fail', 'again', undisturbed),
+  row('report', 'recovered', 'retry', 'late', twiceThenLate),
+  row('report', 'runs elsewhere', 'retry', 'late', twiceThenLate),
+  row('report', 'ended elsewhere', 'retry', 'late', twiceThenLate),
+  row('report', 'settled', 'retry', 'again', undisturbed),
+];
+const settling = cases.filter(({ moment }) => moment === 'settled');
+const recovering = cases.filter(({ moment }) => moment !== 'settled');
+
+/** Leases that end soon; and leases that outlive the restart of an agent, even on a busy machine. */
+let short: Stage;
+let long: Stage;
+
+/** A script that Redis does not know yet would be refused for that alone. */
+async function loadScripts({ redis }: Stage): Promise<void> {
+  const nobodys = ['nobody', ''];
+  const calls = {
+    start: [...nobodys, 0, 0, 0, 0],
+    report: [0],
+    renew: [...nobodys, 0],
+    release: [...nobodys, 0],
+  };
+  for (const request of requests) await callScript(redis, request, partitionKeys().root, calls[request]);
+}
+
+beforeAll(async () => {
+  [short, long] = await Promise.all([Stage.start(2000), Stage.start(8000)]);
+  await Promise.all([short, long].map(loadScripts));
+  // It serves none of the queues of the cases: it recovers.
+  await short.startAgent('nobodys', 'recoverer');
+});
+afterAll(() => Promise.all([short.stop(), long.stop()]));
+
+/** Submits a command that the victim is given, and holds a request of the victim about it until it has died. */
+async function holdRequest(stage: Stage, { request, onAgentLost }: Case, queue: string) {
+  const { victim, proxy } = await stage.startVictim(queue);
+  // Its read is held, so that all is prepared before it learns of the command.
+  const read = proxy.holdNext(requestOf('xreadgroup'));
+  await read.held;
+  const id = await submit(stage, { queue, onAgentLost });
+  const answers = stage.ledger.hold(
+    (hit) => hit.commandId === id && (request !== 'report' || hit.attempt > 1),
+  );
+  const held = proxy.holdNext(requestOf('evalsha', shaOf(request)));
+  if (request === 'release') {
+    // It is given the entry, is told to stop, and learns of the entry only then.
+    proxy.cut('replies');
+    await read.deliver();
+    victim.kill('SIGTERM');
+    await victim.waitForLine(/"stopping/);
+    proxy.heal();
+    await held.held;
+  } else {
+    await read.deliver();
+    await held.held;
+    if (request === 'renew') await stage.ledger.waitForHits(1, id);
+    victim.kill('SIGKILL');
+  }
+  const { entry } = (await stage.stateOf(queue, id)).hash;
+  await victim.exited;
+  return { id, held, answers, entry };
+}
+
+async function deliverLate(stage: Stage, one: Case): Promise<void> {
+  const { request, moment, onAgentLost, answer, fate } = one;
+  const queue = [request, moment, onAgentLost].join('-').replaceAll(' ', '-');
+  const { id, held, answers, entry } = await holdRequest(stage, one, queue);
+
+  if (moment === 'recovered') {
+    await stage.recovered(queue, id, entry);
+  } else {
+    await stage.startAgent(queue, moment === 'settled' ? 'victim' : 'heir');
+    // What was started or reported before is not executed again by that very attempt.
+    const isExecutedNow = request === 'start' || request === 'release' || fate.attempt === 2;
+    if (isExecutedNow) await stage.ledger.waitForHits(fate.attempt, id);
+    if (moment === 'ended elsewhere') answers.release();
+    if (moment === 'ended elsewhere' || !isExecutedNow) await fateOf(stage, id);
+  }
+
+  const before = await stage.stateOf(queue, id);
+  expect(wordOf(await held.deliver())).toBe(answer);
+  expect(await stage.stateOf(queue, id)).toEqual(before);
+
+  answers.release();
+  if (moment === 'recovered') await stage.startAgent(queue, 'heir');
+  expect(await fateOf(stage, id)).toEqual(fate);
+}
+
+const name = '$request, once its command $moment, is answered $answer (onAgentLost: $onAgentLost)';
+it.concurrent.each(recovering)(name, (one) => deliverLate(short, one));
+it.concurrent.each(settling)(name, (one) => deliverLate(long, one));
+
+it('the judge finds nothing in all of it', async () => {
+  for (const [{ deployment, clients, ledger }, of] of [
+    [short, recovering],
+    [long, settling],
+  ] as const) {
+    const report = await deployment.judge({ clients, ledger, faults: 'any' });
+    expect(report.violations).toEqual([]);
+    expect(report.counts).toMatchObject({
+      completed: of.filter(({ fate }) => fate.status === 'COMPLETED').length,
+      failed: of.filter(({ fate }) => fate.status === 'FAILED').length,
+      losses: of.filter(({ fate }) => fate.losses > 0).length,
+      lateReports: of.filter(({ answer }) => answer === 'late').length,
+    });
+  }
+});
+
+/** The word for the one item of a call; of a start, what it started. */
+function wordOf(reply: Awaited<ReturnType<HeldRequest['deliver']>>): unknown {
+  if (!Array.isArray(reply)) return reply;
+  const [first, ...rest] = reply;
+  if (first === 'ok') return Array.isArray(rest[1]) && rest[1].length === 0 ? 'nothing' : rest[1];
+  return typeof first === 'string' ? first : rest.flat().join();
+}
