@@ -23,8 +23,11 @@ export interface KeptAttempt {
 }
 
 export type ToKeeper =
-  | { readonly kind: 'hold'; readonly kept: KeptAttempt }
-  | { readonly kind: 'drop'; readonly id: string; readonly attempt: number }
+  | {
+      readonly kind: 'change';
+      readonly held: readonly KeptAttempt[];
+      readonly dropped: readonly Pick<KeptAttempt, 'id' | 'attempt'>[];
+    }
   | { readonly kind: 'stop' };
 
 export type FromKeeper =

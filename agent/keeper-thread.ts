@@ -127,11 +127,9 @@ const loops = [
 
 parentPort?.on('message', (message: ToKeeper) => {
   switch (message.kind) {
-    case 'hold':
-      held.set(keyOf(message.kept), { kept: message.kept, renewedAt: message.kept.renewedAt });
-      return;
-    case 'drop':
-      held.delete(keyOf(message));
+    case 'change':
+      for (const kept of message.held) held.set(keyOf(kept), { kept, renewedAt: kept.renewedAt });
+      for (const attempt of message.dropped) held.delete(keyOf(attempt));
       return;
     case 'stop':
       void Promise.all(loops.map((loop) => loop.stop())).finally(() => {

@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { type Moment, now } from '../shared/runtime/clock.js';
 import { type Service } from '../shared/runtime/service.js';
-import { type FromKeeper, type KeeperData, type ToKeeper } from './keeper-protocol.js';
+import { type FromKeeper, type KeeperData, type KeptAttempt, type ToKeeper } from './keeper-protocol.js';
 
 export interface KeeperOptions extends Omit<KeeperData, 'pulse'> {
   /** An attempt is no longer this session's: abort it. */
@@ -29,6 +29,8 @@ export class Keeper implements Service {
   #worker: Worker | undefined;
   #exited: Promise<void> = Promise.resolve();
   #stopping = false;
+  #held: KeptAttempt[] = [];
+  #dropped: Pick<KeptAttempt, 'id' | 'attempt'>[] = [];
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -71,12 +73,27 @@ export class Keeper implements Service {
 
   /** @param renewedAt when the answered call was sent that started this attempt */
   hold({ id, attempt, onAgentLost }: StartedCommand, renewedAt: Moment): void {
-    this.#say({ kind: 'hold', kept: { id, attempt, onAgentLost, renewedAt } });
+    this.#held.push({ id, attempt, onAgentLost, renewedAt });
+    this.#tellSoon();
   }
 
   /** Its report was answered. */
   drop({ id, attempt }: StartedCommand): void {
-    this.#say({ kind: 'drop', id, attempt });
+    this.#dropped.push({ id, attempt });
+    this.#tellSoon();
+  }
+
+  /**
+   * One message for all that one answer brought: a message each would cost more than all the rest.
+   * Before anything else runs, and so before a handler that blocks this thread.
+   */
+  #tellSoon(): void {
+    if (this.#held.length + this.#dropped.length > 1) return;
+    queueMicrotask(() => {
+      this.#say({ kind: 'change', held: this.#held, dropped: this.#dropped });
+      this.#held = [];
+      this.#dropped = [];
+    });
   }
 
   #beat(): void {
