@@ -7,6 +7,7 @@ describe('the configuration of npm start', () => {
     expect(childEnvironment(config, 'redis://r', false)).toMatchObject({
       PORT: '4000',
       REDIS_URL: 'redis://r',
+      SERVER_URL: 'http://127.0.0.1:4000',
       LOG_PRETTY: 'false',
       MAX_BACKLOG: '5',
       PATH: process.env.PATH,

@@ -61,6 +61,7 @@ export function serverUrlOf({ host, port }: Pick<StackConfig, 'host' | 'port'>):
 export function childEnvironment(config: StackConfig, redisUrl: string, pretty: boolean): NodeJS.ProcessEnv {
   const resolved = {
     REDIS_URL: redisUrl,
+    SERVER_URL: serverUrlOf(config),
     DATA_DIR: config.dataDir,
     HOST: config.host,
     PORT: config.port,

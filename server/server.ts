@@ -7,6 +7,7 @@ import { readDurability } from '../shared/store/durability.js';
 import { partitionKeys, typesKey } from '../shared/store/keys.js';
 import { checkMeta } from '../shared/store/meta.js';
 import { Admissions } from './agents/admissions.js';
+import { Heartbeats } from './agents/heartbeats.js';
 import { NextCommands } from './agents/next-commands.js';
 import { WaitingPolls } from './agents/waiting-polls.js';
 import { createApp } from './app.js';
@@ -68,7 +69,7 @@ export class Server implements Service {
     const leftovers = () => this.#leftovers;
     const polls = new WaitingPolls({ link, keys, feed, logger });
     const admissions = new Admissions({ link, keys, leaseMs, logger });
-    const nextCommands = new NextCommands({ link, keys, admissions, polls, leaseMs, faults });
+    const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
     const forClients = { catalog, submitter, waiter, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
     const app = createApp({ link, keys, ...forClients, ...forAgents, host, logger });
@@ -88,6 +89,7 @@ export class Server implements Service {
       expirer(link, keys, logger),
       recoverer({ link, keys, leaseMs, faults, logger }),
       rescuer({ link, keys, leaseMs, logger }),
+      new Heartbeats({ admissions, polls, leaseMs, logger }),
     ];
   }
 

@@ -1,5 +1,11 @@
 import { abandon } from '../../shared/lifecycle/recovery.js';
-import { admit, type NameHolder, newestSession, register } from '../../shared/lifecycle/transitions.js';
+import {
+  admit,
+  type NameHolder,
+  newestSession,
+  register,
+  registerAgain,
+} from '../../shared/lifecycle/transitions.js';
 import { bootOf } from '../../shared/protocol/agent-api.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
@@ -16,12 +22,24 @@ export interface Caller {
   readonly instance: string | undefined;
 }
 
+/** One that holds its name. */
+export interface Registered extends Caller {
+  readonly host: string;
+}
+
 export type Refusal =
   | { readonly word: 'taken'; readonly holder: NameHolder }
   /** A newer session took over: this one is over. */
   | { readonly word: 'old-session' };
 
-export type Admission = Refusal | { readonly word: 'ok'; readonly standing: Standing };
+export type Admission =
+  | Refusal
+  | {
+      readonly word: 'ok';
+      readonly standing: Standing;
+      /** undefined: it holds no name, so it need not show that it is there. */
+      readonly registered: Registered | undefined;
+    };
 
 export interface AdmissionsOptions {
   readonly link: RedisCalls;
@@ -84,8 +102,11 @@ export class Admissions {
     if (registration && registration.leaseLeftMs > 0 && !isHolder) {
       return { word: 'taken', holder: holderOf(registration) };
     }
-    const refusal = caller.session === '' ? undefined : await this.#takeOver(caller, standing, isHolder);
-    return refusal ?? { word: 'ok', standing };
+    if (caller.session === '') return { word: 'ok', standing, registered: undefined };
+    const refusal = await this.#takeOver(caller, standing, isHolder);
+    const registered = isHolder || caller.instance !== undefined;
+    const host = isHolder ? (registration?.host ?? '') : '';
+    return refusal ?? { word: 'ok', standing, registered: registered ? { ...caller, host } : undefined };
   }
 
   async #takeOver(caller: Caller, standing: Standing, isHolder: boolean): Promise<Refusal | undefined> {
@@ -93,9 +114,12 @@ export class Admissions {
     const { agentId, session } = caller;
     const { newest, registration } = standing;
     const isNewest = newest === session;
-    // The poll of an agent is its heartbeat, told no more often than one.
-    const isFresh = registration?.session === session && registration.silentMs < leaseMs / 3;
-    if ((isHolder || caller.instance !== undefined) && !(isFresh && isNewest)) {
+    if (isNewest && registration?.session === session) {
+      // The poll of an agent is its heartbeat. While one waits, `Heartbeats` shows that it is there.
+      const isLate = registration.silentMs > (leaseMs * 2) / 3;
+      const [refusal] = isLate ? await this.beat([{ ...caller, host: registration.host }]) : [];
+      if (refusal) return refusal;
+    } else if (isHolder || caller.instance !== undefined) {
       const reply = await this.register(caller, isHolder ? (registration?.host ?? '') : '');
       if (reply.word !== 'ok') return reply;
     } else if (!isNewest) {
@@ -103,6 +127,18 @@ export class Admissions {
       if (word !== 'ok') return { word };
     }
     return this.#settle(caller);
+  }
+
+  /**
+   * Heartbeats of sessions that hold their names.
+   *
+   * @returns per caller, in order, why it may not go on; undefined when it may
+   */
+  async beat(callers: readonly Registered[]): Promise<(Refusal | undefined)[]> {
+    const { link, leaseMs } = this.#options;
+    const names = callers.map((caller) => ({ ...caller, ...nameOf(caller), leaseMs, fields: {} }));
+    const replies = await link.call((redis) => registerAgain(redis, names));
+    return replies.map((reply) => (reply.word === 'ok' ? undefined : reply));
   }
 
   async #settle({ agentId, session, instance }: Caller): Promise<Refusal | undefined> {

@@ -34,7 +34,6 @@ export interface NextCommandsOptions {
   readonly keys: PartitionKeys;
   readonly admissions: Admissions;
   readonly polls: WaitingPolls;
-  readonly leaseMs: number;
   readonly faults: CrashPoints<ServerPoint>;
 }
 
@@ -63,7 +62,9 @@ export class NextCommands {
     if (request.concurrency === 0) polls.endSession(request.agentId, request.session);
     const asked = { ...request, ...servedBy(request, admission.standing) };
     // Before the first look, so that no command falls between that and the wait.
-    const poll = polls.join({ ...asked, queues: isFull(request) ? [] : asked.queues });
+    const { registered, standing } = admission;
+    const queues = isFull(request) ? [] : asked.queues;
+    const poll = polls.join({ ...asked, queues, registered, silentMs: standing.registration?.silentMs });
     try {
       return await this.#attempts(asked, poll, admission.standing, gone);
     } finally {
@@ -78,24 +79,23 @@ export class NextCommands {
     admitted: Standing,
     gone: AbortSignal,
   ): Promise<NextAnswer> {
-    const { admissions, polls, leaseMs } = this.#options;
+    const { admissions, polls } = this.#options;
     const until = performance.now() + request.waitMs;
     let answer = await this.#attempt(request, admitted, gone);
     while (answer.word === 'none' && !answer.draining) {
       const leftMs = until - performance.now();
       if (leftMs <= 0 || poll.hasEnded() || isAborted(gone)) break;
       poll.ready();
-      // Now and then it shows that it is there, which keeps its name, and sees whether it may still wait.
-      const wake = await poll.wait(Math.min(leftMs, leaseMs / 3), gone);
-      if (isAborted(gone) || poll.hasEnded() || performance.now() >= until) {
+      const wake = await poll.wait(leftMs, gone);
+      if (!wake || performance.now() >= until) {
         if (wake) void polls.passOn(wake);
         break;
       }
+      // Much may have happened meanwhile: its name taken over, or it is to take no more commands.
       const admission = await admissions.admit(request);
       if (admission.word !== 'ok') answer = admission;
-      else if (wake) answer = await this.#attempt(request, admission.standing, gone);
-      else if (isDraining(request, admission.standing)) answer = { ...none, draining: true };
-      if (wake && !isFor(answer, wake.id)) void polls.passOn(wake);
+      else answer = await this.#attempt(request, admission.standing, gone);
+      if (!isFor(answer, wake.id)) void polls.passOn(wake);
     }
     return answer;
   }

@@ -1,3 +1,5 @@
+import { type Registered } from './admissions.js';
+
 /** A command that came, and which polls were woken for it. */
 export interface Wake {
   readonly id: string;
@@ -11,6 +13,10 @@ export interface WaitingPollOptions {
   readonly queues: readonly string[];
   /** Empty: all. */
   readonly types: readonly string[];
+  /** undefined: it holds no name. */
+  readonly registered?: Registered | undefined;
+  /** How long ago its name was last renewed, when the poll began. */
+  readonly silentMs?: number | undefined;
 }
 
 export interface WaitingPollEvents {
@@ -24,16 +30,22 @@ export class WaitingPoll {
   readonly agentId: string;
   readonly session: string;
   readonly queues: readonly string[];
+  readonly registered: Registered | undefined;
+  /** By `performance.now()`. */
+  heardOfAt: number;
   readonly #types: ReadonlySet<string>;
   readonly #events: WaitingPollEvents;
   #wake: Wake | undefined;
   #ended = false;
   #tell: () => void = () => undefined;
 
-  constructor({ agentId, session, queues, types }: WaitingPollOptions, events: WaitingPollEvents) {
+  constructor(options: WaitingPollOptions, events: WaitingPollEvents) {
+    const { agentId, session, queues, types, registered, silentMs = 0 } = options;
     this.agentId = agentId;
     this.session = session;
     this.queues = queues;
+    this.registered = registered;
+    this.heardOfAt = performance.now() - silentMs;
     this.#types = new Set(types);
     this.#events = events;
   }

@@ -3,6 +3,7 @@ import { Loop, type Service } from '../../shared/runtime/service.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { type TransitionFeed } from '../waiting/transition-feed.js';
+import { type RegisteredPoll } from './heartbeats.js';
 import { startable, type Startable, undelivered } from './startable.js';
 import { type Wake, WaitingPoll, type WaitingPollOptions } from './waiting-poll.js';
 
@@ -76,6 +77,11 @@ export class WaitingPolls implements Service {
   /** How many polls wait, or are about to. */
   get size(): number {
     return this.#all.size;
+  }
+
+  /** Those that hold a name. */
+  registered(): RegisteredPoll[] {
+    return [...this.#all].flatMap((poll) => (poll.registered ? { poll, registered: poll.registered } : []));
   }
 
   /** Takes a poll in, which hears of commands from now on; it must `leave`. */

@@ -31,7 +31,7 @@ beforeAll(async () => {
   const app = createApp({
     link,
     keys,
-    nextCommands: new NextCommands({ link, keys, admissions, polls, leaseMs, faults }),
+    nextCommands: new NextCommands({ link, keys, admissions, polls, faults }),
     admissions,
     polls,
     leaseMs,

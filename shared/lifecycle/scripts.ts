@@ -70,7 +70,33 @@ export async function callScript(
     return await redis.evalsha(script.sha, 1, key, ...args);
   } catch (error) {
     // A Redis that was restarted has its data but not its scripts.
-    if (!(error instanceof Error) || !error.message.startsWith('NOSCRIPT')) throw error;
+    if (!isUnknownScript(error)) throw error;
     return redis.eval(script.text, 1, key, ...args);
   }
 }
+
+export interface ScriptCall {
+  readonly key: string;
+  readonly args: readonly (string | number)[];
+}
+
+/** The same script on several keys, in one round trip. @returns the raw replies, in order */
+export async function callScriptForEach(
+  redis: Redis,
+  name: ScriptName,
+  calls: readonly ScriptCall[],
+): Promise<unknown[]> {
+  const { sha } = scriptOf(name);
+  const pipeline = redis.pipeline();
+  for (const { key, args } of calls) pipeline.evalsha(sha, 1, key, ...args);
+  const replies = (await pipeline.exec()) ?? [];
+  return Promise.all(
+    calls.map(({ key, args }, i) => {
+      const [error, reply] = replies[i] ?? [];
+      if (error && !isUnknownScript(error)) throw error;
+      return error ? callScript(redis, name, key, args) : reply;
+    }),
+  );
+}
+
+const isUnknownScript = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');

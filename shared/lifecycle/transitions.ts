@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type CommandErrorCode } from '../protocol/errors.js';
 import { type Executed, type OnAgentLost } from '../protocol/commands.js';
 import { agentKey, agentsKey, type PartitionKeys } from '../store/keys.js';
-import { callScript } from './scripts.js';
+import { callScript, callScriptForEach } from './scripts.js';
 
 /**
  * The scripts as functions: arguments and replies with types. Nothing here decides anything.
@@ -317,15 +317,26 @@ export const sessionOf = (agent: { readonly instance: string; readonly boot: num
 
 /** Takes an agent's name, or renews the hold on it: the heartbeat is the same call. */
 export async function register(redis: Redis, agent: Registration): Promise<RegisterReply> {
-  const { instance, boot, host, leaseMs } = agent;
-  const fields = Object.entries({ ...agent.fields, session: agent.session ?? sessionOf(agent) }).flat();
-  const ttlMs = Math.max(registrationTtlMs, 2 * leaseMs);
-  const args = [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields];
+  const args = registerArgs(agent);
   const reply = registerReplySchema.parse(await callScript(redis, 'register', agentKey(agent.agentId), args));
   // Not in the script: in a sharded Redis this key has a slot of its own. It only lists; when it cannot
   // be added to (Redis is full), the agent works all the same, and the next heartbeat tries again.
   if (reply.word === 'ok') await redis.sadd(agentsKey, agent.agentId).catch(() => undefined);
   return reply;
+}
+
+function registerArgs(agent: Registration): (string | number)[] {
+  const { instance, boot, host, leaseMs } = agent;
+  const fields = Object.entries({ ...agent.fields, session: agent.session ?? sessionOf(agent) }).flat();
+  const ttlMs = Math.max(registrationTtlMs, 2 * leaseMs);
+  return [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields];
+}
+
+/** The heartbeats of many agents that are registered, in one round trip. @returns a reply per agent, in order */
+export async function registerAgain(redis: Redis, agents: readonly Registration[]): Promise<RegisterReply[]> {
+  const calls = agents.map((agent) => ({ key: agentKey(agent.agentId), args: registerArgs(agent) }));
+  const replies = await callScriptForEach(redis, 'register', calls);
+  return replies.map((reply) => registerReplySchema.parse(reply));
 }
 
 /** The newest session of an agent in this partition, or '' when none was admitted. */

@@ -21,6 +21,8 @@ export interface StartOptions {
    * process dies, and `messages` has what it said.
    */
   readonly ipc?: boolean;
+  /** What runs the script: Node when left out. */
+  readonly program?: string;
 }
 
 export interface Exit {
@@ -40,7 +42,7 @@ const drainMs = 300;
 const started = new Set<TestProcess>();
 
 /**
- * Starts a Node program.
+ * Starts a program, of Node unless said otherwise.
  *
  * @param args the script, relative to the repository, and its arguments: `['dist/server/main.js', '--port=0']`
  */
@@ -49,7 +51,7 @@ export function startProcess(
   options: StartOptions = {},
 ): TestProcess {
   const [script, ...rest] = args;
-  const child = spawn(process.execPath, [resolve(repositoryRoot, script), ...rest], {
+  const child = spawn(options.program ?? process.execPath, [resolve(repositoryRoot, script), ...rest], {
     cwd: options.cwd ?? tmpdir(),
     env: { ...foreignVariables(), ...options.env },
     detached: options.ownGroup ?? false,

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { type AgentView } from '../shared/protocol/api.js';
+import { type CommandView } from '../shared/protocol/commands.js';
+import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
+import { lostAfter } from './fates.js';
+import { onTrial } from './trial.js';
+
+/** What people ask of agents over HTTP, answered by real processes. The README links each answer to its test. */
+
+const overHttp = { transport: 'http' } as const;
+/** No test lives to see this lease run out: nothing here waits for one. */
+const longLease = { LEASE_MS: '600000' };
+
+it('several agents at once: they share the work, and each command is one agent’s', () =>
+  onTrial({ ...overHttp, agents: 3, answerAfterMs: 20 }, async (trial) => {
+    const ids = await Promise.all(Array.from({ length: 60 }, () => submit(trial)));
+    await trial.deployment.settled(60);
+    const views = await Promise.all(ids.map((id) => trial.deployment.get(`/commands/${id}`)));
+    expect(new Set(views.map((view) => (view as CommandView).agentId)).size).toBe(3);
+    expect(trial.ledger.hits()).toHaveLength(60);
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
+
+it('an agent that restarts quickly: what it had is settled at once, and it goes on under its name', () =>
+  onTrial({ ...overHttp, agents: 1, env: longLease }, async (trial) => {
+    const { deployment, ledger } = trial;
+    const answer = ledger.hold(({ attempt }) => attempt === 1);
+    const id = await submit(trial, { onAgentLost: 'retry' });
+    await answer.first;
+    const [agent] = deployment.agents;
+    agent?.kill('SIGKILL');
+    await agent?.exited;
+    await deployment.startAgent();
+    expect(await fateOf(trial, id)).toEqual(lostAfter([1]).retry);
+    const { agents } = (await deployment.get('/agents')) as { agents: AgentView[] };
+    expect(agents).toMatchObject([{ state: 'live', session: expect.stringMatching(/\.2$/) as string }]);
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
+
+it('an agent that asks for the next command while one is running: is given it again, or has a slot for another', () =>
+  onTrial({ servers: 1, env: longLease }, async (trial) => {
+    const ids = [await submit(trial), await submit(trial)];
+    const ask = (more: string) => trial.deployment.get(`/commands/next?agentId=a&session=s${more}`);
+    const first = await ask('');
+    expect(first).toMatchObject({ commandId: ids[0], attempt: 1 });
+    // It cannot have got the answer, since it does not list the command.
+    expect(await ask('')).toEqual(first);
+    const second = await ask(`&concurrency=2&holding=${ids[0]}:1`);
+    expect(second).toMatchObject({ commandId: ids[1], attempt: 1 });
+  }));
+
+it('two agents with one name: the second is told who has it, and ends', () =>
+  onTrial({ ...overHttp, env: { LEASE_MS: '1500', AGENT_ID: 'the-one' } }, async (trial) => {
+    const first = await trial.deployment.startAgent();
+    const elsewhere = { DATA_DIR: join(trial.deployment.dataDir, 'elsewhere') };
+    const second = await trial.deployment.startAgent({ env: elsewhere, dontWait: true });
+    expect(await second.exited).toEqual({ code: 1, signal: null });
+    expect(second.output).toContain(`another agent holds this name: pid ${first.pid}`);
+    expect(await fateOf(trial, await submit(trial))).toEqual(undisturbed);
+  }));
+
+it('two servers: any will do, also when the one that was asked first is gone', () =>
+  onTrial({ ...overHttp, servers: 2, agents: 1, env: longLease }, async (trial) => {
+    const { deployment } = trial;
+    for (const gone of [1, 0]) {
+      expect(await fateOf(trial, await submit(trial))).toEqual(undisturbed);
+      const [server] = deployment.servers.splice(gone, 1);
+      server?.process.kill('SIGKILL');
+      await server?.process.exited;
+      if (gone === 1) expect(await fateOf(trial, await submit(trial))).toEqual(undisturbed);
+      await deployment.startServer({ port: server?.port });
+    }
+    expect(await fateOf(trial, await submit(trial))).toEqual(undisturbed);
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
