@@ -24,7 +24,8 @@ const config: Config = {
   moduleFileExtensions: ['js', 'ts', 'mjs', 'cjs', 'json', 'node'],
   // Every worker may have a Redis and several processes of its own.
   maxWorkers: 2,
-  testTimeout: 60_000,
+  // Only so that a test that hangs ends: no test is about time.
+  testTimeout: 240_000,
   watchman: false,
 };
 

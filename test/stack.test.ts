@@ -196,13 +196,17 @@ describe('npm start', () => {
   });
 
   test('after a SIGKILL, the next start waits for its children, stops its Redis and goes on with the data', async () => {
-    const first = await startFully([], { FAKE_SERVER_LINGER_MS: '700' });
+    const lingers = join(dataDir, 'lingers');
+    const first = await startFully([], { FAKE_SERVER_LINGERS_WHILE: lingers });
+    writeFileSync(lingers, '');
     await withRedis((redis) => redis.set('kept', 'yes'));
     const orphan = redisPid() ?? 0;
     const oldServer = said(first, 'up').find(({ fake }) => fake === 'server')?.pid ?? 0;
     first.kill('SIGKILL');
-    const second = await startFully();
-    expect(second.output).toContain(`waiting for the server (pid ${oldServer})`);
+    const second = start();
+    await second.waitForLine(new RegExp(`waiting for the server \\(pid ${oldServer}\\)`));
+    rmSync(lingers);
+    await untilUp(second, 2);
     expect(second.output).toContain(`stopping the Redis (pid ${orphan}, port ${redisPort})`);
     expect([orphan, oldServer].filter(isAlive)).toEqual([]);
     expect(redisPid()).not.toBe(orphan);
