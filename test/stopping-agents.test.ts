@@ -27,69 +27,71 @@ async function deliver(trial: Trial, agentId: string): Promise<void> {
   expect(read).not.toBeNull();
 }
 
-it.concurrent('finishes what runs, and hands back what was delivered and not started', () =>
-  onTrial({ agents: 1 }, async (trial) => {
-    const { agent, id: running, answer } = await atWork(trial);
-    const unstarted = await submit(trial);
-    await deliver(trial, (await viewOf(trial, running)).agentId ?? '');
-    agent.kill('SIGTERM');
-    await agent.waitForLine(/stopping/);
-    answer();
-    expect(await agent.exited).toEqual(clean);
-    expect(await fateOf(trial, running)).toEqual(undisturbed);
-    expect(await viewOf(trial, unstarted)).toMatchObject({ status: 'PENDING', attempt: 0, losses: 0 });
-    await trial.deployment.startAgent();
-    expect(await fateOf(trial, unstarted)).toEqual(undisturbed);
-    expect(await violationsIn(trial)).toEqual([]);
-  }),
-);
-
-it.concurrent('leaves what does not end within the grace period to the rule for a lost agent', () =>
-  onTrial({ agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
-    const { agent, id, answer } = await atWork(trial);
-    agent.kill('SIGTERM');
-    expect(await agent.exited).toEqual(clean);
-    answer();
-    await trial.deployment.startAgent();
-    expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
-    expect(await fateOfAnother(trial)).toEqual(undisturbed);
-    expect(await violationsIn(trial)).toEqual([]);
-  }),
-);
-
-it.concurrent('exits at once at a second signal', () =>
-  onTrial({ agents: 1, env: { GRACE_MS: '600000', LEASE_MS: '600000' } }, async (trial) => {
-    const { agent, id } = await atWork(trial);
-    agent.kill('SIGTERM');
-    await agent.waitForLine(/stopping/);
-    // Signals that come very soon after the first count as its echo: a user insists.
-    while (agent.running) {
+describe.each(['redis', 'http'] as const)('over %s', (transport) => {
+  it.concurrent('finishes what runs, and hands back what was delivered and not started', () =>
+    onTrial({ transport, agents: 1 }, async (trial) => {
+      const { agent, id: running, answer } = await atWork(trial);
+      const unstarted = await submit(trial);
+      await deliver(trial, (await viewOf(trial, running)).agentId ?? '');
       agent.kill('SIGTERM');
-      await pause(50);
-    }
-    expect(await agent.exited).toEqual({ code: 143, signal: null });
-    await trial.deployment.startAgent();
-    expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
-    expect(await violationsIn(trial)).toEqual([]);
-  }),
-);
+      await agent.waitForLine(/stopping/);
+      answer();
+      expect(await agent.exited).toEqual(clean);
+      expect(await fateOf(trial, running)).toEqual(undisturbed);
+      expect(await viewOf(trial, unstarted)).toMatchObject({ status: 'PENDING', attempt: 0, losses: 0 });
+      await trial.deployment.startAgent();
+      expect(await fateOf(trial, unstarted)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
 
-it.concurrent('a deploy under load costs no command an attempt or a loss', () =>
-  onTrial({ agents: 2, answerAfterMs: 100, env: { AGENT_CONCURRENCY: '2' } }, async (trial) => {
-    const { clients, deployment, ledger } = trial;
-    const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
-    const { ids } = await clients.submitBatch(deployment.url, Array<typeof command>(100).fill(command));
-    for (const agent of [...deployment.agents]) {
-      // It has just begun to execute one when it is told to stop.
-      await agent.waitForLine(/"started"/, { from: agent.lines.length });
+  it.concurrent('leaves what does not end within the grace period to the rule for a lost agent', () =>
+    onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
+      const { agent, id, answer } = await atWork(trial);
       agent.kill('SIGTERM');
       expect(await agent.exited).toEqual(clean);
-      await deployment.startAgent();
-    }
-    await deployment.settled(100);
-    const fates = await Promise.all(ids.map((id) => fateOf(trial, id)));
-    expect(fates).toEqual(ids.map(() => undisturbed));
-    const report = await deployment.judge({ clients, ledger, faults: 'none' });
-    expect(report.violations).toEqual([]);
-  }),
-);
+      answer();
+      await trial.deployment.startAgent();
+      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+
+  it.concurrent('exits at once at a second signal', () =>
+    onTrial({ transport, agents: 1, env: { GRACE_MS: '600000', LEASE_MS: '600000' } }, async (trial) => {
+      const { agent, id } = await atWork(trial);
+      agent.kill('SIGTERM');
+      await agent.waitForLine(/stopping/);
+      // Signals that come very soon after the first count as its echo: a user insists.
+      while (agent.running) {
+        agent.kill('SIGTERM');
+        await pause(50);
+      }
+      expect(await agent.exited).toEqual({ code: 143, signal: null });
+      await trial.deployment.startAgent();
+      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+
+  it.concurrent('a deploy under load costs no command an attempt or a loss', () =>
+    onTrial({ transport, agents: 2, answerAfterMs: 100, env: { AGENT_CONCURRENCY: '2' } }, async (trial) => {
+      const { clients, deployment, ledger } = trial;
+      const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
+      const { ids } = await clients.submitBatch(deployment.url, Array<typeof command>(100).fill(command));
+      for (const agent of [...deployment.agents]) {
+        // It has just begun to execute one when it is told to stop.
+        await agent.waitForLine(/"started"/, { from: agent.lines.length });
+        agent.kill('SIGTERM');
+        expect(await agent.exited).toEqual(clean);
+        await deployment.startAgent();
+      }
+      await deployment.settled(100);
+      const fates = await Promise.all(ids.map((id) => fateOf(trial, id)));
+      expect(fates).toEqual(ids.map(() => undisturbed));
+      const report = await deployment.judge({ clients, ledger, faults: 'none' });
+      expect(report.violations).toEqual([]);
+    }),
+  );
+});
