@@ -51,6 +51,10 @@ async function main([benchmark, ...argv]: readonly string[]): Promise<number> {
     process.stdout.write(resultText(result));
     if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
     return result.writes.overruns.length === 0 ? 0 : 1;
+  } catch (error) {
+    // Ctrl-C reaches Redis too, and its end may be noticed before the signal is.
+    await new Promise((resolve) => setImmediate(resolve));
+    throw stopped.signal.aborted ? stopped.signal.reason : error;
   } finally {
     await redis.stop();
     forget();
