@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { type AgentView } from '../shared/protocol/api.js';
 import { type CommandView } from '../shared/protocol/commands.js';
+import { pause } from '../shared/runtime/service.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
@@ -44,9 +45,17 @@ it('an agent that asks for the next command while one is running: is given it ag
     const first = await ask('');
     expect(first).toMatchObject({ commandId: ids[0], attempt: 1 });
     // It cannot have got the answer, since it does not list the command.
-    expect(await ask('')).toEqual(first);
+    expect(await ask('')).toMatchObject({ commandId: ids[0], attempt: 1 });
     const second = await ask(`&concurrency=2&holding=${ids[0]}:1`);
     expect(second).toMatchObject({ commandId: ids[1], attempt: 1 });
+  }));
+
+it('an agent that was idle for longer than its lease: the lease of a command begins with the command', () =>
+  onTrial({ ...overHttp, agents: 1, env: { LEASE_MS: '1500' }, answerAfterMs: 500 }, async (trial) => {
+    // Its poll is held all the time.
+    await pause(2500);
+    expect(await fateOf(trial, await submit(trial, { onAgentLost: 'retry' }))).toEqual(undisturbed);
+    expect(await violationsIn(trial)).toEqual([]);
   }));
 
 it('two agents with one name: the second is told who has it, and ends', () =>

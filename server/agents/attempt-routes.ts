@@ -55,7 +55,7 @@ export function attemptRoutes({
     switch (answer.word) {
       case 'command':
         logWith(response, { commandId: answer.command.id });
-        response.json(viewOf(answer.command, leaseMs));
+        response.json(viewOf(answer.command, leaseMs, answer.heldMs));
         return;
       case 'none':
         if (answer.draining) response.set(drainingHeader, 'true');
@@ -179,10 +179,11 @@ function commandIdOf(request: Request, response: Response): string {
 
 const noSuchCommand = () => new Problem('not_found', 'there is no command with this id');
 
-function viewOf(command: StartedCommand, leaseMs: number): NextCommand {
-  const { id, type, attempt, queue, timeoutMs, onAgentLost } = command;
+function viewOf(command: StartedCommand, leaseMs: number, heldMs: number): NextCommand {
+  const { id: commandId, type, attempt, queue, onAgentLost } = command;
   const payload = parsed(command.payload);
-  return { commandId: id, type, payload, attempt, queue, timeoutMs: timeoutMs ?? null, onAgentLost, leaseMs };
+  const timeoutMs = command.timeoutMs ?? null;
+  return { commandId, type, payload, attempt, queue, timeoutMs, onAgentLost, leaseMs, heldMs };
 }
 
 /** It is started by now, so it must be answered: null for what somebody wrote into the hash, which no type takes. */

@@ -25,7 +25,12 @@ export interface NextRequest extends Caller {
 
 export type NextAnswer =
   | Refusal
-  | { readonly word: 'command'; readonly command: StartedCommand }
+  | {
+      readonly word: 'command';
+      readonly command: StartedCommand;
+      /** How long the poll had been held when it was started. */
+      readonly heldMs: number;
+    }
   /** @param draining it is to take no more commands */
   | { readonly word: 'none'; readonly draining: boolean };
 
@@ -56,11 +61,12 @@ export class NextCommands {
   /** @param gone aborted when nobody waits for the answer any more */
   async next(request: NextRequest, gone: AbortSignal): Promise<NextAnswer> {
     const { admissions, polls } = this.#options;
+    const askedAt = performance.now();
     const admission = await admissions.admit(request);
     if (admission.word !== 'ok') return admission;
     // Such a session is stopping: whatever else of it still waits must not be given a command now.
     if (request.concurrency === 0) polls.endSession(request.agentId, request.session);
-    const asked = { ...request, ...servedBy(request, admission.standing) };
+    const asked = { ...request, ...servedBy(request, admission.standing), askedAt };
     // Before the first look, so that no command falls between that and the wait.
     const { registered, standing } = admission;
     const queues = isFull(request) ? [] : asked.queues;
@@ -80,7 +86,7 @@ export class NextCommands {
     gone: AbortSignal,
   ): Promise<NextAnswer> {
     const { admissions, polls } = this.#options;
-    const until = performance.now() + request.waitMs;
+    const until = request.askedAt + request.waitMs;
     let answer = await this.#attempt(request, admitted, gone);
     while (answer.word === 'none' && !answer.draining) {
       const leftMs = until - performance.now();
@@ -103,11 +109,13 @@ export class NextCommands {
   async #attempt(request: Asked, standing: Standing, gone: AbortSignal): Promise<NextAnswer> {
     if (isDraining(request, standing) && request.concurrency > 0) return { ...none, draining: true };
     const { link, keys, faults } = this.#options;
-    const { agentId, session, queues, types, holding = [] } = request;
+    const { agentId, session, queues, types, holding = [], askedAt } = request;
+    let heldMs = 0;
     const started = await link.call(async (redis) => {
       const inHands = await ticketsOf(redis, keys, holding);
       // The last look before a command is started for it: from here on it has it.
       if (gone.aborted) return undefined;
+      heldMs = Math.floor(performance.now() - askedAt);
       return start(redis, keys, { agentId, session, limit: limitOf(request), queues, types, inHands });
     });
     if (started === undefined) return none;
@@ -115,12 +123,17 @@ export class NextCommands {
     const [command] = started.started;
     if (!command) return none;
     faults.at('command-started');
-    return { word: 'command', command };
+    return { word: 'command', command, heldMs };
   }
 }
 
 /** A request whose queues and types are known. */
-type Asked = NextRequest & { readonly queues: readonly string[]; readonly types: readonly string[] };
+interface Asked extends NextRequest {
+  readonly queues: readonly string[];
+  readonly types: readonly string[];
+  /** By `performance.now()`. */
+  readonly askedAt: number;
+}
 
 /** What it names, else what it registered with. */
 function servedBy({ queues, types, session }: NextRequest, { registration }: Standing) {

@@ -77,6 +77,8 @@ export const nextCommandSchema = z.object({
   onAgentLost: onAgentLostSchema,
   /** How long it may go unrenewed. */
   leaseMs: z.int(),
+  /** How long the poll had been held when it was started: the lease is younger than the request by that. */
+  heldMs: z.int(),
 });
 export type NextCommand = z.infer<typeof nextCommandSchema>;
 

@@ -13,3 +13,9 @@ export function now(): Moment {
 export function elapsedMs(since: Moment, at: Moment = now()): number {
   return Math.max(at.monotonicMs - since.monotonicMs, at.wallMs - since.wallMs);
 }
+
+/** The moment so many ms after another. */
+export const after = (moment: Moment, ms: number): Moment => ({
+  monotonicMs: moment.monotonicMs + ms,
+  wallMs: moment.wallMs + ms,
+});

@@ -1,6 +1,8 @@
 import { type Redis } from 'ioredis';
 import { type Report } from '../lifecycle/transitions.js';
 import { type CommandView } from '../protocol/commands.js';
+import { elapsedMs } from '../runtime/clock.js';
+import { pause } from '../runtime/service.js';
 import { CommandReader } from '../store/command-reader.js';
 import { agentKey, metaKey, partitionKeys, typesKey } from '../store/keys.js';
 import { submit } from '../lifecycle/transitions.js';
@@ -93,6 +95,16 @@ export function conformance(rig: () => TransportRig): void {
       const waiting = ask(a.transport);
       const id = await submitOne();
       expect(given(await waiting)).toEqual([`${id}:1`]);
+    });
+
+    it('says since when its lease runs, also after a long wait', async () => {
+      const a = await run();
+      const waiting = ask(a.transport);
+      await pause(800);
+      await submitOne();
+      const reply = await waiting;
+      expect(reply).toMatchObject({ word: 'ok', started: [{ attempt: 1 }] });
+      if (reply.word === 'ok') expect(elapsedMs(reply.askedAt)).toBeLessThan(700);
     });
 
     it('gives a command whose answer was lost once, as the same attempt', async () => {

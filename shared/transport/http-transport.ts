@@ -1,14 +1,7 @@
 import { type z } from 'zod';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type Resolved } from '../lifecycle/recovery.js';
-import {
-  type Outcome,
-  type RegisterReply,
-  type Report,
-  type ReportWord,
-  sessionOf,
-  type StartedCommand,
-} from '../lifecycle/transitions.js';
+import { type RegisterReply, type Report, type ReportWord, sessionOf } from '../lifecycle/transitions.js';
 import {
   drainingHeader,
   type NextCommand,
@@ -20,10 +13,11 @@ import {
 } from '../protocol/agent-api.js';
 import { type ProblemBody, typeListSchema } from '../protocol/api.js';
 import { type ProblemCode } from '../protocol/errors.js';
-import { now } from '../runtime/clock.js';
+import { after, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { pause } from '../runtime/service.js';
+import { bodyOf, startedBy, unreportable } from './http-bodies.js';
 import { CallRefused, type ServerAnswer, ServerCalls } from './server-calls.js';
 import {
   type AgentDescription,
@@ -96,7 +90,7 @@ export class HttpTransport implements Transport {
     const answer = await this.#calls.call({
       method: 'PUT',
       path: this.#path(''),
-      body: body,
+      body,
     });
     if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
     const { at, leaseMs } = registeredSchema.parse(orRefuse(answer));
@@ -128,9 +122,10 @@ export class HttpTransport implements Transport {
     const askedAt = now();
     try {
       const answer = await this.#poll(demand(), pollSeconds, cut.signal);
-      const command = this.#commandIn(answer);
-      if (command === 'old-session') return { word: command };
-      if (command) return { word: 'ok', started: [command], askedAt };
+      const given = this.#commandIn(answer);
+      if (given === 'old-session') return { word: given };
+      // Its lease began when it was started, which was after the server had held the poll for so long.
+      if (given) return { word: 'ok', started: [startedBy(given)], askedAt: after(askedAt, given.heldMs) };
       await this.#pauseIfEarly(answer, now().monotonicMs - askedAt.monotonicMs, pollIntervalMs, signal);
     } catch (error) {
       if (!cut.signal.aborted) throw error;
@@ -171,12 +166,12 @@ export class HttpTransport implements Transport {
     cut.abort();
   }
 
-  #commandIn(answer: ServerAnswer): StartedCommand | 'old-session' | undefined {
+  #commandIn(answer: ServerAnswer): NextCommand | 'old-session' | undefined {
     if (answer.status === 204) return undefined;
     // Whoever has the name now: this session is over.
     if (answer.problem && this.#refusal(answer.problem)) return 'old-session';
     this.#early = 0;
-    return startedBy(nextCommandSchema.parse(orRefuse(answer)));
+    return nextCommandSchema.parse(orRefuse(answer));
   }
 
   /** A server that stops ends its polls early: the next one is asked. More than that, and it would be a busy loop. */
@@ -213,7 +208,11 @@ export class HttpTransport implements Transport {
     const refused = answer.status === 400 || answer.status === 413;
     // Nothing executed may be unreportable: a server is stricter about what it takes than Redis is.
     if (!refused || outcome.result === undefined) return refuse(answer);
-    return this.#report({ id, ...who, outcome: unreportable(answer) });
+    return this.#report({
+      id,
+      ...who,
+      outcome: unreportable(answer.problem?.detail ?? 'the server refused it'),
+    });
   }
 
   async renew(held: readonly HeldAttempt[]): Promise<RenewWord[]> {
@@ -239,7 +238,7 @@ export class HttpTransport implements Transport {
       const lost = this.#commandIn(await this.#poll({ limit: 0, inHands: this.#inHands() }, 0));
       if (lost === undefined || lost === 'old-session') return count;
       const body = { agentId, session: this.#session, attempt: lost.attempt };
-      await this.#calls.call({ method: 'POST', path: `commands/${lost.id}/release`, body });
+      await this.#calls.call({ method: 'POST', path: `commands/${lost.commandId}/release`, body });
     }
     return mostHandedBack;
   }
@@ -262,39 +261,12 @@ export class HttpTransport implements Transport {
   }
 }
 
-/** Its ticket is the attempt itself: the server finds the delivery. */
-function startedBy({ commandId: id, payload, timeoutMs, ...rest }: NextCommand): StartedCommand {
-  const { queue, attempt, type, onAgentLost } = rest;
-  const entry = `${id}:${attempt}`;
-  const text = JSON.stringify(payload);
-  return { queue, entry, id, attempt, type, payload: text, timeoutMs: timeoutMs ?? undefined, onAgentLost };
-}
-
 const wordOf: Partial<Record<ProblemCode, ReportWord>> = {
   late_report: 'late',
   conflict: 'late',
   not_found: 'gone',
   redis_key_broken: 'broken',
 };
-
-function bodyOf(outcome: Outcome) {
-  const result = outcome.result === undefined ? {} : { result: JSON.parse(outcome.result) as unknown };
-  if (outcome.status === 'COMPLETED') return { status: outcome.status, ...result };
-  const { status, code, message, executed, retryable, pauseMs: retryAfterMs } = outcome;
-  return { status, ...result, error: { code, message, executed, retryable, retryAfterMs } };
-}
-
-function unreportable({ problem }: ServerAnswer): Outcome {
-  const message = `the outcome could not be stored: ${problem?.detail ?? 'the server refused it'}`;
-  return {
-    status: 'FAILED',
-    code: 'EXECUTION_FAILED',
-    message,
-    executed: 'yes',
-    retryable: false,
-    pauseMs: 0,
-  };
-}
 
 /** @returns the body of an answer that is not an error @throws CallRefused */
 function orRefuse(answer: ServerAnswer): unknown {

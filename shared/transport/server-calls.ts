@@ -14,6 +14,9 @@ export class CallRefused extends Error {
   override readonly name = 'CallRefused';
 }
 
+/** How late the answer to a poll may be: a busy server must not be taken for one that is gone. */
+const pollSlackMs = 2000;
+
 export interface ServerCall {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** With its query, and without a slash in front. */
@@ -97,7 +100,9 @@ export class ServerCalls {
   }
 
   async #try({ method, path, body, waitMs = 0, signal, onSent }: ServerCall): Promise<ServerAnswer> {
-    const late = AbortSignal.timeout(this.#tryMs + waitMs);
+    const late = AbortSignal.timeout(
+      waitMs === 0 ? this.#tryMs : waitMs + Math.max(this.#tryMs, pollSlackMs),
+    );
     const url = new URL(path, this.#urls[this.#turn]);
     const unwatch = onSent ? watchSent(method, url, onSent) : undefined;
     try {

@@ -39,7 +39,7 @@ export type NextReply =
   | {
       readonly word: 'ok';
       readonly started: readonly StartedCommand[];
-      /** When the call was sent whose answer this is: their leases are at least as young. */
+      /** A moment, by this process's clock, before which none of their leases began. */
       readonly askedAt: Moment;
     }
   /** A newer session of this agent was registered: this one is over. */

@@ -1,0 +1,33 @@
+import { type Outcome, type StartedCommand } from '../lifecycle/transitions.js';
+import { type NextCommand } from '../protocol/agent-api.js';
+
+/** What travels over HTTP, from and to what the rest of an agent knows. */
+
+/** Its ticket is the attempt itself: the server finds the delivery. */
+export function startedBy(given: NextCommand): StartedCommand {
+  const { commandId: id, payload, timeoutMs, queue, attempt, type, onAgentLost } = given;
+  const entry = `${id}:${attempt}`;
+  const text = JSON.stringify(payload);
+  return { queue, entry, id, attempt, type, payload: text, timeoutMs: timeoutMs ?? undefined, onAgentLost };
+}
+
+/** An outcome as `PUT /commands/:id/result` takes it. */
+export function bodyOf(outcome: Outcome) {
+  const result = outcome.result === undefined ? {} : { result: JSON.parse(outcome.result) as unknown };
+  if (outcome.status === 'COMPLETED') return { status: outcome.status, ...result };
+  const { status, code, message, executed, retryable, pauseMs: retryAfterMs } = outcome;
+  return { status, ...result, error: { code, message, executed, retryable, retryAfterMs } };
+}
+
+/** What is reported in the place of an outcome that a server refuses to take. */
+export function unreportable(why: string): Outcome {
+  const message = `the outcome could not be stored: ${why}`;
+  return {
+    status: 'FAILED',
+    code: 'EXECUTION_FAILED',
+    message,
+    executed: 'yes',
+    retryable: false,
+    pauseMs: 0,
+  };
+}
