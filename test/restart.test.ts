@@ -1,5 +1,6 @@
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
+import { until } from './trial.js';
 
 /** What restarts keep: every accepted command, and its result. */
 
@@ -40,6 +41,8 @@ it('keeps everything when Redis is killed, and goes on by itself when it is back
   const before = await submit(50);
   await deployment.redis.kill();
   await deployment.redis.start();
+  // Until the server has connected again it says 503, and to come back.
+  await until(async () => (await fetch(new URL('/ready', deployment.url))).status === 200);
   const after = await submit(1);
   expect(await statusesOf([...before, ...after])).toEqual(completed([...before, ...after]));
 });
