@@ -5,7 +5,6 @@ import { commandErrorCodes } from './errors.js';
 export const limits = {
   bodyBytes: 256 * 1024,
   batchBodyBytes: 8 * 1024 * 1024,
-  reportBodyBytes: 2 * 1024 * 1024,
   payloadBytes: 64 * 1024,
   resultBytes: 1024 * 1024,
   batchCommands: 1000,
