@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
+import { pause } from '../runtime/service.js';
 import { partitionKeys } from '../store/keys.js';
 import { judge, type JudgeOptions, type Report } from './invariants.js';
 import { freePort, startProcess, type TestProcess } from './processes.js';
@@ -146,10 +147,14 @@ export class Deployment {
     };
   }
 
-  /** Asks the first server. @returns the body of its answer, whatever the status */
+  /** Asks the first server, again while it says 503. @returns the body of its answer, whatever else the status */
   async get(path: string): Promise<unknown> {
-    const answer = await fetch(new URL(path, this.url));
-    return answer.json();
+    for (;;) {
+      const answer = await fetch(new URL(path, this.url));
+      const body: unknown = await answer.json();
+      if (answer.status !== 503) return body;
+      await pause(50);
+    }
   }
 
   /**
