@@ -1,4 +1,5 @@
 import { Agent, request } from 'undici';
+import { limits } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { cpuMs } from '../shared/testing/cpu-time.js';
 import { Deployment } from '../shared/testing/deployment.js';
@@ -6,7 +7,8 @@ import { Deployment } from '../shared/testing/deployment.js';
 /** What waiting agents cost a server, and how soon they learn of a command. */
 
 const idleAgents = 500;
-const waitSeconds = 60;
+/** As our own agents poll. */
+const waitSeconds = limits.waitSeconds;
 /** WINDOW_MS=30000 measures as long as the claim says; this says the same sooner. */
 const windowMs = Number(process.env.WINDOW_MS ?? 10_000);
 

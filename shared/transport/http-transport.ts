@@ -12,6 +12,7 @@ import {
   reportedSchema,
 } from '../protocol/agent-api.js';
 import { type ProblemBody, typeListSchema } from '../protocol/api.js';
+import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
 import { after, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
@@ -39,8 +40,8 @@ export interface HttpTransportOptions {
   readonly faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
 }
 
-/** How long a poll is held. A server that vanishes in silence costs an idle agent so long. */
-const pollSeconds = 20;
+/** How long a poll is held: as long as a server holds one, since each costs it about a millisecond. */
+const pollSeconds = limits.waitSeconds;
 /** How long an ended poll may take to bring its last answer, before it is cut off. */
 const lastAnswerMs = 1000;
 /** Most lost answers that are handed back at a stop: far more than can be under way at once. */

@@ -17,6 +17,12 @@ export class CallRefused extends Error {
 /** How late the answer to a poll may be: a busy server must not be taken for one that is gone. */
 const pollSlackMs = 2000;
 
+/**
+ * A connection that is silent for so long is probed by the kernel, and breaks ten seconds later if the
+ * machine at its other end is gone (`setKeepAlive` of node:net): else a held poll would wait in vain.
+ */
+const probeAfterMs = 5000;
+
 export interface ServerCall {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
   /** With its query, and without a slash in front. */
@@ -66,7 +72,7 @@ export class ServerCalls {
       connections: 8,
       pipelining: 1,
       keepAliveTimeout: 60_000,
-      connect: { timeout: tryMs },
+      connect: { timeout: tryMs, keepAliveInitialDelay: probeAfterMs },
     });
   }
 
