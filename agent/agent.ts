@@ -1,5 +1,6 @@
 import { type HeldAttempt } from '../shared/lifecycle/holding.js';
-import { type Outcome, sessionOf, type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { sessionOf } from '../shared/lifecycle/registration.js';
+import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
 import { elapsedMs, type Moment } from '../shared/runtime/clock.js';
 import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
@@ -50,6 +51,7 @@ export class Agent implements Service {
   readonly #executions = new Executions();
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
+  #draining = false;
 
   constructor(options: AgentOptions) {
     const { transport, journal, registry, concurrency, leaseMs, graceMs, faults, logger } = options;
@@ -83,7 +85,19 @@ export class Agent implements Service {
     await keeper.start();
     await this.#announcer.start();
     await this.#settle();
-    if (!signal.aborted) await this.#fetcher.start();
+    if (!signal.aborted && !this.#draining) await this.#fetcher.start();
+  }
+
+  /** Fetches nothing more, finishes what it has, and stays. */
+  async drain(): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    const { logger } = this.#options;
+    logger.info('draining: nothing more is fetched until this agent is started again');
+    await this.#fetcher.stop();
+    await this.#handBack().catch((error: unknown) => {
+      logger.warn({ err: error }, 'could not hand back what was not started; that is left to the stop');
+    });
   }
 
   /** What the last session left: first its outcomes, then, once each was answered, the rest. */
@@ -146,14 +160,18 @@ export class Agent implements Service {
 
   /** Best effort: whatever fails here is left to the lease. */
   async #part(): Promise<void> {
-    const { transport, logger } = this.#options;
     try {
-      const handedBack = await transport.handBack();
-      if (handedBack > 0) logger.info({ handedBack }, 'handed back what was delivered and not started');
-      await transport.leave();
+      await this.#handBack();
+      await this.#options.transport.leave();
     } catch (error) {
-      logger.warn({ err: error }, 'could not say goodbye');
+      this.#options.logger.warn({ err: error }, 'could not say goodbye');
     }
+  }
+
+  async #handBack(): Promise<void> {
+    const { transport, logger } = this.#options;
+    const handedBack = await transport.handBack();
+    if (handedBack > 0) logger.info({ handedBack }, 'handed back what was delivered and not started');
   }
 
   #take(command: StartedCommand, askedAt: Moment): void {

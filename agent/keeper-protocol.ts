@@ -34,5 +34,7 @@ export type FromKeeper =
   | { readonly kind: 'ready' }
   /** The attempt is no longer this session's, or its lease is about to end and another may begin. */
   | { readonly kind: 'lost'; readonly id: string; readonly attempt: number; readonly why: string }
+  /** An operator wants this session to take no more commands. */
+  | { readonly kind: 'draining' }
   /** This session is over. */
   | { readonly kind: 'over'; readonly why: string };

@@ -59,7 +59,9 @@ async function renewDue(): Promise<void> {
 
 async function beat(): Promise<void> {
   const reply = await transport.register();
-  if (reply.word !== 'ok') say({ kind: 'over', why: `this agent's name was taken over (${reply.word})` });
+  if (reply.word === 'ok') {
+    if (reply.draining) say({ kind: 'draining' });
+  } else say({ kind: 'over', why: `this agent's name was taken over (${reply.word})` });
 }
 
 const deadlineTickMs = Math.min(250, leaseMs / 24);

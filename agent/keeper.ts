@@ -8,6 +8,8 @@ import { type FromKeeper, type KeeperData, type KeptAttempt, type ToKeeper } fro
 export interface KeeperOptions extends Omit<KeeperData, 'pulse'> {
   /** An attempt is no longer this session's: abort it. */
   readonly onLost: (attempt: { readonly id: string; readonly attempt: number }, why: string) => void;
+  /** An operator wants this session to take no more commands; said again with every heartbeat. */
+  readonly onDraining: () => void;
   /** This process can no longer keep its commands: it must end. */
   readonly onOver: (why: string) => void;
 }
@@ -105,7 +107,14 @@ export class Keeper implements Service {
   }
 
   #hear(message: Exclude<FromKeeper, { kind: 'ready' }>): void {
-    if (message.kind === 'lost') this.#options.onLost(message, message.why);
-    else if (!this.#stopping) this.#options.onOver(message.why);
+    const { onLost, onDraining, onOver } = this.#options;
+    switch (message.kind) {
+      case 'lost':
+        return onLost(message, message.why);
+      case 'draining':
+        return onDraining();
+      case 'over':
+        if (!this.#stopping) onOver(message.why);
+    }
   }
 }

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { sessionOf } from '../shared/lifecycle/transitions.js';
+import { sessionOf } from '../shared/lifecycle/registration.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
@@ -53,6 +53,7 @@ async function main(config: AgentConfig): Promise<void> {
     maxBlockMs: config.maxBlockMs,
     logger: logging,
     onLost: (attempt, why) => agent.lose(attempt, why),
+    onDraining: () => void agent.drain(),
     onOver: onFatal,
   });
   const transport = connect(transportConfig, logger, faults);

@@ -1,6 +1,8 @@
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { pause } from '../shared/runtime/service.js';
 import { type TestProcess } from '../shared/testing/processes.js';
+import { type AgentView } from '../shared/protocol/api.js';
+import { startStranger } from './agent-crash.js';
 import { fateOf, fateOfAnother, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
 import { onTrial, type Trial } from './trial.js';
@@ -42,6 +44,25 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       await trial.deployment.startAgent();
       expect(await fateOf(trial, unstarted)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+
+  it.concurrent('drained, finishes what runs, and takes nothing more until its next run', () =>
+    onTrial({ transport, servers: 2, agents: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
+      const { deployment } = trial;
+      const { agent, id, answer } = await atWork(trial);
+      const { agentId } = await viewOf(trial, id);
+      const drained = await fetch(new URL(`/agents/${agentId}/drain`, deployment.url), { method: 'POST' });
+      expect(drained.status).toBe(202);
+      await agent.waitForLine(/draining/);
+      answer();
+      expect(await fateOf(trial, id)).toEqual(undisturbed);
+      const next = await submit(trial);
+      await startStranger(trial);
+      expect(await fateOf(trial, next)).toEqual(undisturbed);
+      expect((await viewOf(trial, next)).agentId).not.toBe(agentId);
+      const { agents } = (await deployment.get('/agents')) as { agents: AgentView[] };
+      expect(agents.filter(({ draining }) => draining)).toMatchObject([{ agentId, state: 'live' }]);
     }),
   );
 

@@ -5,7 +5,8 @@ import {
   newestSession,
   register,
   registerAgain,
-} from '../../shared/lifecycle/transitions.js';
+  type RegisterReply,
+} from '../../shared/lifecycle/registration.js';
 import { bootOf } from '../../shared/protocol/agent-api.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
@@ -73,7 +74,7 @@ export class Admissions {
     caller: Caller,
     host: string,
     fields: Readonly<Record<string, string | number>> = {},
-  ): Promise<Refusal | { readonly word: 'ok'; readonly now: number }> {
+  ): Promise<Refusal | Extract<RegisterReply, { word: 'ok' }>> {
     const { link, keys, leaseMs } = this.#options;
     const { agentId, session } = caller;
     return link.call(async (redis) => {

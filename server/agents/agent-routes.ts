@@ -2,7 +2,7 @@ import { type Request, type Response } from 'express';
 import { type z } from 'zod';
 import { release } from '../../shared/lifecycle/holding.js';
 import { pendingOf } from '../../shared/lifecycle/recovery.js';
-import { drain, leave } from '../../shared/lifecycle/transitions.js';
+import { drain, leave } from '../../shared/lifecycle/registration.js';
 import {
   type drainingSchema,
   leaveQuerySchema,
@@ -44,8 +44,9 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     if (reply.word !== 'ok') throw problemOfRefusal(agentId, reply);
     const announced = body.types.filter((type) => typeof type !== 'string');
     await link.call((redis) => announce(redis, announced, 'all'));
+    const { draining } = reply;
     const at = new Date(reply.now).toISOString();
-    response.json({ agentId, session, leaseMs, at } satisfies z.input<typeof registeredSchema>);
+    response.json({ agentId, session, leaseMs, at, draining } satisfies z.input<typeof registeredSchema>);
   }
 
   async function leaveName(request: Request, response: Response): Promise<void> {
@@ -90,7 +91,7 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     {
       method: 'post',
       path: '/agents/:agentId/drain',
-      about: 'lets an agent over HTTP take no more commands, until it is started again',
+      about: 'lets an agent take no more commands, until it is started again',
       handle: drainAgent,
     },
   ];

@@ -1,4 +1,4 @@
-import { type NameHolder } from '../../shared/lifecycle/transitions.js';
+import { type NameHolder } from '../../shared/lifecycle/registration.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type Endpoint } from '../http/endpoint.js';
 import { Problem } from '../http/problem.js';

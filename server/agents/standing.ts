@@ -1,6 +1,6 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
-import { type NameHolder } from '../../shared/lifecycle/transitions.js';
+import { type NameHolder } from '../../shared/lifecycle/registration.js';
 import { runAll } from '../../shared/store/command-reader.js';
 import { agentKey, type PartitionKeys } from '../../shared/store/keys.js';
 

@@ -23,6 +23,7 @@ const registrationSchema = z.object({
   concurrency: optionalInt,
   leaseMs: z.coerce.number().int(),
   lastSeen: z.coerce.number().int(),
+  draining: z.string().nullable().default(null),
 });
 
 /** Every agent that registered and did not leave, by name; those that were lost for an hour. */
@@ -44,11 +45,12 @@ export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<Age
     // One that left in this moment is empty; one that somebody wrote by hand may be anything.
     const registration = registrationSchema.safeParse(hashes[i]).data;
     if (!registration) return [];
-    const { lastSeen, ...rest } = registration;
+    const { lastSeen, draining, ...rest } = registration;
     return {
       agentId,
       ...rest,
       state: lastSeen + rest.leaseMs > nowMs ? ('live' as const) : ('lost' as const),
+      draining: draining !== null && draining === rest.session,
       running: running.get(agentId) ?? 0,
       lastSeen: new Date(lastSeen).toISOString(),
     };

@@ -6,7 +6,8 @@ import {
   statsSchema,
   typeListSchema,
 } from '../../shared/protocol/api.js';
-import { register, report, start, submit } from '../../shared/lifecycle/transitions.js';
+import { register } from '../../shared/lifecycle/registration.js';
+import { report, start, submit } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, agentsKey, group, partitionKeys, typesKey } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
@@ -151,6 +152,7 @@ describe('agents', () => {
         session: 'i.3',
         instance: 'i',
         state: 'live',
+      draining: false,
         host: 'here',
         pid: 42,
         version: '1.2.3',

@@ -1,6 +1,6 @@
 import { type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
-import { admit, newestSession } from './transitions.js';
+import { admit, newestSession } from './registration.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {

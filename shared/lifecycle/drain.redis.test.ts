@@ -1,6 +1,6 @@
 import { agentKey } from '../store/keys.js';
 import { ScriptBench } from '../testing/script-bench.js';
-import { drain } from './transitions.js';
+import { drain } from './registration.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
 import { agentKey } from '../store/keys.js';
-import { leave } from './transitions.js';
+import { leave } from './registration.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {

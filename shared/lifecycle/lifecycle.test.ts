@@ -138,7 +138,7 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
   });
 });
 
-const callers = ['transitions.ts', 'holding.ts', 'recovery.ts'].map(read).join('\n');
+const callers = ['transitions.ts', 'holding.ts', 'recovery.ts', 'registration.ts'].map(read).join('\n');
 
 test('the callers read the words that the headers name, and no others', () => {
   const schemas = [...callers.matchAll(/z\.(?:enum|literal)\(([^)]*)\)/g)].map(([, words = '']) => words);

@@ -7,9 +7,10 @@
 --       k, then k fields as name, value: what GET /agents shows
 --
 -- Guards, in order: no other live instance, and not this instance on another host (a copied data
---   directory, whose lock proves nothing there; '' is a host that nobody told), else `taken`; not an older boot than the one
---   registered, else `old-session`.
--- Reply   { 'ok', now } | { 'taken', instance, host, pid, lastSeen, leaseMs left } | { 'old-session' }
+--   directory, whose lock proves nothing there; '' is a host that nobody told), else `taken`; not an
+--   older boot than the one registered, else `old-session`.
+-- Reply   { 'ok', now, 1 if `drain` marked this session, else 0 } |
+--         { 'taken', instance, host, pid, lastSeen, leaseMs left } | { 'old-session' }
 -- Events  none
 local key = root
 local instance, boot, host, leaseMs, ttlMs = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
@@ -32,4 +33,5 @@ local fields = { 'instance', instance, 'boot', ARGV[2], 'host', host, 'leaseMs',
 for i = 1, 2 * tonumber(ARGV[6]) do fields[#fields + 1] = ARGV[6 + i] end
 redis.call('HSET', key, unpack(fields))
 redis.call('PEXPIRE', key, ttlMs)
-return { 'ok', now }
+local marked = redis.call('HMGET', key, 'draining', 'session')
+return { 'ok', now, marked[1] and marked[1] == marked[2] and 1 or 0 }

@@ -1,7 +1,7 @@
 import { type HashState, type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
 import { agentKey, agentsKey } from '../store/keys.js';
-import { register, type Registration } from './transitions.js';
+import { register, type Registration } from './registration.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {
@@ -35,7 +35,7 @@ const held = (more: HashState = {}): RedisState => ({
 });
 /** Beside the registration: who there is. */
 const listed = { [agentsKey]: { set: ['agent-1'] } };
-const ok = { word: 'ok', now: expect.any(Number) as number };
+const ok = { word: 'ok', now: expect.any(Number) as number, draining: false };
 
 test('takes a name that nobody has, for an hour or twice the lease', async () => {
   await bench.seed({});
@@ -45,6 +45,12 @@ test('takes a name that nobody has, for an hour or twice the lease', async () =>
   await call({ leaseMs: 7_200_000 });
   expect(await bench.redis.pttl(key)).toBeGreaterThan(14_390_000);
   expect(await bench.events()).toEqual([]);
+});
+
+test('says of a session that was told to drain that it was, and of the next one that it was not', async () => {
+  await bench.seed(held({ draining: 'i1.2' }));
+  expect(await call()).toEqual({ ...ok, draining: true });
+  expect(await call({ boot: 3 })).toEqual(ok);
 });
 
 test.each<[string, RedisState, Partial<Registration>]>([

@@ -164,6 +164,8 @@ export const registeredSchema = z.object({
   leaseMs: z.int(),
   /** Redis time. */
   at: z.iso.datetime(),
+  /** An operator wants this session to take no more commands. */
+  draining: z.boolean(),
 });
 
 /** Query of `DELETE /agents/:agentId`. */

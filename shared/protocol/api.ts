@@ -96,6 +96,8 @@ export const agentViewSchema = z.object({
   instance: z.string(),
   /** `lost`: not heard of for its lease. One that stopped in good order is not listed. */
   state: z.enum(['live', 'lost']),
+  /** An operator wants it to take no more commands, until its next run. */
+  draining: z.boolean(),
   host: z.string(),
   pid: z.int().nullable(),
   version: z.string().nullable(),

@@ -1,7 +1,8 @@
 import { type z } from 'zod';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type Resolved } from '../lifecycle/recovery.js';
-import { type RegisterReply, type Report, type ReportWord, sessionOf } from '../lifecycle/transitions.js';
+import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
+import { type Report, type ReportWord } from '../lifecycle/transitions.js';
 import {
   drainingHeader,
   type NextCommand,
@@ -94,9 +95,9 @@ export class HttpTransport implements Transport {
       body,
     });
     if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
-    const { at, leaseMs } = registeredSchema.parse(orRefuse(answer));
+    const { at, leaseMs, draining } = registeredSchema.parse(orRefuse(answer));
     this.#compareLease(leaseMs);
-    return { word: 'ok', now: Date.parse(at) };
+    return { word: 'ok', now: Date.parse(at), draining };
   }
 
   /** It is theirs that counts; an agent that renews by a longer one is late. */

@@ -7,12 +7,9 @@ import {
   newestSession,
   register,
   type RegisterReply,
-  report,
-  type Report,
-  type ReportWord,
   sessionOf,
-  start,
-} from '../lifecycle/transitions.js';
+} from '../lifecycle/registration.js';
+import { report, type Report, type ReportWord, start } from '../lifecycle/transitions.js';
 import { now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';

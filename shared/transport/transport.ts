@@ -1,11 +1,7 @@
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type Resolved } from '../lifecycle/recovery.js';
-import {
-  type RegisterReply,
-  type Report,
-  type ReportWord,
-  type StartedCommand,
-} from '../lifecycle/transitions.js';
+import { type RegisterReply } from '../lifecycle/registration.js';
+import { type Report, type ReportWord, type StartedCommand } from '../lifecycle/transitions.js';
 import { type Moment } from '../runtime/clock.js';
 
 /** Who an agent is; fixed for the life of its process. */

@@ -1,0 +1,136 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { agentKey, agentsKey, type PartitionKeys } from '../store/keys.js';
+import { callScript, callScriptForEach } from './scripts.js';
+
+/** The scripts that change no command, as functions: who an agent is, and which of its sessions is the newest. */
+
+export interface Registration {
+  readonly agentId: string;
+  readonly instance: string;
+  readonly boot: number;
+  readonly host: string;
+  readonly leaseMs: number;
+  /** `<instance>.<boot>` when left out: an agent without a data directory has only a session. */
+  readonly session?: string | undefined;
+  /** More that GET /agents shows: pid, version, queues, types, concurrency. */
+  readonly fields: Readonly<Record<string, string | number>>;
+}
+
+export interface NameHolder {
+  readonly instance: string;
+  readonly host: string;
+  readonly pid: string;
+  /** Redis time in ms. */
+  readonly lastSeen: number;
+  /** How long until it counts as gone, unless it is heard of again. */
+  readonly leaseLeftMs: number;
+}
+
+export type RegisterReply =
+  | {
+      readonly word: 'ok';
+      /** Redis time in ms. */
+      readonly now: number;
+      /** An operator wants this session to take no more commands. */
+      readonly draining: boolean;
+    }
+  | { readonly word: 'taken'; readonly holder: NameHolder }
+  | { readonly word: 'old-session' };
+
+/** How long the registration of an agent that was lost stays visible. */
+const registrationTtlMs = 3600 * 1000;
+
+const registerReplySchema = z.union([
+  z
+    .tuple([z.literal('ok'), z.number(), z.literal([0, 1])])
+    .transform(([word, now, draining]): RegisterReply => ({ word, now, draining: draining === 1 })),
+  z.tuple([z.literal('old-session')]).transform(([word]): RegisterReply => ({ word })),
+  z
+    .tuple([
+      z.literal('taken'),
+      z.string(),
+      z.string(),
+      z.string().nullable(),
+      z.coerce.number(),
+      z.coerce.number(),
+    ])
+    .transform(([word, instance, host, pid, lastSeen, leaseLeftMs]): RegisterReply => ({
+      word,
+      holder: { instance, host, pid: pid ?? '', lastSeen, leaseLeftMs },
+    })),
+]);
+
+/** `<instance>.<boot>`: one run of an agent's process. */
+export const sessionOf = (agent: { readonly instance: string; readonly boot: number }) =>
+  `${agent.instance}.${agent.boot}`;
+
+/** Takes an agent's name, or renews the hold on it: the heartbeat is the same call. */
+export async function register(redis: Redis, agent: Registration): Promise<RegisterReply> {
+  const args = registerArgs(agent);
+  const reply = registerReplySchema.parse(await callScript(redis, 'register', agentKey(agent.agentId), args));
+  // Not in the script: in a sharded Redis this key has a slot of its own. It only lists; when it cannot
+  // be added to (Redis is full), the agent works all the same, and the next heartbeat tries again.
+  if (reply.word === 'ok') await redis.sadd(agentsKey, agent.agentId).catch(() => undefined);
+  return reply;
+}
+
+function registerArgs(agent: Registration): (string | number)[] {
+  const { instance, boot, host, leaseMs } = agent;
+  const fields = Object.entries({ ...agent.fields, session: agent.session ?? sessionOf(agent) }).flat();
+  const ttlMs = Math.max(registrationTtlMs, 2 * leaseMs);
+  return [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields];
+}
+
+/** The heartbeats of many agents that are registered, in one round trip. @returns a reply per agent, in order */
+export async function registerAgain(redis: Redis, agents: readonly Registration[]): Promise<RegisterReply[]> {
+  const calls = agents.map((agent) => ({ key: agentKey(agent.agentId), args: registerArgs(agent) }));
+  const replies = await callScriptForEach(redis, 'register', calls);
+  return replies.map((reply) => registerReplySchema.parse(reply));
+}
+
+/** The newest session of an agent in this partition, or '' when none was admitted. */
+export async function newestSession(redis: Redis, keys: PartitionKeys, agentId: string): Promise<string> {
+  try {
+    return (await redis.get(keys.session(agentId))) ?? '';
+  } catch (error) {
+    // Somebody put something else there: `admit` counts it as unset, and replaces it.
+    if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return '';
+    throw error;
+  }
+}
+
+/**
+ * Makes a session the newest of its agent, after `register` said ok.
+ *
+ * @param seen what `newestSession` said before `register` was called
+ */
+export async function admit(
+  redis: Redis,
+  keys: PartitionKeys,
+  agentId: string,
+  session: string,
+  seen: string,
+): Promise<'ok' | 'old-session'> {
+  const reply = await callScript(redis, 'admit', keys.root, [agentId, session, seen]);
+  return z.tuple([z.enum(['ok', 'old-session'])]).parse(reply)[0];
+}
+
+/** Gives an agent's name back. */
+export async function leave(
+  redis: Redis,
+  agentId: string,
+  instance: string,
+  boot: number,
+): Promise<'left' | 'moot'> {
+  const reply = await callScript(redis, 'leave', agentKey(agentId), [instance, boot]);
+  return z.tuple([z.enum(['left', 'moot'])]).parse(reply)[0];
+}
+
+/** Asks whoever is registered under this name to take no more commands. @returns its session */
+export async function drain(redis: Redis, agentId: string): Promise<string | undefined> {
+  const reply = await callScript(redis, 'drain', agentKey(agentId), ['']);
+  return z
+    .union([z.tuple([z.literal('draining'), z.string()]), z.tuple([z.literal('nobody')])])
+    .parse(reply)[1];
+}
