@@ -152,7 +152,7 @@ describe('agents', () => {
         session: 'i.3',
         instance: 'i',
         state: 'live',
-      draining: false,
+        draining: false,
         host: 'here',
         pid: 42,
         version: '1.2.3',
