@@ -9,6 +9,7 @@ export interface FaultRow {
   readonly verified: number;
   /** Verified, with at least one command in flight on what was hit: only these prove anything. */
   readonly withWork: number;
+  readonly recovery: Recovery | null;
 }
 
 /** Times to recover, in ms. */
@@ -145,6 +146,7 @@ function rowsOf(faults: readonly FaultRecord[]): FaultRow[] {
         injected: there.length,
         verified: there.filter(isVerified).length,
         withWork: there.filter(hadWork).length,
+        recovery: recoveryOf(there),
       };
     });
   });

@@ -1,18 +1,29 @@
 import { type Violation } from '../../shared/testing/invariants.js';
 import { type RoundRecord, type RunRecord } from '../record.js';
 
-/** What must be 0, each with what is counted under it. Every violation of the eight invariants lands under exactly one. */
-export const headings = {
+/** What must be 0. Every violation of the eight invariants lands under exactly one. */
+export const headings = [
+  'lost',
+  'doubled',
+  'rewritten',
+  'illegal transition',
+  'stuck',
+  'unexplained unknown',
+  'untrue',
+] as const;
+export type Heading = (typeof headings)[number];
+
+/** What is counted under each, for people. */
+export const meanings: Readonly<Record<Heading, string>> = {
   lost: 'accepted commands that are gone, or that a reader or a list does not find',
   doubled: 'attempts executed twice, executions against the policy, commands that nobody submitted',
-  rewritten: 'outcomes that were accepted twice, or changed after they were final',
+  rewritten: 'outcomes accepted twice, or changed after they were final',
   'illegal transition':
-    'changes that a stale caller made, entries acknowledged too early or too late, attempts that did not grow',
-  stuck: 'commands that came to rest without an outcome, and rounds that never came to rest',
+    'changes by a stale caller, entries acknowledged too early or too late, attempts that did not grow',
+  stuck: 'commands that came to rest without an outcome, rounds that never came to rest',
   'unexplained unknown': '`executed: "unknown"`, lost attempts and late reports that overlap no fault',
   untrue: 'results and `executed` that are not what the ledger of real effects shows',
-} as const;
-export type Heading = keyof typeof headings;
+};
 
 /** A violation, where it was seen, and what it is counted as. */
 export interface Finding {

@@ -1,5 +1,5 @@
 import { faultKinds, type FaultKind, type RoundRecord, type RunRecord } from '../record.js';
-import { headings, type Heading } from './headings.js';
+import { type Heading, headings, meanings } from './headings.js';
 import { madeFault, madeRound, madeRun, madeViolation } from './made-run.js';
 import { judgeRun } from './verdict.js';
 
@@ -10,7 +10,7 @@ test('a run that saw enough and broke nothing passes', () => {
   const verdict = judgeRun(madeRun());
   expect(verdict.failures).toEqual([]);
   expect(verdict).toMatchObject({ passed: true, exitCode: 0 });
-  expect(Object.values(verdict.figures.broken)).toEqual(Object.keys(headings).map(() => 0));
+  expect(Object.values(verdict.figures.broken)).toEqual(headings.map(() => 0));
 });
 
 test('a run without a round fails', () => {
@@ -57,7 +57,7 @@ describe('each violation is counted once, under one heading, and fails the run',
     const { figures, failures, exitCode } = judgeRun(runOf({ violations: [madeViolation(violation)] }));
     expect(Object.entries(figures.broken).filter(([, count]) => count > 0)).toEqual([[heading, 1]]);
     expect(figures.findings).toMatchObject([{ heading, round: 1 }]);
-    expect(failures).toEqual([`1 ${heading}, must be 0: ${headings[heading]}`]);
+    expect(failures).toEqual([`1 ${heading}, must be 0: ${meanings[heading]}`]);
     expect(exitCode).toBe(1);
   });
 });
@@ -155,7 +155,7 @@ test('faults are counted by kind and point, and only the verified ones count for
     verified,
     withWork,
   });
-  expect(figures.faults).toEqual([
+  expect(figures.faults).toMatchObject([
     row('agent killed', null, 1, 0, 0),
     row('agent killed at a point', 'after-start', 3, 2, 1),
     row('agent killed at a point', 'before-report', 1, 1, 1),

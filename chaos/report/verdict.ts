@@ -1,7 +1,7 @@
 import { type RunRecord } from '../record.js';
 import { type Figures, figuresOf } from './figures.js';
 import { type Floor, floorsOf } from './floors.js';
-import { headings } from './headings.js';
+import { headings, meanings } from './headings.js';
 import { counted, times } from './units.js';
 
 /** What a run is worth: all figures, and in plain words everything that speaks against it. */
@@ -33,13 +33,9 @@ function emptiness({ rounds }: RunRecord): string[] {
 }
 
 function violations({ broken }: Figures): string[] {
-  return Object.entries(broken)
-    .filter(([, count]) => count > 0)
-    .map(([heading, count]) => `${times(count)} ${heading}, must be 0: ${meaningOf(heading)}`);
-}
-
-function meaningOf(heading: string): string {
-  return Object.entries(headings).find(([name]) => name === heading)?.[1] ?? '';
+  return headings
+    .filter((heading) => broken[heading] > 0)
+    .map((heading) => `${times(broken[heading])} ${heading}, must be 0: ${meanings[heading]}`);
 }
 
 function unrecovered(figures: Figures): string[] {
