@@ -1,3 +1,4 @@
+import { type ClientLog } from '../client-log.js';
 import { countOf, statusOf } from '../command-state.js';
 import { defaults } from '../../protocol/commands.js';
 import { lossesIn } from '../trails.js';
@@ -102,8 +103,7 @@ function oneCommandPerKey({ clients }: Evidence, say: Say): void {
 function nothingIsInvented({ clients, trails }: Evidence, say: Say): void {
   const accepted = clients.accepted();
   const others = [...trails.all()].filter((trail) => trail.lastFields && !accepted.has(trail.commandId));
-  let unclear = 0;
-  for (const post of clients.posts) if (post.outcome === 'unknown') unclear += post.count;
+  const unclear = unclearSubmissions(clients);
   if (others.length > unclear) {
     const ids = others.slice(0, 10).map((trail) => trail.commandId);
     say(
@@ -112,4 +112,16 @@ function nothingIsInvented({ clients, trails }: Evidence, say: Say): void {
       ids,
     );
   }
+}
+
+/** How many commands there may be that no client was told of. With a key, one at most, however often it was sent. */
+function unclearSubmissions({ posts }: ClientLog): number {
+  const unknown = posts.filter(({ outcome }) => outcome === 'unknown');
+  const isAnswered = new Set(
+    posts.flatMap(({ outcome, idempotencyKey }) => (outcome === 'accepted' ? idempotencyKey : [])),
+  );
+  const keys = new Set(unknown.flatMap(({ idempotencyKey }) => idempotencyKey ?? []));
+  const withoutKey = unknown.filter(({ idempotencyKey }) => idempotencyKey === null);
+  const unanswered = [...keys].filter((key) => !isAnswered.has(key));
+  return unanswered.length + withoutKey.reduce((sum, { count }) => sum + count, 0);
 }
