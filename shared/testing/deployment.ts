@@ -102,6 +102,7 @@ export class Deployment {
   async startServer({
     args = [],
     env = {},
+    dontWait = false,
     port,
   }: AgentStart & { port?: number | undefined } = {}): Promise<ServerProcess> {
     const ownPort = port ?? (await freePort());
@@ -112,7 +113,7 @@ export class Deployment {
     this.#processes.push(process);
     const server = { process, url: `http://127.0.0.1:${ownPort}`, port: ownPort };
     this.servers.push(server);
-    await process.waitForMessage(isReady);
+    if (!dontWait) await untilReady(process);
     return server;
   }
 
@@ -129,8 +130,13 @@ export class Deployment {
     });
     this.#processes.push(agent);
     this.agents.push(agent);
-    if (!dontWait) await agent.waitForMessage(isReady);
+    if (!dontWait) await untilReady(agent);
     return agent;
+  }
+
+  /** Everything that was ever started, the dead included. */
+  get processes(): readonly TestProcess[] {
+    return this.#processes;
   }
 
   /** Every server, the next first each time; and no Redis: whoever tries to reach one fails. */
@@ -197,6 +203,11 @@ export class Deployment {
 }
 
 const unreadable: Record<string, string> = { PENDING: '1' };
+
+/** Resolves when a server or agent says that it does its work. Rejects when it ends without. */
+export async function untilReady(process: TestProcess): Promise<void> {
+  await process.waitForMessage(isReady);
+}
 
 function isReady(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'ready' in message;

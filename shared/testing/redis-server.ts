@@ -60,8 +60,12 @@ export class TestRedis {
     return pid;
   }
 
-  /** Starts the server and waits until it has loaded its data. */
-  async start(): Promise<void> {
+  /**
+   * Starts the server and waits until it has loaded its data.
+   *
+   * @param config more directives, for this start only
+   */
+  async start(config: Readonly<Record<string, string>> = {}): Promise<void> {
     const binary = await ensureRedisBinary((line) => process.stderr.write(`${line}\n`));
     const directives = {
       port: String(this.port ?? 0),
@@ -69,6 +73,7 @@ export class TestRedis {
       unixsocket: this.socket,
       dir: this.directory,
       ...this.#config,
+      ...config,
     };
     const args = Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]);
     const child = spawn(binary.path, [join(repositoryRoot, 'redis.conf'), ...args], {
@@ -99,9 +104,9 @@ export class TestRedis {
     return client;
   }
 
-  /** SIGKILL, as a crash. */
-  async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+  /** SIGKILL, as a crash. @returns the signal that it was seen to end by */
+  kill(): Promise<NodeJS.Signals | null> {
+    return this.#end('SIGKILL');
   }
 
   /** SIGSTOP: it keeps its connections and says nothing. */
@@ -123,14 +128,15 @@ export class TestRedis {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  async #end(signal: NodeJS.Signals): Promise<NodeJS.Signals | null> {
     const child = this.#process;
     this.#process = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
     const ended = once(child, 'exit');
     child.kill(signal);
     // One that is frozen would end only when it wakes.
     child.kill('SIGCONT');
     await ended;
+    return child.signalCode;
   }
 }
