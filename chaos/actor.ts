@@ -95,6 +95,11 @@ export class AgentActor extends Actor {
     return `${this.name}.${this.#generation}`;
   }
 
+  /** All that it had so far. */
+  get identities(): readonly string[] {
+    return Array.from({ length: this.#generation }, (_, i) => `${this.name}.${i + 1}`);
+  }
+
   replace(): void {
     this.#generation++;
   }
