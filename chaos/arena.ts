@@ -59,11 +59,12 @@ export class Arena {
   }
 
   static async start(options: ArenaOptions): Promise<Arena> {
-    const ledger = startProcess(['dist/shared/testing/ledger-main.js']);
+    const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
     const url = await ledger.waitForLine(/^http/);
     const env = { LEASE_MS: String(options.leaseMs), AGENT_QUEUES: queues.join(','), ...options.env };
     const deployment = await Deployment.start({
       servers: 0,
+      ownGroup: true,
       env: { ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
     });
     const arena = new Arena(deployment, ledger, url);

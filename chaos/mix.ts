@@ -66,3 +66,12 @@ export function parseMix(text: string): Mix | undefined {
   }
   return Object.values(mix).some((weight) => weight > 0) ? mix : undefined;
 }
+
+/** What `parseMix` reads as this mix. */
+export function mixText(mix: Mix): string {
+  const parts = faultKinds.flatMap((kind) => {
+    const factor = mix[kind] / usualMix[kind];
+    return factor === 0 ? [] : [`${slugOf(kind)}${factor === 1 ? '' : `=${factor}`}`];
+  });
+  return parts.join(',');
+}

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { choice, type Config, ConfigError, integer, loadConfig, setting } from '../shared/runtime/config.js';
-import { type Mix, mixRule, parseMix, usualMix } from './mix.js';
+import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { type Mix, mixRule, mixText, parseMix, usualMix } from './mix.js';
 
 const durationRule = 'must be a time such as 90, 90s or 30m, at least 5 seconds';
 
@@ -53,8 +53,6 @@ export interface ChaosOptions {
   readonly transport: 'redis' | 'http' | 'both';
   readonly leaseMs: number;
   readonly mix: Mix;
-  /** As it was typed, for the command that repeats the run. */
-  readonly mixText?: string | undefined;
   readonly planted?: string | undefined;
   /** More environment for servers and agents: how a planted bug comes to them. */
   readonly env?: Readonly<Record<string, string>>;
@@ -65,25 +63,14 @@ export interface ChaosOptions {
 /** @throws ConfigError with every fault */
 export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
   // Flags only: in the environment these names would be anybody's.
-  const config = loadConfig('npm run chaos --', chaosSettings, { argv: asFlags(argv), env: {}, dotenv: '' });
-  return config;
+  return loadConfig('npm run chaos --', chaosSettings, { argv, env: {}, dotenv: '' });
 }
 
-/** A message about `SEED` would name a variable that is not read. */
-function asFlags(argv: readonly string[]): readonly string[] {
-  return argv;
-}
-
-export { ConfigError };
-
-export function optionsOf(config: ChaosConfig, argv: readonly string[]): ChaosOptions {
-  const { json, page, mix, seed, ...rest } = config;
+/** A run without a seed gets one, and says which. */
+export function optionsOf({ json, page, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
   void json;
   void page;
-  const at = argv.findIndex((argument) => argument === '--mix' || argument.startsWith('--mix='));
-  const typed =
-    at === -1 ? undefined : argv[at]?.includes('=') ? argv[at].slice('--mix='.length) : argv[at + 1];
-  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix, mixText: typed };
+  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix };
 }
 
 /** The command that repeats a run. */
@@ -98,7 +85,7 @@ export function commandOf(options: ChaosOptions): string {
     `--clients=${clients}`,
     `--transport=${transport}`,
     `--lease=${leaseMs}`,
-    ...(options.mixText === undefined ? [] : [`--mix=${options.mixText}`]),
+    ...(options.mix === usualMix ? [] : [`--mix=${mixText(options.mix)}`]),
     ...(options.planted === undefined ? [] : [`--planted=${options.planted}`]),
   ];
   return `npm run chaos -- ${flags.join(' ')}`;

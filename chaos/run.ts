@@ -44,9 +44,8 @@ export async function runChaos(
     finished.push(round);
     if (options.signal && isAborted(options.signal)) break;
   }
-  const { seed, planted, mix, mixText, env, signal, ...rest } = options;
+  const { seed, planted, env, signal, ...rest } = options;
   void env;
-  void mixText;
   const stopped = signal ? isAborted(signal) : false;
   return {
     format: 1,
@@ -55,7 +54,7 @@ export async function runChaos(
     command: commandOf(options),
     commit: await commit(),
     machine: await machine(),
-    options: { ...rest, mix, ...(stopped && { stopped }) },
+    options: { ...rest, ...(stopped && { stopped }) },
     planted: planted ?? null,
     rounds: finished,
   };
