@@ -77,6 +77,11 @@ export class Arena {
     return arena;
   }
 
+  /** Resolves when all do their work; somebody must look after those that were told to freeze before that. */
+  async ready(): Promise<void> {
+    await Promise.all(this.actors.map(({ ready }) => ready));
+  }
+
   get actors(): readonly Actor[] {
     return [...this.servers, ...this.agents];
   }
@@ -139,6 +144,5 @@ export class Arena {
       this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
     }
     await Promise.all(this.actors.map((actor) => actor.start()));
-    await Promise.all(this.actors.map(({ ready }) => ready));
   }
 }

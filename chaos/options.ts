@@ -22,12 +22,12 @@ export const chaosSettings = {
   durationSeconds: setting('DURATION', durationSchema.prefault('60s'), 'of the whole run: 90, 90s, 30m'),
   roundSeconds: setting(
     'ROUND',
-    durationSchema.prefault('60s'),
+    durationSchema.prefault('120s'),
     'of one round: each has fresh data, its own seed, and is judged by itself',
   ),
   agents: setting('AGENTS', integer(1, 50).default(4), 'agents in each round'),
   servers: setting('SERVERS', integer(1, 10).default(2), 'servers in each round'),
-  clients: setting('CLIENTS', integer(1, 500).default(24), 'clients, each with one submission at a time'),
+  clients: setting('CLIENTS', integer(1, 500).default(32), 'clients, each with one submission at a time'),
   transport: setting(
     'TRANSPORT',
     choice(['redis', 'http', 'both']).default('both'),

@@ -88,6 +88,7 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
     nemesis = new Nemesis({ scene, schedule, seed });
     for (const [actor, arm] of endedEarly) nemesis.ended(actor, arm);
     nemesis.start();
+    await arena.ready();
     clients.start();
     await pause(roundSeconds * 1000, signal);
 
