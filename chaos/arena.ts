@@ -59,11 +59,12 @@ export class Arena {
   }
 
   static async start(options: ArenaOptions): Promise<Arena> {
-    const ledger = startProcess(['dist/shared/testing/ledger-main.js']);
+    const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
     const url = await ledger.waitForLine(/^http/);
     const env = { LEASE_MS: String(options.leaseMs), AGENT_QUEUES: queues.join(','), ...options.env };
     const deployment = await Deployment.start({
       servers: 0,
+      ownGroup: true,
       env: { ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
     });
     const arena = new Arena(deployment, ledger, url);
@@ -74,6 +75,11 @@ export class Arena {
       throw error;
     }
     return arena;
+  }
+
+  /** Resolves when all do their work; somebody must look after those that were told to freeze before that. */
+  async ready(): Promise<void> {
+    await Promise.all(this.actors.map(({ ready }) => ready));
   }
 
   get actors(): readonly Actor[] {
@@ -138,6 +144,5 @@ export class Arena {
       this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
     }
     await Promise.all(this.actors.map((actor) => actor.start()));
-    await Promise.all(this.actors.map(({ ready }) => ready));
   }
 }

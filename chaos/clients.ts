@@ -114,6 +114,7 @@ export class Clients {
   #answered(key: string, { outcome, ids }: Post, label: string): void {
     if (outcome === 'refused') this.troubles.push(`the submission ${key} (${label}) was refused`);
     this.#idsByKey.set(key, ids);
+    for (const id of ids) this.#options.watch.sawAccepted(id);
     this.#options.watch.accepted(key);
   }
 
@@ -122,7 +123,9 @@ export class Clients {
     const options = { waitSeconds: readSeconds, timeoutMs: readTimeoutMs };
     while (!this.#givenUp.signal.aborted) {
       const view = await client.visit([id], (url) => log.read(url, id, options), isNothing);
-      if (view?.status === 'COMPLETED' || view?.status === 'FAILED') return;
+      if (view?.status === 'COMPLETED' || view?.status === 'FAILED') {
+        return this.#options.watch.sawEnded(id, view.status, view.attempt);
+      }
       if (!view) await client.rest(this.#givenUp.signal);
     }
   }

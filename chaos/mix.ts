@@ -12,8 +12,8 @@ export const usualMix: Mix = {
   'agent killed at a point': 8,
   'agent frozen': 10,
   'agent frozen at a point': 8,
-  'server killed': 3,
-  'server killed at a point': 3,
+  'server killed': 5,
+  'server killed at a point': 5,
   'server frozen': 4,
   'Redis killed': 1,
   'Redis killed while loading': 0.5,
@@ -65,4 +65,13 @@ export function parseMix(text: string): Mix | undefined {
     for (const kind of kinds) mix[kind] = usualMix[kind] * Number(factor);
   }
   return Object.values(mix).some((weight) => weight > 0) ? mix : undefined;
+}
+
+/** What `parseMix` reads as this mix. */
+export function mixText(mix: Mix): string {
+  const parts = faultKinds.flatMap((kind) => {
+    const factor = mix[kind] / usualMix[kind];
+    return factor === 0 ? [] : [`${slugOf(kind)}${factor === 1 ? '' : `=${factor}`}`];
+  });
+  return parts.join(',');
 }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { type Actor } from './actor.js';
 import { Dice } from './dice.js';
@@ -58,6 +59,8 @@ export class Nemesis {
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ scene, schedule, seed }: NemesisOptions) {
+    // As many wait for it as there are faults at work.
+    setMaxListeners(0, this.#over.signal);
     this.#scene = { ...scene, over: this.#over.signal, takenLines: new Set() };
     this.#schedule = schedule;
     this.#dice = new Dice(seed, 'points');

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { choice, type Config, ConfigError, integer, loadConfig, setting } from '../shared/runtime/config.js';
-import { type Mix, mixRule, parseMix, usualMix } from './mix.js';
+import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { type Mix, mixRule, mixText, parseMix, usualMix } from './mix.js';
 
 const durationRule = 'must be a time such as 90, 90s or 30m, at least 5 seconds';
 
@@ -22,12 +22,12 @@ export const chaosSettings = {
   durationSeconds: setting('DURATION', durationSchema.prefault('60s'), 'of the whole run: 90, 90s, 30m'),
   roundSeconds: setting(
     'ROUND',
-    durationSchema.prefault('60s'),
+    durationSchema.prefault('120s'),
     'of one round: each has fresh data, its own seed, and is judged by itself',
   ),
   agents: setting('AGENTS', integer(1, 50).default(4), 'agents in each round'),
   servers: setting('SERVERS', integer(1, 10).default(2), 'servers in each round'),
-  clients: setting('CLIENTS', integer(1, 500).default(24), 'clients, each with one submission at a time'),
+  clients: setting('CLIENTS', integer(1, 500).default(32), 'clients, each with one submission at a time'),
   transport: setting(
     'TRANSPORT',
     choice(['redis', 'http', 'both']).default('both'),
@@ -37,7 +37,11 @@ export const chaosSettings = {
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
   json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
   page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
-  planted: setting('PLANTED', z.string().min(1).optional(), 'put a bug into servers and agents by its name'),
+  planted: setting(
+    'PLANTED',
+    z.string().min(1).optional(),
+    'try the judge: whether a run finds the bug of this name; all: one run for each',
+  ),
 } as const;
 
 export type ChaosConfig = Config<typeof chaosSettings>;
@@ -53,8 +57,6 @@ export interface ChaosOptions {
   readonly transport: 'redis' | 'http' | 'both';
   readonly leaseMs: number;
   readonly mix: Mix;
-  /** As it was typed, for the command that repeats the run. */
-  readonly mixText?: string | undefined;
   readonly planted?: string | undefined;
   /** More environment for servers and agents: how a planted bug comes to them. */
   readonly env?: Readonly<Record<string, string>>;
@@ -67,25 +69,14 @@ export interface ChaosOptions {
 /** @throws ConfigError with every fault */
 export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
   // Flags only: in the environment these names would be anybody's.
-  const config = loadConfig('npm run chaos --', chaosSettings, { argv: asFlags(argv), env: {}, dotenv: '' });
-  return config;
+  return loadConfig('npm run chaos --', chaosSettings, { argv, env: {}, dotenv: '' });
 }
 
-/** A message about `SEED` would name a variable that is not read. */
-function asFlags(argv: readonly string[]): readonly string[] {
-  return argv;
-}
-
-export { ConfigError };
-
-export function optionsOf(config: ChaosConfig, argv: readonly string[]): ChaosOptions {
-  const { json, page, mix, seed, ...rest } = config;
+/** A run without a seed gets one, and says which. */
+export function optionsOf({ json, page, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
   void json;
   void page;
-  const at = argv.findIndex((argument) => argument === '--mix' || argument.startsWith('--mix='));
-  const typed =
-    at === -1 ? undefined : argv[at]?.includes('=') ? argv[at].slice('--mix='.length) : argv[at + 1];
-  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix, mixText: typed };
+  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix };
 }
 
 /** The command that repeats a run. */
@@ -100,7 +91,7 @@ export function commandOf(options: ChaosOptions): string {
     `--clients=${clients}`,
     `--transport=${transport}`,
     `--lease=${leaseMs}`,
-    ...(options.mixText === undefined ? [] : [`--mix=${options.mixText}`]),
+    ...(options.mix === usualMix ? [] : [`--mix=${mixText(options.mix)}`]),
     ...(options.planted === undefined ? [] : [`--planted=${options.planted}`]),
   ];
   return `npm run chaos -- ${flags.join(' ')}`;

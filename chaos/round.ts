@@ -91,6 +91,7 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
     nemesis = new Nemesis({ scene, schedule, seed });
     for (const [actor, arm] of endedEarly) nemesis.ended(actor, arm);
     nemesis.start();
+    await arena.ready();
     clients.start();
     const certain = await lasts(arena, options);
 

@@ -45,10 +45,9 @@ export async function runChaos(
     if (options.signal && isAborted(options.signal)) break;
     if (options.stopAtViolation && round.violations.length > 0) break;
   }
-  const { seed, planted, mix, mixText, env, signal, stopAtViolation, ...rest } = options;
+  const { seed, planted, env, signal, stopAtViolation, ...rest } = options;
   void stopAtViolation;
   void env;
-  void mixText;
   const stopped = signal ? isAborted(signal) : false;
   return {
     format: 1,
@@ -57,7 +56,7 @@ export async function runChaos(
     command: commandOf(options),
     commit: await commit(),
     machine: await machine(),
-    options: { ...rest, mix, ...(stopped && { stopped }) },
+    options: { ...rest, ...(stopped && { stopped }) },
     planted: planted ?? null,
     rounds: finished,
   };

@@ -27,7 +27,7 @@ export interface PlannedFault {
 }
 
 /** Endings between two planned faults, on average. */
-export const endingsPerFault = 12;
+export const endingsPerFault = 10;
 /** Before the first one, so that there is something to hit. */
 const quietEndings = 20;
 

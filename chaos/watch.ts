@@ -78,6 +78,15 @@ export class Watch {
     this.#moved(key);
   }
 
+  /** A client was told so: events may be lost with a connection, and count once, however they come. */
+  sawAccepted(id: string): void {
+    if (!this.#known.has(id)) this.#known.set(id, { status: 'PENDING', attempt: 0, movedMs: this.#nowMs() });
+  }
+
+  sawEnded(id: string, status: string, attempt: number): void {
+    if (!this.hasEnded(id)) this.#learn(id, { status, attempt, movedMs: this.#nowMs() });
+  }
+
   #moved(idOrKey: string): void {
     for (const wait of this.#waits) {
       if (wait.waiting.delete(idOrKey) && wait.waiting.size === 0) {

@@ -24,7 +24,7 @@ async function struck(scene: Scene, awaited: AwaitedCall): Promise<StruckCall | 
 
 /** A chosen call is carried out, its reply is lost, and its connection breaks. */
 export const loseReply: Strike = async (scene, { kind, event, dice }) => {
-  const taken = takeLine(scene, dice);
+  const taken = await takeLine(scene, dice);
   if (!taken) return;
   const { line, actor } = taken;
   const call = dice.oneOf(line.calls);
@@ -44,7 +44,7 @@ export const loseReply: Strike = async (scene, { kind, event, dice }) => {
 
 /** A chosen request is held back, its sender gives up, and then it arrives. */
 export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
-  const taken = takeLine(scene, dice);
+  const taken = await takeLine(scene, dice);
   if (!taken) return;
   const { line, actor } = taken;
   const call = dice.oneOf(line.calls);

@@ -63,7 +63,7 @@ const sliced: Hurt = {
 const hurting =
   (hurt: Hurt): Strike =>
   async (scene, { kind, event, dice }) => {
-    const taken = takeLine(scene, dice);
+    const taken = await takeLine(scene, dice);
     if (!taken) return;
     const { line, actor } = taken;
     const open = scene.faults.begin({ kind, target: line.name, event });

@@ -38,10 +38,18 @@ export const killRedis: Strike = hitting(async (scene, open, redis, { dice }) =>
   await redis.start();
 });
 
-/** µs that loading one command takes: long enough that somebody sees it, whatever there is to load. */
-const slowLoading = { 'key-load-delay': '500', 'loading-process-events-interval-bytes': '1024' } as const;
+/** µs that loading one write takes. While it loads, Redis answers once in 1024 writes. */
+const slowLoading = { 'key-load-delay': '150' } as const;
+/** With less than this to load, it would have loaded it before anybody could see it loading. */
+const leastEnded = 300;
 
-export const killLoadingRedis: Strike = hitting(async (scene, open, redis) => {
+/** Early in a round it is a plain kill, and recorded as one. */
+export const killLoadingRedis: Strike = (scene, fault) =>
+  scene.watch.ended < leastEnded
+    ? killRedis(scene, { ...fault, kind: 'Redis killed' })
+    : killWhileItLoads(scene, fault);
+
+const killWhileItLoads: Strike = hitting(async (scene, open, redis) => {
   const inFlight = await behindIt(scene);
   await redis.kill();
   const isOver = redis.start(slowLoading).then(

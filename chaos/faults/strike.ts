@@ -48,17 +48,31 @@ export async function takeActor<A extends Actor>(
   return first && { actor: first, inFlight: [] };
 }
 
-/** Takes a line that no other fault is at work on. */
-export function takeLine(
+/** Takes a line that no other fault is at work on: one with work behind it, if there is one. */
+export async function takeLine(
   { arena, takenLines }: Scene,
   dice: Dice,
-): { readonly line: Line; readonly actor: Actor } | undefined {
-  const free = arena.lines.filter(({ line, actor }) => !takenLines.has(line) && actor.running);
-  // A process with several lines is not hit more often than one with a single one.
-  const actor = dice.shuffled([...new Set(free.map((one) => one.actor))])[0];
-  const one = dice.shuffled(free.filter((candidate) => candidate.actor === actor))[0];
-  if (one) takenLines.add(one.line);
-  return one;
+): Promise<{ readonly line: Line; readonly actor: Actor } | undefined> {
+  let idle: { readonly line: Line; readonly actor: Actor } | undefined;
+  for (const actor of dice.shuffled(arena.actors)) {
+    const line = usedLine(actor, takenLines);
+    if (!line || !actor.running) continue;
+    takenLines.add(line);
+    const inFlight = await arena.inFlightAt(actor);
+    if (inFlight.length > 0) {
+      if (idle) takenLines.delete(idle.line);
+      return { line, actor };
+    }
+    if (idle) takenLines.delete(line);
+    else idle = { line, actor };
+  }
+  return idle;
+}
+
+/** An agent over HTTP stays with one server as long as that answers: the other lines are idle. */
+function usedLine({ lines }: Actor, taken: ReadonlySet<Line>): Line | undefined {
+  const [line] = [...lines].sort((a, b) => b.traffic.usedMs - a.traffic.usedMs);
+  return line && !taken.has(line) ? line : undefined;
 }
 
 const lookMs = 5;

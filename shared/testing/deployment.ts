@@ -23,6 +23,8 @@ export interface DeploymentOptions {
   readonly redisConfig?: Readonly<Record<string, string>>;
   /** More environment for Redis itself. */
   readonly redisEnv?: Readonly<Record<string, string>>;
+  /** Each process in a group of its own: a Ctrl-C in the terminal is for whoever started them. */
+  readonly ownGroup?: boolean;
 }
 
 export interface ServerProcess {
@@ -52,40 +54,32 @@ export class Deployment {
   readonly #env: Readonly<Record<string, string>>;
   readonly #client: Redis;
   readonly #transport: AgentTransport;
+  readonly #ownGroup: boolean;
 
   private constructor(
     redis: TestRedis,
     dataDir: string,
-    env: Readonly<Record<string, string>>,
-    transport: AgentTransport,
+    { env = {}, transport = 'redis', ownGroup = false }: DeploymentOptions,
   ) {
     this.redis = redis;
     this.dataDir = dataDir;
     this.#env = { LOG_LEVEL: 'info', LOG_PRETTY: 'false', REDIS_URL: redis.url, DATA_DIR: dataDir, ...env };
     this.#client = redis.client();
     this.#transport = transport;
+    this.#ownGroup = ownGroup;
   }
 
-  static async start({
-    servers = 1,
-    agents = 0,
-    transport = 'redis',
-    env = {},
-    redisConfig = {},
-    redisEnv = {},
-  }: DeploymentOptions = {}): Promise<Deployment> {
+  static async start(options: DeploymentOptions = {}): Promise<Deployment> {
+    const { servers = 1, agents = 0, redisConfig = {}, redisEnv = {}, ownGroup = false } = options;
     const redis = await TestRedis.start({
       port: await freePort(),
       // The append-only file keeps its whole past, for whoever judges the run.
       config: { 'aof-disable-auto-gc': 'yes', ...redisConfig },
       env: redisEnv,
+      ownGroup,
     });
-    const deployment = new Deployment(
-      redis,
-      await mkdtemp(join(tmpdir(), 'fencepost-data-')),
-      env,
-      transport,
-    );
+    const dataDir = await mkdtemp(join(tmpdir(), 'fencepost-data-'));
+    const deployment = new Deployment(redis, dataDir, options);
     await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
     await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
     return deployment;
@@ -109,6 +103,7 @@ export class Deployment {
     const process = startProcess(['dist/server/main.js', ...args], {
       env: { ...this.#env, HOST: '127.0.0.1', PORT: String(ownPort), ...env },
       ipc: true,
+      ownGroup: this.#ownGroup,
     });
     this.#processes.push(process);
     const server = { process, url: `http://127.0.0.1:${ownPort}`, port: ownPort };
@@ -127,6 +122,7 @@ export class Deployment {
     const agent = startProcess(['dist/agent/main.js', ...args], {
       env: { ...this.#env, ...reach, ...env },
       ipc: true,
+      ownGroup: this.#ownGroup,
     });
     this.#processes.push(agent);
     this.agents.push(agent);

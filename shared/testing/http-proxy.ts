@@ -161,6 +161,7 @@ export class HttpProxy {
   async #pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', headers, url: path = '' } = incoming;
     const size = method.length + path.length + incoming.rawHeaders.join('').length;
+    this.traffic.usedMs = performance.now();
     if (this.#isCut) {
       this.traffic.dropped += size;
       return void incoming.socket.destroy();

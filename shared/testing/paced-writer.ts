@@ -18,9 +18,11 @@ export interface Traffic {
   dropped: number;
   delayed: number;
   slices: number;
+  /** When a client last sent something, by `performance.now()`. */
+  usedMs: number;
 }
 
-export const noTraffic = (): Traffic => ({ keptBack: 0, dropped: 0, delayed: 0, slices: 0 });
+export const noTraffic = (): Traffic => ({ keptBack: 0, dropped: 0, delayed: 0, slices: 0, usedMs: 0 });
 
 /** Writes to a socket in order, at the pace of the moment. */
 export class PacedWriter {

@@ -19,7 +19,16 @@ export interface TestRedisOptions {
   readonly config?: Readonly<Record<string, string>>;
   /** Laid over this process's environment, for example `LD_PRELOAD`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** In a process group of its own: a Ctrl-C in the terminal is not for it. */
+  readonly ownGroup?: boolean;
 }
+
+const running = new Set<ChildProcess>();
+
+/** However this process ends, short of a SIGKILL: none of them outlives it. */
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /**
  * A private, real Redis from the project's own redis.conf, as a child process with a directory of
@@ -32,6 +41,7 @@ export class TestRedis {
   readonly port: number | undefined;
   readonly #config: Readonly<Record<string, string>>;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #ownGroup: boolean;
   #process: ChildProcess | undefined;
   readonly #clients = new Set<Redis>();
 
@@ -41,6 +51,7 @@ export class TestRedis {
     this.port = options.port;
     this.#config = options.config ?? {};
     this.#env = options.env ?? {};
+    this.#ownGroup = options.ownGroup ?? false;
   }
 
   static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
@@ -80,8 +91,11 @@ export class TestRedis {
       argv0: binary.argv0,
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: this.#ownGroup,
     });
     this.#process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     await new Promise<void>((ready, failed) => {
       let log = '';
       child.stdout.on('data', (chunk: Buffer) => {

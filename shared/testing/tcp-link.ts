@@ -136,7 +136,9 @@ export class TcpLink {
   }
 
   #receiveRequests(chunk: Buffer): void {
-    if (this.#rules.requestsCut()) this.#rules.traffic.keptBack += chunk.length;
+    const { traffic } = this.#rules;
+    traffic.usedMs = performance.now();
+    if (this.#rules.requestsCut()) traffic.keptBack += chunk.length;
     let at = 0;
     const buffer = Buffer.concat([this.#unreadRequests, chunk]);
     try {
