@@ -37,7 +37,7 @@ const deaths: ReadonlySet<FaultKind> = new Set(['agent killed', 'agent killed at
  */
 export function explanations(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
   return faults.flatMap((fault): Fault[] => {
-    const { kind, target, injectedMs, healedMs } = fault;
+    const { kind, target, point, injectedMs, healedMs } = fault;
     const interval = {
       what: `${kind}: ${target}`,
       fromMs: facts.beganAtMs + injectedMs,
@@ -48,8 +48,7 @@ export function explanations(faults: readonly FaultRecord[], facts: RoundFacts):
     if (kind === 'entry doubled') return [];
     if (kind.startsWith('Redis')) return [{ ...interval, ...givenUp }];
     const agents = agentsHit(target, facts);
-    if (deaths.has(kind))
-      return [{ ...interval, agents, leastMs: isJournalled(fault) ? leastMs : undefined }];
+    if (deaths.has(kind)) return [{ ...interval, agents, journalled: point === 'journalled' }];
     return [
       { ...interval, agents, leastMs },
       { ...interval, agents, ...givenUp },
@@ -65,6 +64,3 @@ function agentsHit(target: string, { agents }: RoundFacts): string[] {
   );
   return hit.flatMap(({ identities }) => identities);
 }
-
-/** It died with one command, whose outcome was on its disk: if it came back in time, it has reported it. */
-const isJournalled = ({ point, inFlight }: FaultRecord) => point === 'journalled' && inFlight.length === 1;
