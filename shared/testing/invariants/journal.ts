@@ -2,7 +2,7 @@ import { type TrailAttempt, type Trails } from '../trails.js';
 import { type Fault, type Say } from './invariant.js';
 
 /** So long before, an attempt may have been lost whose outcome came to the disk only now, too late. */
-const tooLateMs = 10_000;
+const tooLateMs = 5000;
 
 /**
  * An agent that died with an outcome on its disk, and then settled itself what it had, has reported that
