@@ -85,6 +85,7 @@ export class AgentActor extends Actor {
   readonly transport: AgentTransport;
   /** Raised when it is gone for good and another takes its place, with another data directory. */
   #generation = 1;
+  #directories = 1;
 
   constructor(transport: AgentTransport, options: ActorOptions) {
     super(options);
@@ -95,8 +96,19 @@ export class AgentActor extends Actor {
     return `${this.name}.${this.#generation}`;
   }
 
+  /** All that it had so far. */
+  get identities(): readonly string[] {
+    return Array.from({ length: this.#generation }, (_, i) => `${this.name}.${i + 1}`);
+  }
+
   replace(): void {
     this.#generation++;
+    this.#directories++;
+  }
+
+  /** Its next process has its name and nothing else, as a container without a volume. */
+  loseData(): void {
+    this.#directories++;
   }
 
   protected draw(): Arm | null {
@@ -105,7 +117,10 @@ export class AgentActor extends Actor {
 
   protected launch(args: readonly string[]): Promise<TestProcess> {
     const { deployment, env } = this.options;
-    const own = { AGENT_ID: this.identity, DATA_DIR: join(deployment.dataDir, this.identity) };
+    const own = {
+      AGENT_ID: this.identity,
+      DATA_DIR: join(deployment.dataDir, `${this.name}-${this.#directories}`),
+    };
     return deployment.startAgent({
       args,
       env: { ...env, ...own },

@@ -1,4 +1,3 @@
-import { type Fault } from '../shared/testing/invariants.js';
 import { type FaultKind, type FaultRecord } from './record.js';
 import { type Watch } from './watch.js';
 
@@ -67,16 +66,6 @@ export class FaultLog {
     // At rest every command has ended; one that has not leaves its faults unrecovered.
     await Promise.race([Promise.all(this.#recoveries), new Promise((resolve) => setTimeout(resolve, 2000))]);
     for (const fault of this.#faults) fault.inFlight = [...new Set(fault.inFlight.flatMap(idsOf))];
-  }
-
-  /** As the judge wants them: by the wall clock, and a little longer, since what waited for it comes all at once. */
-  intervals(beganAtMs: number, afterMs: number): Fault[] {
-    const endMs = this.#nowMs();
-    return this.#faults.map(({ kind, target, injectedMs, healedMs }) => ({
-      what: `${kind}: ${target}`,
-      fromMs: beganAtMs + injectedMs,
-      toMs: beganAtMs + (healedMs ?? endMs) + afterMs,
-    }));
   }
 
   #verify(fault: Growing, proof: string, inFlight: readonly string[]): void {

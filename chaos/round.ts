@@ -1,11 +1,14 @@
+import { join } from 'node:path';
 import { partitionKeys } from '../shared/store/keys.js';
 import { isAborted, pause } from '../shared/runtime/service.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { type AgentTransport } from '../shared/testing/deployment.js';
+import { lookEarly, type Violation } from '../shared/testing/invariants.js';
 import { type Actor } from './actor.js';
 import { Arena } from './arena.js';
 import { Clients } from './clients.js';
 import { Dice } from './dice.js';
+import { explanations } from './explanations.js';
 import { FaultLog } from './fault-log.js';
 import { tellHistories } from './histories.js';
 import { queues } from './load.js';
@@ -39,7 +42,7 @@ const longestRestMs = (leaseMs: number) => 30_000 + 10 * leaseMs;
 
 /** One round: fresh data, load, faults; then everything heals, comes to rest, and is judged. */
 export async function playRound(options: RoundOptions): Promise<RoundRecord> {
-  const { number, seed, mix, leaseMs, roundSeconds, env = {}, signal } = options;
+  const { number, seed, mix, leaseMs, env = {} } = options;
   const agents = transportsOf(options);
   const schedule = new Schedule(seed, mix);
   const tally = new WireTally();
@@ -90,11 +93,11 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
     nemesis.start();
     await arena.ready();
     clients.start();
-    await pause(roundSeconds * 1000, signal);
+    const certain = await lasts(arena, options);
 
     await nemesis.stop();
     const healedMs = nowMs();
-    const longest = longestRestMs(leaseMs);
+    const longest = certain.length > 0 ? 0 : longestRestMs(leaseMs);
     const areDone = await clients.finish(longest);
     const isAtRest = await comesToRest(arena, longest);
     const restMs = isAtRest && areDone ? nowMs() - healedMs : null;
@@ -103,13 +106,21 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
     const report = await arena.deployment.judge({
       clients: log,
       ledger: arena.ledger,
-      faults: faults.intervals(beganAtMs, 2 * leaseMs),
+      faults: explanations(faults.records, {
+        agents: arena.agents,
+        leaseMs,
+        beganAtMs,
+        endedMs: nowMs(),
+        afterMs: 2 * leaseMs,
+      }),
       settleMs,
     });
-    const histories = await tellHistories(report.violations, {
+    // Without rest, what the judge says beyond them may be of what was on its way.
+    const violations = certain.length > 0 ? certain : report.violations;
+    const histories = await tellHistories(violations, {
       redisDirectory: arena.deployment.redis.directory,
       clients: log,
-      hits: report.violations.length > 0 ? await arena.ledger.hits() : [],
+      hits: violations.length > 0 ? await arena.ledger.hits() : [],
       faults: faults.records,
       processes: arena.deployment.processes,
       beganAtMs,
@@ -126,7 +137,7 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
       samples,
       tally: tally.tally,
       counts: report.counts,
-      violations: report.violations,
+      violations,
       mix: clients.mix,
       histories,
       troubles: [...nemesis.troubles, ...clients.troubles],
@@ -137,6 +148,41 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
     await nemesis?.stop();
     await arena.stop();
   }
+}
+
+/**
+ * Lets the round go on until its time is over.
+ *
+ * @returns violations that ended it, if it was to end at the first
+ */
+async function lasts(
+  arena: Arena,
+  { roundSeconds, signal, stopAtViolation }: RoundOptions,
+): Promise<readonly Violation[]> {
+  const over = new AbortController();
+  const time = pause(roundSeconds * 1000, signal).then(() => []);
+  if (!stopAtViolation) return time;
+  const found = await Promise.race([time, untilViolated(arena, over.signal)]);
+  over.abort();
+  return found;
+}
+
+/** How often the log of a round is read while it goes on. */
+const lookMs = 2000;
+
+/** Resolves when something is wrong beyond doubt. */
+async function untilViolated(
+  { deployment, ledger }: Arena,
+  signal: AbortSignal,
+): Promise<readonly Violation[]> {
+  const aof = join(deployment.redis.directory, 'appendonlydir');
+  while (!isAborted(signal)) {
+    await pause(lookMs, signal);
+    // While Redis begins a new file, the log is not whole for a moment.
+    const found = await lookEarly({ ledger, aof }).catch(() => []);
+    if (found.length > 0) return found;
+  }
+  return [];
 }
 
 function transportsOf({ agents, transport }: ChaosOptions): AgentTransport[] {

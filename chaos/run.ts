@@ -43,8 +43,10 @@ export async function runChaos(
     });
     finished.push(round);
     if (options.signal && isAborted(options.signal)) break;
+    if (options.stopAtViolation && round.violations.length > 0) break;
   }
-  const { seed, planted, env, signal, ...rest } = options;
+  const { seed, planted, env, signal, stopAtViolation, ...rest } = options;
+  void stopAtViolation;
   void env;
   const stopped = signal ? isAborted(signal) : false;
   return {

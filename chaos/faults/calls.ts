@@ -1,5 +1,8 @@
 import { pause } from '../../shared/runtime/service.js';
 import { type AwaitedCall, type LateCall, type StruckCall } from '../lines.js';
+import { type Actor, AgentActor } from '../actor.js';
+import { type PlannedFault } from '../schedule.js';
+import { killTaken } from './processes.js';
 import { type Scene, type Strike, takeLine } from './strike.js';
 
 /** How long a call is waited for; renewals come every third of a lease. */
@@ -52,7 +55,9 @@ export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
     if (!hit) return open.withdraw();
     const heldAt = performance.now();
     const inFlight = [...hit.commandIds, ...(await scene.arena.inFlightAt(actor))];
-    await giveUp(scene, late, dice.chance(0.7) ? dice.between(0, 200) : dice.between(1600, 2500));
+    const isDead = dice.chance(dies) && (await killSender(scene, actor, { event, dice }));
+    if (!isDead)
+      await giveUp(scene, late, dice.chance(0.7) ? dice.between(0, 200) : dice.between(1600, 2500));
     // Long enough that it was sent again; sometimes long enough that its command went elsewhere.
     const most = dice.chance(0.6) ? 500 : Math.round(1.5 * scene.leaseMs);
     await pause(dice.between(50, most), scene.over);
@@ -67,6 +72,21 @@ export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
     scene.takenLines.delete(line);
   }
 };
+
+/** How often the sender of a late request has died meanwhile, and its next session is there before it. */
+const dies = 0.4;
+
+async function killSender(
+  scene: Scene,
+  actor: Actor,
+  { event, dice }: Pick<PlannedFault, 'event' | 'dice'>,
+): Promise<boolean> {
+  if (!(actor instanceof AgentActor) || actor.taken || !actor.running) return false;
+  actor.taken = true;
+  const inFlight = await scene.arena.inFlightAt(actor);
+  await killTaken(scene, { actor, inFlight }, { kind: 'agent killed', event, dice });
+  return true;
+}
 
 async function giveUp(scene: Scene, late: LateCall, afterMs: number): Promise<void> {
   await pause(afterMs, scene.over);

@@ -7,7 +7,9 @@ import { type Arm, type PlannedFault } from '../schedule.js';
 import { type Scene, type Strike, takeActor } from './strike.js';
 
 /** How often an agent that died never comes back, and another takes its place. */
-const goneForGood = 0.2;
+const goneForGood = 0.15;
+/** How often one comes back under its name, but without its data directory. */
+const withoutData = 0.15;
 const longestAwayMs = 600;
 
 /** SIGKILL to an agent, which is then started again on its data, or is gone for good. */
@@ -25,8 +27,15 @@ async function kill(
   { kind, event, dice }: PlannedFault,
 ): Promise<void> {
   const taken = await takeActor(scene, actors, dice);
-  if (!taken) return;
-  const { actor, inFlight } = taken;
+  if (taken) await killTaken(scene, taken, { kind, event, dice });
+}
+
+/** Kills a process that the caller has taken, and releases it when it was started again. */
+export async function killTaken(
+  scene: Scene,
+  { actor, inFlight }: { readonly actor: Actor; readonly inFlight: readonly string[] },
+  { kind, event, dice }: Pick<PlannedFault, 'kind' | 'event' | 'dice'>,
+): Promise<void> {
   const open = scene.faults.begin({ kind, target: actor.name, event });
   actor.process.kill('SIGKILL');
   const { signal } = await actor.process.exited;
@@ -38,7 +47,11 @@ async function kill(
 }
 
 async function startAgain(scene: Scene, actor: Actor, dice: Dice): Promise<void> {
-  if (actor instanceof AgentActor && dice.chance(goneForGood)) actor.replace();
+  if (actor instanceof AgentActor) {
+    const fate = dice.next();
+    if (fate < goneForGood) actor.replace();
+    else if (fate < goneForGood + withoutData) actor.loseData();
+  }
   await pause(dice.between(0, longestAwayMs), scene.over);
   await actor.start({ armed: !scene.over.aborted });
   actor.release();

@@ -1,5 +1,12 @@
 import { type InvariantNumber } from '../../shared/testing/invariants.js';
 
+export interface TrialNeeds {
+  readonly agents?: number;
+  readonly mix?: string;
+  /** Why it does not show otherwise. */
+  readonly because: string;
+}
+
 /**
  * A mistake that somebody might make in a change of a few characters: a text of one built file, and
  * what stands there instead. Without a fault everything still seems to work.
@@ -15,6 +22,8 @@ export interface PlantedBug {
   readonly breaks: readonly InvariantNumber[];
   /** The thought behind such a mistake. */
   readonly imitates: string;
+  /** What the run needs to be like for it to show; as usual when left out. */
+  readonly needs?: TrialNeeds;
 }
 
 /** The text is not in the file exactly once: it has changed, and the bug must be told where it belongs now. */

@@ -1,7 +1,7 @@
 import { type ClientLog } from '../client-log.js';
 import { countOf, statusOf } from '../command-state.js';
 import { defaults } from '../../protocol/commands.js';
-import { lossesIn } from '../trails.js';
+import { lossesIn, type Trails } from '../trails.js';
 import { type Transition } from '../transitions-log.js';
 import { type Evidence, type HitsByCommand, type Invariant, type Say, seenIn } from './invariant.js';
 
@@ -23,7 +23,7 @@ export const nothingDoubled: Invariant = {
   },
 
   ofEffects(evidence, hits, say) {
-    for (const id of hits.ids()) effectsOf(id, evidence, hits, say);
+    for (const id of hits.ids()) effectsOf(id, evidence.trails, hits, say);
   },
 };
 
@@ -59,7 +59,8 @@ function policyAllowsAnotherAttempt(transition: Transition, say: Say): void {
   }
 }
 
-function effectsOf(id: string, { trails }: Evidence, byCommand: HitsByCommand, say: Say): void {
+/** Of hits that were read before the trails were, each of these is certain while a run still goes on. */
+export function effectsOf(id: string, trails: Trails, byCommand: HitsByCommand, say: Say): void {
   const hits = byCommand.of(id);
   const trail = trails.get(id);
   const fields = trail?.lastFields;
