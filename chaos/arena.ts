@@ -24,6 +24,8 @@ export interface ArenaOptions {
 
 const keys = partitionKeys();
 const agentConcurrency = 4;
+/** Shorter than the longest command: an agent that is told to stop does not finish everything. */
+const graceMs = 1000;
 
 /** Commands of the entries that are pending under a consumer (ARGV[1], '' for any) in these streams. */
 const pendingScript = `
@@ -65,7 +67,7 @@ export class Arena {
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,
-      env: { ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
+      env: { GRACE_MS: String(graceMs), ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
     });
     const arena = new Arena(deployment, ledger, url);
     try {

@@ -12,6 +12,7 @@ import {
   killServer,
   lookAfterEnded,
   lookAfterFrozen,
+  stopAgent,
 } from './faults/processes.js';
 import { freezeRedis, killLoadingRedis, killRedis, killRewritingRedis } from './faults/redis.js';
 import { type Scene, type Strike } from './faults/strike.js';
@@ -19,6 +20,7 @@ import { type Arm, type PlannedFault, type PlannedKind, type Schedule } from './
 
 const strikes: Readonly<Record<PlannedKind, Strike>> = {
   'agent killed': killAgent,
+  'agent stopped': stopAgent,
   'agent frozen': freezeAgent,
   'server killed': killServer,
   'server frozen': freezeServer,

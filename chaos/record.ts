@@ -6,6 +6,7 @@ import { type Counts, type Violation } from '../shared/testing/invariants.js';
 export const faultKinds = [
   'agent killed',
   'agent killed at a point',
+  'agent stopped',
   'agent frozen',
   'agent frozen at a point',
   'server killed',
