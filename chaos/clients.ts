@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { type ClientLog, type Post } from '../shared/testing/client-log.js';
@@ -41,6 +42,8 @@ export class Clients {
   }
 
   start(): void {
+    // As many wait for it as there are clients, and more with batches.
+    setMaxListeners(0, this.#givenUp.signal);
     this.#done = Promise.all(Array.from({ length: this.#options.count }, (_, i) => this.#run(i + 1)));
   }
 

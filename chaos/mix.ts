@@ -29,7 +29,8 @@ export const usualMix: Mix = {
   'entry doubled': 10,
 };
 
-const families: Readonly<Record<string, readonly FaultKind[]>> = {
+/** Words that stand for several kinds. */
+export const families: Readonly<Record<string, readonly FaultKind[]>> = {
   kill: ['agent killed', 'server killed'],
   stop: ['agent stopped'],
   freeze: ['agent frozen', 'server frozen'],
