@@ -15,7 +15,7 @@ export interface RoundFacts {
   /** By the wall clock. */
   readonly beganAtMs: number;
   readonly endedMs: number;
-  /** So long after a fault was healed, what had waited for it may still come all at once. */
+  /** So long after a fault was healed, an attempt may still begin that it explains: what had waited comes all at once. */
   readonly afterMs: number;
 }
 

@@ -111,7 +111,7 @@ export async function playRound(options: RoundOptions): Promise<RoundRecord> {
         leaseMs,
         beganAtMs,
         endedMs: nowMs(),
-        afterMs: 2 * leaseMs,
+        afterMs: leaseMs / 4,
       }),
       settleMs,
     });
