@@ -1,5 +1,12 @@
 import { type PlantedBug } from './planted-bug.js';
 
+/** So that an agent is back before its lease has run out, on a busy machine too. */
+const backInTime = {
+  leaseMs: 8000,
+  mix: 'agent-killed-at-a-point=4,agent-killed,link-cut,reply-lost,entry-doubled',
+  because: 'an agent that died with an outcome on its disk must be back before recovery takes the command',
+} as const;
+
 /** Mistakes in what calls the scripts. */
 export const moduleBugs: readonly PlantedBug[] = [
   {
@@ -9,6 +16,7 @@ export const moduleBugs: readonly PlantedBug[] = [
     replacement: 'void batch;',
     breaks: [8],
     imitates: 'the report is on its way in a moment, what good is a disk',
+    needs: backInTime,
   },
   {
     name: 'settle-before-reports',
@@ -17,6 +25,7 @@ export const moduleBugs: readonly PlantedBug[] = [
     replacement: 'void this.#reporter.drained();\n        const settled',
     breaks: [8],
     imitates: 'reports and settling do not need to wait for each other',
+    needs: backInTime,
   },
   {
     name: 'report-given-up',

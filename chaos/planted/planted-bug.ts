@@ -3,6 +3,7 @@ import { type InvariantNumber } from '../../shared/testing/invariants.js';
 export interface TrialNeeds {
   readonly agents?: number;
   readonly mix?: string;
+  readonly leaseMs?: number;
   /** Why it does not show otherwise. */
   readonly because: string;
 }

@@ -8,7 +8,7 @@ import { type PlantedBug } from './planted-bug.js';
 import { type Sight } from './trial.js';
 
 /** Several rounds: a violation that shows only at rest is found at the end of one. */
-const longestRoundSeconds = 40;
+const longestRoundSeconds = 30;
 
 function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number): ChaosOptions {
   return {
@@ -19,7 +19,7 @@ function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number):
     servers: 2,
     clients: 24,
     transport: 'both',
-    leaseMs: 2500,
+    leaseMs: needs?.leaseMs ?? 2500,
     mix: (needs?.mix === undefined ? undefined : parseMix(needs.mix)) ?? usualMix,
     planted: name,
     stopAtViolation: true,

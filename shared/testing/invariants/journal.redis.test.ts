@@ -52,20 +52,23 @@ test('lets pass that it died without an outcome', async () => {
   expect(await findings(fault)).toEqual([]);
 });
 
+/** By recovery, which claims the entry in the same step. */
+const recover = (id: string) => {
+  const { entry } = run.life(id);
+  const claim = ['XCLAIM', queue, 'agents', recoveryConsumer, 0, entry, 'JUSTID'] as const;
+  return run.fail(id, 'AGENT_LOST', 'unknown', (writes) => [claim, ...writes]);
+};
+
 test('lets pass that recovery was there before it', async () => {
   await startedByA('c');
   const fault = died(true);
-  const { entry } = run.life('c');
-  await run.fail('c', 'AGENT_LOST', 'unknown', (writes) => [
-    ['XCLAIM', queue, 'agents', recoveryConsumer, 0, entry, 'JUSTID'],
-    ...writes,
-  ]);
+  await recover('c');
   expect(await findings(fault)).toEqual([]);
 });
 
 test('lets pass what may have been the outcome of an attempt that was lost before', async () => {
   await startedByA('c', 'd');
-  await lose('d');
+  await recover('d');
   const fault = { ...died(true), fromMs: Date.now() + 1 };
   await startedByA('e');
   await lose('c');

@@ -1,7 +1,7 @@
 import { type TrailAttempt, type Trails } from '../trails.js';
 import { type Fault, type Say } from './invariant.js';
 
-/** So long before, an attempt may have been lost whose outcome came to the disk only now, too late. */
+/** So long before, recovery may have taken an attempt whose outcome came to the disk only now, too late. */
 const tooLateMs = 5000;
 
 /**
@@ -32,5 +32,5 @@ export function journalsAreReported(trails: Trails, faults: readonly Fault[], sa
 
 const isRunning = ({ fromMs, toMs = Infinity }: TrailAttempt, atMs: number) => fromMs <= atMs && toMs >= atMs;
 
-const wasLostBefore = ({ end, toMs = Infinity }: TrailAttempt, atMs: number) =>
-  end === 'lost' && toMs < atMs && toMs > atMs - tooLateMs;
+const wasLostBefore = ({ recovered, toMs = Infinity }: TrailAttempt, atMs: number) =>
+  recovered === true && toMs < atMs && toMs > atMs - tooLateMs;
