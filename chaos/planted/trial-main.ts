@@ -47,7 +47,8 @@ async function main([seed, seconds]: readonly string[]): Promise<void> {
     troubles: rounds.flatMap(({ troubles }) => troubles),
     histories: rounds.flatMap(({ histories }) => Object.values(histories).map((lines) => [...lines])),
   };
-  process.stdout.write(`${JSON.stringify(sight)}\n`);
+  // A pipe takes only so much at once: whoever exits before it has taken all of it loses the rest.
+  await new Promise((written) => process.stdout.write(`${JSON.stringify(sight)}\n`, written));
 }
 
 main(process.argv.slice(2)).then(

@@ -1,5 +1,6 @@
 import { recoveryConsumer } from '../store/keys.js';
 import { countOf, errorCodeOf, type Fields, jsonOf, rankOfExecuted, statusOf } from './command-state.js';
+import { parseMarker } from './keyspace.js';
 import { type Transition } from './transitions-log.js';
 
 /** How an attempt ended, read from what the ending changed. */
@@ -8,6 +9,7 @@ export type AttemptEnd = 'reported' | 'lost' | 'released' | 'ended from outside'
 export interface TrailAttempt {
   readonly attempt: number;
   readonly agentId: string;
+  readonly session: string;
   readonly fromMs: number;
   /** undefined while it runs. */
   readonly end?: AttemptEnd;
@@ -84,8 +86,8 @@ export class Trails {
       trail.unknowns.push({ fromMs: running?.fromMs ?? atMs, toMs: atMs, agentId });
     }
     if (transition.statuses.includes('RUNNING')) {
-      const agentId = after.fields?.agentId ?? '';
-      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), agentId, fromMs: atMs });
+      const { agentId, session } = parseMarker(after.marker ?? '');
+      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), agentId, session, fromMs: atMs });
     }
   }
 
