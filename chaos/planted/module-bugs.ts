@@ -33,7 +33,11 @@ export const moduleBugs: readonly PlantedBug[] = [
     text: 'for (let tries = 1; !this.#abort.signal.aborted; tries++)',
     replacement: 'for (let tries = 1; tries < 3 && !this.#abort.signal.aborted; tries++)',
     breaks: [1],
-    imitates: 'a call that failed three times will not work a fourth time',
+    imitates: 'a call that failed two times will not work a third time',
+    needs: {
+      mix: 'link,reply,redis',
+      because: 'an agent that dies reports from its journal when it is back',
+    },
   },
   {
     name: 'key-ignored',
