@@ -50,15 +50,15 @@ test('a fault lasts from its injection until a while after it was healed', () =>
 test('the death of an agent explains what it lost, at once', () => {
   const wanted = [{ agents: agentOne, onAgentLost: undefined, leastMs: undefined }];
   expect(explained(fault('agent killed', 'agent-1'))).toEqual(wanted);
-  const point = { point: 'journalled', inFlight: ['a', 'b'] };
-  expect(explained(fault('agent killed at a point', 'agent-1', point))).toEqual(wanted);
+  expect(explained(fault('agent killed at a point', 'agent-1', { point: 'journalled' }))).toEqual(wanted);
 });
 
-test('the death of an agent with one outcome on its disk explains its loss only after a lease', () => {
-  const point = { point: 'journalled', inFlight: ['a'] };
-  expect(explained(fault('agent killed at a point', 'agent-1', point))).toEqual([
-    { agents: agentOne, onAgentLost: undefined, leastMs: 500 },
-  ]);
+test.each([
+  ['journalled', true],
+  ['executed', false],
+])('an agent that died at the point %s had an outcome on its disk: %s', (point, journalled) => {
+  const one = fault('agent killed at a point', 'agent-1', { point });
+  expect(explanations([one], facts)).toMatchObject([{ journalled }]);
 });
 
 test.each<[FaultKind, string, readonly string[]]>([

@@ -16,7 +16,7 @@ export interface RoundFacts {
   /** By the wall clock. */
   readonly beganAtMs: number;
   readonly endedMs: number;
-  /** So long after a fault was healed, what had waited for it may still come all at once. */
+  /** So long after a fault was healed, an attempt may still begin that it explains: what had waited comes all at once. */
   readonly afterMs: number;
   /** When the machine was too busy for the lease. */
   readonly stalls: readonly Stall[];
@@ -54,7 +54,7 @@ function byStalls({ stalls, leaseMs, afterMs }: RoundFacts): Fault[] {
 
 function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
   return faults.flatMap((fault): Fault[] => {
-    const { kind, target, injectedMs, healedMs } = fault;
+    const { kind, target, point, injectedMs, healedMs } = fault;
     const interval = {
       what: `${kind}: ${target}`,
       fromMs: facts.beganAtMs + injectedMs,
@@ -65,8 +65,7 @@ function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
     if (kind === 'entry doubled') return [];
     if (kind.startsWith('Redis')) return [{ ...interval, ...givenUp }];
     const agents = agentsHit(target, facts);
-    if (deaths.has(kind))
-      return [{ ...interval, agents, leastMs: isJournalled(fault) ? leastMs : undefined }];
+    if (deaths.has(kind)) return [{ ...interval, agents, journalled: point === 'journalled' }];
     return [
       { ...interval, agents, leastMs },
       { ...interval, agents, ...givenUp },
@@ -82,6 +81,3 @@ function agentsHit(target: string, { agents }: RoundFacts): string[] {
   );
   return hit.flatMap(({ identities }) => identities);
 }
-
-/** It died with one command, whose outcome was on its disk: if it came back in time, it has reported it. */
-const isJournalled = ({ point, inFlight }: FaultRecord) => point === 'journalled' && inFlight.length === 1;

@@ -168,7 +168,7 @@ class Round {
     clearInterval(this.#timer);
     this.#watch.close();
     this.#stalls.stop();
-    await this.#nemesis.stop();
+    await this.#nemesis.close();
     await this.#arena.stop();
   }
 
@@ -177,7 +177,7 @@ class Round {
     const { nowMs, atMs: beganAtMs } = this.#began;
     const { agents, deployment, ledger } = this.#arena;
     const { stalls } = this.#stalls;
-    const facts = { agents, leaseMs, beganAtMs, endedMs: nowMs(), afterMs: 2 * leaseMs, stalls };
+    const facts = { agents, leaseMs, beganAtMs, endedMs: nowMs(), afterMs: leaseMs / 4, stalls };
     const faults = explanations(this.#faults.records, facts);
     return deployment.judge({ clients: this.#log, ledger, faults, settleMs });
   }

@@ -18,7 +18,7 @@ export async function runTrials({ bugs, seed, print, signal }: TrialsOptions): P
   const results: TrialResult[] = [];
   for (const bug of bugs) {
     if (signal && isAborted(signal)) break;
-    const result = await tryBug(bug, seed);
+    const result = await tryBug(bug, { seed, signal });
     results.push(result);
     print(resultText(result));
     if (!result.found) for (const trouble of result.troubles) print(`   ${trouble}`);

@@ -7,6 +7,7 @@ import {
   statusOf,
 } from '../command-state.js';
 import { lossesIn, type Trail, type Unknown } from '../trails.js';
+import { journalsAreReported } from './journal.js';
 import { type Transition } from '../transitions-log.js';
 import {
   type Evidence,
@@ -36,6 +37,7 @@ export const executedTellsTheTruth: Invariant = {
       if (faults === 'none') nothingHappenedTo(trail, say);
       else faultsExplain(trail, faults, say);
     }
+    if (faults !== 'none') journalsAreReported(trails, faults, say);
   },
 
   ofEffects(evidence, hits, say) {
