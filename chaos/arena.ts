@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { type AgentTransport, Deployment } from '../shared/testing/deployment.js';
 import { HttpProxy } from '../shared/testing/http-proxy.js';
 import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
-import { freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { lastingPort, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
@@ -67,6 +67,8 @@ export class Arena {
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,
+      // Everybody reaches it through a proxy, and these by its socket: no port that it could lose while it is down.
+      redisConfig: { port: '0' },
       env: { GRACE_MS: String(graceMs), ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
     });
     const arena = new Arena(deployment, ledger, url);
@@ -122,7 +124,7 @@ export class Arena {
       const lines = [new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew'])];
       const own = { ...env, REDIS_URL: proxy.url };
       const about = { name, deployment, schedule, env: own, lines, events };
-      this.servers.push(new ServerActor(await freePort(), about));
+      this.servers.push(new ServerActor(await lastingPort(), about));
     }
     for (const [i, transport] of agents.entries()) {
       const name = `agent-${i + 1}`;

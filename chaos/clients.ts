@@ -12,8 +12,8 @@ export interface ClientsOptions {
   readonly ledgerUrl: string;
   readonly log: ClientLog;
   readonly watch: Watch;
-  /** Of one client. */
-  readonly diceOf: (client: number) => Dice;
+  /** Of one client: what it asks for must not depend on how often it had to ask. */
+  readonly diceOf: (client: number, what: 'orders' | 'pauses') => Dice;
   readonly count: number;
 }
 
@@ -67,9 +67,11 @@ export class Clients {
   }
 
   async #run(number: number): Promise<void> {
-    const client = new Client(number, this.#options.diceOf(number), this.#options.servers);
+    const { diceOf, servers } = this.#options;
+    const client = new Client(number, diceOf(number, 'pauses'), servers);
+    const dice = diceOf(number, 'orders');
     for (let orders = 1; !this.#over.signal.aborted; orders++) {
-      const order = drawOrder(client.dice, this.#options.ledgerUrl);
+      const order = drawOrder(dice, this.#options.ledgerUrl);
       const ids = await this.#place(client, order, `${client.name}-${orders}`);
       this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
       await Promise.all(ids.map((id) => this.#untilEnded(client, id)));
@@ -137,13 +139,13 @@ export class Clients {
 /** One client: it stays with a server that answers, and goes to the next when one does not. */
 class Client {
   readonly name: string;
-  readonly dice: Dice;
+  readonly #pauses: Dice;
   readonly #servers: readonly ServerActor[];
   #at: number;
 
-  constructor(number: number, dice: Dice, servers: readonly ServerActor[]) {
+  constructor(number: number, pauses: Dice, servers: readonly ServerActor[]) {
     this.name = `client-${number}`;
-    this.dice = dice;
+    this.#pauses = pauses;
     this.#servers = servers;
     this.#at = number;
   }
@@ -173,7 +175,7 @@ class Client {
 
   /** Before the next try. */
   rest(signal: AbortSignal): Promise<void> {
-    return pause(this.dice.between(20, 150), signal);
+    return pause(this.#pauses.between(20, 150), signal);
   }
 }
 

@@ -10,6 +10,7 @@ const facts: RoundFacts = {
   beganAtMs: 10_000,
   endedMs: 9000,
   afterMs: 100,
+  stalls: [],
 };
 
 const fault = (kind: FaultKind, target: string, more: Partial<FaultRecord> = {}): FaultRecord => ({
@@ -78,4 +79,15 @@ test('an outage of Redis explains only what agents give up by themselves', () =>
 
 test('a doubled entry explains nothing', () => {
   expect(explained(fault('entry doubled', 'default, command c'))).toEqual([]);
+});
+
+test('a busy machine explains what agents give up; only a long stall explains a lease that ran out', () => {
+  const of = (lastsMs: number) =>
+    explanations([], { ...facts, stalls: [{ what: 'slow', fromMs: 20_000, toMs: 20_000 + lastsMs }] });
+  const interval = (toMs: number) => ({ what: 'slow', fromMs: 20_000, toMs });
+  expect(of(120)).toEqual([{ ...interval(20_220), onAgentLost: 'retry', leastMs: 350 }]);
+  expect(of(600)).toEqual([
+    { ...interval(20_700), onAgentLost: 'retry', leastMs: 350 },
+    { ...interval(20_700), leastMs: 500 },
+  ]);
 });

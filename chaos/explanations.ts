@@ -1,6 +1,7 @@
 import { type AgentTransport } from '../shared/testing/deployment.js';
 import { type Fault } from '../shared/testing/invariants.js';
 import { type FaultKind, type FaultRecord } from './record.js';
+import { type Stall } from './stalls.js';
 
 /** An agent of a round, and the names that it had in Redis. */
 export interface RoundAgent {
@@ -17,6 +18,8 @@ export interface RoundFacts {
   readonly endedMs: number;
   /** So long after a fault was healed, an attempt may still begin that it explains: what had waited comes all at once. */
   readonly afterMs: number;
+  /** When the machine was too busy for the lease. */
+  readonly stalls: readonly Stall[];
 }
 
 /**
@@ -36,6 +39,20 @@ const deaths: ReadonlySet<FaultKind> = new Set(['agent killed', 'agent killed at
  * ones have renewed, and only what may be tried again do they give up by themselves.
  */
 export function explanations(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
+  return [...byStalls(facts), ...byFaults(faults, facts)];
+}
+
+/** What a busy machine costs: what agents give up that could not renew in time, and no more unless it was long. */
+function byStalls({ stalls, leaseMs, afterMs }: RoundFacts): Fault[] {
+  return stalls.flatMap(({ what, fromMs, toMs }): Fault[] => {
+    const interval = { what, fromMs, toMs: toMs + afterMs };
+    const givenUp = { ...interval, onAgentLost: 'retry', leastMs: leastLeasesGivenUp * leaseMs } as const;
+    if (toMs - fromMs < leastLeases * leaseMs) return [givenUp];
+    return [givenUp, { ...interval, leastMs: leastLeases * leaseMs }];
+  });
+}
+
+function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
   return faults.flatMap((fault): Fault[] => {
     const { kind, target, point, injectedMs, healedMs } = fault;
     const interval = {

@@ -92,15 +92,20 @@ export class Nemesis {
     );
   }
 
-  /** Injects nothing more, and resolves when everything is whole again. */
+  /**
+   * Injects nothing more, and resolves when everything is whole again. A process that is still armed may
+   * die or freeze after that: it is looked after at once, until `close`.
+   */
   async stop(): Promise<void> {
     this.#over.abort();
-    clearInterval(this.#timer);
     while (this.#atWork.size > 0) await Promise.all(this.#atWork);
-    const { arena } = this.#scene;
-    for (const { line } of arena.lines) heal(line, this.#scene);
-    // One that froze itself since it was last looked at.
-    for (const actor of arena.actors) actor.process.kill('SIGCONT');
+    for (const { line } of this.#scene.arena.lines) heal(line, this.#scene);
+  }
+
+  /** Looks after nobody any more. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.stop();
   }
 
   #work(what: string, work: Promise<void>): void {

@@ -87,6 +87,8 @@ export interface RoundRecord {
   readonly restMs: number | null;
   readonly faults: readonly FaultRecord[];
   readonly samples: readonly Sample[];
+  /** How often the machine was too busy for the lease: what agents gave up then, no fault explains. */
+  readonly stalls: number;
   readonly tally: Tally;
   readonly counts: Counts;
   readonly violations: readonly Violation[];
