@@ -1,4 +1,6 @@
+import { recoveryConsumer } from '../store/keys.js';
 import { countOf, errorCodeOf, type Fields, jsonOf, rankOfExecuted, statusOf } from './command-state.js';
+import { parseMarker } from './keyspace.js';
 import { type Transition } from './transitions-log.js';
 
 /** How an attempt ended, read from what the ending changed. */
@@ -6,9 +8,13 @@ export type AttemptEnd = 'reported' | 'lost' | 'released' | 'ended from outside'
 
 export interface TrailAttempt {
   readonly attempt: number;
+  readonly agentId: string;
+  readonly session: string;
   readonly fromMs: number;
   /** undefined while it runs. */
   readonly end?: AttemptEnd;
+  /** It was lost, and it was recovery that said so, not its agent. */
+  readonly recovered?: boolean;
   readonly toMs?: number;
 }
 
@@ -26,13 +32,20 @@ export interface Trail {
   /** How often an operator retried it. */
   readonly retries: number;
   /** The attempts during which `executed` was raised to `unknown`; of one that never ran, only its end is known. */
-  readonly unknowns: readonly { readonly fromMs: number; readonly toMs: number }[];
+  readonly unknowns: readonly Unknown[];
+}
+
+export interface Unknown {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Empty when no attempt ran. */
+  readonly agentId: string;
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 type GrowingTrail = Mutable<Omit<Trail, 'attempts' | 'unknowns'>> & {
   attempts: Mutable<TrailAttempt>[];
-  unknowns: { fromMs: number; toMs: number }[];
+  unknowns: Unknown[];
 };
 
 /** Gathers transitions into one trail per command. */
@@ -65,13 +78,16 @@ export class Trails {
       running.end === undefined
     ) {
       running.end = endOf(transition);
+      running.recovered = transition.claims.some(({ consumer }) => consumer === recoveryConsumer);
       running.toMs = atMs;
     }
     if (rankOfExecuted(after.fields) === 1 && rankOfExecuted(before.fields) === 0) {
-      trail.unknowns.push({ fromMs: running?.fromMs ?? atMs, toMs: atMs });
+      const { agentId = '' } = running ?? {};
+      trail.unknowns.push({ fromMs: running?.fromMs ?? atMs, toMs: atMs, agentId });
     }
     if (transition.statuses.includes('RUNNING')) {
-      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), fromMs: atMs });
+      const { agentId, session } = parseMarker(after.marker ?? '');
+      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), agentId, session, fromMs: atMs });
     }
   }
 

@@ -22,6 +22,25 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'no effect of a command that was executed and never lost, and has expired',
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'EXPIRED', 'yes');
+    },
+    found: ['8 c: it is said to have been executed, but it had no effect'],
+  },
+
+  {
+    name: 'nothing, where the handler of a lost attempt had no time for its effect, and no other attempt began in time',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.fail('c', 'EXPIRED', 'yes');
+    },
+    found: [],
+  },
+
+  {
     name: 'an execution that is forgotten',
     plant: async (run) => {
       await run.started('c', { onAgentLost: 'retry' });
@@ -84,9 +103,23 @@ const plants: readonly Plant[] = [
     found: ['8 c: no fault explains a lost attempt', '8 c: no fault explains why executed is unknown'],
   },
 
+  ...[
+    { who: 'another agent', fault: { agents: ['B'] } },
+    { who: 'commands with another policy', fault: { onAgentLost: 'retry' } as const },
+    { who: 'nobody so soon', fault: { fromMs: Date.now(), leastMs: 3_600_000 } },
+  ].map(({ who, fault }): Plant => ({
+    name: `a loss while a fault hit ${who}`,
+    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity, ...fault }],
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+    },
+    found: ['8 c: no fault explains a lost attempt', '8 c: no fault explains why executed is unknown'],
+  })),
+
   {
     name: 'nothing, where a fault explains the loss',
-    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity }],
+    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity, agents: ['A'], onAgentLost: 'fail', leastMs: 1 }],
     plant: async (run) => {
       await run.started('c');
       await run.fail('c', 'AGENT_LOST', 'unknown');

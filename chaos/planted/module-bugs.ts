@@ -1,0 +1,59 @@
+import { type PlantedBug } from './planted-bug.js';
+
+/** So that an agent is back before its lease has run out, on a busy machine too. */
+const backInTime = {
+  leaseMs: 8000,
+  mix: 'agent-killed-at-a-point=4,agent-killed,link-cut,reply-lost,entry-doubled',
+  because: 'an agent that died with an outcome on its disk must be back before recovery takes the command',
+} as const;
+
+/** Mistakes in what calls the scripts. */
+export const moduleBugs: readonly PlantedBug[] = [
+  {
+    name: 'no-journal',
+    file: 'agent/reporter.js',
+    text: 'await this.#journal.keep(batch.map((item) => item.report));',
+    replacement: 'void batch;',
+    breaks: [8],
+    imitates: 'the report is on its way in a moment, what good is a disk',
+    needs: backInTime,
+  },
+  {
+    name: 'settle-before-reports',
+    file: 'agent/agent.js',
+    text: 'await this.#reporter.drained();\n        const settled',
+    replacement: 'void this.#reporter.drained();\n        const settled',
+    breaks: [8],
+    imitates: 'reports and settling do not need to wait for each other',
+    needs: backInTime,
+  },
+  {
+    name: 'report-given-up',
+    file: 'agent/reporter.js',
+    text: 'for (let tries = 1; !this.#abort.signal.aborted; tries++)',
+    replacement: 'for (let tries = 1; tries < 3 && !this.#abort.signal.aborted; tries++)',
+    breaks: [1],
+    imitates: 'a call that failed two times will not work a third time',
+    needs: {
+      mix: 'link,reply,redis',
+      because: 'an agent that dies reports from its journal when it is back',
+    },
+  },
+  {
+    name: 'key-ignored',
+    file: 'server/submissions/new-command.js',
+    text: '(0, uuid_1.v5)(key, keyNamespace)',
+    replacement: '(0, uuid_1.v7)()',
+    breaks: [2],
+    imitates: 'every request is a new command',
+  },
+  {
+    name: 'answered-before-stored',
+    file: 'server/http/command-routes.js',
+    text: 'const [reply] = await submitter.submit([command]);',
+    replacement:
+      "const [reply] = (submitter.submit([command]).catch(() => undefined), [{ word: 'accepted' }]);",
+    breaks: [1],
+    imitates: 'Redis is fast, and the client need not wait for it',
+  },
+];
