@@ -132,7 +132,8 @@ class Round {
     // A round that is known to be broken may never come to rest.
     const longest = this.#certain.length > 0 ? 0 : longestRestMs(this.#options.leaseMs);
     const areDone = await this.#clients.finish(longest);
-    const isAtRest = await comesToRest(this.#arena, longest);
+    const leftMs = Math.max(0, healedMs + longest - this.#began.nowMs());
+    const isAtRest = await comesToRest(this.#arena, leftMs);
     this.#restMs = isAtRest && areDone ? this.#began.nowMs() - healedMs : null;
     await this.#faults.close((id) => this.#clients.idsOf(id));
     this.#sample();
