@@ -48,6 +48,8 @@ export interface Figures {
   readonly recoveryByKind: readonly (Recovery & { readonly kind: FaultKind })[];
   /** From the last healing of a round until nothing was PENDING or RUNNING: the longest. null: none rested. */
   readonly longestRestMs: number | null;
+  /** How often the machine was too busy for the lease. */
+  readonly stalls: number;
   readonly tally: Tally;
   readonly troubles: readonly string[];
 }
@@ -91,6 +93,7 @@ export function figuresOf(record: RunRecord): Figures {
       return recovery === null ? [] : { kind, ...recovery };
     }),
     longestRestMs: rests.length === 0 ? null : Math.max(...rests),
+    stalls: total((round) => round.stalls),
     tally: {
       zombiesRefused: total((round) => round.tally.zombiesRefused),
       resentAbsorbed: total((round) => round.tally.resentAbsorbed),

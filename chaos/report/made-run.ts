@@ -8,7 +8,7 @@ export function madeRun(changes: Partial<RunRecord> = {}): RunRecord {
     format: 1,
     startedAt: '2026-11-22T06:40:00.000Z',
     seed: 4711,
-    command: 'npm run chaos -- --seed 4711 --duration 2',
+    command: 'npm run chaos -- --seed=4711 --duration=120s',
     commit: '0123abc',
     machine: {
       cpus: 2,
@@ -18,7 +18,12 @@ export function madeRun(changes: Partial<RunRecord> = {}): RunRecord {
       node: '20.19.0',
       redis: '7.0.15',
     },
-    options: { duration: 2, agents: 3, servers: 2, transport: 'both', mix: [...faultKinds] },
+    options: {
+      durationSeconds: 120,
+      agents: 3,
+      transport: 'both',
+      mix: Object.fromEntries(faultKinds.map((kind) => [kind, 1])),
+    },
     planted: null,
     rounds: [madeRound()],
     ...changes,

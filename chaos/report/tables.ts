@@ -1,6 +1,6 @@
 import { faultKinds, type RunRecord } from '../record.js';
 import { type Figures } from './figures.js';
-import { type Floor } from './floors.js';
+import { type Floor, kindsInMix } from './floors.js';
 import { headings, meanings } from './headings.js';
 import { span, times, wait } from './units.js';
 import { type Verdict } from './verdict.js';
@@ -89,13 +89,22 @@ export function loadTable({ figures: of }: Verdict): Table {
   return {
     columns: [words('commands'), figures(''), words('')],
     rows: [
-      row('accepted', times(of.accepted), `${times(Math.round(of.acceptedPerMinute))} a minute`),
+      row(
+        'accepted',
+        times(of.accepted),
+        `${times(Math.round(of.acceptedPerMinute))} a minute, ${times(of.endedPerSecond)} ended a second`,
+      ),
       row('completed', times(of.completed)),
       row('failed', times(of.failed), codes.join(', ')),
       row('executed unknown', times(of.executedUnknown), unexplained === 0 ? 'each overlaps a fault' : ''),
       row('transitions', times(of.transitions), 'each of them judged'),
       row('effects', times(of.effects), 'in the ledger'),
       row('late reports', times(of.lateReports), 'refused, and kept as evidence'),
+      row(
+        'stalls',
+        times(of.stalls),
+        'the machine was too busy for the lease: what agents gave up then is explained',
+      ),
       row(
         'rest',
         of.longestRestMs === null ? '–' : wait(of.longestRestMs),
@@ -108,7 +117,7 @@ export function loadTable({ figures: of }: Verdict): Table {
 /** Where and with what it ran. */
 export function settingTable(record: RunRecord, { figures: { durationMs } }: Verdict): Table {
   const { machine, options, rounds } = record;
-  const set = Object.entries(options).map(([name, value]) => `${name} ${optionText(value)}`);
+  const set = Object.entries(options).map(([name, value]) => optionText(name, value));
   const row = (name: string, value: string): Row => ({ cells: [name, value] });
   return {
     columns: [words('run'), words('')],
@@ -125,8 +134,9 @@ export function settingTable(record: RunRecord, { figures: { durationMs } }: Ver
   };
 }
 
-function optionText(value: unknown): string {
-  if (Array.isArray(value) && value.length === faultKinds.length) return `all ${faultKinds.length} kinds`;
-  if (Array.isArray(value)) return value.map(optionText).join(', ');
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function optionText(name: string, value: unknown): string {
+  if (name !== 'mix') return `${name} ${typeof value === 'string' ? value : JSON.stringify(value)}`;
+  // By its kinds alone: how often each of them came is in the table of faults.
+  const kinds = kindsInMix(value);
+  return `mix ${kinds.length === faultKinds.length ? `all ${kinds.length} kinds` : kinds.join(', ')}`;
 }

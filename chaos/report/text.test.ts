@@ -27,7 +27,7 @@ test('a run that failed ends with every reason, the seed, and the command that r
       '  ✗ trouble in round 1: server-1 ended by itself',
       '',
       'Seed 4711. Repeat it with',
-      '  npm run chaos -- --seed 4711 --duration 2',
+      '  npm run chaos -- --seed=4711 --duration=120s',
     ].join('\n'),
   );
 });
