@@ -1,12 +1,12 @@
-import { writeFile } from 'node:fs/promises';
+import { prettifyError, ZodError } from 'zod';
 import { ConfigError, helpText } from '../shared/runtime/config.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { chaosSettings, loadChaosConfig, optionsOf } from './options.js';
 import { plantedBugs } from './planted/bugs.js';
 import { runTrials } from './planted/trials.js';
-import { writeJson } from './report/json.js';
+import { type ReportFiles, writeReports } from './report/files.js';
+import { readJson } from './report/json.js';
 import { LiveLine } from './report/live.js';
-import { reportPage } from './report/page.js';
 import { reportText } from './report/text.js';
 import { judgeRun } from './report/verdict.js';
 import { runChaos } from './run.js';
@@ -18,6 +18,7 @@ Examples
   npm run chaos -- --seed=4711 --transport=http       the same faults as last time, agents over HTTP only
   npm run chaos -- --mix=kill=3,freeze                kills, three times as frequent, and freezes
   npm run chaos -- --lease=15000 --agents=8           your own settings
+  npm run chaos -- --read=run.json --page=chaos.html  the page of a run that wrote run.json
 
 Real servers, agents and Redis run on loopback, with data of their own that is deleted afterwards.
 Exit code 1 on any violation, and when a run exercised too little to show anything.
@@ -30,6 +31,7 @@ async function main(argv: readonly string[]): Promise<number> {
     return 0;
   }
   const config = loadChaosConfig(argv);
+  if (config.read !== undefined) return await reportAgain(config.read, config);
   const options = optionsOf(config);
   const stopped = new AbortController();
   const live = new LiveLine(process.stderr);
@@ -58,15 +60,24 @@ async function main(argv: readonly string[]): Promise<number> {
     live.end();
     const verdict = judgeRun(record);
     process.stdout.write(reportText(record, verdict));
-    if (config.json !== undefined) await writeJson(config.json, record, verdict);
-    if (config.page !== undefined) await writeFile(config.page, reportPage(record, verdict));
-    if (!stopped.signal.aborted) return verdict.exitCode;
-    process.stdout.write('Stopped before its time: this report is of what was seen until then.\n');
-    return 1;
+    await writeReports(config, record, verdict);
+    return verdict.exitCode;
   } finally {
     live.end();
     forget();
   }
+}
+
+/** Of a run that is over: judged by the floors of this version, in whatever forms are asked for. */
+async function reportAgain(path: string, files: ReportFiles): Promise<number> {
+  const { record, verdict } = await readJson(path).catch((error: unknown) => {
+    if (error instanceof ZodError)
+      throw new ConfigError([`--read: ${path} is no record of a chaos run`, prettifyError(error)]);
+    throw new ConfigError([`--read: ${path}: ${error instanceof Error ? error.message : String(error)}`]);
+  });
+  process.stdout.write(reportText(record, verdict));
+  await writeReports(files, record, verdict);
+  return verdict.exitCode;
 }
 
 /** The judge itself is on trial. @throws ConfigError when there is no such bug */

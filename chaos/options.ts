@@ -37,6 +37,12 @@ export const chaosSettings = {
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
   json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
   page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
+  markdown: setting('MARKDOWN', z.string().min(1).optional(), 'a file for the report as Markdown'),
+  read: setting(
+    'READ',
+    z.string().min(1).optional(),
+    'no run: report on what an earlier one wrote with --json',
+  ),
   planted: setting(
     'PLANTED',
     z.string().min(1).optional(),
@@ -73,9 +79,8 @@ export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
 }
 
 /** A run without a seed gets one, and says which. */
-export function optionsOf({ json, page, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
-  void json;
-  void page;
+export function optionsOf({ json, page, markdown, read, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
+  void [json, page, markdown, read];
   return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix };
 }
 

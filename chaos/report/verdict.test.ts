@@ -19,6 +19,12 @@ test('a run without a round fails', () => {
   expect(verdict.failures).toContain('no round was run: the run shows nothing');
 });
 
+test('a run that was stopped before its time fails, whatever it has shown until then', () => {
+  const { failures, exitCode } = judgeRun(madeRun({ options: { ...madeRun().options, stopped: true } }));
+  expect(failures).toEqual(['it was stopped before its time: this is of what was seen until then']);
+  expect(exitCode).toBe(1);
+});
+
 test('a round in which nothing happened fails by every floor', () => {
   const idle = madeRound({
     faults: [],

@@ -18,7 +18,7 @@ export function judgeRun(record: RunRecord): Verdict {
   const figures = figuresOf(record);
   const floors = floorsOf(record, figures);
   const failures = [
-    ...emptiness(record),
+    ...incompleteness(record),
     ...violations(figures),
     ...figures.troubles.map((trouble) => `trouble in ${trouble}`),
     ...unrecovered(figures),
@@ -28,8 +28,13 @@ export function judgeRun(record: RunRecord): Verdict {
   return { passed, exitCode: passed ? 0 : 1, failures, figures, floors };
 }
 
-function emptiness({ rounds }: RunRecord): string[] {
-  return rounds.length === 0 ? ['no round was run: the run shows nothing'] : [];
+function incompleteness({ rounds, options }: RunRecord): string[] {
+  return [
+    ...(rounds.length === 0 ? ['no round was run: the run shows nothing'] : []),
+    ...(options.stopped === true
+      ? ['it was stopped before its time: this is of what was seen until then']
+      : []),
+  ];
 }
 
 function violations({ broken }: Figures): string[] {
