@@ -16,6 +16,14 @@ export function html(strings: TemplateStringsArray, ...parts: readonly Part[]): 
 
 export const nothing = html``;
 
+/** A sentence in which backticks mark what is code. */
+export function prose(sentence: string): Html {
+  const pieces = sentence.split('`');
+  // An odd backtick marks nothing.
+  if (pieces.length % 2 === 0) return html`${sentence}`;
+  return html`${pieces.map((piece, i) => (i % 2 === 0 ? html`${piece}` : html`<code>${piece}</code>`))}`;
+}
+
 function textOf(part: Part): string {
   if (part instanceof Html) return part.text;
   if (typeof part === 'string') return escape(part);

@@ -82,6 +82,7 @@ figcaption { margin-left: -4.75rem; font-size: .875rem; }
 .y { position: absolute; right: 100%; margin-right: .5rem; transform: translateY(50%); font-size: .75rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 .x { position: relative; height: 1.5rem; font-size: .75rem; color: var(--soft); font-variant-numeric: tabular-nums; }
 .x span { position: absolute; top: .25rem; transform: translateX(-50%); }
+.x .end { transform: translateX(-100%); }
 .lane { position: relative; height: 1.5rem; margin-top: .375rem; }
 .lane span { position: absolute; right: 100%; width: 4.75rem; padding-right: .5rem; font-size: .75rem; line-height: 1.5rem; white-space: nowrap; display: flex; justify-content: space-between; gap: .35rem; }
 .lane b { font-weight: 400; color: var(--soft); font-variant-numeric: tabular-nums; }
@@ -90,7 +91,7 @@ figcaption { margin-left: -4.75rem; font-size: .875rem; }
 .strips td.strip { width: 45%; padding: 0 1rem; vertical-align: middle; }
 .strips td.strip svg { height: 1.625rem; }
 .strips td:not(.strip), .strips th:not(:first-child) { text-align: right; white-space: nowrap; }
-.strip path { opacity: .45; } .strip .grid { opacity: 1; }
+.strip path { opacity: .65; } .strip .grid { opacity: 1; }
 .strip .p50 { stroke: var(--ink); stroke-width: 2; opacity: 1; }
 .decades { position: relative; height: 1.2rem; font-size: .75rem; color: var(--soft); }
 .decades span { position: absolute; transform: translateX(-50%); white-space: nowrap; }

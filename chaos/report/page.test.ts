@@ -28,6 +28,10 @@ test('what targets answered is shown, and not obeyed', () => {
   expect(pageOf(badRun())).toContain('&lt;/pre&gt;&lt;script&gt;alert(1)&lt;/script&gt;');
 });
 
+test('words in backticks are code', () => {
+  expect(pageOf(madeRun())).toContain('<code>executed: &quot;unknown&quot;</code>, lost attempts');
+});
+
 test('every element that is opened is closed', () => {
   const open: string[] = [];
   const page = pageOf(badRun());

@@ -1,5 +1,5 @@
 import { type RunRecord } from '../record.js';
-import { html, Html, nothing } from './html.js';
+import { html, Html, nothing, prose } from './html.js';
 import { pageStyle } from './page-style.js';
 import { type Story, storiesOf } from './stories.js';
 import { faultBar, recoveryStrips } from './strips.js';
@@ -85,7 +85,7 @@ function top(record: RunRecord, verdict: Verdict): Html {
   const reasons = passed
     ? nothing
     : html`<ul>
-        ${failures.map((failure) => html`<li>${failure}</li>`)}
+        ${failures.map((failure) => html`<li>${prose(failure)}</li>`)}
       </ul>`;
   return html`<div class="verdict ${passed ? 'good' : 'bad'}">
     <strong><span aria-hidden="true">${passed ? '✓' : '✗'}</span> ${word}</strong>
@@ -124,7 +124,7 @@ function tableHtml({ columns, rows }: Table): Html {
         ${rows.map(
           (row) =>
             html`<tr class="${rowClass(row)}">
-              ${row.cells.map((cell, i) => (i === 0 ? html`<th scope="row" class="name">${mark(row)}${cell}</th>` : html`<td class="${kind(i)}">${cell}</td>`))}
+              ${row.cells.map((cell, i) => (i === 0 ? html`<th scope="row" class="name">${mark(row)}${cell}</th>` : html`<td class="${kind(i)}">${prose(cell)}</td>`))}
             </tr>`,
         )}
       </tbody>

@@ -128,7 +128,10 @@ function seams(rounds: readonly Placed[], x: Ticks): Html[] {
 }
 
 function axis(x: Ticks): Html {
-  const marks = x.at.map((at) => html`<span style="left:${percent(at, x)}">${span(at)}</span>`);
+  const marks = x.at.map(
+    (at) =>
+      html`<span class="${at > 0.97 * x.end ? 'end' : ''}" style="left:${percent(at, x)}">${span(at)}</span>`,
+  );
   return html`<div class="x" aria-hidden="true">${marks}</div>`;
 }
 
