@@ -8,7 +8,7 @@ export function madeRun(changes: Partial<RunRecord> = {}): RunRecord {
     format: 1,
     startedAt: '2026-11-22T06:40:00.000Z',
     seed: 4711,
-    command: 'npm run chaos -- --seed=4711 --duration=120s',
+    command: 'npm run chaos -- --seed=4711 --duration=240s --round=120s',
     commit: '0123abc',
     machine: {
       cpus: 2,

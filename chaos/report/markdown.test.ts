@@ -7,7 +7,7 @@ const markdownOf = (record: ReturnType<typeof madeRun>) => reportMarkdown(record
 test('a run that passed says so, with the command that repeats it and every table', () => {
   const markdown = markdownOf(madeRun());
   expect(markdown).toMatch(/^# A chaos run: passed\n\nPassed: 90 verified faults with work in flight, /);
-  expect(markdown).toContain('```\nnpm run chaos -- --seed=4711 --duration=120s\n```');
+  expect(markdown).toContain('```\nnpm run chaos -- --seed=4711 --duration=240s --round=120s\n```');
   expect(markdown.match(/^## .*/gm)).toEqual([
     '## What must be 0',
     '## What must be reached',

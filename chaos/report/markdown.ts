@@ -1,5 +1,5 @@
 import { type RunRecord } from '../record.js';
-import { type Story, storiesOf } from './stories.js';
+import { commandOfRound, type Story, storiesOf } from './stories.js';
 import {
   type Column,
   faultTable,
@@ -21,7 +21,7 @@ export function reportMarkdown(record: RunRecord, verdict: Verdict): string {
     block([record.command]),
     '## What must be 0',
     drawn(zeroTable(verdict)),
-    ...storiesOf(record, verdict).map(storyMarkdown),
+    ...storiesOf(record, verdict).map((story) => storyMarkdown(record, story)),
     '## What must be reached',
     'A run below one of these has exercised too little to show anything, and fails.',
     drawn(floorTable(verdict)),
@@ -36,10 +36,12 @@ export function reportMarkdown(record: RunRecord, verdict: Verdict): string {
   return `${sections.join('\n\n')}\n`;
 }
 
-function storyMarkdown({ round, seed, commandId, findings, history }: Story): string {
+function storyMarkdown(record: RunRecord, { round, seed, commandId, findings, history }: Story): string {
+  const alone = commandOfRound(record, seed);
   return [
     `### ${escaped(commandId ?? 'No single command')}, round ${round}, seed ${seed ?? 'not known'}`,
     findings.map(({ heading, what }) => `- **${heading}**: ${escaped(what)}`).join('\n'),
+    ...(alone === null ? [] : ['This round alone:', block([alone])]),
     ...(history.length === 0 ? [] : [block(history)]),
   ].join('\n\n');
 }

@@ -47,7 +47,7 @@ test('the verdict, the seed and the command that repeats the run come first', ()
   const top = pageOf(madeRun()).split('<main>')[0];
   expect(top).toContain('Passed');
   expect(top).toContain('seed 4711');
-  expect(top).toContain('npm run chaos -- --seed=4711 --duration=120s');
+  expect(top).toContain('npm run chaos -- --seed=4711 --duration=240s --round=120s');
 });
 
 test('a run that failed shows each reason and each story', () => {

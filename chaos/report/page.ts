@@ -1,7 +1,7 @@
 import { type RunRecord } from '../record.js';
 import { html, Html, nothing, prose } from './html.js';
 import { pageStyle } from './page-style.js';
-import { type Story, storiesOf } from './stories.js';
+import { commandOfRound, type Story, storiesOf } from './stories.js';
 import { faultBar, recoveryStrips } from './strips.js';
 import { floorTable, loadTable, type Row, settingTable, type Table, zeroTable } from './tables.js';
 import { headline } from './text.js';
@@ -38,7 +38,7 @@ export function reportPage(record: RunRecord, verdict: Verdict): string {
             <h2>What must be 0</h2>
             ${tableHtml(zeroTable(verdict))}
           </section>
-          ${stories(storiesOf(record, verdict))}
+          ${stories(record, storiesOf(record, verdict))}
           <section>
             <h2>What must be reached</h2>
             <p class="note">A run below one of these has exercised too little to show anything, and fails.</p>
@@ -183,20 +183,24 @@ function faults({ figures: { faults: rows, injected, verified, withWork } }: Ver
   </div>`;
 }
 
-function stories(all: readonly Story[]): Html {
+function stories(record: RunRecord, all: readonly Story[]): Html {
   if (all.length === 0) return nothing;
   const rest = all.length - shownStories;
   return html`<section>
     <h2>What went wrong</h2>
-    ${all.slice(0, shownStories).map(storyHtml)}
+    ${all.slice(0, shownStories).map((story) => storyHtml(record, story))}
     ${rest > 0 ? html`<p>${times(rest)} more: see the JSON file.</p>` : nothing}
   </section>`;
 }
 
-function storyHtml({ round, seed, commandId, findings, history }: Story): Html {
+function storyHtml(record: RunRecord, { round, seed, commandId, findings, history }: Story): Html {
+  const alone = commandOfRound(record, seed);
   return html`<article>
     <h3>${commandId ?? 'No single command'}</h3>
-    <p class="note">Round ${round}, seed ${seed ?? 'not known'}</p>
+    <p class="note">
+      Round ${round}, seed
+      ${seed ?? 'not known'}${alone === null ? nothing : html`; alone: <code>${alone}</code>`}
+    </p>
     <ul>
       ${findings.map(({ heading, what }) => html`<li><b>${heading}</b>: ${what}</li>`)}
     </ul>

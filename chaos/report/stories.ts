@@ -29,3 +29,10 @@ export function storiesOf({ rounds }: RunRecord, { figures: { findings } }: Verd
     return { round: first.round, seed: round?.seed ?? null, commandId, findings: ofCommand, history };
   });
 }
+
+/** The command that plays one round alone; null where the run has no other. */
+export function commandOfRound({ command, rounds }: RunRecord, seed: number | null): string | null {
+  const length = /--round=(\S+)/.exec(command)?.[1];
+  if (rounds.length < 2 || seed === null || length === undefined) return null;
+  return command.replace(/--seed=\S+/, `--seed=${seed}`).replace(/--duration=\S+/, `--duration=${length}`);
+}

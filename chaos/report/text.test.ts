@@ -27,7 +27,7 @@ test('a run that failed ends with every reason, the seed, and the command that r
       '  ✗ trouble in round 1: server-1 ended by itself',
       '',
       'Seed 4711. Repeat it with',
-      '  npm run chaos -- --seed=4711 --duration=120s',
+      '  npm run chaos -- --seed=4711 --duration=240s --round=120s',
     ].join('\n'),
   );
 });
@@ -80,4 +80,14 @@ test('a run in which nothing was seen is still shown', () => {
 
 test('a trial of the judge says which bug was planted', () => {
   expect(textOf({}, { planted: 'no fence in report' })).toContain('the planted bug "no fence in report"');
+});
+
+test('a round of several is repeated alone, with its own seed', () => {
+  const rounds = [madeRound(), madeRound({ number: 2, violations: [madeViolation()] })];
+  expect(textOf({}, { rounds })).toContain(
+    [
+      `${id}, round 2 (seed 4713)`,
+      '  this round alone: npm run chaos -- --seed=4713 --duration=120s --round=120s',
+    ].join('\n'),
+  );
 });

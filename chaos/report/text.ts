@@ -1,5 +1,5 @@
 import { type RunRecord } from '../record.js';
-import { type Story, storiesOf } from './stories.js';
+import { commandOfRound, type Story, storiesOf } from './stories.js';
 import { faultTable, floorTable, loadTable, settingTable, type Table, zeroTable } from './tables.js';
 import { counted, span, times } from './units.js';
 import { type Verdict } from './verdict.js';
@@ -22,7 +22,7 @@ export function reportText(record: RunRecord, verdict: Verdict): string {
     '',
     ...drawn(zeroTable(verdict)),
     '',
-    ...storiesText(storiesOf(record, verdict)),
+    ...storiesText(record, storiesOf(record, verdict)),
     ...conclusion(record, verdict),
     '',
   ].join('\n');
@@ -50,17 +50,19 @@ function conclusion(record: RunRecord, verdict: Verdict): string[] {
   ];
 }
 
-function storiesText(stories: readonly Story[]): string[] {
+function storiesText(record: RunRecord, stories: readonly Story[]): string[] {
   const rest = stories.length - shownStories;
   return [
-    ...stories.slice(0, shownStories).flatMap((story) => [...storyText(story), '']),
+    ...stories.slice(0, shownStories).flatMap((story) => [...storyText(record, story), '']),
     ...(rest > 0 ? [`… and the stories of ${times(rest)} more: see the JSON file or the page`, ''] : []),
   ];
 }
 
-function storyText({ round, seed, commandId, findings, history }: Story): string[] {
+function storyText(record: RunRecord, { round, seed, commandId, findings, history }: Story): string[] {
+  const alone = commandOfRound(record, seed);
   return [
     `${commandId ?? 'no single command'}, round ${round} (seed ${seed ?? 'not known'})`,
+    ...(alone === null ? [] : [`  this round alone: ${alone}`]),
     ...findings.flatMap(({ heading, what, evidence }) => [
       `  ✗ ${heading}: ${what}`,
       // The history says it better, where there is one.
