@@ -1,5 +1,15 @@
 import { type PlantedBug } from './planted-bug.js';
 
+const comesLate = {
+  mix: 'late=3,kill,reply,freeze',
+  because: 'a start must come when the next session of its agent is there',
+} as const;
+
+const wakesUp = {
+  mix: 'freeze=2,agent-frozen-at-a-point=2,link,late',
+  because: 'an agent must wake up late, and nothing else explain what it lost',
+} as const;
+
 /** Guards that a script might lack. */
 export const scriptBugs: readonly PlantedBug[] = [
   {
@@ -17,6 +27,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: "type(newest) == 'string' and newest == '' then",
     breaks: [4],
     imitates: 'a start that comes late comes from whoever has the name now',
+    needs: comesLate,
   },
   {
     name: 'start-acknowledges',
@@ -41,6 +52,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: "if command.status == 'RUNNING' and marker then",
     breaks: [2, 4, 6, 8],
     imitates: 'it is RUNNING, so whoever reports it is the one that runs it',
+    needs: wakesUp,
   },
   {
     name: 'report-ignores-attempt',
@@ -59,6 +71,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: "if command.status ~= 'RUNNING' then return 'lost' end",
     breaks: [4],
     imitates: 'only who runs it renews it',
+    needs: wakesUp,
   },
   {
     name: 'release-ignores-status',
@@ -75,6 +88,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: "'~recovery', whole(lease / 2), cursor",
     breaks: [8],
     imitates: 'renewals come every third of a lease, so half of one without any is enough',
+    needs: wakesUp,
   },
   {
     name: 'recover-without-hold-off',
@@ -83,6 +97,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: 'if forgotten then holdUntil = now + lease end',
     breaks: [8],
     imitates: 'an entry that was idle for a lease has no agent, whatever Redis did meanwhile',
+    needs: { mix: 'redis-frozen=8,redis-killed=4,link,double', because: 'Redis must be away for a lease' },
   },
   {
     name: 'recover-forgets-running',
