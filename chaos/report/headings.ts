@@ -35,7 +35,11 @@ export interface Finding {
 }
 
 export function findingsOf({ rounds }: RunRecord): Finding[] {
-  return rounds.flatMap((round) => [
+  return rounds.flatMap(findingsOfRound);
+}
+
+export function findingsOfRound(round: RoundRecord): Finding[] {
+  return [
     ...neverAtRest(round),
     ...round.violations.map(({ invariant, commandId, what, evidence }) => ({
       heading: headingOf({ invariant, what }),
@@ -44,7 +48,7 @@ export function findingsOf({ rounds }: RunRecord): Finding[] {
       what: `${what} (invariant ${invariant})`,
       evidence,
     })),
-  ]);
+  ];
 }
 
 /**

@@ -80,3 +80,32 @@ test('what is said meanwhile stays above the line', () => {
   line.say('round 1 passed');
   expect(screen.written).toBe(`\r${text}\u001b[K\r\u001b[Kround 1 passed\n`);
 });
+
+test('what a round broke is said once, as soon as it has ended', () => {
+  const screen = new FakeScreen(false);
+  const line = new LiveLine(screen);
+  const ended = [
+    madeRound(),
+    madeRound({
+      number: 2,
+      violations: [madeViolation({ commandId: 'c' })],
+      troubles: ['agent-1 ended by itself'],
+    }),
+  ];
+  line.show({ ...progress, ended: ended.slice(0, 1) });
+  screen.written = '';
+  line.show({ ...progress, ended });
+  line.show({ ...progress, ended });
+  expect(screen.written.split('\n')).toEqual([
+    '✗ round 2 (seed 4713): doubled: attempt 1 was executed more than once (invariant 2), c',
+    '✗ round 2 (seed 4713): trouble: agent-1 ended by itself',
+    '',
+  ]);
+});
+
+test('of much that a round broke, some is said, and how much more there is', () => {
+  const screen = new FakeScreen(false);
+  const violations = Array.from({ length: 8 }, (_, index) => madeViolation({ commandId: `c${index}` }));
+  new LiveLine(screen).show({ ...progress, ended: [madeRound({ violations })] });
+  expect(screen.written).toContain('(invariant 2), c4\n✗ round 1: and 3 more\n');
+});

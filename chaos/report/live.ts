@@ -1,5 +1,6 @@
 import { type FaultRecord, type RoundRecord, type Sample } from '../record.js';
 import { isVerified } from './figures.js';
+import { findingsOfRound } from './headings.js';
 import { span, times } from './units.js';
 
 /** Where a run stands. */
@@ -24,6 +25,7 @@ export interface Screen {
 
 /** In a log, a line every so often is enough. */
 const quietMs = 10_000;
+const shownPerRound = 5;
 const toStartOfLine = '\r';
 const clearToEndOfLine = '\u001b[K';
 
@@ -33,6 +35,7 @@ export class LiveLine {
   readonly #now: () => number;
   #lastAt = -Infinity;
   #unfinished = false;
+  #roundsTold = 0;
 
   constructor(screen: Screen, now: () => number = () => performance.now()) {
     this.#screen = screen;
@@ -41,6 +44,9 @@ export class LiveLine {
 
   /** As often as you like: a caller need not know what it writes to. */
   show(progress: Progress): void {
+    for (const round of progress.ended.slice(this.#roundsTold))
+      for (const line of wrongIn(round)) this.say(line);
+    this.#roundsTold = progress.ended.length;
     if (this.#screen.isTTY === true) {
       // A line that wraps could not be rewritten.
       const width = (this.#screen.columns ?? 80) - 1;
@@ -63,6 +69,21 @@ export class LiveLine {
     if (this.#unfinished) this.#screen.write(`${toStartOfLine}${clearToEndOfLine}`);
     this.#unfinished = false;
   }
+}
+
+/** Nobody should have to wait half an hour to hear what the first round broke. */
+function wrongIn(round: RoundRecord): string[] {
+  const wrong = [
+    ...findingsOfRound(round).map(
+      ({ heading, commandId, what }) => `${heading}: ${what}, ${commandId ?? 'no single command'}`,
+    ),
+    ...round.troubles.map((trouble) => `trouble: ${trouble}`),
+  ];
+  const rest = wrong.length - shownPerRound;
+  return [
+    ...wrong.slice(0, shownPerRound).map((what) => `✗ round ${round.number} (seed ${round.seed}): ${what}`),
+    ...(rest > 0 ? [`✗ round ${round.number}: and ${times(rest)} more`] : []),
+  ];
 }
 
 export function progressText({ ended, round, elapsedMs, plannedMs, sample, faults }: Progress): string {
