@@ -36,7 +36,7 @@ test('progress adds the rounds that ended to the one that runs', () => {
 
 test('a round that broke a promise shows at once', () => {
   const ended = [madeRound({ violations: [madeViolation()], troubles: ['agent-1 ended by itself'] })];
-  expect(progressText({ ...progress, ended })).toContain('✗ 2 things broken');
+  expect(progressText({ ...progress, ended })).toContain('✗ 2 broken');
 });
 
 test('before the first sample and the first fault there is little to say', () => {

@@ -94,7 +94,7 @@ export function progressText({ ended, round, elapsedMs, plannedMs, sample, fault
   return [
     `${span(elapsedMs)} of ${span(plannedMs)}`,
     `round ${round}`,
-    ...(broken > 0 ? [`✗ ${times(broken)} things broken`] : []),
+    ...(broken > 0 ? [`✗ ${times(broken)} broken`] : []),
     `${times(all.filter(isVerified).length)} of ${times(all.length)} faults verified`,
     `${times(acceptedBefore + (sample?.accepted ?? 0))} commands, ${times(sample?.open ?? 0)} open`,
     ...(last === undefined
