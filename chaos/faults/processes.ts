@@ -85,9 +85,8 @@ async function freeze(
   if (!taken) return;
   const { actor } = taken;
   const open = scene.faults.begin({ kind, target: actor.name, event });
-  actor.process.kill('SIGSTOP');
   try {
-    await untilFrozen(actor.process);
+    if (!(await stopsTurning(actor))) return open.withdraw();
     open.verified('state T', await scene.arena.inFlightAt(actor));
     await pause(frozenFor(scene, dice), scene.over);
   } finally {
@@ -95,6 +94,16 @@ async function freeze(
     open.healed();
     actor.release();
   }
+}
+
+/** @returns false when it ended in that very moment, as it may have been told to: that is looked after as what it is */
+async function stopsTurning({ process }: Actor): Promise<boolean> {
+  const ended = process.exited.then(() => false);
+  process.kill('SIGSTOP');
+  return untilFrozen(process).then(
+    () => true,
+    () => ended,
+  );
 }
 
 /** Most wake up in time; the others find that the world went on without them. */
