@@ -17,6 +17,8 @@ const targets = {
   bench: { program: 'dist/bench/main.js', scope: 'all' },
   test: { program: 'dist/cli/gate-main.js', scope: 'all' },
   build: { program: undefined, scope: 'all' },
+  'build-server': { program: undefined, scope: 'server' },
+  'build-agent': { program: undefined, scope: 'agent' },
 };
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
