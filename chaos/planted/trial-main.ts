@@ -20,7 +20,6 @@ function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number):
     transport: 'both',
     leaseMs: 2500,
     mix: (needs?.mix === undefined ? undefined : parseMix(needs.mix)) ?? usualMix,
-    mixText: needs?.mix,
     planted: name,
     stopAtViolation: true,
   };
