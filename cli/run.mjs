@@ -15,6 +15,7 @@ const targets = {
   agent: { program: 'dist/agent/main.js', scope: 'app' },
   generate: { program: 'dist/agent/generate.js', scope: 'app' },
   bench: { program: 'dist/bench/main.js', scope: 'all' },
+  chaos: { program: 'dist/chaos/main.js', scope: 'all' },
   test: { program: 'dist/cli/gate-main.js', scope: 'all' },
   build: { program: undefined, scope: 'all' },
   'build-server': { program: undefined, scope: 'server' },

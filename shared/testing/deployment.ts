@@ -23,6 +23,8 @@ export interface DeploymentOptions {
   readonly redisConfig?: Readonly<Record<string, string>>;
   /** More environment for Redis itself. */
   readonly redisEnv?: Readonly<Record<string, string>>;
+  /** Each process in a group of its own: a Ctrl-C in the terminal is for whoever started them. */
+  readonly ownGroup?: boolean;
 }
 
 export interface ServerProcess {
@@ -52,40 +54,32 @@ export class Deployment {
   readonly #env: Readonly<Record<string, string>>;
   readonly #client: Redis;
   readonly #transport: AgentTransport;
+  readonly #ownGroup: boolean;
 
   private constructor(
     redis: TestRedis,
     dataDir: string,
-    env: Readonly<Record<string, string>>,
-    transport: AgentTransport,
+    { env = {}, transport = 'redis', ownGroup = false }: DeploymentOptions,
   ) {
     this.redis = redis;
     this.dataDir = dataDir;
     this.#env = { LOG_LEVEL: 'info', LOG_PRETTY: 'false', REDIS_URL: redis.url, DATA_DIR: dataDir, ...env };
     this.#client = redis.client();
     this.#transport = transport;
+    this.#ownGroup = ownGroup;
   }
 
-  static async start({
-    servers = 1,
-    agents = 0,
-    transport = 'redis',
-    env = {},
-    redisConfig = {},
-    redisEnv = {},
-  }: DeploymentOptions = {}): Promise<Deployment> {
+  static async start(options: DeploymentOptions = {}): Promise<Deployment> {
+    const { servers = 1, agents = 0, redisConfig = {}, redisEnv = {}, ownGroup = false } = options;
     const redis = await TestRedis.start({
       port: await freePort(),
       // The append-only file keeps its whole past, for whoever judges the run.
       config: { 'aof-disable-auto-gc': 'yes', ...redisConfig },
       env: redisEnv,
+      ownGroup,
     });
-    const deployment = new Deployment(
-      redis,
-      await mkdtemp(join(tmpdir(), 'fencepost-data-')),
-      env,
-      transport,
-    );
+    const dataDir = await mkdtemp(join(tmpdir(), 'fencepost-data-'));
+    const deployment = new Deployment(redis, dataDir, options);
     await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
     await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
     return deployment;
@@ -102,17 +96,19 @@ export class Deployment {
   async startServer({
     args = [],
     env = {},
+    dontWait = false,
     port,
   }: AgentStart & { port?: number | undefined } = {}): Promise<ServerProcess> {
     const ownPort = port ?? (await freePort());
     const process = startProcess(['dist/server/main.js', ...args], {
       env: { ...this.#env, HOST: '127.0.0.1', PORT: String(ownPort), ...env },
       ipc: true,
+      ownGroup: this.#ownGroup,
     });
     this.#processes.push(process);
     const server = { process, url: `http://127.0.0.1:${ownPort}`, port: ownPort };
     this.servers.push(server);
-    await process.waitForMessage(isReady);
+    if (!dontWait) await untilReady(process);
     return server;
   }
 
@@ -126,11 +122,17 @@ export class Deployment {
     const agent = startProcess(['dist/agent/main.js', ...args], {
       env: { ...this.#env, ...reach, ...env },
       ipc: true,
+      ownGroup: this.#ownGroup,
     });
     this.#processes.push(agent);
     this.agents.push(agent);
-    if (!dontWait) await agent.waitForMessage(isReady);
+    if (!dontWait) await untilReady(agent);
     return agent;
+  }
+
+  /** Everything that was ever started, the dead included. */
+  get processes(): readonly TestProcess[] {
+    return this.#processes;
   }
 
   /** Every server, the next first each time; and no Redis: whoever tries to reach one fails. */
@@ -197,6 +199,11 @@ export class Deployment {
 }
 
 const unreadable: Record<string, string> = { PENDING: '1' };
+
+/** Resolves when a server or agent says that it does its work. Rejects when it ends without. */
+export async function untilReady(process: TestProcess): Promise<void> {
+  await process.waitForMessage(isReady);
+}
 
 function isReady(message: unknown): boolean {
   return typeof message === 'object' && message !== null && 'ready' in message;

@@ -1,6 +1,6 @@
 import { group, recoveryConsumer } from '../store/keys.js';
 import { HandMadeRun, keys, queue } from './hand-made-run.js';
-import { format } from './invariants.js';
+import { format, lookEarly } from './invariants.js';
 
 describe('the judge', () => {
   let run: HandMadeRun;
@@ -109,5 +109,22 @@ describe('the judge', () => {
     });
     expect(report.violations).toMatchObject([{ invariant: 8, commandId: 'c' }]);
     expect(format(report)).toMatch(/8\. .*BROKEN 1 times\n {3}c: it is said not to have been executed/);
+  });
+
+  test('tells before the end what nothing that comes can take back', async () => {
+    await run.submit('waits');
+    await run.started('doubled');
+    await run.effect('doubled');
+    await run.started('runs');
+    expect(await lookEarly(run)).toEqual([]);
+    await run.effect('doubled');
+    await run.write(['PEXPIRE', keys.marker('runs'), 60_000]);
+    const certain = await lookEarly(run);
+    expect(certain.map(({ commandId, what }) => `${commandId}: ${what}`)).toEqual([
+      'runs: its marker was written other than by SET NX without a time to live',
+      'runs: its marker was set without a start in the same step',
+      'doubled: attempt 1 was executed more than once',
+      'doubled: it was executed more than once, although nobody asked for a retry',
+    ]);
   });
 });

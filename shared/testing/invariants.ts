@@ -10,10 +10,9 @@ import {
   type Faults,
   HitsByCommand,
   type Invariant,
-  type InvariantNumber,
   type Violation,
 } from './invariants/invariant.js';
-import { nothingDoubled } from './invariants/nothing-doubled.js';
+import { effectsOf, nothingDoubled } from './invariants/nothing-doubled.js';
 import { nothingLost } from './invariants/nothing-lost.js';
 import { oneOutcome } from './invariants/one-outcome.js';
 import { reportedIsWhatHappened } from './invariants/reported-is-what-happened.js';
@@ -21,6 +20,7 @@ import { zombiesChangeNothing } from './invariants/zombies.js';
 import { type HitSource } from './ledger.js';
 import { readRest } from './rest.js';
 import { Trails } from './trails.js';
+import { Verdict } from './verdict.js';
 import { readTransitions } from './transitions-log.js';
 
 export type { Fault, Faults, InvariantNumber, Violation } from './invariants/invariant.js';
@@ -84,7 +84,7 @@ export interface Counts {
  * because an effect that is late enough to contradict a state shows only then.
  */
 export async function judge(options: JudgeOptions): Promise<Report> {
-  const verdict = new Verdict();
+  const verdict = new Verdict(invariants);
   const rest = await readRest(options.redis);
   const trails = new Trails();
   for await (const transition of readTransitions(options.aof)) {
@@ -114,30 +114,25 @@ export async function judge(options: JudgeOptions): Promise<Report> {
   return { violations: verdict.violations(), counts: count(evidence, hits) };
 }
 
-/** Collects violations. The same of the same command counts once, however often it shows. */
-class Verdict {
-  readonly #violations = new Map<string, Violation>();
-  readonly #says = new Map<
-    InvariantNumber,
-    (commandId: string | null, what: string, evidence: unknown) => void
-  >();
-
-  constructor() {
-    for (const { number: invariant } of invariants) {
-      this.#says.set(invariant, (commandId, what, evidence) => {
-        const key = `${invariant} ${commandId} ${what}`;
-        if (!this.#violations.has(key)) this.#violations.set(key, { invariant, commandId, what, evidence });
-      });
-    }
+/**
+ * What is beyond doubt while a run still goes on: nothing that comes later can take it back. Some
+ * violations show only at rest, so a run in which this finds none is not judged yet.
+ */
+export async function lookEarly({
+  ledger,
+  aof,
+}: Pick<JudgeOptions, 'ledger' | 'aof'>): Promise<readonly Violation[]> {
+  const verdict = new Verdict(invariants);
+  // Before the log, so that the start of whatever is executed is in it.
+  const hits = new HitsByCommand(await ledger.hits());
+  const trails = new Trails();
+  for await (const transition of readTransitions(aof)) {
+    trails.add(transition);
+    if (transition.restated) continue;
+    for (const invariant of invariants) invariant.ofTransition?.(transition, verdict.sayFor(invariant));
   }
-
-  sayFor(invariant: Invariant) {
-    return this.#says.get(invariant.number) ?? (() => undefined);
-  }
-
-  violations(): Violation[] {
-    return [...this.#violations.values()].sort((a, b) => a.invariant - b.invariant);
-  }
+  for (const id of hits.ids()) effectsOf(id, trails, hits, verdict.sayFor(nothingDoubled));
+  return verdict.violations();
 }
 
 function answerInHttpResult(result: unknown): unknown {

@@ -45,7 +45,8 @@ type MutableHit = { -readonly [Key in keyof Hit]: Hit[Key] };
  * deduplicates. What it saw is what really happened, whatever Fencepost says.
  *
  * Each hit is answered with a receipt of its own, so that a stored result can be traced to the very
- * request that produced it. `?delayMs=` on the URL postpones the answer, never the hit.
+ * request that produced it. `?delayMs=` on the URL postpones the answer, never the hit; `?failFirst=n`
+ * answers the first n attempts with 503.
  */
 export class Ledger implements HitSource {
   readonly url: string;
@@ -145,6 +146,7 @@ export class Ledger implements HitSource {
     const send = () => {
       if (response.destroyed) return;
       hit.answeredMs = Date.now();
+      if (attempt <= Number(url.searchParams.get('failFirst') ?? 0)) response.statusCode = 503;
       response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
     };
     for (const holds of this.#holds) if (holds(hit, send)) return;

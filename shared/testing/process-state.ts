@@ -1,17 +1,22 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type TestProcess } from './processes.js';
 
 /** There is no event for it: the kernel tells the parent, but Node does not pass it on. */
 const pollMs = 5;
 
+/** A `TestProcess`, or a Redis, which has no output to show. */
+export interface Observed {
+  readonly pid: number;
+  readonly output?: string;
+}
+
 /** Resolves when the kernel has stopped every thread of this process. Rejects when it has ended instead. */
-export async function untilFrozen(process: TestProcess): Promise<void> {
+export async function untilFrozen(process: Observed): Promise<void> {
   while ((await stateOf(process)) !== 'T') await delay(pollMs);
 }
 
 /** `R`, `S`, `T` …: `man 5 proc`. */
-async function stateOf({ pid, output }: TestProcess): Promise<string | undefined> {
+async function stateOf({ pid, output = '' }: Observed): Promise<string | undefined> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => {
     throw new Error(`process ${pid} is gone\n${output.slice(-4000)}`);
   });

@@ -41,6 +41,11 @@ const drainMs = 300;
 
 const started = new Set<TestProcess>();
 
+/** However this process ends, short of a SIGKILL: none of them outlives it. */
+process.on('exit', () => {
+  for (const one of started) one.kill('SIGKILL');
+});
+
 /**
  * Starts a program, of Node unless said otherwise.
  *

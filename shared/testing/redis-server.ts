@@ -19,7 +19,16 @@ export interface TestRedisOptions {
   readonly config?: Readonly<Record<string, string>>;
   /** Laid over this process's environment, for example `LD_PRELOAD`. */
   readonly env?: Readonly<Record<string, string>>;
+  /** In a process group of its own: a Ctrl-C in the terminal is not for it. */
+  readonly ownGroup?: boolean;
 }
+
+const running = new Set<ChildProcess>();
+
+/** However this process ends, short of a SIGKILL: none of them outlives it. */
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
 
 /**
  * A private, real Redis from the project's own redis.conf, as a child process with a directory of
@@ -32,6 +41,7 @@ export class TestRedis {
   readonly port: number | undefined;
   readonly #config: Readonly<Record<string, string>>;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #ownGroup: boolean;
   #process: ChildProcess | undefined;
   readonly #clients = new Set<Redis>();
 
@@ -41,6 +51,7 @@ export class TestRedis {
     this.port = options.port;
     this.#config = options.config ?? {};
     this.#env = options.env ?? {};
+    this.#ownGroup = options.ownGroup ?? false;
   }
 
   static async start(options: TestRedisOptions = {}): Promise<TestRedis> {
@@ -60,8 +71,12 @@ export class TestRedis {
     return pid;
   }
 
-  /** Starts the server and waits until it has loaded its data. */
-  async start(): Promise<void> {
+  /**
+   * Starts the server and waits until it has loaded its data.
+   *
+   * @param config more directives, for this start only
+   */
+  async start(config: Readonly<Record<string, string>> = {}): Promise<void> {
     const binary = await ensureRedisBinary((line) => process.stderr.write(`${line}\n`));
     const directives = {
       port: String(this.port ?? 0),
@@ -69,14 +84,18 @@ export class TestRedis {
       unixsocket: this.socket,
       dir: this.directory,
       ...this.#config,
+      ...config,
     };
     const args = Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]);
     const child = spawn(binary.path, [join(repositoryRoot, 'redis.conf'), ...args], {
       argv0: binary.argv0,
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'inherit'],
+      detached: this.#ownGroup,
     });
     this.#process = child;
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     await new Promise<void>((ready, failed) => {
       let log = '';
       child.stdout.on('data', (chunk: Buffer) => {
@@ -99,9 +118,9 @@ export class TestRedis {
     return client;
   }
 
-  /** SIGKILL, as a crash. */
-  async kill(): Promise<void> {
-    await this.#end('SIGKILL');
+  /** SIGKILL, as a crash. @returns the signal that it was seen to end by */
+  kill(): Promise<NodeJS.Signals | null> {
+    return this.#end('SIGKILL');
   }
 
   /** SIGSTOP: it keeps its connections and says nothing. */
@@ -123,14 +142,15 @@ export class TestRedis {
     await rm(this.directory, { recursive: true, force: true });
   }
 
-  async #end(signal: NodeJS.Signals): Promise<void> {
+  async #end(signal: NodeJS.Signals): Promise<NodeJS.Signals | null> {
     const child = this.#process;
     this.#process = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return null;
     const ended = once(child, 'exit');
     child.kill(signal);
     // One that is frozen would end only when it wakes.
     child.kill('SIGCONT');
     await ended;
+    return child.signalCode;
   }
 }

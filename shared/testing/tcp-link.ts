@@ -1,4 +1,5 @@
 import { type Socket } from 'node:net';
+import { type Pace, PacedWriter, type Traffic } from './paced-writer.js';
 import { commandAt, NotResp, type Reply, replyAt } from './resp.js';
 
 export interface Request {
@@ -23,7 +24,18 @@ export interface LinkRules {
   repliesCut(): boolean;
   holdFor(args: readonly string[]): RequestHold | undefined;
   lossFor(args: readonly string[]): RequestLoss | undefined;
+  readonly pace: () => Pace;
+  exchanged(exchange: Exchange): void;
   ended(): void;
+  readonly traffic: Traffic;
+}
+
+/** A request that was answered. */
+export interface Exchange {
+  readonly request: readonly string[];
+  readonly reply: Reply;
+  /** Its sender had closed its connection before the reply came. */
+  readonly senderGone: boolean;
 }
 
 /** A request that Redis has, and whose reply it owes. */
@@ -47,6 +59,8 @@ const push = '>'.charCodeAt(0);
 export class TcpLink {
   readonly #client: Socket;
   readonly #upstream: Socket;
+  readonly #toClient: PacedWriter;
+  readonly #toUpstream: PacedWriter;
   readonly #rules: LinkRules;
   readonly #requests: Request[] = [];
   readonly #replies: Buffer[] = [];
@@ -62,7 +76,10 @@ export class TcpLink {
     this.#client = client;
     this.#upstream = upstream;
     this.#rules = rules;
+    this.#toClient = new PacedWriter(client, rules.pace, rules.traffic);
+    this.#toUpstream = new PacedWriter(upstream, rules.pace, rules.traffic);
     client.setNoDelay(true);
+    upstream.setNoDelay(true);
     // An error is always followed by 'close', which is what this acts on.
     client.on('error', () => undefined);
     upstream.on('error', () => undefined);
@@ -97,18 +114,21 @@ export class TcpLink {
   resume(): void {
     this.#sendRequests();
     this.#sendReplies();
-    if (this.#clientGone && (this.#requests.length === 0 || this.#held)) this.#upstream.end();
+    if (this.#clientGone && (this.#requests.length === 0 || this.#held)) this.#toUpstream.end();
     if (this.#upstreamGone) {
       const error = new Error('the connection to Redis closed before it answered');
       for (const { broken } of this.#owed.splice(0)) broken?.(error);
       // Behind a cut, a client does not learn either that the other end has gone.
-      if (!this.#rules.repliesCut()) this.#client.end();
+      if (!this.#rules.repliesCut()) this.#toClient.end();
     }
     if (this.#clientGone && this.#upstreamGone) this.#rules.ended();
   }
 
   /** Breaks both ends; the client sees a RST. */
   reset(): void {
+    const { traffic } = this.#rules;
+    for (const { bytes } of this.#requests) traffic.dropped += bytes.length;
+    for (const bytes of this.#replies) traffic.dropped += bytes.length;
     this.#requests.length = 0;
     this.#replies.length = 0;
     if (!this.#client.destroyed) this.#client.resetAndDestroy();
@@ -116,6 +136,9 @@ export class TcpLink {
   }
 
   #receiveRequests(chunk: Buffer): void {
+    const { traffic } = this.#rules;
+    traffic.usedMs = performance.now();
+    if (this.#rules.requestsCut()) traffic.keptBack += chunk.length;
     let at = 0;
     const buffer = Buffer.concat([this.#unreadRequests, chunk]);
     try {
@@ -155,10 +178,11 @@ export class TcpLink {
   ): void {
     if (unpaired.test(args[0] ?? '')) this.#paired = false;
     this.#owed.push({ request: args, loss: this.#rules.lossFor(args), answered, broken });
-    if (!this.#upstream.destroyed) this.#upstream.write(bytes);
+    if (!this.#upstream.destroyed) this.#toUpstream.write(bytes);
   }
 
   #receiveReplies(chunk: Buffer): void {
+    if (this.#rules.repliesCut()) this.#rules.traffic.keptBack += chunk.length;
     if (!this.#paired) {
       this.#replies.push(this.#unreadReplies, chunk);
       this.#unreadReplies = Buffer.alloc(0);
@@ -172,7 +196,12 @@ export class TcpLink {
       at = next.end;
       const owed = bytes[0] === push ? undefined : this.#owed.shift();
       owed?.answered?.(next.value);
+      if (owed) {
+        const { request } = owed;
+        this.#rules.exchanged({ request, reply: next.value, senderGone: this.#clientGone });
+      }
       if (owed?.loss) {
+        this.#rules.traffic.dropped += bytes.length;
         this.reset();
         owed.loss.tell(owed.request, next.value);
         return;
@@ -185,6 +214,6 @@ export class TcpLink {
 
   #sendReplies(): void {
     if (this.#rules.repliesCut() && !this.#clientGone) return;
-    for (const bytes of this.#replies.splice(0)) if (!this.#client.destroyed) this.#client.write(bytes);
+    for (const bytes of this.#replies.splice(0)) if (!this.#client.destroyed) this.#toClient.write(bytes);
   }
 }

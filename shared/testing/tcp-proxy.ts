@@ -7,8 +7,11 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
+import { atOnce, noTraffic, type Pace, type Traffic } from './paced-writer.js';
 import { type Reply, replyAt } from './resp.js';
-import { type RequestHold, type RequestLoss, TcpLink } from './tcp-link.js';
+import { type Exchange, type RequestHold, type RequestLoss, TcpLink } from './tcp-link.js';
+
+export type { Exchange } from './tcp-link.js';
 
 export type RequestMatch = (args: readonly string[]) => boolean;
 
@@ -32,12 +35,16 @@ export interface HeldRequest {
   deliver(): Promise<Reply>;
   /** It never arrives; its connection, if it is still there, breaks. */
   drop(): void;
+  /** Waits for it no longer; once it has come, nothing changes. */
+  readonly forget: () => void;
 }
 
 /** A reply that Redis gave and the client never got. */
 export interface LostReply {
   /** The request and its reply, when the reply has been swallowed and the client's connection reset. */
   readonly lost: Promise<{ readonly request: readonly string[]; readonly reply: Reply }>;
+  /** Waits for it no longer; once its request has come, nothing changes. */
+  readonly forget: () => void;
 }
 
 export type Direction = 'both' | 'requests' | 'replies';
@@ -49,6 +56,7 @@ export type Direction = 'both' | 'requests' | 'replies';
  */
 export class TcpProxy {
   readonly port: number;
+  readonly traffic: Traffic = noTraffic();
   readonly #server: Server;
   readonly #target: NetConnectOpts;
   readonly #links = new Set<TcpLink>();
@@ -56,21 +64,30 @@ export class TcpProxy {
   readonly #losses: RequestLoss[] = [];
   readonly #own = new Set<Socket>();
   #requestsCut = false;
+  readonly #onExchange: (exchange: Exchange) => void;
   #repliesCut = false;
+  #pace = atOnce;
 
-  private constructor(server: Server, target: NetConnectOpts) {
+  private constructor(server: Server, target: NetConnectOpts, onExchange: (exchange: Exchange) => void) {
     this.port = (server.address() as AddressInfo).port;
     this.#server = server;
     this.#target = target;
+    this.#onExchange = onExchange;
     server.on('connection', (client) => this.#link(client));
   }
 
-  /** @param target where Redis listens: `{ path }` of its socket, or `{ host, port }` */
-  static async start(target: NetConnectOpts): Promise<TcpProxy> {
+  /**
+   * @param target where Redis listens: `{ path }` of its socket, or `{ host, port }`
+   * @param onExchange told of each request that Redis answered, whether or not the answer gets through
+   */
+  static async start(
+    target: NetConnectOpts,
+    onExchange: (exchange: Exchange) => void = () => undefined,
+  ): Promise<TcpProxy> {
     const server = createServer();
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
-    return new TcpProxy(server, target);
+    return new TcpProxy(server, target, onExchange);
   }
 
   /** What `REDIS_URL` takes. */
@@ -104,6 +121,11 @@ export class TcpProxy {
     for (const link of [...this.#links]) link.resume();
   }
 
+  /** From now on bytes arrive late, or in slices; `atOnce` ends it. */
+  setPace(pace: Pace): void {
+    this.#pace = pace;
+  }
+
   /** Breaks every present connection with a RST. New ones work, and what is held can still be delivered. */
   reset(): void {
     for (const link of [...this.#links]) link.reset();
@@ -114,13 +136,14 @@ export class TcpProxy {
     let taken: { link: TcpLink; bytes: Buffer } | undefined;
     let tell: (args: readonly string[]) => void;
     const held = new Promise<readonly string[]>((resolve) => (tell = resolve));
-    this.#holds.push({
+    const hold: RequestHold = {
       matches,
       take: (link, { args, bytes }) => {
         taken = { link, bytes };
         tell(args);
       },
-    });
+    };
+    this.#holds.push(hold);
     const takeOnce = () => {
       if (!taken) throw new Error('no request is held: it has not come yet, or was delivered or dropped');
       const { link, bytes } = taken;
@@ -137,6 +160,7 @@ export class TcpProxy {
         const { link } = takeOnce();
         link.reset();
       },
+      forget: () => remove(this.#holds, hold),
     };
   }
 
@@ -147,8 +171,9 @@ export class TcpProxy {
   loseReply(matches: RequestMatch): LostReply {
     let tell: (seen: { request: readonly string[]; reply: Reply }) => void;
     const lost = new Promise<{ request: readonly string[]; reply: Reply }>((resolve) => (tell = resolve));
-    this.#losses.push({ matches, tell: (request, reply) => tell({ request, reply }) });
-    return { lost };
+    const loss: RequestLoss = { matches, tell: (request, reply) => tell({ request, reply }) };
+    this.#losses.push(loss);
+    return { lost, forget: () => remove(this.#losses, loss) };
   }
 
   #link(client: Socket): void {
@@ -157,6 +182,9 @@ export class TcpProxy {
       repliesCut: () => this.#repliesCut,
       holdFor: (args) => takeMatching(this.#holds, args),
       lossFor: (args) => takeMatching(this.#losses, args),
+      pace: () => this.#pace,
+      exchanged: this.#onExchange,
+      traffic: this.traffic,
       ended: () => this.#links.delete(link),
     });
     this.#links.add(link);
@@ -191,4 +219,9 @@ function takeMatching<Item extends { readonly matches: RequestMatch }>(
 ): Item | undefined {
   const index = items.findIndex(({ matches }) => matches(args));
   return index === -1 ? undefined : items.splice(index, 1)[0];
+}
+
+function remove<Item>(items: Item[], item: Item): void {
+  const index = items.indexOf(item);
+  if (index !== -1) items.splice(index, 1);
 }

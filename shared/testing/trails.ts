@@ -6,6 +6,7 @@ export type AttemptEnd = 'reported' | 'lost' | 'released' | 'ended from outside'
 
 export interface TrailAttempt {
   readonly attempt: number;
+  readonly agentId: string;
   readonly fromMs: number;
   /** undefined while it runs. */
   readonly end?: AttemptEnd;
@@ -26,13 +27,20 @@ export interface Trail {
   /** How often an operator retried it. */
   readonly retries: number;
   /** The attempts during which `executed` was raised to `unknown`; of one that never ran, only its end is known. */
-  readonly unknowns: readonly { readonly fromMs: number; readonly toMs: number }[];
+  readonly unknowns: readonly Unknown[];
+}
+
+export interface Unknown {
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** Empty when no attempt ran. */
+  readonly agentId: string;
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 type GrowingTrail = Mutable<Omit<Trail, 'attempts' | 'unknowns'>> & {
   attempts: Mutable<TrailAttempt>[];
-  unknowns: { fromMs: number; toMs: number }[];
+  unknowns: Unknown[];
 };
 
 /** Gathers transitions into one trail per command. */
@@ -68,10 +76,12 @@ export class Trails {
       running.toMs = atMs;
     }
     if (rankOfExecuted(after.fields) === 1 && rankOfExecuted(before.fields) === 0) {
-      trail.unknowns.push({ fromMs: running?.fromMs ?? atMs, toMs: atMs });
+      const { agentId = '' } = running ?? {};
+      trail.unknowns.push({ fromMs: running?.fromMs ?? atMs, toMs: atMs, agentId });
     }
     if (transition.statuses.includes('RUNNING')) {
-      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), fromMs: atMs });
+      const agentId = after.fields?.agentId ?? '';
+      trail.attempts.push({ attempt: countOf(after.fields, 'attempt'), agentId, fromMs: atMs });
     }
   }
 

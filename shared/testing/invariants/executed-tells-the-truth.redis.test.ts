@@ -84,9 +84,23 @@ const plants: readonly Plant[] = [
     found: ['8 c: no fault explains a lost attempt', '8 c: no fault explains why executed is unknown'],
   },
 
+  ...[
+    { who: 'another agent', fault: { agents: ['B'] } },
+    { who: 'commands with another policy', fault: { onAgentLost: 'retry' } as const },
+    { who: 'nobody so soon', fault: { fromMs: Date.now(), leastMs: 3_600_000 } },
+  ].map(({ who, fault }): Plant => ({
+    name: `a loss while a fault hit ${who}`,
+    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity, ...fault }],
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+    },
+    found: ['8 c: no fault explains a lost attempt', '8 c: no fault explains why executed is unknown'],
+  })),
+
   {
     name: 'nothing, where a fault explains the loss',
-    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity }],
+    faults: [{ what: 'planted', fromMs: 0, toMs: Infinity, agents: ['A'], onAgentLost: 'fail', leastMs: 1 }],
     plant: async (run) => {
       await run.started('c');
       await run.fail('c', 'AGENT_LOST', 'unknown');

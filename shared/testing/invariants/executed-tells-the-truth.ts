@@ -6,7 +6,7 @@ import {
   rankOfExecuted,
   statusOf,
 } from '../command-state.js';
-import { lossesIn, type Trail } from '../trails.js';
+import { lossesIn, type Trail, type Unknown } from '../trails.js';
 import { type Transition } from '../transitions-log.js';
 import {
   type Evidence,
@@ -78,15 +78,23 @@ function nothingHappenedTo(trail: Trail, say: Say): void {
 }
 
 function faultsExplain(trail: Trail, faults: readonly Fault[], say: Say): void {
-  const overlap = (fromMs: number, toMs: number) =>
-    faults.some((fault) => fault.fromMs <= toMs && fault.toMs >= fromMs);
-  for (const { end, fromMs, toMs = fromMs } of trail.attempts) {
-    if (end === 'lost' && !overlap(fromMs, toMs))
+  const isExplained = (attempt: Unknown) =>
+    faults.some((fault) => explains(fault, attempt, trail.lastFields?.onAgentLost));
+  for (const attempt of trail.attempts) {
+    const { end, fromMs, toMs = fromMs } = attempt;
+    if (end === 'lost' && !isExplained({ ...attempt, toMs }))
       say(trail.commandId, 'no fault explains a lost attempt', trail);
   }
-  for (const { fromMs, toMs } of trail.unknowns) {
-    if (!overlap(fromMs, toMs)) say(trail.commandId, 'no fault explains why executed is unknown', trail);
+  for (const unknown of trail.unknowns) {
+    if (!isExplained(unknown)) say(trail.commandId, 'no fault explains why executed is unknown', trail);
   }
+}
+
+function explains(fault: Fault, { fromMs, toMs, agentId }: Unknown, policy = 'fail'): boolean {
+  if (fault.fromMs > toMs || fault.toMs < fromMs) return false;
+  if (fault.agents && agentId !== '' && !fault.agents.includes(agentId)) return false;
+  if (fault.onAgentLost !== undefined && fault.onAgentLost !== policy) return false;
+  return toMs - fault.fromMs >= (fault.leastMs ?? -Infinity);
 }
 
 /** Handlers that are ended from outside may be ended between their call and their request. */

@@ -1,3 +1,4 @@
+import { type OnAgentLost } from '../../protocol/commands.js';
 import { type ClientLog } from '../client-log.js';
 import { type Fields } from '../command-state.js';
 import { type Hit } from '../ledger.js';
@@ -17,11 +18,20 @@ export interface Violation {
   readonly evidence: unknown;
 }
 
-/** A fault that the run injected, by the wall clock of the machine that Redis runs on. */
+/**
+ * A fault that the run injected, by the wall clock of the machine that Redis runs on, and what it
+ * explains. The less it is said to explain, the more the judge finds.
+ */
 export interface Fault {
   readonly what: string;
   readonly fromMs: number;
   readonly toMs: number;
+  /** Whose attempts it may cost; everybody's when left out. */
+  readonly agents?: readonly string[] | undefined;
+  /** Attempts of commands with this policy only; of all when left out. */
+  readonly onAgentLost?: OnAgentLost | undefined;
+  /** An attempt is lost to it so long after it began, or later: nobody may be declared lost before the lease ends. */
+  readonly leastMs?: number | undefined;
 }
 
 /**

@@ -153,6 +153,17 @@ const plants: readonly Plant[] = [
     },
     found: ['2 (all): 2 commands that no client was told of, from 1 unclear submissions'],
   },
+  {
+    name: 'a second command for a key that was answered when it was sent again',
+    plant: async (run) => {
+      await run.live('c');
+      await run.live('d');
+      run.clients.posts.splice(0, 2);
+      run.clients.note('unknown', [], { idempotencyKey: 'k', count: 1 });
+      run.clients.note('accepted', ['c'], { idempotencyKey: 'k' });
+    },
+    found: ['2 (all): 1 commands that no client was told of, from 0 unclear submissions'],
+  },
 ];
 
 test.each(plants)('the judge finds $name', async (plant) => {

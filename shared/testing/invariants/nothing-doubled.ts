@@ -1,6 +1,7 @@
+import { type ClientLog } from '../client-log.js';
 import { countOf, statusOf } from '../command-state.js';
 import { defaults } from '../../protocol/commands.js';
-import { lossesIn } from '../trails.js';
+import { lossesIn, type Trails } from '../trails.js';
 import { type Transition } from '../transitions-log.js';
 import { type Evidence, type HitsByCommand, type Invariant, type Say, seenIn } from './invariant.js';
 
@@ -22,7 +23,7 @@ export const nothingDoubled: Invariant = {
   },
 
   ofEffects(evidence, hits, say) {
-    for (const id of hits.ids()) effectsOf(id, evidence, hits, say);
+    for (const id of hits.ids()) effectsOf(id, evidence.trails, hits, say);
   },
 };
 
@@ -58,7 +59,8 @@ function policyAllowsAnotherAttempt(transition: Transition, say: Say): void {
   }
 }
 
-function effectsOf(id: string, { trails }: Evidence, byCommand: HitsByCommand, say: Say): void {
+/** Of hits that were read before the trails were, each of these is certain while a run still goes on. */
+export function effectsOf(id: string, trails: Trails, byCommand: HitsByCommand, say: Say): void {
   const hits = byCommand.of(id);
   const trail = trails.get(id);
   const fields = trail?.lastFields;
@@ -102,8 +104,7 @@ function oneCommandPerKey({ clients }: Evidence, say: Say): void {
 function nothingIsInvented({ clients, trails }: Evidence, say: Say): void {
   const accepted = clients.accepted();
   const others = [...trails.all()].filter((trail) => trail.lastFields && !accepted.has(trail.commandId));
-  let unclear = 0;
-  for (const post of clients.posts) if (post.outcome === 'unknown') unclear += post.count;
+  const unclear = unclearSubmissions(clients);
   if (others.length > unclear) {
     const ids = others.slice(0, 10).map((trail) => trail.commandId);
     say(
@@ -112,4 +113,16 @@ function nothingIsInvented({ clients, trails }: Evidence, say: Say): void {
       ids,
     );
   }
+}
+
+/** How many commands there may be that no client was told of. With a key, one at most, however often it was sent. */
+function unclearSubmissions({ posts }: ClientLog): number {
+  const unknown = posts.filter(({ outcome }) => outcome === 'unknown');
+  const isAnswered = new Set(
+    posts.flatMap(({ outcome, idempotencyKey }) => (outcome === 'accepted' ? idempotencyKey : [])),
+  );
+  const keys = new Set(unknown.flatMap(({ idempotencyKey }) => idempotencyKey ?? []));
+  const withoutKey = unknown.filter(({ idempotencyKey }) => idempotencyKey === null);
+  const unanswered = [...keys].filter((key) => !isAnswered.has(key));
+  return unanswered.length + withoutKey.reduce((sum, { count }) => sum + count, 0);
 }

@@ -32,6 +32,17 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'a command that is given up, although it was to be executed again',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry', maxLosses: '2' });
+      await run.fail('c', 'AGENT_LOST', 'unknown');
+      await run.started('d', { onAgentLost: 'retry', maxLosses: '1' });
+      await run.fail('d', 'AGENT_LOST', 'unknown');
+    },
+    found: ['1 c: it was given up after 1 of the 2 losses that it may have'],
+  },
+
+  {
     name: 'a command that a reader is told does not exist',
     plant: async (run) => {
       await run.live('c');

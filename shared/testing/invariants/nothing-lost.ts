@@ -1,4 +1,6 @@
-import { isTerminal, statusOf } from '../command-state.js';
+import { defaults } from '../../protocol/commands.js';
+import { countOf, errorCodeOf, isTerminal, statusOf } from '../command-state.js';
+import { type Transition } from '../transitions-log.js';
 import { type Evidence, type Invariant, type Say, seenIn } from './invariant.js';
 
 /** 1. A command whose submission was answered 2xx can be read back, and reaches a terminal status. */
@@ -12,6 +14,7 @@ export const nothingLost: Invariant = {
     if (deleted && !isTerminal(statusOf(transition.before))) {
       say(transition.commandId, 'its hash was deleted before it had a terminal status', seenIn(transition));
     }
+    triedAsOftenAsItMay(transition, say);
   },
 
   atRest(evidence, say) {
@@ -29,6 +32,23 @@ export const nothingLost: Invariant = {
     }
   },
 };
+
+/** What is to be executed again after a loss is not lost with its agent. */
+function triedAsOftenAsItMay(transition: Transition, say: Say): void {
+  const { commandId, before, after, statuses } = transition;
+  const givenUp =
+    statusOf(before) === 'RUNNING' && statuses[0] === 'FAILED' && errorCodeOf(after.fields) === 'AGENT_LOST';
+  if (!givenUp || after.fields?.onAgentLost !== 'retry') return;
+  const most = Number(after.fields.maxLosses ?? defaults.maxLosses);
+  const losses = countOf(after.fields, 'losses');
+  if (losses < most) {
+    say(
+      commandId,
+      `it was given up after ${losses} of the ${most} losses that it may have`,
+      seenIn(transition),
+    );
+  }
+}
 
 function acceptedCommandsExist({ clients, rest, trails }: Evidence, say: Say): void {
   for (const id of clients.accepted()) {

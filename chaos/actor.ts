@@ -1,0 +1,183 @@
+import {
+  type AgentTransport,
+  type Deployment,
+  type ServerProcess,
+  untilReady,
+} from '../shared/testing/deployment.js';
+import { type TestProcess } from '../shared/testing/processes.js';
+import { join } from 'node:path';
+import { type Line } from './lines.js';
+import { type Arm, flagOf, type Schedule } from './schedule.js';
+
+/** What happened to a process without anybody's doing but its own. */
+export interface ActorEvents {
+  onEnded(actor: Actor, arm: Arm | null): void;
+}
+
+interface ActorOptions {
+  readonly name: string;
+  readonly deployment: Deployment;
+  readonly schedule: Schedule;
+  readonly env: Readonly<Record<string, string>>;
+  readonly lines: readonly Line[];
+  readonly events: ActorEvents;
+}
+
+/** A server or an agent of a round, over all its processes: it is killed and started again. */
+export abstract class Actor {
+  readonly name: string;
+  readonly lines: readonly Line[];
+  /** A fault of the whole process is at work on it: no other may be. */
+  taken = false;
+  /** What its present process was told at its start. */
+  arm: Arm | null = null;
+  protected readonly options: ActorOptions;
+  protected starts = 0;
+  #process: TestProcess | undefined;
+  #ready: Promise<void> = Promise.resolve();
+
+  constructor(options: ActorOptions) {
+    this.options = options;
+    this.name = options.name;
+    this.lines = options.lines;
+  }
+
+  get process(): TestProcess {
+    if (!this.#process) throw new Error(`${this.name} was never started`);
+    return this.#process;
+  }
+
+  get running(): boolean {
+    return this.#process?.running ?? false;
+  }
+
+  /** Resolves when it does its work; at once if it has ended since, as it may have been told to. */
+  get ready(): Promise<void> {
+    return this.#ready;
+  }
+
+  /** @param armed whether the schedule may tell it to die at a point */
+  async start({ armed = true } = {}): Promise<void> {
+    this.starts++;
+    this.arm = armed ? this.draw() : null;
+    const process = await this.launch(this.arm ? [flagOf(this.arm)] : []);
+    this.#process = process;
+    this.#ready = untilReady(process).catch(() => undefined);
+    void process.exited.then(() => {
+      // Whoever takes it kills it, and looks after it.
+      if (this.#process === process && !this.taken) this.options.events.onEnded(this, this.arm);
+    });
+  }
+
+  /** Whoever took it is done; if it has died meanwhile, that is looked after now. */
+  release(): void {
+    this.taken = false;
+    if (!this.running) this.options.events.onEnded(this, this.arm);
+  }
+
+  /** How the process calls itself in Redis, or where it listens. */
+  abstract readonly identity: string;
+  protected abstract draw(): Arm | null;
+  protected abstract launch(args: readonly string[]): Promise<TestProcess>;
+}
+
+export class AgentActor extends Actor {
+  readonly transport: AgentTransport;
+  /** Raised when it is gone for good and another takes its place, with another data directory. */
+  #generation = 1;
+  #directories = 1;
+
+  constructor(transport: AgentTransport, options: ActorOptions) {
+    super(options);
+    this.transport = transport;
+  }
+
+  get identity(): string {
+    return `${this.name}.${this.#generation}`;
+  }
+
+  /** All that it had so far. */
+  get identities(): readonly string[] {
+    return Array.from({ length: this.#generation }, (_, i) => `${this.name}.${i + 1}`);
+  }
+
+  replace(): void {
+    this.#generation++;
+    this.#directories++;
+  }
+
+  /** Its next process has its name and nothing else, as a container without a volume. */
+  loseData(): void {
+    this.#directories++;
+  }
+
+  protected draw(): Arm | null {
+    return this.options.schedule.armAgent(this.name, this.starts, this.transport);
+  }
+
+  protected launch(args: readonly string[]): Promise<TestProcess> {
+    const { deployment, env } = this.options;
+    const own = {
+      AGENT_ID: this.identity,
+      DATA_DIR: join(deployment.dataDir, `${this.name}-${this.#directories}`),
+    };
+    return deployment.startAgent({
+      args,
+      env: { ...env, ...own },
+      transport: this.transport,
+      dontWait: true,
+    });
+  }
+}
+
+export class ServerActor extends Actor {
+  readonly port: number;
+  /** Requests that clients have under way here: keys of submissions, ids of commands that are read. */
+  readonly requests = new Set<{ readonly about: readonly string[] }>();
+
+  constructor(port: number, options: ActorOptions) {
+    super(options);
+    this.port = port;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  get identity(): string {
+    return this.url;
+  }
+
+  readonly #broken: { readonly about: readonly string[]; readonly atMs: number }[] = [];
+
+  get underWay(): string[] {
+    return [...this.requests].flatMap(({ about }) => about);
+  }
+
+  /** What was under way when it died by itself: its clients learn of that as soon as the harness does. */
+  get brokenJustNow(): string[] {
+    const since = performance.now() - 500;
+    return this.#broken.filter(({ atMs }) => atMs >= since).flatMap(({ about }) => about);
+  }
+
+  /** A client's request to it got no answer. */
+  noteBroken(about: readonly string[]): void {
+    this.#broken.push({ about, atMs: performance.now() });
+    if (this.#broken.length > 200) this.#broken.splice(0, 100);
+  }
+
+  protected draw(): Arm | null {
+    return this.options.schedule.armServer(this.name, this.starts);
+  }
+
+  protected async launch(args: readonly string[]): Promise<TestProcess> {
+    const { deployment, env } = this.options;
+    const server: ServerProcess = await deployment.startServer({
+      args,
+      env,
+      port: this.port,
+      dontWait: true,
+    });
+    return server.process;
+  }
+}

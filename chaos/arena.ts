@@ -1,0 +1,148 @@
+import { type Redis } from 'ioredis';
+import { type AgentTransport, Deployment } from '../shared/testing/deployment.js';
+import { HttpProxy } from '../shared/testing/http-proxy.js';
+import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
+import { freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { group, partitionKeys } from '../shared/store/keys.js';
+import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
+import { HttpLine, type Line, RedisLine } from './lines.js';
+import { queues } from './load.js';
+import { type Schedule } from './schedule.js';
+import { type WireTally } from './wire-tally.js';
+
+export interface ArenaOptions {
+  readonly agents: readonly AgentTransport[];
+  readonly servers: number;
+  readonly leaseMs: number;
+  /** More environment for servers and agents. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly schedule: Schedule;
+  readonly tally: WireTally;
+  readonly events: ActorEvents;
+}
+
+const keys = partitionKeys();
+const agentConcurrency = 4;
+
+/** Commands of the entries that are pending under a consumer (ARGV[1], '' for any) in these streams. */
+const pendingScript = `
+local ids = {}
+for i = 2, #ARGV do
+  local ask = { 'XPENDING', ARGV[i], '${group}', '-', '+', 1000 }
+  if ARGV[1] ~= '' then ask[#ask + 1] = ARGV[1] end
+  local rows = redis.pcall(unpack(ask))
+  for _, row in ipairs(rows.err and {} or rows) do
+    local found = redis.call('XRANGE', ARGV[i], row[1], row[1])[1]
+    if found then ids[#ids + 1] = found[2][2] end
+  end
+end
+return ids`;
+
+/** Everything that a round hurts: real processes on loopback, each behind a proxy of its own. */
+export class Arena {
+  readonly deployment: Deployment;
+  readonly ledger: HitSource;
+  readonly servers: ServerActor[] = [];
+  readonly agents: AgentActor[] = [];
+  /** Of the harness: past all proxies. */
+  readonly redis: Redis;
+  /** A fault of Redis itself is at work. */
+  redisTaken = false;
+  readonly #ledgerProcess: TestProcess;
+
+  private constructor(deployment: Deployment, ledgerProcess: TestProcess, ledgerUrl: string) {
+    this.deployment = deployment;
+    this.ledger = remoteLedger(ledgerUrl);
+    this.#ledgerProcess = ledgerProcess;
+    this.redis = deployment.redis.client({ retryStrategy: () => 20, maxRetriesPerRequest: null });
+  }
+
+  static async start(options: ArenaOptions): Promise<Arena> {
+    const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
+    const url = await ledger.waitForLine(/^http/);
+    const env = { LEASE_MS: String(options.leaseMs), AGENT_QUEUES: queues.join(','), ...options.env };
+    const deployment = await Deployment.start({
+      servers: 0,
+      ownGroup: true,
+      env: { ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
+    });
+    const arena = new Arena(deployment, ledger, url);
+    try {
+      await arena.#people(options);
+    } catch (error) {
+      await arena.stop();
+      throw error;
+    }
+    return arena;
+  }
+
+  /** Resolves when all do their work; somebody must look after those that were told to freeze before that. */
+  async ready(): Promise<void> {
+    await Promise.all(this.actors.map(({ ready }) => ready));
+  }
+
+  get actors(): readonly Actor[] {
+    return [...this.servers, ...this.agents];
+  }
+
+  get lines(): readonly { readonly line: Line; readonly actor: Actor }[] {
+    return this.actors.flatMap((actor) => actor.lines.map((line) => ({ line, actor })));
+  }
+
+  /** Commands delivered to an agent and not acknowledged, or with a request under way at a server. */
+  inFlightAt(actor: Actor): Promise<readonly string[]> {
+    return actor instanceof ServerActor ? Promise.resolve(actor.underWay) : this.pending(actor.identity);
+  }
+
+  /** Commands delivered to one agent, or to all, and not acknowledged. */
+  async pending(agentId = ''): Promise<readonly string[]> {
+    const ids: unknown = await this.redis.eval(pendingScript, 0, agentId, ...queues.map(keys.stream));
+    return Array.isArray(ids) ? ids.map(String) : [];
+  }
+
+  /** Ends everything, and deletes its data. */
+  async stop(): Promise<void> {
+    this.redis.disconnect();
+    for (const actor of this.actors) actor.taken = true;
+    await this.deployment.stop();
+    await Promise.all(this.lines.map(({ line }) => line.stop()));
+    this.#ledgerProcess.kill('SIGKILL');
+    await this.#ledgerProcess.exited;
+  }
+
+  async #people({ agents, servers, schedule, tally, env, events }: ArenaOptions): Promise<void> {
+    const { deployment } = this;
+    const toRedis = () =>
+      TcpProxy.start({ path: deployment.redis.socket }, (exchange) => tally.see(exchange));
+    for (let i = 1; i <= servers; i++) {
+      const [name, proxy] = [`server-${i}`, await toRedis()];
+      const lines = [new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew'])];
+      const own = { ...env, REDIS_URL: proxy.url };
+      const about = { name, deployment, schedule, env: own, lines, events };
+      this.servers.push(new ServerActor(await freePort(), about));
+    }
+    for (const [i, transport] of agents.entries()) {
+      const name = `agent-${i + 1}`;
+      const about = { name, deployment, schedule, events };
+      if (transport === 'redis') {
+        const proxy = await toRedis();
+        const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew'])];
+        const own = { ...env, REDIS_URL: proxy.url };
+        this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
+        continue;
+      }
+      const lines = await Promise.all(
+        this.servers.map(async (server) => {
+          return new HttpLine(`${name} → ${server.name}`, await HttpProxy.start(server.url));
+        }),
+      );
+      // Each agent begins with another server.
+      const urls = lines.map(({ url }) => url);
+      const first = i % Math.max(1, urls.length);
+      const own = { ...env, SERVER_URL: [...urls.slice(first), ...urls.slice(0, first)].join(',') };
+      this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
+    }
+    await Promise.all(this.actors.map((actor) => actor.start()));
+  }
+}

@@ -1,0 +1,178 @@
+import { type Submission } from '../shared/protocol/commands.js';
+import { pause } from '../shared/runtime/service.js';
+import { type ClientLog, type Post } from '../shared/testing/client-log.js';
+import { type ServerActor } from './actor.js';
+import { type Dice } from './dice.js';
+import { drawOrder, type Order } from './load.js';
+import { isKey, type Watch } from './watch.js';
+
+export interface ClientsOptions {
+  readonly servers: readonly ServerActor[];
+  readonly ledgerUrl: string;
+  readonly log: ClientLog;
+  readonly watch: Watch;
+  /** Of one client. */
+  readonly diceOf: (client: number) => Dice;
+  readonly count: number;
+}
+
+/** What a server owes everybody within 2 s, these clients want sooner: they have another one to ask. */
+const submitTimeoutMs = 1000;
+const readSeconds = 1;
+const readTimeoutMs = 500;
+
+/**
+ * Closed-loop clients, each as the guide wants it: a key for each submission, sent again with that key,
+ * to any server, until it is accepted; then read until it has ended; only then the next.
+ */
+export class Clients {
+  readonly #options: ClientsOptions;
+  /** By what a command was to be. */
+  readonly mix: Record<string, number> = {};
+  /** What no client should ever be told. */
+  readonly troubles: string[] = [];
+  readonly #idsByKey = new Map<string, readonly string[]>();
+  readonly #over = new AbortController();
+  readonly #givenUp = new AbortController();
+  #done: Promise<unknown> = Promise.resolve();
+
+  constructor(options: ClientsOptions) {
+    this.#options = options;
+  }
+
+  start(): void {
+    this.#done = Promise.all(Array.from({ length: this.#options.count }, (_, i) => this.#run(i + 1)));
+  }
+
+  /** Each finishes what it is at. @returns whether all did, in that time */
+  async finish(withinMs: number): Promise<boolean> {
+    this.#over.abort();
+    const late = new AbortController();
+    const isDone = await Promise.race([
+      this.#done.then(() => true),
+      pause(withinMs, late.signal).then(() => false),
+    ]);
+    late.abort();
+    this.#givenUp.abort();
+    await this.#done;
+    return isDone;
+  }
+
+  /** What a key was answered: the ids of its commands. What is an id itself stays one. */
+  idsOf(idOrKey: string): readonly string[] {
+    return this.#idsByKey.get(idOrKey) ?? (isKey(idOrKey) ? [] : [idOrKey]);
+  }
+
+  async #run(number: number): Promise<void> {
+    const client = new Client(number, this.#options.diceOf(number), this.#options.servers);
+    for (let orders = 1; !this.#over.signal.aborted; orders++) {
+      const order = drawOrder(client.dice, this.#options.ledgerUrl);
+      const ids = await this.#place(client, order, `${client.name}-${orders}`);
+      this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
+      await Promise.all(ids.map((id) => this.#untilEnded(client, id)));
+    }
+  }
+
+  async #place(client: Client, { commands, label }: Order, key: string): Promise<readonly string[]> {
+    if (commands.length === 1) return this.#insist(client, commands[0], key, label);
+    const ids = await this.#placeBatch(client, commands, key, label);
+    if (ids) return ids;
+    // A batch takes no key: sent again, it would be stored again. Each by itself can be.
+    const each = commands.map((command, i) => this.#insist(client, command, `${key}-${i + 1}`, label));
+    return (await Promise.all(each)).flat();
+  }
+
+  async #placeBatch(
+    client: Client,
+    commands: Order['commands'],
+    key: string,
+    label: string,
+  ): Promise<readonly string[] | undefined> {
+    const { log } = this.#options;
+    const submit = (url: string) => log.submitBatch(url, commands, { timeoutMs: submitTimeoutMs });
+    const post = await client.visit([key], submit, isUnknown);
+    // Answered or not, nobody waits for it any more.
+    this.#answered(key, post, label);
+    return post.outcome === 'accepted' ? post.ids : undefined;
+  }
+
+  /** Until it is accepted. */
+  async #insist(client: Client, command: Submission, key: string, label: string): Promise<readonly string[]> {
+    const { log } = this.#options;
+    const options = { idempotencyKey: key, timeoutMs: submitTimeoutMs };
+    while (!this.#givenUp.signal.aborted) {
+      const post = await client.visit([key], (url) => log.submit(url, command, options), isUnknown);
+      if (post.outcome !== 'unknown') {
+        this.#answered(key, post, label);
+        return post.ids;
+      }
+      await client.rest(this.#givenUp.signal);
+    }
+    return [];
+  }
+
+  #answered(key: string, { outcome, ids }: Post, label: string): void {
+    if (outcome === 'refused') this.troubles.push(`the submission ${key} (${label}) was refused`);
+    this.#idsByKey.set(key, ids);
+    for (const id of ids) this.#options.watch.sawAccepted(id);
+    this.#options.watch.accepted(key);
+  }
+
+  async #untilEnded(client: Client, id: string): Promise<void> {
+    const { log } = this.#options;
+    const options = { waitSeconds: readSeconds, timeoutMs: readTimeoutMs };
+    while (!this.#givenUp.signal.aborted) {
+      const view = await client.visit([id], (url) => log.read(url, id, options), isNothing);
+      if (view?.status === 'COMPLETED' || view?.status === 'FAILED') {
+        return this.#options.watch.sawEnded(id, view.status, view.attempt);
+      }
+      if (!view) await client.rest(this.#givenUp.signal);
+    }
+  }
+}
+
+/** One client: it stays with a server that answers, and goes to the next when one does not. */
+class Client {
+  readonly name: string;
+  readonly dice: Dice;
+  readonly #servers: readonly ServerActor[];
+  #at: number;
+
+  constructor(number: number, dice: Dice, servers: readonly ServerActor[]) {
+    this.name = `client-${number}`;
+    this.dice = dice;
+    this.#servers = servers;
+    this.#at = number;
+  }
+
+  async visit<T>(
+    about: readonly string[],
+    call: (url: string) => Promise<T>,
+    isBroken: (answer: T) => boolean,
+  ): Promise<T> {
+    const at = this.#at;
+    const server = this.#servers[at % this.#servers.length];
+    if (!server) throw new Error('no server');
+    const request = { about };
+    server.requests.add(request);
+    try {
+      const answer = await call(server.url);
+      if (isBroken(answer)) {
+        server.noteBroken(about);
+        // Several requests may learn of it at once.
+        if (this.#at === at) this.#at++;
+      }
+      return answer;
+    } finally {
+      server.requests.delete(request);
+    }
+  }
+
+  /** Before the next try. */
+  rest(signal: AbortSignal): Promise<void> {
+    return pause(this.dice.between(20, 150), signal);
+  }
+}
+
+const isUnknown = ({ outcome }: Post) => outcome === 'unknown';
+const isNothing = (view: unknown) => view === undefined;

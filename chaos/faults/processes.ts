@@ -1,0 +1,145 @@
+import { pause } from '../../shared/runtime/service.js';
+import { untilFrozen } from '../../shared/testing/process-state.js';
+import { type Actor, AgentActor, ServerActor } from '../actor.js';
+import { type Dice } from '../dice.js';
+import { type FaultKind } from '../record.js';
+import { type Arm, type PlannedFault } from '../schedule.js';
+import { type Scene, type Strike, takeActor } from './strike.js';
+
+/** How often an agent that died never comes back, and another takes its place. */
+const goneForGood = 0.15;
+/** How often one comes back under its name, but without its data directory. */
+const withoutData = 0.15;
+const longestAwayMs = 600;
+
+/** SIGKILL to an agent, which is then started again on its data, or is gone for good. */
+export const killAgent: Strike = (scene, fault) => kill(scene, scene.arena.agents, fault);
+
+export const killServer: Strike = (scene, fault) => kill(scene, scene.arena.servers, fault);
+
+export const freezeAgent: Strike = (scene, fault) => freeze(scene, scene.arena.agents, fault);
+
+export const freezeServer: Strike = (scene, fault) => freeze(scene, scene.arena.servers, fault);
+
+async function kill(
+  scene: Scene,
+  actors: readonly Actor[],
+  { kind, event, dice }: PlannedFault,
+): Promise<void> {
+  const taken = await takeActor(scene, actors, dice);
+  if (taken) await killTaken(scene, taken, { kind, event, dice });
+}
+
+/** Kills a process that the caller has taken, and releases it when it was started again. */
+export async function killTaken(
+  scene: Scene,
+  { actor, inFlight }: { readonly actor: Actor; readonly inFlight: readonly string[] },
+  { kind, event, dice }: Pick<PlannedFault, 'kind' | 'event' | 'dice'>,
+): Promise<void> {
+  const open = scene.faults.begin({ kind, target: actor.name, event });
+  actor.process.kill('SIGKILL');
+  const { signal } = await actor.process.exited;
+  // What an agent has is still pending under its name; what a server had went with its connections.
+  const left = actor instanceof ServerActor ? inFlight : await scene.arena.inFlightAt(actor);
+  if (signal === 'SIGKILL') open.verified('exit by SIGKILL', left);
+  await startAgain(scene, actor, dice);
+  open.healed();
+}
+
+async function startAgain(scene: Scene, actor: Actor, dice: Dice): Promise<void> {
+  if (actor instanceof AgentActor) {
+    const fate = dice.next();
+    if (fate < goneForGood) actor.replace();
+    else if (fate < goneForGood + withoutData) actor.loseData();
+  }
+  await pause(dice.between(0, longestAwayMs), scene.over);
+  await actor.start({ armed: !scene.over.aborted });
+  actor.release();
+  await actor.ready;
+}
+
+async function freeze(
+  scene: Scene,
+  actors: readonly Actor[],
+  { kind, event, dice }: PlannedFault,
+): Promise<void> {
+  const taken = await takeActor(scene, actors, dice);
+  if (!taken) return;
+  const { actor } = taken;
+  const open = scene.faults.begin({ kind, target: actor.name, event });
+  actor.process.kill('SIGSTOP');
+  try {
+    await untilFrozen(actor.process);
+    open.verified('state T', await scene.arena.inFlightAt(actor));
+    await pause(frozenFor(scene, dice), scene.over);
+  } finally {
+    actor.process.kill('SIGCONT');
+    open.healed();
+    actor.release();
+  }
+}
+
+/** Most wake up in time; the others find that the world went on without them. */
+function frozenFor({ leaseMs }: Scene, dice: Dice): number {
+  if (dice.chance(0.55)) return dice.between(50, 600);
+  return dice.between(Math.round(1.2 * leaseMs), Math.round(2 * leaseMs));
+}
+
+const killedAtPoint = (actor: Actor): FaultKind =>
+  actor instanceof AgentActor ? 'agent killed at a point' : 'server killed at a point';
+
+/**
+ * A process ended that nobody had killed: at the point that it was armed with, or for a reason of its
+ * own, which is a trouble. It is started again in both cases.
+ *
+ * @returns what was wrong, if something was
+ */
+export async function lookAfterEnded(
+  scene: Scene,
+  actor: Actor,
+  arm: Arm | null,
+  dice: Dice,
+): Promise<string | null> {
+  actor.taken = true;
+  const { process } = actor;
+  const { code, signal } = await process.exited;
+  const isTold =
+    arm?.flag === 'crash-at' && signal === 'SIGKILL' && process.output.includes('dying, as told');
+  if (arm && isTold) {
+    const inFlight =
+      actor instanceof ServerActor
+        ? [...actor.underWay, ...actor.brokenJustNow]
+        : await scene.arena.inFlightAt(actor);
+    const event = scene.watch.ended;
+    const open = scene.faults.begin({
+      kind: killedAtPoint(actor),
+      target: actor.name,
+      point: arm.point,
+      event,
+    });
+    open.verified('exit by SIGKILL', inFlight);
+    await startAgain(scene, actor, dice);
+    open.healed();
+    return null;
+  }
+  await startAgain(scene, actor, dice);
+  return `${actor.name} ended by itself (${signal ?? code}): ${process.lines.slice(-3).join(' | ').slice(-600)}`;
+}
+
+/** An agent has frozen itself at the point that it was armed with. */
+export async function lookAfterFrozen(scene: Scene, actor: Actor, arm: Arm, dice: Dice): Promise<void> {
+  actor.taken = true;
+  const event = scene.watch.ended;
+  const kind = 'agent frozen at a point';
+  const open = scene.faults.begin({ kind, target: actor.name, point: arm.point, event });
+  try {
+    await untilFrozen(actor.process);
+    open.verified('state T', await scene.arena.inFlightAt(actor));
+    await pause(frozenFor(scene, dice), scene.over);
+  } finally {
+    actor.arm = null;
+    actor.process.kill('SIGCONT');
+    open.healed();
+    actor.release();
+  }
+}

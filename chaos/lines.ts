@@ -1,0 +1,218 @@
+import { type ScriptName, shaOf } from '../shared/lifecycle/scripts.js';
+import { type HttpProxy, type SeenAnswer, type SeenRequest } from '../shared/testing/http-proxy.js';
+import { type Pace, type Traffic } from '../shared/testing/paced-writer.js';
+import { type Reply } from '../shared/testing/resp.js';
+import { requestOf, type TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { hadEffect } from './wire-tally.js';
+
+/** A call that was hit, and the commands that it was about, as far as it names any. */
+export interface StruckCall {
+  readonly call: string;
+  readonly commandIds: readonly string[];
+}
+
+export interface LateDelivery {
+  readonly answer: string;
+  /** It changed something, as it may while nobody has passed its sender by. */
+  readonly hadEffect: boolean;
+}
+
+export interface AwaitedCall {
+  readonly struck: Promise<StruckCall>;
+  forget(): void;
+}
+
+export interface LateCall extends AwaitedCall {
+  /** Breaks the connection of its sender, if that has not gone yet. */
+  abandon(): void;
+  deliver(): Promise<LateDelivery>;
+}
+
+/** One process's connection to what it talks to, through a proxy of its own. */
+export interface Line {
+  /** `agent-2 → Redis`. */
+  readonly name: string;
+  readonly traffic: Traffic;
+  /** What can be hit on it by name, the most frequent first. */
+  readonly calls: readonly [string, ...string[]];
+  cut(): void;
+  /** `requests`: they do not arrive; `replies`: they do, and their answers do not. */
+  halfOpen(direction: 'requests' | 'replies'): void;
+  heal(): void;
+  /** Breaks what is open. */
+  reset(): void;
+  setPace(pace: Pace): void;
+  loseReply(call: string): AwaitedCall;
+  holdRequest(call: string): LateCall;
+  stop(): Promise<void>;
+}
+
+const uuid = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+/** Ids in a script's arguments. Payloads hold none: the load sees to that. */
+function idsIn(texts: readonly string[]): string[] {
+  return [...new Set(texts.flatMap((text) => text.match(uuid) ?? []))];
+}
+
+export class RedisLine implements Line {
+  readonly name: string;
+  readonly calls: readonly [ScriptName, ...ScriptName[]];
+  readonly #proxy: TcpProxy;
+
+  constructor(name: string, proxy: TcpProxy, calls: readonly [ScriptName, ...ScriptName[]]) {
+    this.name = name;
+    this.calls = calls;
+    this.#proxy = proxy;
+  }
+
+  get traffic(): Traffic {
+    return this.#proxy.traffic;
+  }
+
+  cut(): void {
+    this.#proxy.cut();
+  }
+
+  halfOpen(direction: 'requests' | 'replies'): void {
+    this.#proxy.cut(direction);
+  }
+
+  heal(): void {
+    this.#proxy.heal();
+  }
+
+  reset(): void {
+    this.#proxy.reset();
+  }
+
+  setPace(pace: Pace): void {
+    this.#proxy.setPace(pace);
+  }
+
+  loseReply(call: string): AwaitedCall {
+    const { lost, forget } = this.#proxy.loseReply(this.#requestOf(call));
+    const struck = lost.then(({ request, reply }) => ({
+      call,
+      commandIds: idsIn([...request.slice(4), ...textsIn(reply)]),
+    }));
+    return { struck, forget };
+  }
+
+  holdRequest(call: string): LateCall {
+    const request = this.#proxy.holdNext(this.#requestOf(call));
+    return {
+      struck: request.held.then((args) => ({ call, commandIds: idsIn(args.slice(4)) })),
+      forget: request.forget,
+      abandon: () => this.#proxy.reset(),
+      deliver: async () => {
+        const reply = await request.deliver();
+        return {
+          answer: textsIn(reply).slice(0, 3).join(' '),
+          hadEffect: hadEffect(this.#script(call), reply),
+        };
+      },
+    };
+  }
+
+  stop(): Promise<void> {
+    return this.#proxy.stop();
+  }
+
+  #script(call: string): ScriptName {
+    return this.calls.find((name) => name === call) ?? this.calls[0];
+  }
+
+  #requestOf(call: string) {
+    return requestOf('EVALSHA', shaOf(this.#script(call)));
+  }
+}
+
+/** Everything textual in a reply. */
+function textsIn(reply: Reply): string[] {
+  if (typeof reply === 'string') return [reply];
+  if (reply instanceof Error) return [reply.message];
+  return Array.isArray(reply) ? reply.flatMap(textsIn) : [];
+}
+
+const httpCalls: Readonly<Record<string, (request: SeenRequest) => boolean>> = {
+  next: ({ method, path }) => method === 'GET' && path.startsWith('/commands/next'),
+  result: ({ method, path }) => method === 'PUT' && path.endsWith('/result'),
+  renew: ({ path }) => path === '/commands/renew',
+};
+
+/** An agent's way to one server. */
+export class HttpLine implements Line {
+  readonly name: string;
+  readonly calls = ['next', 'result', 'renew'] as const;
+  readonly #proxy: HttpProxy;
+
+  constructor(name: string, proxy: HttpProxy) {
+    this.name = name;
+    this.#proxy = proxy;
+  }
+
+  get url(): string {
+    return this.#proxy.url;
+  }
+
+  get traffic(): Traffic {
+    return this.#proxy.traffic;
+  }
+
+  cut(): void {
+    this.#proxy.cut();
+  }
+
+  /** Requests that do not arrive are kept by the sender's kernel, which looks to it like no answer. */
+  halfOpen(): void {
+    this.#proxy.cutAnswers();
+  }
+
+  heal(): void {
+    this.#proxy.heal();
+  }
+
+  /** Every connection breaks; new ones work. */
+  reset(): void {
+    this.#proxy.cut();
+    this.#proxy.heal();
+  }
+
+  setPace(pace: Pace): void {
+    this.#proxy.setPace(pace);
+  }
+
+  loseReply(call: string): AwaitedCall {
+    // A poll that was given nothing has nothing to lose.
+    const isLost = ({ status }: SeenAnswer) => status !== 204;
+    const { seen, forget } = this.#proxy.loseAnswer(httpCalls[call] ?? (() => true), isLost);
+    const struck = seen.then(({ request, answer }) => ({
+      call,
+      commandIds: idsIn([pathOf(request), answer.body.slice(0, 200)]),
+    }));
+    return { struck, forget };
+  }
+
+  holdRequest(call: string): LateCall {
+    const held = this.#proxy.holdNext(httpCalls[call] ?? (() => true));
+    return {
+      struck: held.held.then((request) => ({ call, commandIds: idsIn([pathOf(request)]) })),
+      forget: held.forget,
+      abandon: () => undefined,
+      deliver: async () => {
+        const { status, body } = await held.deliver();
+        const isAgain = body.includes('"again":true');
+        return { answer: `${status}${isAgain ? ' again' : ''}`, hadEffect: status === 200 && !isAgain };
+      },
+    };
+  }
+
+  stop(): Promise<void> {
+    return this.#proxy.stop();
+  }
+}
+
+/** A poll's query names the agent's instance, which is a UUID too. */
+function pathOf({ path }: SeenRequest): string {
+  return new URL(path, 'http://localhost').searchParams.get('holding') ?? path.split('?')[0] ?? '';
+}

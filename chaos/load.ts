@@ -1,0 +1,104 @@
+import { type OnAgentLost, type Submission } from '../shared/protocol/commands.js';
+import { type Dice } from './dice.js';
+
+/** All agents serve all of them, in this order. */
+export const queues = ['urgent', 'default', 'bulk'] as const;
+
+/** What a client asks for in one request, and what to call it in the report. */
+export interface Order {
+  readonly commands: readonly [Submission, ...Submission[]];
+  readonly label: string;
+}
+
+type Extra = Omit<Submission, 'type' | 'payload' | 'onAgentLost' | 'queue'>;
+
+interface Recipe {
+  readonly label: string;
+  readonly weight: number;
+  readonly type: 'HTTP_GET_JSON' | 'DELAY';
+  readonly payload: (dice: Dice, ledgerUrl: string) => Submission['payload'];
+  readonly extra?: (dice: Dice) => Extra;
+}
+
+/** Nothing listens on port 1. */
+const nobodyUrl = 'http://127.0.0.1:1/';
+
+const quick: Recipe['payload'] = (_dice, url) => ({ url });
+const slow: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(100, 600)}` });
+
+/** All kinds of commands that there are. A slow share, so that faults hit executions. */
+const recipes: readonly Recipe[] = [
+  { label: 'quick', weight: 30, type: 'HTTP_GET_JSON', payload: quick },
+  { label: 'slow', weight: 35, type: 'HTTP_GET_JSON', payload: slow },
+  { label: 'DELAY', weight: 8, type: 'DELAY', payload: (dice) => ({ ms: dice.between(0, 400) }) },
+  {
+    label: 'fails once, maxAttempts 3',
+    weight: 4,
+    type: 'HTTP_GET_JSON',
+    payload: (_dice, url) => ({ url: `${url}/?failFirst=1` }),
+    extra: () => ({ maxAttempts: 3 }),
+  },
+  {
+    label: 'no answer, maxAttempts 2',
+    weight: 3,
+    type: 'HTTP_GET_JSON',
+    payload: () => ({ url: nobodyUrl }),
+    extra: () => ({ maxAttempts: 2 }),
+  },
+  {
+    label: 'delayMs',
+    weight: 5,
+    type: 'HTTP_GET_JSON',
+    payload: quick,
+    extra: (dice) => ({ delayMs: dice.between(50, 800) }),
+  },
+  {
+    label: 'runAt',
+    weight: 4,
+    type: 'HTTP_GET_JSON',
+    payload: quick,
+    extra: (dice) => ({ runAt: new Date(Date.now() + dice.between(50, 800)).toISOString() }),
+  },
+  {
+    label: 'ttlMs',
+    weight: 5,
+    type: 'HTTP_GET_JSON',
+    payload: quick,
+    extra: (dice) => ({ ttlMs: dice.between(20, 2000) }),
+  },
+  {
+    label: 'timeoutMs',
+    weight: 3,
+    type: 'HTTP_GET_JSON',
+    payload: slow,
+    extra: (dice) => ({ timeoutMs: dice.between(50, 300) }),
+  },
+  {
+    label: 'maxLosses 1',
+    weight: 3,
+    type: 'HTTP_GET_JSON',
+    payload: slow,
+    extra: () => ({ maxLosses: 1 }),
+  },
+];
+
+const batchShare = 0.08;
+
+/** Draws what a client asks for next. */
+export function drawOrder(dice: Dice, ledgerUrl: string): Order {
+  const recipe = dice.weighed(recipes.map((one) => [one, one.weight] as const));
+  const onAgentLost = dice.oneOf<OnAgentLost>(['fail', 'retry']);
+  const draw = (): Submission => ({
+    type: recipe.type,
+    payload: recipe.payload(dice, ledgerUrl),
+    onAgentLost,
+    queue: dice.oneOf(queues),
+    ...recipe.extra?.(dice),
+  });
+  const label = `${recipe.label}, onAgentLost ${onAgentLost}`;
+  if (!dice.chance(batchShare)) return { commands: [draw()], label };
+  return {
+    commands: [draw(), ...Array.from({ length: dice.between(1, 5) }, draw)],
+    label: `batch: ${label}`,
+  };
+}

@@ -1,0 +1,94 @@
+import { z } from 'zod';
+import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { type Mix, mixRule, mixText, parseMix, usualMix } from './mix.js';
+
+const durationRule = 'must be a time such as 90, 90s or 30m, at least 5 seconds';
+
+/** `30m` as seconds. */
+const durationSchema = z
+  .string({ error: durationRule })
+  .regex(/^\d+(s|m|h)?$/, { error: durationRule })
+  .transform((text) => Number.parseInt(text, 10) * ({ m: 60, h: 3600 }[text.slice(-1)] ?? 1))
+  .refine((seconds) => seconds >= 5 && seconds <= 7 * 24 * 3600, { error: durationRule });
+
+const mixSchema = z
+  .string({ error: mixRule })
+  .transform(parseMix)
+  .pipe(z.custom<Mix>((mix) => mix !== undefined, { error: mixRule }))
+  .optional();
+
+export const chaosSettings = {
+  seed: setting('SEED', integer(0, 2 ** 31 - 1).optional(), 'decides which fault comes at which event'),
+  durationSeconds: setting('DURATION', durationSchema.prefault('60s'), 'of the whole run: 90, 90s, 30m'),
+  roundSeconds: setting(
+    'ROUND',
+    durationSchema.prefault('120s'),
+    'of one round: each has fresh data, its own seed, and is judged by itself',
+  ),
+  agents: setting('AGENTS', integer(1, 50).default(4), 'agents in each round'),
+  servers: setting('SERVERS', integer(1, 10).default(2), 'servers in each round'),
+  clients: setting('CLIENTS', integer(1, 500).default(32), 'clients, each with one submission at a time'),
+  transport: setting(
+    'TRANSPORT',
+    choice(['redis', 'http', 'both']).default('both'),
+    'how agents reach Fencepost; both: every other one over HTTP',
+  ),
+  leaseMs: setting('LEASE', integer(1000, 60_000).default(2500), 'LEASE_MS of servers and agents'),
+  mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
+  json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
+  page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
+  planted: setting('PLANTED', z.string().min(1).optional(), 'put a bug into servers and agents by its name'),
+} as const;
+
+export type ChaosConfig = Config<typeof chaosSettings>;
+
+/** What a run is told: everything that decides what it does. */
+export interface ChaosOptions {
+  readonly seed: number;
+  readonly durationSeconds: number;
+  readonly roundSeconds: number;
+  readonly agents: number;
+  readonly servers: number;
+  readonly clients: number;
+  readonly transport: 'redis' | 'http' | 'both';
+  readonly leaseMs: number;
+  readonly mix: Mix;
+  readonly planted?: string | undefined;
+  /** More environment for servers and agents: how a planted bug comes to them. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The first violation ends the run: at once if it is beyond doubt, else when its round was judged. */
+  readonly stopAtViolation?: boolean;
+  /** Aborted: the round in progress ends, is judged, and is the last. */
+  readonly signal?: AbortSignal;
+}
+
+/** @throws ConfigError with every fault */
+export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
+  // Flags only: in the environment these names would be anybody's.
+  return loadConfig('npm run chaos --', chaosSettings, { argv, env: {}, dotenv: '' });
+}
+
+/** A run without a seed gets one, and says which. */
+export function optionsOf({ json, page, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
+  void json;
+  void page;
+  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix };
+}
+
+/** The command that repeats a run. */
+export function commandOf(options: ChaosOptions): string {
+  const { seed, durationSeconds, roundSeconds, agents, servers, clients, transport, leaseMs } = options;
+  const flags = [
+    `--seed=${seed}`,
+    `--duration=${durationSeconds}s`,
+    `--round=${roundSeconds}s`,
+    `--agents=${agents}`,
+    `--servers=${servers}`,
+    `--clients=${clients}`,
+    `--transport=${transport}`,
+    `--lease=${leaseMs}`,
+    ...(options.mix === usualMix ? [] : [`--mix=${mixText(options.mix)}`]),
+    ...(options.planted === undefined ? [] : [`--planted=${options.planted}`]),
+  ];
+  return `npm run chaos -- ${flags.join(' ')}`;
+}

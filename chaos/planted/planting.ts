@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { errorCode } from '../../shared/runtime/error-code.js';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { nameVariable, type Note, notesVariable, parseNotes } from './note.js';
+import { type PlantedBug } from './planted-bug.js';
+
+/** A bug for processes that are started with `env`, and what they have said about it since. */
+export class Planting {
+  readonly env: Readonly<Record<string, string>>;
+  readonly #directory: string;
+  readonly #notes: string;
+
+  private constructor(bug: PlantedBug, directory: string) {
+    this.#directory = directory;
+    this.#notes = join(directory, 'notes');
+    const preload = join(repositoryRoot, 'dist/chaos/planted/preload.js');
+    this.env = {
+      NODE_OPTIONS: `--require=${JSON.stringify(preload)}`,
+      [nameVariable]: bug.name,
+      [notesVariable]: this.#notes,
+    };
+  }
+
+  static async begin(bug: PlantedBug): Promise<Planting> {
+    return new Planting(bug, await mkdtemp(join(tmpdir(), 'fencepost-planted-')));
+  }
+
+  /** None before the first process has loaded the bug's file. */
+  notes(): Note[] {
+    try {
+      return parseNotes(readFileSync(this.#notes, 'utf8'));
+    } catch (error) {
+      if (errorCode(error) === 'ENOENT') return [];
+      throw error;
+    }
+  }
+
+  async end(): Promise<void> {
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,55 @@
+import { parseMix, usualMix } from '../mix.js';
+import { type ChaosOptions } from '../options.js';
+import { runChaos } from '../run.js';
+import { bugNamed } from './bugs.js';
+import { nameVariable } from './note.js';
+import { type PlantedBug } from './planted-bug.js';
+import { type Sight } from './trial.js';
+
+/** Several rounds: a violation that shows only at rest is found at the end of one. */
+const longestRoundSeconds = 40;
+
+function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number): ChaosOptions {
+  return {
+    seed,
+    durationSeconds: seconds,
+    roundSeconds: Math.min(seconds, longestRoundSeconds),
+    agents: needs?.agents ?? 4,
+    servers: 2,
+    clients: 24,
+    transport: 'both',
+    leaseMs: 2500,
+    mix: (needs?.mix === undefined ? undefined : parseMix(needs.mix)) ?? usualMix,
+    planted: name,
+    stopAtViolation: true,
+  };
+}
+
+/**
+ * One chaos run, in a process of its own that has the bug too: the harness knows scripts by their
+ * digests, and these must be the planted ones. The last line that it prints is what it saw, as JSON.
+ */
+async function main([seed, seconds]: readonly string[]): Promise<void> {
+  const began = performance.now();
+  const bug = bugNamed(process.env[nameVariable] ?? '');
+  const { rounds } = await runChaos(optionsFor(bug, Number(seed), Number(seconds)));
+  const sight: Sight = {
+    seconds: (performance.now() - began) / 1000,
+    faults: rounds.flatMap(({ faults }) => faults).filter(({ verifiedMs }) => verifiedMs !== null).length,
+    accepted: rounds.reduce((sum, { counts }) => sum + counts.accepted, 0),
+    violations: rounds.flatMap(({ violations }) =>
+      violations.map(({ invariant, commandId, what }) => ({ invariant, commandId, what })),
+    ),
+    troubles: rounds.flatMap(({ troubles }) => troubles),
+    histories: rounds.flatMap(({ histories }) => Object.values(histories).map((lines) => [...lines])),
+  };
+  process.stdout.write(`${JSON.stringify(sight)}\n`);
+}
+
+main(process.argv.slice(2)).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+    process.exit(1);
+  },
+);

@@ -1,0 +1,120 @@
+import { type FaultKind, faultKinds, type RunRecord } from '../record.js';
+import { type Figures } from './figures.js';
+
+/** Something that a run must have seen often enough: below it, the run has proved nothing. */
+export interface Floor {
+  readonly what: string;
+  readonly reached: number;
+  readonly wanted: number;
+  /** How both are to be read. */
+  readonly unit: 'times' | 'percent';
+  readonly met: boolean;
+}
+
+interface Expectation {
+  readonly what: string;
+  readonly reached: (figures: Figures) => number;
+  readonly perMinute: number;
+  /** Without one of these in the mix nothing would bring it about. Default: whatever the mix. */
+  readonly needs?: readonly FaultKind[];
+}
+
+/**
+ * A third or less of what a run of one minute on two busy cores reaches. They exist to tell a run that
+ * exercised the guards from one that did not, not to measure a machine.
+ */
+const expectations: readonly Expectation[] = [
+  { what: 'verified faults with work in flight', reached: (figures) => figures.withWork, perMinute: 12 },
+  {
+    what: 'zombies refused',
+    reached: (figures) => figures.tally.zombiesRefused,
+    perMinute: 2,
+    needs: ['agent frozen', 'agent frozen at a point'],
+  },
+  {
+    what: 'resent calls absorbed',
+    reached: (figures) => figures.tally.resentAbsorbed,
+    perMinute: 2,
+    needs: ['reply lost'],
+  },
+  {
+    what: 'late requests refused',
+    reached: (figures) => figures.tally.lateRefused,
+    perMinute: 1,
+    needs: ['request late'],
+  },
+  {
+    what: 'submissions deduplicated',
+    reached: (figures) => figures.tally.submissionsDeduplicated,
+    perMinute: 2,
+    needs: ['server killed', 'server killed at a point', 'server frozen'],
+  },
+  {
+    what: 'doubled entries absorbed',
+    reached: (figures) => figures.tally.doubledEntriesAbsorbed,
+    perMinute: 1,
+    needs: ['entry doubled'],
+  },
+];
+
+const acceptedPerMinute = 300;
+const verifiedPercent = 95;
+/** A mix has up to 18 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
+const minutesPerKind = 5;
+
+export function floorsOf(record: RunRecord, figures: Figures): Floor[] {
+  const minutes = figures.durationMs / 60_000;
+  const mix = new Set(kindsInMix(record.options.mix));
+  const times = (what: string, reached: number, wanted: number): Floor => ({
+    what,
+    reached,
+    wanted,
+    unit: 'times',
+    met: reached >= wanted,
+  });
+  return [
+    times('commands accepted per minute', Math.floor(figures.acceptedPerMinute), acceptedPerMinute),
+    verifiedShare(figures),
+    ...expectations
+      .filter(({ needs }) => needs === undefined || needs.some((kind) => mix.has(kind)))
+      // At least once, however short the run.
+      .map(({ what, reached, perMinute }) =>
+        times(what, reached(figures), Math.max(1, Math.floor(perMinute * minutes))),
+      ),
+    ...faultKinds
+      .filter((kind) => mix.has(kind) && minutes >= minutesPerKind)
+      .map((kind) =>
+        times(`${kind}, verified`, verifiedOf(kind, figures), Math.floor(minutes / minutesPerKind)),
+      ),
+  ];
+}
+
+function verifiedShare({ injected, verified }: Figures): Floor {
+  const percent = injected === 0 ? 0 : (100 * verified) / injected;
+  return {
+    what: 'share of injected faults that were verified',
+    // Never rounded up to the floor.
+    reached: Math.floor(percent * 10) / 10,
+    wanted: verifiedPercent,
+    unit: 'percent',
+    met: percent >= verifiedPercent,
+  };
+}
+
+function verifiedOf(kind: FaultKind, { faults }: Figures): number {
+  return faults.filter((row) => row.kind === kind).reduce((sum, row) => sum + row.verified, 0);
+}
+
+/**
+ * @param mix the run's option: a list of kinds, or their weights. Whatever else it is counts as all
+ *   kinds: a floor must not vanish because a mix could not be read.
+ */
+export function kindsInMix(mix: unknown): readonly FaultKind[] {
+  if (Array.isArray(mix)) return faultKinds.filter((kind) => mix.includes(kind));
+  if (typeof mix !== 'object' || mix === null) return faultKinds;
+  const weights = new Map<string, unknown>(Object.entries(mix));
+  return faultKinds.filter((kind) => {
+    const weight = weights.get(kind);
+    return typeof weight === 'number' && weight > 0;
+  });
+}

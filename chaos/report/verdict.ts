@@ -1,0 +1,51 @@
+import { type RunRecord } from '../record.js';
+import { type Figures, figuresOf } from './figures.js';
+import { type Floor, floorsOf } from './floors.js';
+import { headings, meanings } from './headings.js';
+import { counted, times } from './units.js';
+
+/** What a run is worth: all figures, and in plain words everything that speaks against it. */
+export interface Verdict {
+  readonly passed: boolean;
+  readonly exitCode: 0 | 1;
+  /** One sentence each; empty if it passed. */
+  readonly failures: readonly string[];
+  readonly figures: Figures;
+  readonly floors: readonly Floor[];
+}
+
+export function judgeRun(record: RunRecord): Verdict {
+  const figures = figuresOf(record);
+  const floors = floorsOf(record, figures);
+  const failures = [
+    ...emptiness(record),
+    ...violations(figures),
+    ...figures.troubles.map((trouble) => `trouble in ${trouble}`),
+    ...unrecovered(figures),
+    ...floors.filter((floor) => !floor.met).map(shortfall),
+  ];
+  const passed = failures.length === 0;
+  return { passed, exitCode: passed ? 0 : 1, failures, figures, floors };
+}
+
+function emptiness({ rounds }: RunRecord): string[] {
+  return rounds.length === 0 ? ['no round was run: the run shows nothing'] : [];
+}
+
+function violations({ broken }: Figures): string[] {
+  return headings
+    .filter((heading) => broken[heading] > 0)
+    .map((heading) => `${times(broken[heading])} ${heading}, must be 0: ${meanings[heading]}`);
+}
+
+function unrecovered(figures: Figures): string[] {
+  if (figures.unrecovered === 0) return [];
+  return [
+    `${counted(figures.unrecovered, 'fault')} had work in flight that was never seen to move on, must be 0`,
+  ];
+}
+
+function shortfall({ what, reached, wanted, unit }: Floor): string {
+  const sign = unit === 'percent' ? ' %' : '';
+  return `${what}: ${times(reached)}${sign}, at least ${times(wanted)}${sign} wanted: the run exercised too little to show anything`;
+}

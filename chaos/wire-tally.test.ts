@@ -1,0 +1,78 @@
+import { type ScriptName, shaOf } from '../shared/lifecycle/scripts.js';
+import { type Reply, ReplyError } from '../shared/testing/resp.js';
+import { hadEffect, WireTally } from './wire-tally.js';
+
+const id = '0190a1b2-0000-7000-8000-000000000001';
+const root = 'fencepost:{0}:';
+
+const call = (script: ScriptName, ...args: readonly (string | number)[]) => [
+  'evalsha',
+  shaOf(script),
+  '1',
+  root,
+  ...args.map(String),
+];
+const reportOf = (attempt: number) =>
+  call('report', 1, id, 'agent-1', 'x.1', attempt, 'COMPLETED', '{}', '', 'yes', 0, 0, 0);
+const renewOf = (attempt: number) => call('renew', 'agent-1', 'x.1', 1, id, attempt);
+
+function tallyOf(
+  ...exchanges: readonly (readonly [request: readonly string[], reply: Reply, senderGone?: boolean])[]
+) {
+  const wire = new WireTally();
+  for (const [request, reply, senderGone = false] of exchanges) wire.see({ request, reply, senderGone });
+  return Object.fromEntries(Object.entries(wire.tally).filter(([, count]) => count > 0));
+}
+
+const items = (...words: readonly string[]): Reply =>
+  words.map((word) => [word, 'default', 'default/1-0', id, 1]);
+
+it.each<[string, readonly string[], Reply, Record<string, number>]>([
+  ['a report that is accepted', reportOf(1), [5, ['accepted']], {}],
+  ['a report that is late', reportOf(1), [5, ['late']], { zombiesRefused: 1 }],
+  ['a report that was accepted before', reportOf(1), [5, ['again']], { resentAbsorbed: 1 }],
+  ['a renewal of what is lost', renewOf(1), [5, 'lost'], { zombiesRefused: 1 }],
+  ['a renewal', renewOf(1), [5, 'ok'], {}],
+  [
+    'a release by the wrong hands',
+    call('release', 'agent-1', 'x.1', 1),
+    [5, 'refused'],
+    { zombiesRefused: 1 },
+  ],
+  ['a start by an old session', call('start', 'agent-1', 'x.1'), ['old-session'], { zombiesRefused: 1 }],
+  ['a start', call('start', 'agent-1', 'x.1'), ['ok', 5, items('run', 'waiting')], {}],
+  [
+    'a start given again',
+    call('start', 'agent-1', 'x.1'),
+    ['ok', 5, items('yours', 'run')],
+    { resentAbsorbed: 1 },
+  ],
+  ['a submission sent again', call('submit'), [5, ['same', 'accepted']], { submissionsDeduplicated: 1 }],
+  ['a settling by an old session', call('abandon'), ['old-session'], { zombiesRefused: 1 }],
+  ['another command', ['GET', 'late'], 'late', {}],
+  ['an error', reportOf(1), new ReplyError('NOSCRIPT'), {}],
+])('%s', (_what, request, reply, counted) => {
+  expect(tallyOf([request, reply])).toEqual(counted);
+});
+
+it("a renewal that crosses its own report is no zombie's; one of an older attempt is", () => {
+  const accepted: [string[], Reply] = [reportOf(2), [5, ['accepted']]];
+  expect(tallyOf(accepted, [renewOf(2), [5, 'lost']])).toEqual({});
+  expect(tallyOf(accepted, [renewOf(1), [5, 'lost']])).toEqual({ zombiesRefused: 1 });
+});
+
+it('a request whose sender has gone counts as refused unless it had an effect', () => {
+  expect(tallyOf([reportOf(1), [5, ['again']], true])).toMatchObject({ lateRefused: 1 });
+  expect(tallyOf([call('start', 'agent-1'), ['ok', 5, items()], true])).toEqual({ lateRefused: 1 });
+  expect(tallyOf([reportOf(1), [5, ['accepted']], true])).toEqual({});
+  expect(tallyOf([call('recover', 2500), ['ok', 5, '0-0'], true])).toEqual({});
+  expect(tallyOf([reportOf(1), new ReplyError('LOADING'), true])).toEqual({});
+});
+
+it('an effect is what another call could tell', () => {
+  expect(hadEffect('start', ['ok', 5, items('run')])).toBe(true);
+  expect(hadEffect('start', ['ok', 5, items('yours', 'waiting')])).toBe(false);
+  expect(hadEffect('submit', [5, ['same']])).toBe(false);
+  expect(hadEffect('submit', [5, ['same', 'accepted']])).toBe(true);
+  expect(hadEffect('release', [5, 'released'])).toBe(true);
+});

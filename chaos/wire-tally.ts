@@ -1,0 +1,140 @@
+import { type ScriptName, scriptNames, shaOf } from '../shared/lifecycle/scripts.js';
+import { type Reply, ReplyError } from '../shared/testing/resp.js';
+import { type Exchange } from '../shared/testing/tcp-proxy.js';
+import { type Tally } from './record.js';
+
+const scriptOfSha = new Map(scriptNames.map((name) => [shaOf(name), name]));
+
+/** The script that a request calls, if it calls one by its SHA. */
+export function scriptCalledBy([command = '', sha = '']: readonly string[]): ScriptName | undefined {
+  return command.toUpperCase() === 'EVALSHA' ? scriptOfSha.get(sha) : undefined;
+}
+
+type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Arguments of `report` per item, and where the first begins: command, SHA, 1, key, n. */
+const [reportStride, reportStart] = [11, 5] as const;
+/** Of `renew`: command, SHA, 1, key, agentId, session, n. */
+const renewStart = 7;
+
+/**
+ * Counts what the guards of the scripts answered, as it came over the wires of all processes: evidence
+ * that does not depend on what the product says about itself. A script that travels as text, as it does
+ * once after each start of Redis, is not counted.
+ */
+export class WireTally {
+  readonly #tally: Mutable<Tally> = {
+    zombiesRefused: 0,
+    resentAbsorbed: 0,
+    lateRefused: 0,
+    submissionsDeduplicated: 0,
+    doubledEntriesAbsorbed: 0,
+  };
+  /** `<id>:<attempt>` of every report that was accepted: its own renewal that crosses it is no zombie's. */
+  readonly #accepted = new Set<string>();
+
+  get tally(): Tally {
+    return { ...this.#tally };
+  }
+
+  doubledEntryAbsorbed(): void {
+    this.#tally.doubledEntriesAbsorbed++;
+  }
+
+  lateRequestRefused(): void {
+    this.#tally.lateRefused++;
+  }
+
+  see({ request, reply, senderGone }: Exchange): void {
+    const script = scriptCalledBy(request);
+    // An error is Redis's own: no guard has spoken.
+    if (script === undefined || reply instanceof ReplyError) return;
+    if (senderGone && !hadEffect(script, reply)) this.#tally.lateRefused++;
+    switch (script) {
+      case 'report':
+        return this.#seeReport(request, wordsIn(reply));
+      case 'renew':
+        return this.#seeRenew(request, wordsIn(reply));
+      case 'release':
+        this.#tally.zombiesRefused += countOf('refused', wordsIn(reply));
+        return;
+      case 'start':
+        this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
+        this.#tally.resentAbsorbed += countOf('yours', startedBy(reply));
+        return;
+      case 'submit':
+        this.#tally.submissionsDeduplicated += countOf('same', wordsIn(reply));
+        return;
+      case 'admit':
+      case 'abandon':
+      case 'register':
+        this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
+        return;
+      case 'recover':
+      case 'rescue':
+      case 'promote':
+      case 'expire':
+      case 'leave':
+      case 'drain':
+        return;
+    }
+  }
+
+  #seeReport(request: readonly string[], words: readonly string[]): void {
+    words.forEach((word, i) => {
+      const at = reportStart + i * reportStride;
+      if (word === 'accepted') this.#accepted.add(`${request[at]}:${request[at + 3] || 1}`);
+    });
+    this.#tally.resentAbsorbed += countOf('again', words);
+    this.#tally.zombiesRefused += countOf('late', words);
+  }
+
+  #seeRenew(request: readonly string[], words: readonly string[]): void {
+    words.forEach((word, i) => {
+      const at = renewStart + 2 * i;
+      const isOwn = this.#accepted.has(`${request[at]}:${request[at + 1]}`);
+      if (word === 'lost' && !isOwn) this.#tally.zombiesRefused++;
+    });
+  }
+}
+
+/** Whether a call changed anything that another one could tell. */
+export function hadEffect(script: ScriptName, reply: Reply): boolean {
+  switch (script) {
+    case 'start':
+      return startedBy(reply).includes('run');
+    case 'report':
+    case 'submit':
+      return wordsIn(reply).includes('accepted');
+    case 'renew':
+      return wordsIn(reply).includes('ok');
+    case 'release':
+      return wordsIn(reply).includes('released');
+    case 'recover':
+    case 'abandon':
+    case 'rescue':
+    case 'promote':
+    case 'expire':
+    case 'register':
+    case 'admit':
+    case 'leave':
+    case 'drain':
+      // Not asked of these: as many calls as there are ticks say nothing.
+      return true;
+  }
+}
+
+const isOldSession = (reply: Reply) => Array.isArray(reply) && reply[0] === 'old-session';
+const countOf = (word: string, words: readonly string[]) => words.filter((one) => one === word).length;
+
+/** The words of a reply `{ now, words… }`, however deep. */
+function wordsIn(reply: Reply): string[] {
+  if (typeof reply === 'string') return [reply];
+  return Array.isArray(reply) ? reply.flatMap(wordsIn) : [];
+}
+
+/** The word of each item of a start's reply. */
+function startedBy(reply: Reply): string[] {
+  if (!Array.isArray(reply) || !Array.isArray(reply[2])) return [];
+  return reply[2].flatMap((item) => (Array.isArray(item) && typeof item[0] === 'string' ? [item[0]] : []));
+}
