@@ -20,6 +20,7 @@ const targets = {
   build: { program: undefined, scope: 'all' },
   'build-server': { program: undefined, scope: 'server' },
   'build-agent': { program: undefined, scope: 'agent' },
+  'build-chaos': { program: undefined, scope: 'chaos' },
 };
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -1,4 +1,4 @@
-import { type FaultKind, faultKinds, type RunRecord } from '../record.js';
+import { everyFaultKind, type FaultKind, faultKinds, type RunRecord } from '../record.js';
 import { type Figures } from './figures.js';
 
 /** Something that a run must have seen often enough: below it, the run has proved nothing. */
@@ -81,7 +81,7 @@ export function floorsOf(record: RunRecord, figures: Figures): Floor[] {
       .map(({ what, reached, perMinute }) =>
         times(what, reached(figures), Math.max(1, Math.floor(perMinute * minutes))),
       ),
-    ...faultKinds
+    ...everyFaultKind
       .filter((kind) => mix.has(kind) && minutes >= minutesPerKind)
       .map((kind) =>
         times(`${kind}, verified`, verifiedOf(kind, figures), Math.floor(minutes / minutesPerKind)),
@@ -110,10 +110,10 @@ function verifiedOf(kind: FaultKind, { faults }: Figures): number {
  *   kinds: a floor must not vanish because a mix could not be read.
  */
 export function kindsInMix(mix: unknown): readonly FaultKind[] {
-  if (Array.isArray(mix)) return faultKinds.filter((kind) => mix.includes(kind));
+  if (Array.isArray(mix)) return everyFaultKind.filter((kind) => mix.includes(kind));
   if (typeof mix !== 'object' || mix === null) return faultKinds;
   const weights = new Map<string, unknown>(Object.entries(mix));
-  return faultKinds.filter((kind) => {
+  return everyFaultKind.filter((kind) => {
     const weight = weights.get(kind);
     return typeof weight === 'number' && weight > 0;
   });

@@ -16,6 +16,7 @@ const scopes = {
   // What an image holds: one side, and nothing of the stack around it.
   server: { projects: ['server'], folders: ['shared', 'server'], tests: false },
   agent: { projects: ['agent'], folders: ['shared', 'agent'], tests: false },
+  chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],
     folders: ['shared', 'server', 'agent', 'cli', 'bench', 'chaos', 'test'],
