@@ -35,7 +35,7 @@ export const loadServiceSettings = {
   durationSeconds: setting('LOAD_DURATION', durationSchema.prefault('5m'), 'of the run: 90, 90s, 5m'),
   clients: setting(
     'LOAD_CLIENTS',
-    integer(1, 500).default(16),
+    integer(1, 500).default(48),
     'clients, each with one submission at a time',
   ),
   queues: setting(

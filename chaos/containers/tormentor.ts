@@ -1,7 +1,7 @@
 import { isAborted, pause } from '../../shared/runtime/service.js';
 import { Dice } from '../dice.js';
 import { type Card, type Deck, kindOf } from './deck.js';
-import { type Engine } from './engine.js';
+import { type Engine, EngineError } from './engine.js';
 import { type Container } from './stack.js';
 import { strikes } from './strikes.js';
 import { type Teller } from './teller.js';
@@ -80,8 +80,24 @@ export class Tormentor {
       await teller.tell({ says: 'healed', fault });
     } catch (error) {
       const what = `${fault}. ${target} ${card.way}: ${error instanceof Error ? error.message : String(error)}`;
+      // A busy machine's engine may fail to freeze a container: then nothing has happened, and the fault
+      // stays one that was not verified.
+      if (error instanceof EngineError && (await this.#isWhole(container))) {
+        say(`REFUSED ${what}`);
+        await teller.tell({ says: 'healed', fault }).catch(() => undefined);
+        return;
+      }
       say(`TROUBLE ${what}`);
       await teller.tell({ says: 'trouble', what }).catch(() => undefined);
+    }
+  }
+
+  async #isWhole({ id }: Container): Promise<boolean> {
+    try {
+      const { State, NetworkSettings } = await this.#options.engine.inspect(id);
+      return State.Running && !State.Paused && Object.keys(NetworkSettings.Networks).length > 0;
+    } catch {
+      return false;
     }
   }
 }
