@@ -113,6 +113,20 @@ it('fails with what the handler said when it was aborted for another reason', as
   expect(await outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', message: 'stopped' });
 });
 
+it('does not call the handler of an attempt that was given up before: nothing was executed', async () => {
+  let calls = 0;
+  const runner = runnerOf(() => Promise.resolve(calls++));
+  const abort = new AbortController();
+  abort.abort(new AttemptLost('its lease is about to end'));
+  expect(await runner.run(started, abort)).toMatchObject({
+    status: 'FAILED',
+    code: 'AGENT_LOST',
+    message: 'its lease is about to end',
+    executed: 'no',
+  });
+  expect(calls).toBe(0);
+});
+
 it('fails with AGENT_LOST when it was aborted because the attempt was lost: no failure of its own', async () => {
   const abort = new AbortController();
   const outcome = runnerOf(untilAborted).run(started, abort);

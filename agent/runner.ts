@@ -42,7 +42,7 @@ const failed = (
 });
 
 /** The handler was never called, and never will be for this attempt. */
-const refused = (code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE', message: string): Outcome => ({
+const refused = (code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE' | 'AGENT_LOST', message: string): Outcome => ({
   status: 'FAILED',
   code,
   message,
@@ -67,6 +67,9 @@ export class Runner {
    *   when this attempt is no longer this agent's
    */
   async run(command: StartedCommand, abort: AbortController): Promise<Outcome> {
+    const { signal } = abort;
+    // Given up before it began, as by an agent that woke up late: nobody waits for what it would do.
+    if (signal.reason instanceof AttemptLost) return refused('AGENT_LOST', signal.reason.message);
     const type = this.#options.registry.get(command.type);
     // `start` gives an agent only types that it named.
     if (!type) return refused('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);

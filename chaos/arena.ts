@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { type AgentTransport, Deployment } from '../shared/testing/deployment.js';
 import { HttpProxy } from '../shared/testing/http-proxy.js';
 import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
-import { freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { lastingPort, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
 import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
 import { HttpLine, type Line, RedisLine } from './lines.js';
@@ -23,6 +23,8 @@ export interface ArenaOptions {
 }
 
 const agentConcurrency = 4;
+/** Shorter than the longest command: an agent that is told to stop does not finish everything. */
+const graceMs = 1000;
 
 /** Everything that a round hurts: real processes on loopback, each behind a proxy of its own. */
 export class Arena {
@@ -50,7 +52,9 @@ export class Arena {
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,
-      env: { ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
+      // Everybody reaches it through a proxy, and these by its socket: no port that it could lose while it is down.
+      redisConfig: { port: '0' },
+      env: { GRACE_MS: String(graceMs), ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
     });
     const arena = new Arena(deployment, ledger, url);
     try {
@@ -104,7 +108,7 @@ export class Arena {
       const lines = [new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew'])];
       const own = { ...env, REDIS_URL: proxy.url };
       const about = { name, deployment, schedule, env: own, lines, events };
-      this.servers.push(new ServerActor(await freePort(), about));
+      this.servers.push(new ServerActor(await lastingPort(), about));
     }
     for (const [i, transport] of agents.entries()) {
       const name = `agent-${i + 1}`;

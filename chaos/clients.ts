@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { type ClientLog, type Post } from '../shared/testing/client-log.js';
@@ -21,8 +22,8 @@ export interface ClientsOptions {
   readonly ledgerUrl: string;
   readonly log: ClientLog;
   readonly watch: Watch;
-  /** Of one client. */
-  readonly diceOf: (client: number) => Dice;
+  /** Of one client: what it asks for must not depend on how often it had to ask. */
+  readonly diceOf: (client: number, what: 'orders' | 'pauses') => Dice;
   readonly count: number;
 }
 
@@ -51,6 +52,8 @@ export class Clients {
   }
 
   start(): void {
+    // As many wait for it as there are clients, and more with batches.
+    setMaxListeners(0, this.#givenUp.signal);
     this.#done = Promise.all(Array.from({ length: this.#options.count }, (_, i) => this.#run(i + 1)));
   }
 
@@ -74,9 +77,11 @@ export class Clients {
   }
 
   async #run(number: number): Promise<void> {
-    const client = new Client(number, this.#options.diceOf(number), this.#options.servers);
+    const { diceOf, servers } = this.#options;
+    const client = new Client(number, diceOf(number, 'pauses'), servers);
+    const dice = diceOf(number, 'orders');
     for (let orders = 1; !this.#over.signal.aborted; orders++) {
-      const order = drawOrder(client.dice, this.#options.ledgerUrl, this.#options.queues);
+      const order = drawOrder(dice, this.#options.ledgerUrl, this.#options.queues);
       const ids = await this.#place(client, order, `${client.name}-${orders}`);
       this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
       await Promise.all(ids.map((id) => this.#untilEnded(client, id)));
@@ -144,13 +149,13 @@ export class Clients {
 /** One client: it stays with a server that answers, and goes to the next when one does not. */
 class Client {
   readonly name: string;
-  readonly dice: Dice;
+  readonly #pauses: Dice;
   readonly #servers: readonly Desk[];
   #at: number;
 
-  constructor(number: number, dice: Dice, servers: readonly Desk[]) {
+  constructor(number: number, pauses: Dice, servers: readonly Desk[]) {
     this.name = `client-${number}`;
-    this.dice = dice;
+    this.#pauses = pauses;
     this.#servers = servers;
     this.#at = number;
   }
@@ -180,7 +185,7 @@ class Client {
 
   /** Before the next try. */
   rest(signal: AbortSignal): Promise<void> {
-    return pause(this.dice.between(20, 150), signal);
+    return pause(this.#pauses.between(20, 150), signal);
   }
 }
 

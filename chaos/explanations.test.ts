@@ -10,6 +10,7 @@ const facts: RoundFacts = {
   beganAtMs: 10_000,
   endedMs: 9000,
   afterMs: 100,
+  stalls: [],
 };
 
 const fault = (kind: FaultKind, target: string, more: Partial<FaultRecord> = {}): FaultRecord => ({
@@ -49,15 +50,15 @@ test('a fault lasts from its injection until a while after it was healed', () =>
 test('the death of an agent explains what it lost, at once', () => {
   const wanted = [{ agents: agentOne, onAgentLost: undefined, leastMs: undefined }];
   expect(explained(fault('agent killed', 'agent-1'))).toEqual(wanted);
-  const point = { point: 'journalled', inFlight: ['a', 'b'] };
-  expect(explained(fault('agent killed at a point', 'agent-1', point))).toEqual(wanted);
+  expect(explained(fault('agent killed at a point', 'agent-1', { point: 'journalled' }))).toEqual(wanted);
 });
 
-test('the death of an agent with one outcome on its disk explains its loss only after a lease', () => {
-  const point = { point: 'journalled', inFlight: ['a'] };
-  expect(explained(fault('agent killed at a point', 'agent-1', point))).toEqual([
-    { agents: agentOne, onAgentLost: undefined, leastMs: 500 },
-  ]);
+test.each([
+  ['journalled', true],
+  ['executed', false],
+])('an agent that died at the point %s had an outcome on its disk: %s', (point, journalled) => {
+  const one = fault('agent killed at a point', 'agent-1', { point });
+  expect(explanations([one], facts)).toMatchObject([{ journalled }]);
 });
 
 test.each<[FaultKind, string, readonly string[]]>([
@@ -78,4 +79,15 @@ test('an outage of Redis explains only what agents give up by themselves', () =>
 
 test('a doubled entry explains nothing', () => {
   expect(explained(fault('entry doubled', 'default, command c'))).toEqual([]);
+});
+
+test('a busy machine explains what agents give up; only a long stall explains a lease that ran out', () => {
+  const of = (lastsMs: number) =>
+    explanations([], { ...facts, stalls: [{ what: 'slow', fromMs: 20_000, toMs: 20_000 + lastsMs }] });
+  const interval = (toMs: number) => ({ what: 'slow', fromMs: 20_000, toMs });
+  expect(of(120)).toEqual([{ ...interval(20_220), onAgentLost: 'retry', leastMs: 350 }]);
+  expect(of(600)).toEqual([
+    { ...interval(20_700), onAgentLost: 'retry', leastMs: 350 },
+    { ...interval(20_700), leastMs: 500 },
+  ]);
 });

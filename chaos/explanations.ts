@@ -1,6 +1,7 @@
 import { type AgentTransport } from '../shared/testing/deployment.js';
 import { type Fault } from '../shared/testing/invariants.js';
 import { type FaultKind, type FaultRecord } from './record.js';
+import { type Stall } from './stalls.js';
 
 /** An agent of a round, and the names that it had in Redis. */
 export interface RoundAgent {
@@ -15,8 +16,10 @@ export interface RoundFacts {
   /** By the wall clock. */
   readonly beganAtMs: number;
   readonly endedMs: number;
-  /** So long after a fault was healed, what had waited for it may still come all at once. */
+  /** So long after a fault was healed, an attempt may still begin that it explains: what had waited comes all at once. */
   readonly afterMs: number;
+  /** When the machine was too busy for the lease. */
+  readonly stalls: readonly Stall[];
 }
 
 /**
@@ -31,6 +34,7 @@ const leastLeasesGivenUp = 0.35;
 const deaths: ReadonlySet<FaultKind> = new Set([
   'agent killed',
   'agent killed at a point',
+  'agent stopped',
   'agent container killed',
   'agent container restarted',
 ]);
@@ -41,8 +45,22 @@ const deaths: ReadonlySet<FaultKind> = new Set([
  * ones have renewed, and only what may be tried again do they give up by themselves.
  */
 export function explanations(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
+  return [...byStalls(facts), ...byFaults(faults, facts)];
+}
+
+/** What a busy machine costs: what agents give up that could not renew in time, and no more unless it was long. */
+function byStalls({ stalls, leaseMs, afterMs }: RoundFacts): Fault[] {
+  return stalls.flatMap(({ what, fromMs, toMs }): Fault[] => {
+    const interval = { what, fromMs, toMs: toMs + afterMs };
+    const givenUp = { ...interval, onAgentLost: 'retry', leastMs: leastLeasesGivenUp * leaseMs } as const;
+    if (toMs - fromMs < leastLeases * leaseMs) return [givenUp];
+    return [givenUp, { ...interval, leastMs: leastLeases * leaseMs }];
+  });
+}
+
+function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
   return faults.flatMap((fault): Fault[] => {
-    const { kind, target, injectedMs, healedMs } = fault;
+    const { kind, target, point, injectedMs, healedMs } = fault;
     const interval = {
       what: `${kind}: ${target}`,
       fromMs: facts.beganAtMs + injectedMs,
@@ -53,8 +71,7 @@ export function explanations(faults: readonly FaultRecord[], facts: RoundFacts):
     if (kind === 'entry doubled') return [];
     if (kind.startsWith('Redis')) return [{ ...interval, ...givenUp }];
     const agents = agentsHit(target, facts);
-    if (deaths.has(kind))
-      return [{ ...interval, agents, leastMs: isJournalled(fault) ? leastMs : undefined }];
+    if (deaths.has(kind)) return [{ ...interval, agents, journalled: point === 'journalled' }];
     return [
       { ...interval, agents, leastMs },
       { ...interval, agents, ...givenUp },
@@ -70,6 +87,3 @@ function agentsHit(target: string, { agents }: RoundFacts): string[] {
   );
   return hit.flatMap(({ identities }) => identities);
 }
-
-/** It died with one command, whose outcome was on its disk: if it came back in time, it has reported it. */
-const isJournalled = ({ point, inFlight }: FaultRecord) => point === 'journalled' && inFlight.length === 1;

@@ -9,6 +9,8 @@ import { hadEffect } from './wire-tally.js';
 export interface StruckCall {
   readonly call: string;
   readonly commandIds: readonly string[];
+  /** On whose behalf, by its agentId; undefined when the call does not say. */
+  readonly agentId?: string | undefined;
 }
 
 export interface LateDelivery {
@@ -101,7 +103,11 @@ export class RedisLine implements Line {
   holdRequest(call: string): LateCall {
     const request = this.#proxy.holdNext(this.#requestOf(call));
     return {
-      struck: request.held.then((args) => ({ call, commandIds: idsIn(args.slice(4)) })),
+      struck: request.held.then((args) => ({
+        call,
+        commandIds: idsIn(args.slice(4)),
+        agentId: args[agentIdAt[this.#script(call)] ?? -1],
+      })),
       forget: request.forget,
       abandon: () => this.#proxy.reset(),
       deliver: async () => {
@@ -126,6 +132,9 @@ export class RedisLine implements Line {
     return requestOf('EVALSHA', shaOf(this.#script(call)));
   }
 }
+
+/** Where an EVALSHA of a script names the agent. */
+const agentIdAt: Partial<Record<ScriptName, number>> = { start: 4, renew: 4, report: 6 };
 
 /** Everything textual in a reply. */
 function textsIn(reply: Reply): string[] {

@@ -26,12 +26,17 @@ interface Recipe {
 const nobodyUrl = 'http://127.0.0.1:1/';
 
 const quick: Recipe['payload'] = (_dice, url) => ({ url });
+const long: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(1200, 2500)}` });
 const slow: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(100, 600)}` });
 
-/** All kinds of commands that there are. A slow share, so that faults hit executions. */
+/**
+ * All kinds of commands that there are. A slow share, so that faults hit executions; a long one, so that
+ * whoever wakes up late finds another at work.
+ */
 const recipes: readonly Recipe[] = [
   { label: 'quick', weight: 30, type: 'HTTP_GET_JSON', payload: quick },
   { label: 'slow', weight: 35, type: 'HTTP_GET_JSON', payload: slow },
+  { label: 'long', weight: 9, type: 'HTTP_GET_JSON', payload: long },
   { label: 'DELAY', weight: 8, type: 'DELAY', payload: (dice) => ({ ms: dice.between(0, 400) }) },
   {
     label: 'fails once, maxAttempts 3',

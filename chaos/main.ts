@@ -2,8 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { ConfigError, helpText } from '../shared/runtime/config.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { chaosSettings, loadChaosConfig, optionsOf } from './options.js';
-import { bugNamed } from './planted/bugs.js';
-import { Planting } from './planted/planting.js';
+import { plantedBugs } from './planted/bugs.js';
+import { runTrials } from './planted/trials.js';
 import { writeJson } from './report/json.js';
 import { LiveLine } from './report/live.js';
 import { reportPage } from './report/page.js';
@@ -31,7 +31,6 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const config = loadChaosConfig(argv);
   const options = optionsOf(config);
-  const planting = config.planted === undefined ? undefined : await plant(config.planted);
   const stopped = new AbortController();
   const live = new LiveLine(process.stderr);
   const forget = onStopSignals({
@@ -43,8 +42,9 @@ async function main(argv: readonly string[]): Promise<number> {
   });
   try {
     live.say(`Seed ${options.seed}`);
+    if (config.planted !== undefined) return await tryJudge(config.planted, options.seed, stopped.signal);
     const record = await runChaos(
-      { ...options, env: planting?.env ?? {}, signal: stopped.signal },
+      { ...options, signal: stopped.signal },
       ({ round, sample, faults, finished, elapsedMs }) =>
         live.show({
           round,
@@ -60,24 +60,23 @@ async function main(argv: readonly string[]): Promise<number> {
     process.stdout.write(reportText(record, verdict));
     if (config.json !== undefined) await writeJson(config.json, record, verdict);
     if (config.page !== undefined) await writeFile(config.page, reportPage(record, verdict));
-    if (planting && planting.notes().length === 0) throw new Error('no process has loaded the planted bug');
     if (!stopped.signal.aborted) return verdict.exitCode;
     process.stdout.write('Stopped before its time: this report is of what was seen until then.\n');
     return 1;
   } finally {
     live.end();
-    await planting?.end();
     forget();
   }
 }
 
-/** @throws ConfigError when there is no such bug */
-async function plant(name: string): Promise<Planting> {
-  try {
-    return await Planting.begin(bugNamed(name));
-  } catch (error) {
-    throw new ConfigError([`--planted: ${error instanceof Error ? error.message : String(error)}`]);
+/** The judge itself is on trial. @throws ConfigError when there is no such bug */
+async function tryJudge(planted: string, seed: number, signal: AbortSignal): Promise<number> {
+  const bugs = planted === 'all' ? plantedBugs : plantedBugs.filter(({ name }) => name === planted);
+  if (bugs.length === 0) {
+    const known = ['all', ...plantedBugs.map(({ name }) => name)].join(', ');
+    throw new ConfigError([`--planted must be one of ${known}`]);
   }
+  return runTrials({ bugs, seed, signal, print: (line) => process.stdout.write(`${line}\n`) });
 }
 
 main(process.argv.slice(2)).then(

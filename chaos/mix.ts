@@ -10,6 +10,7 @@ export type Mix = Readonly<Record<ProcessFaultKind, number>>;
 export const usualMix: Mix = {
   'agent killed': 8,
   'agent killed at a point': 8,
+  'agent stopped': 4,
   'agent frozen': 10,
   'agent frozen at a point': 8,
   'server killed': 5,
@@ -28,8 +29,10 @@ export const usualMix: Mix = {
   'entry doubled': 10,
 };
 
-const families: Readonly<Record<string, readonly ProcessFaultKind[]>> = {
+/** Words that stand for several kinds. */
+export const families: Readonly<Record<string, readonly ProcessFaultKind[]>> = {
   kill: ['agent killed', 'server killed'],
+  stop: ['agent stopped'],
   freeze: ['agent frozen', 'server frozen'],
   point: ['agent killed at a point', 'agent frozen at a point', 'server killed at a point'],
   redis: ['Redis killed', 'Redis killed while loading', 'Redis killed while rewriting', 'Redis frozen'],

@@ -12,6 +12,7 @@ import {
   killServer,
   lookAfterEnded,
   lookAfterFrozen,
+  stopAgent,
 } from './faults/processes.js';
 import { freezeRedis, killLoadingRedis, killRedis, killRewritingRedis } from './faults/redis.js';
 import { type Scene, type Strike } from './faults/strike.js';
@@ -19,6 +20,7 @@ import { type Arm, type PlannedFault, type PlannedKind, type Schedule } from './
 
 const strikes: Readonly<Record<PlannedKind, Strike>> = {
   'agent killed': killAgent,
+  'agent stopped': stopAgent,
   'agent frozen': freezeAgent,
   'server killed': killServer,
   'server frozen': freezeServer,
@@ -90,15 +92,20 @@ export class Nemesis {
     );
   }
 
-  /** Injects nothing more, and resolves when everything is whole again. */
+  /**
+   * Injects nothing more, and resolves when everything is whole again. A process that is still armed may
+   * die or freeze after that: it is looked after at once, until `close`.
+   */
   async stop(): Promise<void> {
     this.#over.abort();
-    clearInterval(this.#timer);
     while (this.#atWork.size > 0) await Promise.all(this.#atWork);
-    const { arena } = this.#scene;
-    for (const { line } of arena.lines) heal(line, this.#scene);
-    // One that froze itself since it was last looked at.
-    for (const actor of arena.actors) actor.process.kill('SIGCONT');
+    for (const { line } of this.#scene.arena.lines) heal(line, this.#scene);
+  }
+
+  /** Looks after nobody any more. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.stop();
   }
 
   #work(what: string, work: Promise<void>): void {

@@ -37,7 +37,11 @@ export const chaosSettings = {
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
   json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
   page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
-  planted: setting('PLANTED', z.string().min(1).optional(), 'put a bug into servers and agents by its name'),
+  planted: setting(
+    'PLANTED',
+    z.string().min(1).optional(),
+    'try the judge: whether a run finds the bug of this name; all: one run for each',
+  ),
 } as const;
 
 export type ChaosConfig = Config<typeof chaosSettings>;

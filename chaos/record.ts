@@ -6,6 +6,7 @@ import { type Counts, type Violation } from '../shared/testing/invariants.js';
 export const faultKinds = [
   'agent killed',
   'agent killed at a point',
+  'agent stopped',
   'agent frozen',
   'agent frozen at a point',
   'server killed',
@@ -107,6 +108,8 @@ export interface RoundRecord {
   readonly restMs: number | null;
   readonly faults: readonly FaultRecord[];
   readonly samples: readonly Sample[];
+  /** How often the machine was too busy for the lease: what agents gave up then, no fault explains. */
+  readonly stalls: number;
   readonly tally: Tally;
   readonly counts: Counts;
   readonly violations: readonly Violation[];

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { isAborted, pause } from '../shared/runtime/service.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { type AgentTransport } from '../shared/testing/deployment.js';
-import { lookEarly, type Violation } from '../shared/testing/invariants.js';
+import { lookEarly, type Report, type Violation } from '../shared/testing/invariants.js';
 import { type Actor } from './actor.js';
 import { Arena } from './arena.js';
 import { Clients } from './clients.js';
@@ -16,6 +16,7 @@ import { Nemesis } from './nemesis.js';
 import { type ChaosOptions } from './options.js';
 import { type FaultRecord, type RoundRecord, type Sample, type Tally } from './record.js';
 import { type Arm, Schedule } from './schedule.js';
+import { StallWatch } from './stalls.js';
 import { Watch } from './watch.js';
 import { WireTally } from './wire-tally.js';
 
@@ -38,129 +39,195 @@ const settleMs = 1000;
 
 /** One round: fresh data, load, faults; then everything heals, comes to rest, and is judged. */
 export async function playRound(options: RoundOptions): Promise<RoundRecord> {
-  const { number, seed, mix, leaseMs, env = {} } = options;
-  const agents = transportsOf(options);
-  const schedule = new Schedule(seed, mix);
-  const tally = new WireTally();
-  const began = performance.now();
-  const beganAtMs = Date.now();
-  const nowMs = () => Math.round(performance.now() - began);
-
-  let nemesis: Nemesis | undefined;
-  const endedEarly: [Actor, Arm | null][] = [];
-  const events = {
-    onEnded: (actor: Actor, arm: Arm | null) => {
-      if (nemesis) nemesis.ended(actor, arm);
-      else endedEarly.push([actor, arm]);
-    },
-  };
-  const arena = await Arena.start({
-    agents,
-    servers: options.servers,
-    leaseMs,
-    env,
-    schedule,
-    tally,
-    events,
-  });
-  const watch = await Watch.open(arena.deployment.redis, nowMs, (ended) => nemesis?.event(ended));
-  const log = new ClientLog();
-  const faults = new FaultLog(watch, nowMs);
-  const clients = new Clients({
-    servers: arena.servers,
-    ledgerUrl: arena.ledger.url,
-    log,
-    watch,
-    diceOf: (client) => new Dice(seed, 'client', client),
-    count: options.clients,
-  });
-  const samples: Sample[] = [];
-  const sample = () => {
-    const accepted = log.accepted().size;
-    samples.push({ atMs: nowMs(), accepted, ended: watch.ended, open: Math.max(0, accepted - watch.ended) });
-    const [last] = samples.slice(-1);
-    if (last) options.onProgress({ round: number, sample: last, faults: faults.records, tally: tally.tally });
-  };
-  const timer = setInterval(sample, sampleMs);
+  const round = await Round.begin(options);
   try {
-    const scene = { arena, watch, faults, tally, leaseMs };
-    nemesis = new Nemesis({ scene, schedule, seed });
-    for (const [actor, arm] of endedEarly) nemesis.ended(actor, arm);
-    nemesis.start();
-    await arena.ready();
-    clients.start();
-    const certain = await lasts(arena, options);
-
-    await nemesis.stop();
-    const healedMs = nowMs();
-    const longest = certain.length > 0 ? 0 : longestRestMs(leaseMs);
-    const areDone = await clients.finish(longest);
-    const isAtRest = await comesToRest(arena.redis, queues, longest);
-    const restMs = isAtRest && areDone ? nowMs() - healedMs : null;
-    await faults.close((id) => clients.idsOf(id));
-    sample();
-    const report = await arena.deployment.judge({
-      clients: log,
-      ledger: arena.ledger,
-      faults: explanations(faults.records, {
-        agents: arena.agents,
-        leaseMs,
-        beganAtMs,
-        endedMs: nowMs(),
-        afterMs: 2 * leaseMs,
-      }),
-      settleMs,
-    });
-    // Without rest, what the judge says beyond them may be of what was on its way.
-    const violations = certain.length > 0 ? certain : report.violations;
-    const histories = await tellHistories(violations, {
-      redisDirectory: arena.deployment.redis.directory,
-      clients: log,
-      hits: violations.length > 0 ? await arena.ledger.hits() : [],
-      faults: faults.records,
-      processes: arena.deployment.processes,
-      beganAtMs,
-    });
-    return {
-      number,
-      seed,
-      agents,
-      servers: options.servers,
-      leaseMs,
-      durationMs: nowMs(),
-      restMs,
-      faults: faults.records,
-      samples,
-      tally: tally.tally,
-      counts: report.counts,
-      violations,
-      mix: clients.mix,
-      histories,
-      troubles: [...nemesis.troubles, ...clients.troubles],
-    };
+    await round.hurt();
+    await round.rest();
+    return await round.judge();
   } finally {
-    clearInterval(timer);
-    watch.close();
-    await nemesis?.stop();
-    await arena.stop();
+    await round.end();
   }
 }
 
-/**
- * Lets the round go on until its time is over.
- *
- * @returns violations that ended it, if it was to end at the first
- */
-async function lasts(
-  arena: Arena,
-  { roundSeconds, signal, stopAtViolation }: RoundOptions,
-): Promise<readonly Violation[]> {
-  const over = new AbortController();
-  const time = pause(roundSeconds * 1000, signal).then(() => []);
-  if (!stopAtViolation) return time;
-  const found = await Promise.race([time, untilViolated(arena, over.signal)]);
-  over.abort();
-  return found;
+class Round {
+  readonly #options: RoundOptions;
+  readonly #arena: Arena;
+  readonly #tally: WireTally;
+  readonly #watch: Watch;
+  readonly #faults: FaultLog;
+  readonly #clients: Clients;
+  readonly #nemesis: Nemesis;
+  readonly #log = new ClientLog();
+  readonly #samples: Sample[] = [];
+  readonly #began: Began;
+  readonly #stalls: StallWatch;
+  readonly #timer: NodeJS.Timeout;
+  /** What was wrong beyond doubt while it went on. */
+  #certain: readonly Violation[] = [];
+  #restMs: number | null = null;
+
+  private constructor(options: RoundOptions, { arena, tally, watch, began, schedule }: Staged) {
+    const { seed, leaseMs } = options;
+    this.#options = options;
+    this.#arena = arena;
+    this.#tally = tally;
+    this.#watch = watch;
+    this.#began = began;
+    this.#faults = new FaultLog(watch, began.nowMs);
+    this.#clients = new Clients({
+      servers: arena.servers,
+      ledgerUrl: arena.ledger.url,
+      log: this.#log,
+      watch,
+      diceOf: (client, what) => new Dice(seed, what, client),
+      count: options.clients,
+    });
+    const scene = { arena, watch, faults: this.#faults, tally, leaseMs };
+    this.#nemesis = new Nemesis({ scene, schedule, seed });
+    this.#stalls = new StallWatch(arena.servers, leaseMs);
+    this.#timer = setInterval(() => this.#sample(), sampleMs);
+  }
+
+  static async begin(options: RoundOptions): Promise<Round> {
+    const { seed, mix, servers, leaseMs, env = {} } = options;
+    const began = begin();
+    const schedule = new Schedule(seed, mix);
+    const tally = new WireTally();
+    // Armed processes may die before there is anybody to look after them.
+    const early: [Actor, Arm | null][] = [];
+    const looking: { after?: Nemesis } = {};
+    const events = {
+      onEnded: (actor: Actor, arm: Arm | null) => {
+        if (looking.after) looking.after.ended(actor, arm);
+        else early.push([actor, arm]);
+      },
+    };
+    const agents = transportsOf(options);
+    const arena = await Arena.start({ agents, servers, leaseMs, env, schedule, tally, events });
+    const watch = await Watch.open(arena.deployment.redis, began.nowMs, (ended) =>
+      looking.after?.event(ended),
+    );
+    const round = new Round(options, { arena, tally, watch, began, schedule });
+    looking.after = round.#nemesis;
+    for (const [actor, arm] of early) round.#nemesis.ended(actor, arm);
+    return round;
+  }
+
+  /** Load and faults, until its time is over. */
+  async hurt(): Promise<void> {
+    this.#nemesis.start();
+    await this.#arena.ready();
+    this.#clients.start();
+    this.#certain = await this.#lasts();
+  }
+
+  /** Everything heals, and what was begun ends. */
+  async rest(): Promise<void> {
+    await this.#nemesis.stop();
+    const healedMs = this.#began.nowMs();
+    // A round that is known to be broken may never come to rest.
+    const longest = this.#certain.length > 0 ? 0 : longestRestMs(this.#options.leaseMs);
+    const areDone = await this.#clients.finish(longest);
+    const isAtRest = await comesToRest(this.#arena.redis, queues, longest);
+    this.#restMs = isAtRest && areDone ? this.#began.nowMs() - healedMs : null;
+    await this.#faults.close((id) => this.#clients.idsOf(id));
+    this.#sample();
+  }
+
+  async judge(): Promise<RoundRecord> {
+    const { number, seed, servers, leaseMs } = this.#options;
+    const report = await this.#report();
+    // Without rest, what the judge says beyond them may be of what was on its way.
+    const violations = this.#certain.length > 0 ? this.#certain : report.violations;
+    return {
+      number,
+      seed,
+      agents: transportsOf(this.#options),
+      servers,
+      leaseMs,
+      durationMs: this.#began.nowMs(),
+      restMs: this.#restMs,
+      faults: this.#faults.records,
+      samples: this.#samples,
+      stalls: this.#stalls.stalls.length,
+      tally: this.#tally.tally,
+      counts: report.counts,
+      violations,
+      mix: this.#clients.mix,
+      histories: await this.#tell(violations),
+      troubles: [...this.#nemesis.troubles, ...this.#clients.troubles],
+    };
+  }
+
+  /** Ends everything that it started. */
+  async end(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#watch.close();
+    this.#stalls.stop();
+    await this.#nemesis.close();
+    await this.#arena.stop();
+  }
+
+  #report(): Promise<Report> {
+    const { leaseMs } = this.#options;
+    const { nowMs, atMs: beganAtMs } = this.#began;
+    const { agents, deployment, ledger } = this.#arena;
+    const { stalls } = this.#stalls;
+    const facts = { agents, leaseMs, beganAtMs, endedMs: nowMs(), afterMs: leaseMs / 4, stalls };
+    const faults = explanations(this.#faults.records, facts);
+    return deployment.judge({ clients: this.#log, ledger, faults, settleMs });
+  }
+
+  async #tell(violations: readonly Violation[]): Promise<Record<string, readonly string[]>> {
+    const { deployment, ledger } = this.#arena;
+    return tellHistories(violations, {
+      redisDirectory: deployment.redis.directory,
+      clients: this.#log,
+      hits: violations.length > 0 ? await ledger.hits() : [],
+      faults: this.#faults.records,
+      processes: deployment.processes,
+      beganAtMs: this.#began.atMs,
+    });
+  }
+
+  #sample(): void {
+    const accepted = this.#log.accepted().size;
+    const { ended } = this.#watch;
+    const sample = { atMs: this.#began.nowMs(), accepted, ended, open: Math.max(0, accepted - ended) };
+    this.#samples.push(sample);
+    const [faults, tally] = [this.#faults.records, this.#tally.tally];
+    this.#options.onProgress({ round: this.#options.number, sample, faults, tally });
+  }
+
+  /** Resolves when its time is over, or, if it is to end at the first violation, with that. */
+  async #lasts(): Promise<readonly Violation[]> {
+    const { roundSeconds, signal, stopAtViolation } = this.#options;
+    const time = pause(roundSeconds * 1000, signal).then(() => []);
+    if (!stopAtViolation) return time;
+    const over = new AbortController();
+    const found = await Promise.race([time, untilViolated(this.#arena, over.signal)]);
+    over.abort();
+    return found;
+  }
+}
+
+interface Staged {
+  readonly arena: Arena;
+  readonly tally: WireTally;
+  readonly watch: Watch;
+  readonly began: Began;
+  readonly schedule: Schedule;
+}
+
+interface Began {
+  /** By the wall clock. */
+  readonly atMs: number;
+  readonly nowMs: () => number;
+}
+
+function begin(): Began {
+  const began = performance.now();
+  return { atMs: Date.now(), nowMs: () => Math.round(performance.now() - began) };
 }
 
 /** How often the log of a round is read while it goes on. */

@@ -31,6 +31,9 @@ export const endingsPerFault = 10;
 /** Before the first one, so that there is something to hit. */
 const quietEndings = 20;
 
+/** The one point at which only an agent's disk knows what happened. */
+const journalledWeight = 3;
+
 /**
  * What a seed means: which fault comes at which event, and how each process is armed at each of its
  * starts. It knows no clock and no process: the same seed and mix give the same schedule anywhere.
@@ -69,7 +72,7 @@ export class Schedule {
   /** How an agent's n-th start is armed; null: not at all. An agent over HTTP reads no entries. */
   armAgent(name: string, start: number, transport: 'redis' | 'http'): Arm | null {
     const dice = new Dice(this.#seed, name, start);
-    const [first, ...rest] = agentPoints.filter((point) => transport === 'redis' || point !== 'entry-read');
+    const points = agentPoints.filter((point) => transport === 'redis' || point !== 'entry-read');
     const kill = this.#mix['agent killed at a point'];
     const freeze = this.#mix['agent frozen at a point'];
     const none = kill + freeze === 0 ? 1 : this.#mix['agent killed'] / 2;
@@ -78,8 +81,9 @@ export class Schedule {
       ['freeze-at', freeze],
       [null, none],
     ] as const);
-    if (flag === null || first === undefined) return null;
-    return { flag, point: dice.oneOf([first, ...rest]), arrival: dice.between(3, 40) };
+    if (flag === null) return null;
+    const weighed = points.map((point) => [point, point === 'journalled' ? journalledWeight : 1] as const);
+    return { flag, point: dice.weighed(weighed), arrival: dice.between(3, 40) };
   }
 
   armServer(name: string, start: number): Arm | null {

@@ -11,6 +11,7 @@ import { tellHistories } from '../histories.js';
 import { readPending } from '../pending.js';
 import { type FaultKind, type FaultRecord, type RoundRecord, type Sample } from '../record.js';
 import { comesToRest, longestRestMs } from '../rest.js';
+import { StallWatch } from '../stalls.js';
 import { Watch } from '../watch.js';
 import { type Hit, Listener } from './listener.js';
 import { messagesPort } from './messages.js';
@@ -64,7 +65,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
     ledgerUrl: ledger.url,
     log,
     watch,
-    diceOf: (client) => new Dice(seed, 'client', client),
+    diceOf: (client, purpose) => new Dice(seed, 'client', client, purpose),
     count: options.clients,
   });
   const pending = (agentId = '') =>
@@ -83,6 +84,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
     samples.push(last);
     options.onProgress(last, faults.records);
   };
+  const stalls = new StallWatch([], leaseMs);
   const timer = setInterval(sample, sampleMs);
   try {
     clients.start();
@@ -116,7 +118,9 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
         leaseMs,
         beganAtMs,
         endedMs: nowMs(),
-        afterMs: 2 * leaseMs,
+        // Connections of a container that was cut off are found dead only after a while.
+        afterMs: leaseMs,
+        stalls: stalls.stalls,
       }),
     });
     const round: RoundRecord = {
@@ -137,6 +141,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
         submissionsDeduplicated: 0,
         doubledEntriesAbsorbed: 0,
       },
+      stalls: stalls.stalls.length,
       counts,
       violations,
       mix: clients.mix,
@@ -153,6 +158,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
     return { round, kinds: listener.kinds };
   } finally {
     clearInterval(timer);
+    stalls.stop();
     over.abort();
     await following;
     watch.close();

@@ -1,6 +1,6 @@
 import { pause } from '../../shared/runtime/service.js';
 import { type AwaitedCall, type LateCall, type StruckCall } from '../lines.js';
-import { type Actor, AgentActor } from '../actor.js';
+import { type Actor } from '../actor.js';
 import { type PlannedFault } from '../schedule.js';
 import { killTaken } from './processes.js';
 import { type Scene, type Strike, takeLine } from './strike.js';
@@ -42,12 +42,12 @@ export const loseReply: Strike = async (scene, { kind, event, dice }) => {
   }
 };
 
-/** A chosen request is held back, its sender gives up, and then it arrives. */
+/** A chosen request is held back, its sender gives up or dies, and then it arrives. */
 export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
   const taken = await takeLine(scene, dice);
   if (!taken) return;
   const { line, actor } = taken;
-  const call = dice.oneOf(line.calls);
+  const call = dice.weighed(line.calls.map((name) => [name, starts.has(name) ? 2 : 1] as const));
   const open = scene.faults.begin({ kind, target: line.name, point: call, event });
   const late = line.holdRequest(call);
   try {
@@ -55,8 +55,7 @@ export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
     if (!hit) return open.withdraw();
     const heldAt = performance.now();
     const inFlight = [...hit.commandIds, ...(await scene.arena.inFlightAt(actor))];
-    const isDead = dice.chance(dies) && (await killSender(scene, actor, { event, dice }));
-    if (!isDead)
+    if (!(dice.chance(dies) && (await killSender(scene, late, hit, actor, { event, dice }))))
       await giveUp(scene, late, dice.chance(0.7) ? dice.between(0, 200) : dice.between(1600, 2500));
     // Long enough that it was sent again; sometimes long enough that its command went elsewhere.
     const most = dice.chance(0.6) ? 500 : Math.round(1.5 * scene.leaseMs);
@@ -73,18 +72,26 @@ export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
   }
 };
 
-/** How often the sender of a late request has died meanwhile, and its next session is there before it. */
-const dies = 0.4;
+/** The calls that are worst when they come late: they would start something. */
+const starts: ReadonlySet<string> = new Set(['start', 'next']);
+/** How often the agent of a late request has died meanwhile, and its next session is there before it. */
+const dies = 0.5;
 
+/** @returns false when it cannot be killed now */
 async function killSender(
   scene: Scene,
-  actor: Actor,
+  late: LateCall,
+  { agentId }: StruckCall,
+  sender: Actor,
   { event, dice }: Pick<PlannedFault, 'event' | 'dice'>,
 ): Promise<boolean> {
-  if (!(actor instanceof AgentActor) || actor.taken || !actor.running) return false;
-  actor.taken = true;
-  const inFlight = await scene.arena.inFlightAt(actor);
-  await killTaken(scene, { actor, inFlight }, { kind: 'agent killed', event, dice });
+  const agent = scene.arena.agents.find((one) => one === sender || one.identity === agentId);
+  if (!agent || agent.taken || !agent.running) return false;
+  agent.taken = true;
+  // A server goes on, and asks again.
+  if (agent !== sender) late.abandon();
+  const inFlight = await scene.arena.inFlightAt(agent);
+  await killTaken(scene, { actor: agent, inFlight }, { kind: 'agent killed', event, dice });
   return true;
 }
 

@@ -17,6 +17,24 @@ export const killAgent: Strike = (scene, fault) => kill(scene, scene.arena.agent
 
 export const killServer: Strike = (scene, fault) => kill(scene, scene.arena.servers, fault);
 
+/** Beyond its grace period and what its goodbye may take: then it is killed, as whatever runs it would. */
+const longestStopMs = 5000;
+
+/** A deploy: SIGTERM in the middle of its work, and started again. */
+export const stopAgent: Strike = async (scene, { kind, event, dice }) => {
+  const taken = await takeActor(scene, scene.arena.agents, dice);
+  if (!taken) return;
+  const { actor, inFlight } = taken;
+  const open = scene.faults.begin({ kind, target: actor.name, event });
+  actor.process.kill('SIGTERM');
+  const patience = setTimeout(() => actor.process.kill('SIGKILL'), longestStopMs);
+  const { code, signal } = await actor.process.exited;
+  clearTimeout(patience);
+  open.verified(`SIGTERM, then exit ${signal === null ? `with ${code}` : `by ${signal}`}`, inFlight);
+  await startAgain(scene, actor, dice);
+  open.healed();
+};
+
 export const freezeAgent: Strike = (scene, fault) => freeze(scene, scene.arena.agents, fault);
 
 export const freezeServer: Strike = (scene, fault) => freeze(scene, scene.arena.servers, fault);

@@ -17,6 +17,11 @@ const hitting =
     const open = begin(faults, fault);
     try {
       await hit(scene, open, arena.deployment.redis, fault);
+    } catch (error) {
+      // Without Redis the round could not even end.
+      await arena.deployment.redis.kill();
+      await arena.deployment.redis.start();
+      throw error;
     } finally {
       open.healed();
       arena.redisTaken = false;

@@ -50,6 +50,7 @@ export const scriptBugs: readonly PlantedBug[] = [
       "if command.status == 'RUNNING' and markerFits(marker, command.attempt, item.agentId, item.session) then",
     breaks: [2, 4, 6, 8],
     imitates: 'the same session reports, so it reports the attempt that it runs',
+    needs: { agents: 1, because: 'another agent would be given the next attempt, and hardly ever this one' },
   },
   {
     name: 'renew-ignores-owner',

@@ -1,3 +1,4 @@
+import { onStopSignals } from '../../shared/runtime/stop-signals.js';
 import { parseMix, usualMix } from '../mix.js';
 import { type ChaosOptions } from '../options.js';
 import { runChaos } from '../run.js';
@@ -32,7 +33,10 @@ function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number):
 async function main([seed, seconds]: readonly string[]): Promise<void> {
   const began = performance.now();
   const bug = bugNamed(process.env[nameVariable] ?? '');
-  const { rounds } = await runChaos(optionsFor(bug, Number(seed), Number(seconds)));
+  const stopped = new AbortController();
+  onStopSignals({ first: () => stopped.abort(), second: () => process.exit(1) });
+  const options = optionsFor(bug, Number(seed), Number(seconds));
+  const { rounds } = await runChaos({ ...options, signal: stopped.signal });
   const sight: Sight = {
     seconds: (performance.now() - began) / 1000,
     faults: rounds.flatMap(({ faults }) => faults).filter(({ verifiedMs }) => verifiedMs !== null).length,

@@ -30,26 +30,36 @@ export interface TrialResult extends Sight {
   readonly found: boolean;
 }
 
-/** Two minutes, in which the last round must also come to rest and be judged. */
-const runSeconds = 110;
+export interface TrialOptions {
+  readonly seed: number;
+  /** Aborted: what was seen until then counts. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Two minutes at most, in which the last round must also come to rest and be judged. */
+const runSeconds = 100;
 /** A round that never comes to rest is waited for; beyond this, something is wrong with the harness. */
-const longestMs = 240_000;
+const longestMs = 300_000;
 
 /** Lets a chaos run look for a bug, which it does not know of. It ends as soon as it has found something. */
-export async function tryBug(bug: PlantedBug, seed: number, seconds = runSeconds): Promise<TrialResult> {
+export async function tryBug(bug: PlantedBug, { seed, signal }: TrialOptions): Promise<TrialResult> {
   const planting = await Planting.begin(bug);
+  const run = startProcess(['dist/chaos/planted/trial-main.js', String(seed), String(runSeconds)], {
+    env: planting.env,
+  });
+  const stop = () => run.kill('SIGTERM');
+  signal?.addEventListener('abort', stop, { once: true });
   try {
-    const run = startProcess(['dist/chaos/planted/trial-main.js', String(seed), String(seconds)], {
-      env: planting.env,
-    });
     const line = await run.waitForLine(/^\{"seconds":/, { timeoutMs: longestMs });
-    await run.exited;
     const sight = sightSchema.parse(JSON.parse(line));
     const notes = planting.notes();
     const isPlanted = notes.length > 0 && notes.every(({ planted }) => planted);
     const found = isPlanted && sight.violations.some(({ invariant }) => bug.breaks.includes(invariant));
     return { ...sight, bug, seed, plantedIn: notes.length, found };
   } finally {
+    signal?.removeEventListener('abort', stop);
+    stop();
+    await run.exited;
     await planting.end();
   }
 }

@@ -1,10 +1,9 @@
 import { isAborted } from '../../shared/runtime/service.js';
-import { bugNamed, plantedBugs } from './bugs.js';
+import { type PlantedBug } from './planted-bug.js';
 import { type TrialResult, resultText, tryBug } from './trial.js';
 
 export interface TrialsOptions {
-  /** A bug's name, or `all`. */
-  readonly planted: string;
+  readonly bugs: readonly PlantedBug[];
   readonly seed: number;
   readonly print: (line: string) => void;
   readonly signal?: AbortSignal;
@@ -14,14 +13,12 @@ export interface TrialsOptions {
  * Tries the judge itself: a chaos run for each bug.
  *
  * @returns the exit code: 1 when a run has not found its bug
- * @throws when there is no such bug
  */
-export async function runTrials({ planted, seed, print, signal }: TrialsOptions): Promise<0 | 1> {
-  const bugs = planted === 'all' ? plantedBugs : [bugNamed(planted)];
+export async function runTrials({ bugs, seed, print, signal }: TrialsOptions): Promise<0 | 1> {
   const results: TrialResult[] = [];
   for (const bug of bugs) {
     if (signal && isAborted(signal)) break;
-    const result = await tryBug(bug, seed);
+    const result = await tryBug(bug, { seed, signal });
     results.push(result);
     print(resultText(result));
     if (!result.found) for (const trouble of result.troubles) print(`   ${trouble}`);

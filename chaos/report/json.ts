@@ -39,6 +39,7 @@ const roundSchema = z.object({
   restMs: ms.nullable(),
   faults: z.array(faultSchema),
   samples: z.array(z.object({ atMs: ms, accepted: count, ended: count, open: z.int() })),
+  stalls: count.default(0),
   tally: z.object({
     zombiesRefused: count,
     resentAbsorbed: count,

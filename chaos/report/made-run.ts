@@ -46,6 +46,7 @@ export function madeRound(changes: Partial<RoundRecord> = {}): RoundRecord {
     durationMs,
     restMs: 3120,
     faults,
+    stalls: 0,
     samples: madeSamples(durationMs, faults, random),
     tally: {
       zombiesRefused: 31,

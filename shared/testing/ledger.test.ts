@@ -27,6 +27,15 @@ describe('the ledger', () => {
     expect(ledger.hits()[0]?.answeredMs).toBeGreaterThanOrEqual(ledger.hits()[0]?.atMs ?? Infinity);
   });
 
+  test('answers the first attempts with 503 when its URL says so, and writes them down', async () => {
+    const statusOf = async (attempt: number) => {
+      const headers = { 'idempotency-key': 'c', 'fencepost-attempt': String(attempt) };
+      return (await fetch(new URL('/?failFirst=2', ledger.url), { headers })).status;
+    };
+    expect([await statusOf(1), await statusOf(2), await statusOf(3)]).toEqual([503, 503, 200]);
+    expect(ledger.hits()).toHaveLength(3);
+  });
+
   test('writes down a request that does not say whose it is', async () => {
     await fetch(ledger.url, { method: 'POST', body: 'x' });
     expect(ledger.hits()).toMatchObject([{ commandId: '', attempt: 0 }]);

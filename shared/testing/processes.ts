@@ -205,11 +205,34 @@ export class TestProcess {
 }
 
 /** A loopback port that nobody listened on a moment ago. */
-export async function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
+  return listenOn(0);
+}
+
+/** Below those that systems give to outgoing connections, and above those of well-known programs. */
+const [firstLasting, lastLasting] = [12_000, 31_999] as const;
+
+/**
+ * The same for a program that is to come back on its port: one that an outgoing connection cannot be
+ * given while the program is down.
+ */
+export async function lastingPort(): Promise<number> {
+  for (let tries = 1; ; tries++) {
+    const port = firstLasting + Math.floor(Math.random() * (lastLasting - firstLasting + 1));
+    try {
+      return await listenOn(port);
+    } catch (error) {
+      if (errorCode(error) !== 'EADDRINUSE' || tries === 100) throw error;
+    }
+  }
+}
+
+/** Listens for a moment. @returns on which port */
+async function listenOn(port: number): Promise<number> {
   const server = createServer();
   await new Promise<void>((listening, failed) => {
     server.once('error', failed);
-    server.listen(0, '127.0.0.1', listening);
+    server.listen(port, '127.0.0.1', listening);
   });
   const address = server.address();
   await new Promise((closed) => server.close(closed));

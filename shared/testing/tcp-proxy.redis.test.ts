@@ -1,8 +1,9 @@
 import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
+import { atOnce } from './paced-writer.js';
 import { TestRedis } from './redis-server.js';
 import { ReplyError } from './resp.js';
-import { requestOf, TcpProxy } from './tcp-proxy.js';
+import { type Exchange, requestOf, TcpProxy } from './tcp-proxy.js';
 
 /** Asks Redis again and again: what the proxy lets through gives no other sign of its arrival. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
@@ -187,5 +188,72 @@ describe('the TCP proxy', () => {
     redis.on('error', () => undefined);
     await expect(redis.connect()).rejects.toThrow();
     await nowhere.stop();
+  });
+
+  test('delays what is sent, in both directions, and counts it', async () => {
+    const redis = await connected();
+    proxy.setPace({ delayMs: 40, sliceBytes: 0 });
+    const began = performance.now();
+    expect(await Promise.all([redis.incr('n'), redis.incr('n')])).toEqual([1, 2]);
+    // Timers may fire a millisecond early.
+    expect(performance.now() - began).toBeGreaterThan(75);
+    expect(proxy.traffic.delayed).toBeGreaterThan(2 * 'INCRn'.length);
+    proxy.setPace(atOnce);
+    const counted = proxy.traffic.delayed;
+    expect(await redis.incr('n')).toBe(3);
+    expect(proxy.traffic.delayed).toBe(counted);
+  });
+
+  test('slices requests and replies, and changes nothing else about them', async () => {
+    const redis = await connected();
+    proxy.setPace({ delayMs: 0, sliceBytes: 3 });
+    await redis.set('k', 'né'.repeat(200));
+    expect(await redis.get('k')).toBe('né'.repeat(200));
+    // Of three bytes each: the value twice.
+    expect(proxy.traffic.slices).toBeGreaterThan((2 * 600) / 3);
+  });
+
+  test('counts what a cut keeps back, and what a lost reply drops', async () => {
+    const redis = await connected();
+    proxy.cut('requests');
+    const ping = redis.ping();
+    await until(async () => (await direct.exists('any')) === 0 && proxy.traffic.keptBack > 0);
+    proxy.heal();
+    expect(await ping).toBe('PONG');
+    expect(proxy.traffic.keptBack).toBe('*1\r\n$4\r\nping\r\n'.length);
+    const { lost } = proxy.loseReply(requestOf('INCR'));
+    await redis.incr('n').catch(() => undefined);
+    await lost;
+    expect(proxy.traffic.dropped).toBe(':1\r\n'.length);
+  });
+
+  test('tells of every exchange, and whether its sender had gone', async () => {
+    const exchanges: Exchange[] = [];
+    const told = await TcpProxy.start({ path: server.socket }, (exchange) => exchanges.push(exchange));
+    const redis: Redis = new Redis(told.url, { retryStrategy: null, replyMapping: 'legacy' });
+    redis.on('error', () => undefined);
+    await redis.incr('n');
+    told.cut('requests');
+    redis.incrby('n', 2).catch(() => undefined);
+    await until(async () => (await direct.exists('any')) === 0 && told.traffic.keptBack > 0);
+    const ended = once(redis, 'end');
+    redis.disconnect();
+    await ended;
+    await until(async () => (await direct.info('clients')).includes('connected_clients:2'));
+    told.heal();
+    await until(async () => (await direct.get('n')) === '3' && exchanges.length >= 2);
+    const counting = exchanges.filter(({ request }) => /^incr/i.test(request[0] ?? ''));
+    expect(counting).toMatchObject([
+      { reply: 1, senderGone: false },
+      { request: ['incrby', 'n', '2'], reply: 3, senderGone: true },
+    ]);
+    await told.stop();
+  });
+
+  test('a hold or a loss that is forgotten takes nothing', async () => {
+    const redis = await connected();
+    proxy.holdNext(requestOf('PING')).forget();
+    proxy.loseReply(requestOf('PING')).forget();
+    expect(await redis.ping()).toBe('PONG');
   });
 });

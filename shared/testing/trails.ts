@@ -1,3 +1,4 @@
+import { recoveryConsumer } from '../store/keys.js';
 import { countOf, errorCodeOf, type Fields, jsonOf, rankOfExecuted, statusOf } from './command-state.js';
 import { type Transition } from './transitions-log.js';
 
@@ -10,6 +11,8 @@ export interface TrailAttempt {
   readonly fromMs: number;
   /** undefined while it runs. */
   readonly end?: AttemptEnd;
+  /** It was lost, and it was recovery that said so, not its agent. */
+  readonly recovered?: boolean;
   readonly toMs?: number;
 }
 
@@ -73,6 +76,7 @@ export class Trails {
       running.end === undefined
     ) {
       running.end = endOf(transition);
+      running.recovered = transition.claims.some(({ consumer }) => consumer === recoveryConsumer);
       running.toMs = atMs;
     }
     if (rankOfExecuted(after.fields) === 1 && rankOfExecuted(before.fields) === 0) {

@@ -22,6 +22,25 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'no effect of a command that was executed and never lost, and has expired',
+    plant: async (run) => {
+      await run.started('c');
+      await run.fail('c', 'EXPIRED', 'yes');
+    },
+    found: ['8 c: it is said to have been executed, but it had no effect'],
+  },
+
+  {
+    name: 'nothing, where the handler of a lost attempt had no time for its effect, and no other attempt began in time',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.fail('c', 'EXPIRED', 'yes');
+    },
+    found: [],
+  },
+
+  {
     name: 'an execution that is forgotten',
     plant: async (run) => {
       await run.started('c', { onAgentLost: 'retry' });

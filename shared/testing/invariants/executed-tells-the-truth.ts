@@ -7,6 +7,7 @@ import {
   statusOf,
 } from '../command-state.js';
 import { lossesIn, type Trail, type Unknown } from '../trails.js';
+import { journalsAreReported } from './journal.js';
 import { type Transition } from '../transitions-log.js';
 import {
   type Evidence,
@@ -36,13 +37,14 @@ export const executedTellsTheTruth: Invariant = {
       if (faults === 'none') nothingHappenedTo(trail, say);
       else faultsExplain(trail, faults, say);
     }
+    if (faults !== 'none') journalsAreReported(trails, faults, say);
   },
 
   ofEffects(evidence, hits, say) {
     // Trails, not states at rest: what `no` says must hold after the command is pruned, too.
-    for (const { commandId, lastFields } of evidence.trails.all()) {
-      if (lastFields && isTerminal(lastFields.status))
-        effectsBearItOut(commandId, lastFields, evidence, hits, say);
+    for (const trail of evidence.trails.all()) {
+      if (trail.lastFields && isTerminal(trail.lastFields.status))
+        effectsBearItOut(trail, trail.lastFields, evidence, hits, say);
     }
   },
 };
@@ -104,19 +106,26 @@ const mayEndBeforeTheirRequest: ReadonlySet<string | undefined> = new Set([
   'AGENT_LOST',
 ]);
 
+/** What expires does so between two attempts: its handler was ended from outside if it was lost before. */
+function mayHaveNoEffect(fields: Fields, { losses }: Trail): boolean {
+  const code = errorCodeOf(fields);
+  return mayEndBeforeTheirRequest.has(code) || (code === 'EXPIRED' && losses > 0);
+}
+
 function effectsBearItOut(
-  id: string,
+  trail: Trail,
   fields: Fields,
   { aimsAtLedger }: Evidence,
   byCommand: HitsByCommand,
   say: Say,
 ): void {
+  const id = trail.commandId;
   const hits = byCommand.of(id);
   const executed = executedOf(fields);
   if (executed === 'no' && hits.length > 0) {
     say(id, 'it is said not to have been executed, but it had an effect', { fields, hits });
   }
-  const mustShow = aimsAtLedger(fields) && !mayEndBeforeTheirRequest.has(errorCodeOf(fields));
+  const mustShow = aimsAtLedger(fields) && !mayHaveNoEffect(fields, trail);
   if (executed === 'yes' && hits.length === 0 && mustShow) {
     say(id, 'it is said to have been executed, but it had no effect', fields);
   }

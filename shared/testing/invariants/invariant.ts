@@ -32,6 +32,8 @@ export interface Fault {
   readonly onAgentLost?: OnAgentLost | undefined;
   /** An attempt is lost to it so long after it began, or later: nobody may be declared lost before the lease ends. */
   readonly leastMs?: number | undefined;
+  /** Its agent had just written the outcome of one attempt at least to its disk. */
+  readonly journalled?: boolean | undefined;
 }
 
 /**
