@@ -61,9 +61,9 @@ interface Played extends PlayedRound {
 }
 
 async function recordOf({ config, seed, startedAt, round, kinds, redisClients }: Played): Promise<RunRecord> {
-  const { durationSeconds, clients, queues, leaseMs } = config;
+  const { durationSeconds, clients, concurrency, queues, leaseMs } = config;
   const info = await redisClients.client().info('server');
-  const own = `CHAOS_SEED=${seed} LOAD_DURATION=${durationSeconds}s LOAD_CLIENTS=${clients} LEASE_MS=${leaseMs}`;
+  const own = `CHAOS_SEED=${seed} LOAD_DURATION=${durationSeconds}s LOAD_CLIENTS=${clients} LEASE_MS=${leaseMs} AGENT_CONCURRENCY=${concurrency}`;
   return {
     format: 1,
     startedAt,
@@ -78,7 +78,7 @@ async function recordOf({ config, seed, startedAt, round, kinds, redisClients }:
       node: process.versions.node,
       redis: /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown',
     },
-    options: { durationSeconds, clients, queues, leaseMs, mix: kinds, tally: 'not counted' },
+    options: { durationSeconds, clients, concurrency, queues, leaseMs, mix: kinds, tally: 'not counted' },
     planted: null,
     rounds: [round],
   };

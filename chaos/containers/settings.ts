@@ -47,6 +47,7 @@ export const loadServiceSettings = {
       .pipe(z.tuple([queueNameSchema], queueNameSchema)),
     'queues that the agents serve, with commas between',
   ),
+  concurrency: setting('AGENT_CONCURRENCY', integer(1).default(1), 'that of the agents, for the report'),
   serverUrl: setting('SERVER_URL', z.url().default('http://server:3000'), 'where commands go'),
   redisUrl: setting('REDIS_URL', z.url().default('redis://redis:6379'), 'the Redis that is judged'),
   redisDirectory: setting('REDIS_DIRECTORY', z.string().default('/redis'), "Redis's files, to be read"),

@@ -103,6 +103,7 @@ function theChaosProfile(): void {
       CHAOS_EVERY_MS: '1500',
       LOAD_DURATION: '30s',
       LEASE_MS: '3000',
+      AGENT_CONCURRENCY: '4',
     });
     await project.compose('--profile', 'chaos', 'build');
   }, 1_800_000);
