@@ -14,7 +14,7 @@ export interface AppOptions
   extends CommandRoutesOptions, StatusRoutesOptions, AttemptRoutesOptions, AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
   readonly host: string;
-  /** The names that it is reached by; when left out, those of loopback if it listens there, else any. */
+  /** The names that it is reached by beside those of loopback; when left out, none if it listens there, else any. */
   readonly allowedHosts?: readonly string[] | undefined;
   readonly logger: Logger;
 }

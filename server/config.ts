@@ -16,7 +16,7 @@ export const serverSettings = {
       .transform((text) => text.split(',').map((part) => part.trim()))
       .pipe(z.array(z.string().min(1, { error: 'must be names with commas between' })))
       .optional(),
-    'names in Host that it answers to; unset: its own on loopback, any elsewhere',
+    'names in Host that it answers to beside those of loopback; unset: none there, any elsewhere',
   ),
   maxBacklog: setting(
     'MAX_BACKLOG',

@@ -7,12 +7,13 @@ import { Problem } from './problem.js';
  * of the same origin to its browser: only the name in `Host` gives it away.
  *
  * @param host the address that the server listens on
- * @param names those that it is reached by, if it cannot know: in a container it listens on every
+ * @param names those that it is reached by beside these, if it cannot know: in a container it listens on every
  *   address, and whether its port is published on loopback only is decided outside
  */
 export function hostGuard(host: string, names?: readonly string[]): RequestHandler {
   const isGuarded = names !== undefined || isLoopbackName(host);
-  const allowed = new Set(names?.map(nameOf) ?? ['localhost', '127.0.0.1', '[::1]', nameOf(host)]);
+  // Those of loopback always: health checks use them, and no foreign page can be called so.
+  const allowed = new Set(['localhost', '127.0.0.1', '[::1]', ...(names ?? [host]).map(nameOf)]);
   return (request: Request, _response: Response, next: NextFunction) => {
     const { host: given } = request.headers;
     if (given === undefined && request.httpVersion === '1.1') {
