@@ -6,7 +6,7 @@ import { containerFaultKinds, type ContainerFaultKind } from '../record.js';
 import { type Message, messageSchema, type Reply } from './messages.js';
 
 export interface ListenerOptions {
-  readonly faults: FaultLog;
+  readonly faults: Pick<FaultLog, 'begin'>;
   readonly seed: number;
   /** How many commands have ended. */
   readonly ended: () => number;
