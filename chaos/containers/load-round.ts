@@ -15,6 +15,7 @@ import { StallWatch } from '../stalls.js';
 import { Watch } from '../watch.js';
 import { type Hit, Listener } from './listener.js';
 import { messagesPort } from './messages.js';
+import { mustReachLedger } from './reach.js';
 import { Roster } from './roster.js';
 import { type LoadServiceConfig } from './settings.js';
 import { checkIsEmpty, keepHistory, type RedisClients, ServerDesk, untilComplete } from './stage.js';
@@ -103,16 +104,20 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
     const restMs = isAtRest && areDone ? nowMs() - healedMs : null;
     await faults.close((id) => clients.idsOf(id));
     sample();
+    const agentsIn = (target: string) =>
+      [...(listener.hosts.get(target) ?? [])].flatMap((host) => roster.everAt(host));
     const { violations, counts } = await judge({
       clients: log,
       ledger,
       aof: join(redisDirectory, 'appendonlydir'),
       redis,
       settleMs,
+      aimsAtLedger: (fields) =>
+        mustReachLedger(fields, { ledgerUrl: ledger.url, faults: faults.records, agentsIn, beganAtMs }),
       faults: explanations(faults.records, {
-        agents: [...listener.hosts].map(([name, hosts]) => ({
+        agents: [...listener.hosts.keys()].map((name) => ({
           name,
-          identities: [...hosts].flatMap((host) => roster.everAt(host)),
+          identities: agentsIn(name),
           transport: 'redis',
         })),
         leaseMs,
