@@ -54,6 +54,11 @@ export const agentSettings = {
     listOf(z.string()).prefault(''),
     'modules with more command types, with commas between',
   ),
+  healthPort: setting(
+    'HEALTH_PORT',
+    integer(1, 65_535).optional(),
+    'answers there on loopback while this process turns; for health checks',
+  ),
 } as const;
 
 /** Over HTTP the list of what it holds must fit the head of a request. */

@@ -12,12 +12,13 @@ import { BadCommandModule, loadCommands } from './command-registry.js';
 import { type AgentConfig, loadAgentConfig } from './config.js';
 import { connect, type Reach, type TransportConfig } from './connect.js';
 import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
+import { HealthPort, HealthPortTaken } from './health-port.js';
 import { Keeper } from './keeper.js';
 import { NameTaken } from './name.js';
 
 /** An error whose message is for the user, who can do something about it. */
 function isForUser(error: unknown): error is Error {
-  return [ConfigError, BadCommandModule, DataDirectoryUnavailable, NameTaken].some(
+  return [ConfigError, BadCommandModule, DataDirectoryUnavailable, HealthPortTaken, NameTaken].some(
     (kind) => error instanceof kind,
   );
 }
@@ -71,6 +72,8 @@ async function main(config: AgentConfig): Promise<void> {
     logger,
   });
   const end = stopOnSignals(() => agent.stop(), graceMs + 2000, logger);
+  // Before the agent, which waits for Redis for as long as it takes.
+  if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
   logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });

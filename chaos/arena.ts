@@ -4,10 +4,10 @@ import { HttpProxy } from '../shared/testing/http-proxy.js';
 import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
 import { lastingPort, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
-import { group, partitionKeys } from '../shared/store/keys.js';
 import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
 import { HttpLine, type Line, RedisLine } from './lines.js';
 import { queues } from './load.js';
+import { readPending } from './pending.js';
 import { type Schedule } from './schedule.js';
 import { type WireTally } from './wire-tally.js';
 
@@ -22,24 +22,9 @@ export interface ArenaOptions {
   readonly events: ActorEvents;
 }
 
-const keys = partitionKeys();
 const agentConcurrency = 4;
 /** Shorter than the longest command: an agent that is told to stop does not finish everything. */
 const graceMs = 1000;
-
-/** Commands of the entries that are pending under a consumer (ARGV[1], '' for any) in these streams. */
-const pendingScript = `
-local ids = {}
-for i = 2, #ARGV do
-  local ask = { 'XPENDING', ARGV[i], '${group}', '-', '+', 1000 }
-  if ARGV[1] ~= '' then ask[#ask + 1] = ARGV[1] end
-  local rows = redis.pcall(unpack(ask))
-  for _, row in ipairs(rows.err and {} or rows) do
-    local found = redis.call('XRANGE', ARGV[i], row[1], row[1])[1]
-    if found then ids[#ids + 1] = found[2][2] end
-  end
-end
-return ids`;
 
 /** Everything that a round hurts: real processes on loopback, each behind a proxy of its own. */
 export class Arena {
@@ -100,9 +85,8 @@ export class Arena {
   }
 
   /** Commands delivered to one agent, or to all, and not acknowledged. */
-  async pending(agentId = ''): Promise<readonly string[]> {
-    const ids: unknown = await this.redis.eval(pendingScript, 0, agentId, ...queues.map(keys.stream));
-    return Array.isArray(ids) ? ids.map(String) : [];
+  pending(agentId = ''): Promise<readonly string[]> {
+    return readPending(this.redis, queues, agentId);
   }
 
   /** Ends everything, and deletes its data. */

@@ -2,13 +2,23 @@ import { setMaxListeners } from 'node:events';
 import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { type ClientLog, type Post } from '../shared/testing/client-log.js';
-import { type ServerActor } from './actor.js';
 import { type Dice } from './dice.js';
-import { drawOrder, type Order } from './load.js';
+import { drawOrder, type Order, type Queues } from './load.js';
 import { isKey, type Watch } from './watch.js';
 
+/** A server as its clients see it. */
+export interface Desk {
+  readonly url: string;
+  /** What clients have under way there: keys of submissions, ids of commands that are read. */
+  readonly requests: Set<{ readonly about: readonly string[] }>;
+  /** A request to it got no answer. */
+  noteBroken(about: readonly string[]): void;
+}
+
 export interface ClientsOptions {
-  readonly servers: readonly ServerActor[];
+  readonly servers: readonly Desk[];
+  /** Those that agents serve; all that there are when left out. */
+  readonly queues?: Queues | undefined;
   readonly ledgerUrl: string;
   readonly log: ClientLog;
   readonly watch: Watch;
@@ -71,7 +81,7 @@ export class Clients {
     const client = new Client(number, diceOf(number, 'pauses'), servers);
     const dice = diceOf(number, 'orders');
     for (let orders = 1; !this.#over.signal.aborted; orders++) {
-      const order = drawOrder(dice, this.#options.ledgerUrl);
+      const order = drawOrder(dice, this.#options.ledgerUrl, this.#options.queues);
       const ids = await this.#place(client, order, `${client.name}-${orders}`);
       this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
       await Promise.all(ids.map((id) => this.#untilEnded(client, id)));
@@ -140,10 +150,10 @@ export class Clients {
 class Client {
   readonly name: string;
   readonly #pauses: Dice;
-  readonly #servers: readonly ServerActor[];
+  readonly #servers: readonly Desk[];
   #at: number;
 
-  constructor(number: number, pauses: Dice, servers: readonly ServerActor[]) {
+  constructor(number: number, pauses: Dice, servers: readonly Desk[]) {
     this.name = `client-${number}`;
     this.#pauses = pauses;
     this.#servers = servers;

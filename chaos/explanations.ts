@@ -31,7 +31,13 @@ const leastLeases = 0.5;
 const leastLeasesGivenUp = 0.35;
 
 /** Those after which a process comes back, and settles at once what it left. */
-const deaths: ReadonlySet<FaultKind> = new Set(['agent killed', 'agent killed at a point', 'agent stopped']);
+const deaths: ReadonlySet<FaultKind> = new Set([
+  'agent killed',
+  'agent killed at a point',
+  'agent stopped',
+  'agent container killed',
+  'agent container restarted',
+]);
 
 /**
  * What each fault explains, as the judge wants it: the attempts of the agent that it hit, and not sooner

@@ -4,6 +4,8 @@ import { type Dice } from './dice.js';
 /** All agents serve all of them, in this order. */
 export const queues = ['urgent', 'default', 'bulk'] as const;
 
+export type Queues = readonly [string, ...string[]];
+
 /** What a client asks for in one request, and what to call it in the report. */
 export interface Order {
   readonly commands: readonly [Submission, ...Submission[]];
@@ -90,14 +92,14 @@ const recipes: readonly Recipe[] = [
 const batchShare = 0.08;
 
 /** Draws what a client asks for next. */
-export function drawOrder(dice: Dice, ledgerUrl: string): Order {
+export function drawOrder(dice: Dice, ledgerUrl: string, to: Queues = queues): Order {
   const recipe = dice.weighed(recipes.map((one) => [one, one.weight] as const));
   const onAgentLost = dice.oneOf<OnAgentLost>(['fail', 'retry']);
   const draw = (): Submission => ({
     type: recipe.type,
     payload: recipe.payload(dice, ledgerUrl),
     onAgentLost,
-    queue: dice.oneOf(queues),
+    queue: dice.oneOf(to),
     ...recipe.extra?.(dice),
   });
   const label = `${recipe.label}, onAgentLost ${onAgentLost}`;

@@ -1,7 +1,7 @@
-import { type FaultKind, faultKinds } from './record.js';
+import { faultKinds, type ProcessFaultKind } from './record.js';
 
 /** How often each kind comes, as a share of all; 0: never. */
-export type Mix = Readonly<Record<FaultKind, number>>;
+export type Mix = Readonly<Record<ProcessFaultKind, number>>;
 
 /**
  * Faults of processes cost a start each, those of Redis stop everybody, and recovery holds off for a
@@ -30,7 +30,7 @@ export const usualMix: Mix = {
 };
 
 /** Words that stand for several kinds. */
-export const families: Readonly<Record<string, readonly FaultKind[]>> = {
+export const families: Readonly<Record<string, readonly ProcessFaultKind[]>> = {
   kill: ['agent killed', 'server killed'],
   stop: ['agent stopped'],
   freeze: ['agent frozen', 'server frozen'],
@@ -43,10 +43,10 @@ export const families: Readonly<Record<string, readonly FaultKind[]>> = {
 };
 
 /** `agent killed at a point` as it is typed: `agent-killed-at-a-point`. */
-const slugOf = (kind: FaultKind) => kind.toLowerCase().replaceAll(' ', '-');
+const slugOf = (kind: ProcessFaultKind) => kind.toLowerCase().replaceAll(' ', '-');
 
 /** What `--mix` knows: families, and each kind by itself. */
-const words: ReadonlyMap<string, readonly FaultKind[]> = new Map([
+const words: ReadonlyMap<string, readonly ProcessFaultKind[]> = new Map([
   ...Object.entries(families),
   ...faultKinds.map((kind) => [slugOf(kind), [kind]] as const),
 ]);
@@ -60,7 +60,7 @@ export const mixRule = `must be ${Object.keys(families).join(', ')}, or one kind
  * @returns undefined when it is none, or would leave nothing
  */
 export function parseMix(text: string): Mix | undefined {
-  const mix = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<FaultKind, number>;
+  const mix = Object.fromEntries(faultKinds.map((kind) => [kind, 0])) as Record<ProcessFaultKind, number>;
   for (const part of text.split(',')) {
     const [, word = '', factor = '1'] = /^\s*([a-z-]+)(?:=(\d+(?:\.\d+)?))?\s*$/.exec(part) ?? [];
     const kinds = words.get(word);

@@ -5,7 +5,7 @@ import { type Mix, mixRule, mixText, parseMix, usualMix } from './mix.js';
 const durationRule = 'must be a time such as 90, 90s or 30m, at least 5 seconds';
 
 /** `30m` as seconds. */
-const durationSchema = z
+export const durationSchema = z
   .string({ error: durationRule })
   .regex(/^\d+(s|m|h)?$/, { error: durationRule })
   .transform((text) => Number.parseInt(text, 10) * ({ m: 60, h: 3600 }[text.slice(-1)] ?? 1))

@@ -2,7 +2,7 @@ import { type Counts, type Violation } from '../shared/testing/invariants.js';
 
 /** What a run did, saw and concluded: written by the rounds, read by the report in all of its forms. */
 
-/** Every way in which a run hurts a deployment. */
+/** Every way in which a run hurts processes on loopback. */
 export const faultKinds = [
   'agent killed',
   'agent killed at a point',
@@ -24,7 +24,28 @@ export const faultKinds = [
   'request late',
   'entry doubled',
 ] as const;
-export type FaultKind = (typeof faultKinds)[number];
+export type ProcessFaultKind = (typeof faultKinds)[number];
+
+/** Every way in which the compose profile hurts containers. */
+export const containerFaultKinds = [
+  'agent container killed',
+  'agent container restarted',
+  'agent container paused',
+  'agent container cut off',
+  'server container killed',
+  'server container restarted',
+  'server container paused',
+  'server container cut off',
+  'Redis container killed',
+  'Redis container restarted',
+  'Redis container paused',
+  'Redis container cut off',
+] as const;
+export type ContainerFaultKind = (typeof containerFaultKinds)[number];
+
+/** In the order of reports. */
+export const everyFaultKind = [...faultKinds, ...containerFaultKinds] as const;
+export type FaultKind = (typeof everyFaultKind)[number];
 
 /** One fault, from the plan to the recovery from it. Times are ms since the round began. */
 export interface FaultRecord {

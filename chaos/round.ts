@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { partitionKeys } from '../shared/store/keys.js';
 import { isAborted, pause } from '../shared/runtime/service.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { type AgentTransport } from '../shared/testing/deployment.js';
@@ -12,6 +11,7 @@ import { explanations } from './explanations.js';
 import { FaultLog } from './fault-log.js';
 import { tellHistories } from './histories.js';
 import { queues } from './load.js';
+import { comesToRest, longestRestMs } from './rest.js';
 import { Nemesis } from './nemesis.js';
 import { type ChaosOptions } from './options.js';
 import { type FaultRecord, type RoundRecord, type Sample, type Tally } from './record.js';
@@ -33,13 +33,9 @@ export interface RoundOptions extends ChaosOptions {
   readonly onProgress: (progress: RoundProgress) => void;
 }
 
-const keys = partitionKeys();
 const sampleMs = 500;
 /** How long an effect may still be on its way at rest: longer than any answer of the ledger takes. */
 const settleMs = 1000;
-
-/** How long a healed round may take to come to rest before it counts as stuck: far beyond every lease and back-off. */
-const longestRestMs = (leaseMs: number) => 30_000 + 10 * leaseMs;
 
 /** One round: fresh data, load, faults; then everything heals, comes to rest, and is judged. */
 export async function playRound(options: RoundOptions): Promise<RoundRecord> {
@@ -133,7 +129,7 @@ class Round {
     const longest = this.#certain.length > 0 ? 0 : longestRestMs(this.#options.leaseMs);
     const areDone = await this.#clients.finish(longest);
     const leftMs = Math.max(0, healedMs + longest - this.#began.nowMs());
-    const isAtRest = await comesToRest(this.#arena, leftMs);
+    const isAtRest = await comesToRest(this.#arena.redis, queues, leftMs);
     this.#restMs = isAtRest && areDone ? this.#began.nowMs() - healedMs : null;
     await this.#faults.close((id) => this.#clients.idsOf(id));
     this.#sample();
@@ -256,17 +252,4 @@ async function untilViolated(
 function transportsOf({ agents, transport }: ChaosOptions): AgentTransport[] {
   const ofAgent = (i: number): AgentTransport => (i % 2 === 0 ? 'redis' : 'http');
   return Array.from({ length: agents }, (_, i) => (transport === 'both' ? ofAgent(i) : transport));
-}
-
-/** Nothing is PENDING or RUNNING, and no entry is left, not even a doubled one. */
-async function comesToRest({ redis }: Arena, withinMs: number): Promise<boolean> {
-  const deadline = AbortSignal.timeout(withinMs);
-  while (!isAborted(deadline)) {
-    const counts = await redis.hgetall(keys.counts);
-    const lengths = await Promise.all(queues.map((queue) => redis.xlen(keys.stream(queue))));
-    const open = Number(counts.PENDING ?? 0) + Number(counts.RUNNING ?? 0);
-    if (open === 0 && lengths.every((length) => length === 0)) return true;
-    await pause(50);
-  }
-  return false;
 }

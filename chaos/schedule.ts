@@ -1,7 +1,7 @@
 import { type AgentPoint, agentPoints, type ServerPoint, serverPoints } from '../shared/runtime/faults.js';
 import { Dice } from './dice.js';
 import { type Mix } from './mix.js';
-import { type FaultKind } from './record.js';
+import { type ProcessFaultKind } from './record.js';
 
 /** Where a process is told, at its start, to die or to freeze by itself. */
 export type Arm =
@@ -14,7 +14,7 @@ export const pointKinds = [
   'agent frozen at a point',
   'server killed at a point',
 ] as const;
-export type PlannedKind = Exclude<FaultKind, (typeof pointKinds)[number]>;
+export type PlannedKind = Exclude<ProcessFaultKind, (typeof pointKinds)[number]>;
 
 export interface PlannedFault {
   /** 1, 2, 3 … in this round. */
@@ -50,7 +50,7 @@ export class Schedule {
     this.#seed = seed;
     this.#mix = mix;
     this.#planned = Object.entries(mix).filter((entry): entry is [PlannedKind, number] =>
-      isPlanned(entry[0] as FaultKind),
+      isPlanned(entry[0] as ProcessFaultKind),
     );
     this.#dice = new Dice(seed, 'faults');
   }
@@ -101,7 +101,7 @@ export class Schedule {
   }
 }
 
-const atPoint: ReadonlySet<FaultKind> = new Set(pointKinds);
-const isPlanned = (kind: FaultKind) => !atPoint.has(kind);
+const atPoint: ReadonlySet<ProcessFaultKind> = new Set(pointKinds);
+const isPlanned = (kind: ProcessFaultKind) => !atPoint.has(kind);
 
 export const flagOf = ({ flag, point, arrival }: Arm) => `--${flag}=${point}:${arrival}`;

@@ -45,7 +45,7 @@ export class Watch {
   }
 
   static async open(
-    redis: TestRedis,
+    redis: Pick<TestRedis, 'client'>,
     nowMs: () => number,
     onEnded: (ended: number) => void = () => undefined,
   ): Promise<Watch> {

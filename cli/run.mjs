@@ -18,6 +18,9 @@ const targets = {
   chaos: { program: 'dist/chaos/main.js', scope: 'all' },
   test: { program: 'dist/cli/gate-main.js', scope: 'all' },
   build: { program: undefined, scope: 'all' },
+  'build-server': { program: undefined, scope: 'server' },
+  'build-agent': { program: undefined, scope: 'agent' },
+  'build-chaos': { program: undefined, scope: 'chaos' },
 };
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -14,6 +14,8 @@ export interface AppOptions
   extends CommandRoutesOptions, StatusRoutesOptions, AttemptRoutesOptions, AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
   readonly host: string;
+  /** The names that it is reached by beside those of loopback; when left out, none if it listens there, else any. */
+  readonly allowedHosts?: readonly string[] | undefined;
   readonly logger: Logger;
 }
 
@@ -22,7 +24,12 @@ export function createApp(options: AppOptions): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
-  app.use(accessLog(options.logger), standingHeaders, hostGuard(options.host), refuseUndecodable);
+  app.use(
+    accessLog(options.logger),
+    standingHeaders,
+    hostGuard(options.host, options.allowedHosts),
+    refuseUndecodable,
+  );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
   const forClients = [...commandRoutes(options), ...statusRoutes(options)];
   // `/commands/next` before `/commands/:id`, which would take it for an id.

@@ -9,6 +9,15 @@ const { redisUrl, dataDir, logLevel, logPretty, leaseMs, graceMs } = sharedSetti
 export const serverSettings = {
   port: setting('PORT', integer(0, 65_535).default(3000), 'where it listens; 0 takes any free port'),
   host: setting('HOST', z.string().min(1).default('127.0.0.1'), 'the address that it listens on'),
+  allowedHosts: setting(
+    'ALLOWED_HOSTS',
+    z
+      .string()
+      .transform((text) => text.split(',').map((part) => part.trim()))
+      .pipe(z.array(z.string().min(1, { error: 'must be names with commas between' })))
+      .optional(),
+    'names in Host that it answers to beside those of loopback; unset: none there, any elsewhere',
+  ),
   maxBacklog: setting(
     'MAX_BACKLOG',
     integer(1).default(1_000_000),

@@ -26,10 +26,10 @@ import { TypeCatalog } from './submissions/type-catalog.js';
 import { CommandWaiter } from './waiting/command-waiter.js';
 import { TransitionFeed } from './waiting/transition-feed.js';
 
-export interface ServerOptions extends Pick<
-  ServerConfig,
-  'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'
-> {
+export interface ServerOptions
+  extends
+    Pick<ServerConfig, 'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'>,
+    Partial<Pick<ServerConfig, 'allowedHosts'>> {
   readonly redisUrl: string;
   readonly logger: Logger;
   /** Where it was told to die, for tests and demonstrations. */
@@ -56,7 +56,8 @@ export class Server implements Service {
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    const { redisUrl: url, host, port, graceMs, leaseMs, maxBacklog, logger, faults = noFaults } = options;
+    const { redisUrl: url, host, port, allowedHosts, graceMs, leaseMs, maxBacklog } = options;
+    const { logger, faults = noFaults } = options;
     const keys = this.#keys;
     const link = new RedisLink({ url, logger, check: checkMeta });
     const feed = new TransitionFeed({ url, channel: keys.events, logger });
@@ -72,7 +73,7 @@ export class Server implements Service {
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
     const forClients = { catalog, submitter, waiter, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
-    const app = createApp({ link, keys, ...forClients, ...forAgents, host, logger });
+    const app = createApp({ link, keys, ...forClients, ...forAgents, host, allowedHosts, logger });
     this.#link = link;
     this.#feed = feed;
     this.#waiter = waiter;

@@ -1,4 +1,4 @@
-import { type FaultKind, faultKinds, type FaultRecord, type RunRecord, type Tally } from '../record.js';
+import { everyFaultKind, type FaultKind, type FaultRecord, type RunRecord, type Tally } from '../record.js';
 import { type Finding, findingsOf, type Heading } from './headings.js';
 
 /** Faults of one kind at one point. */
@@ -88,7 +88,7 @@ export function figuresOf(record: RunRecord): Figures {
     unrecovered: faults.filter((fault) => hadWork(fault) && fault.recoveredMs === null).length,
     faults: rowsOf(faults),
     recovery: recoveryOf(faults),
-    recoveryByKind: faultKinds.flatMap((kind) => {
+    recoveryByKind: everyFaultKind.flatMap((kind) => {
       const recovery = recoveryOf(faults.filter((fault) => fault.kind === kind));
       return recovery === null ? [] : { kind, ...recovery };
     }),
@@ -135,9 +135,9 @@ function recoveryOf(faults: readonly FaultRecord[]): Recovery | null {
   };
 }
 
-/** In the order of `faultKinds`, points in alphabetical order. */
+/** In the order of `everyFaultKind`, points in alphabetical order. */
 function rowsOf(faults: readonly FaultRecord[]): FaultRow[] {
-  return faultKinds.flatMap((kind) => {
+  return everyFaultKind.flatMap((kind) => {
     const ofKind = faults.filter((fault) => fault.kind === kind);
     const points = [...new Set(ofKind.map((fault) => fault.point))];
     points.sort((a, b) => (a ?? '').localeCompare(b ?? '', 'en'));

@@ -1,4 +1,10 @@
-import { type FaultKind, faultKinds, type RunRecord } from '../record.js';
+import {
+  containerFaultKinds,
+  everyFaultKind,
+  type FaultKind,
+  faultKinds,
+  type RunRecord,
+} from '../record.js';
 import { type Figures } from './figures.js';
 
 /** Something that a run must have seen often enough: below it, the run has proved nothing. */
@@ -15,6 +21,7 @@ interface Expectation {
   readonly what: string;
   readonly reached: (figures: Figures) => number;
   readonly perMinute: number;
+  readonly perMinuteInContainers?: number;
   /** Without one of these in the mix nothing would bring it about. Default: whatever the mix. */
   readonly needs?: readonly FaultKind[];
 }
@@ -24,7 +31,14 @@ interface Expectation {
  * exercised the guards from one that did not, not to measure a machine.
  */
 const expectations: readonly Expectation[] = [
-  { what: 'verified faults with work in flight', reached: (figures) => figures.withWork, perMinute: 12 },
+  {
+    what: 'verified faults with work in flight',
+    reached: (figures) => figures.withWork,
+    perMinute: 12,
+    // An engine takes a second and more for what costs a signal nothing, and a restart in good order
+    // leaves no work behind: some 11 were reached.
+    perMinuteInContainers: 8,
+  },
   {
     what: 'zombies refused',
     reached: (figures) => figures.tally.zombiesRefused,
@@ -65,17 +79,19 @@ const minutesPerKind = 5;
 export function floorsOf(record: RunRecord, figures: Figures): Floor[] {
   const minutes = figures.durationMs / 60_000;
   const mix = new Set(kindsInMix(record.options.mix));
+  const inContainers = containerFaultKinds.some((kind) => mix.has(kind));
   return [
     times('commands accepted per minute', Math.floor(figures.acceptedPerMinute), acceptedPerMinute),
     verifiedShare(figures),
     ...expectations
       .filter(({ needs }) => needs === undefined || needs.some((kind) => mix.has(kind)))
       // At least once, however short the run.
-      .map(({ what, reached, perMinute }) =>
-        times(what, reached(figures), Math.max(1, Math.floor(perMinute * minutes))),
-      ),
+      .map(({ what, reached, perMinute, perMinuteInContainers = perMinute }) => {
+        const wanted = inContainers ? perMinuteInContainers : perMinute;
+        return times(what, reached(figures), Math.max(1, Math.floor(wanted * minutes)));
+      }),
     ...kindFloors(
-      faultKinds.filter((kind) => mix.has(kind)),
+      everyFaultKind.filter((kind) => mix.has(kind)),
       figures,
     ),
   ];
@@ -117,10 +133,10 @@ function times(what: string, reached: number, wanted: number): Floor {
  *   kinds: a floor must not vanish because a mix could not be read.
  */
 export function kindsInMix(mix: unknown): readonly FaultKind[] {
-  if (Array.isArray(mix)) return faultKinds.filter((kind) => mix.includes(kind));
+  if (Array.isArray(mix)) return everyFaultKind.filter((kind) => mix.includes(kind));
   if (typeof mix !== 'object' || mix === null) return faultKinds;
   const weights = new Map<string, unknown>(Object.entries(mix));
-  return faultKinds.filter((kind) => {
+  return everyFaultKind.filter((kind) => {
     const weight = weights.get(kind);
     return typeof weight === 'number' && weight > 0;
   });

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { z } from 'zod';
-import { faultKinds, type RunRecord } from '../record.js';
+import { everyFaultKind, type RunRecord } from '../record.js';
 import { judgeRun, type Verdict } from './verdict.js';
 
 const count = z.int().min(0);
@@ -9,7 +9,7 @@ const text = z.string();
 const counts = z.record(text, count);
 
 const faultSchema = z.object({
-  kind: z.enum(faultKinds),
+  kind: z.enum(everyFaultKind),
   target: text,
   point: text.nullable(),
   event: count,

@@ -146,6 +146,16 @@ test.each([
   ]);
 });
 
+test('containers are hurt more slowly: eight with work in flight a minute must do', () => {
+  const kind = 'agent container killed';
+  const hurt = (count: number) =>
+    runOf({ faults: Array.from({ length: count }, () => madeFault({ kind })) }, { options: { mix: [kind] } });
+  expect(judgeRun(hurt(16)).failures).toEqual([]);
+  expect(judgeRun(hurt(15)).failures).toEqual([
+    'verified faults with work in flight: 15, at least 16 wanted: the run exercised too little to show anything',
+  ]);
+});
+
 test('a mix that cannot be read takes no floor away', () => {
   const all = judgeRun(madeRun()).floors.length;
   expect(judgeRun(madeRun({ options: { mix: 'whatever' } })).floors).toHaveLength(all);

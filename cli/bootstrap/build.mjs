@@ -13,6 +13,10 @@ const scopes = {
     folders: ['shared', 'server', 'agent', 'cli'],
     tests: false,
   },
+  // What an image holds: one side, and nothing of the stack around it.
+  server: { projects: ['server'], folders: ['shared', 'server'], tests: false },
+  agent: { projects: ['agent'], folders: ['shared', 'agent'], tests: false },
+  chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],
     folders: ['shared', 'server', 'agent', 'cli', 'bench', 'chaos', 'test'],
@@ -28,7 +32,7 @@ const stampPath = (root, scope) => join(root, 'dist', `.built-${scope}`);
 /**
  * Whether dist/ was built from the sources as they are now.
  *
- * @param scope `app`: what runs; `all`: tests and benchmarks as well
+ * @param scope `app`: what runs; `server`, `agent`: one side of it; `all`: tests and benchmarks as well
  */
 export function buildIsFresh(root, scope) {
   return readStamp(root, scope) === digest(root, scope);

@@ -12,9 +12,9 @@ afterEach(() =>
 );
 
 /** @param host what the server is told that it listens on; it listens on loopback */
-async function guarded(host: string): Promise<{ api: TestApi; port: number }> {
+async function guarded(host: string, names?: readonly string[]): Promise<{ api: TestApi; port: number }> {
   const app = express();
-  app.use(hostGuard(host));
+  app.use(hostGuard(host, names));
   app.get('/', (_request, response) => void response.end());
   app.post('/', originGuard, (_request, response) => void response.end());
   app.use((error: Problem, _request: Request, response: Response, next: NextFunction) => {
@@ -28,6 +28,16 @@ async function guarded(host: string): Promise<{ api: TestApi; port: number }> {
   const { port } = server.address() as AddressInfo;
   return { api: new TestApi(`http://127.0.0.1:${port}`), port };
 }
+
+test('on every address only those of loopback and the names that it was told are a Host', async () => {
+  const { api } = await guarded('0.0.0.0', ['server']);
+  for (const own of ['localhost:3000', 'Server:3000', '127.0.0.1', '[::1]:80']) {
+    expect(await api.get('/', { headers: { host: own } })).toMatchObject({ status: 200 });
+  }
+  for (const foreign of ['evil.example:3000', 'server.evil.example']) {
+    expect(await api.get('/', { headers: { host: foreign } })).toMatchObject(refused);
+  }
+});
 
 const refused = { status: 403, body: { code: 'forbidden_origin' } };
 

@@ -2,15 +2,18 @@ import { type NextFunction, type Request, type RequestHandler, type Response } f
 import { Problem } from './problem.js';
 
 /**
- * Refuses requests whose `Host` is not one of this server's, when it listens on loopback only. A
- * page of a foreign site whose name suddenly resolves to 127.0.0.1 (DNS rebinding) is of the same
- * origin to its browser: only the name in `Host` gives it away.
+ * Refuses requests whose `Host` is not one of this server's, when it is told its names or listens on
+ * loopback only. A page of a foreign site whose name suddenly resolves to 127.0.0.1 (DNS rebinding) is
+ * of the same origin to its browser: only the name in `Host` gives it away.
  *
  * @param host the address that the server listens on
+ * @param names those that it is reached by beside these, if it cannot know: in a container it listens on every
+ *   address, and whether its port is published on loopback only is decided outside
  */
-export function hostGuard(host: string): RequestHandler {
-  const isLoopback = isLoopbackName(host);
-  const allowed = new Set(['localhost', '127.0.0.1', '[::1]', nameOf(host)]);
+export function hostGuard(host: string, names?: readonly string[]): RequestHandler {
+  const isGuarded = names !== undefined || isLoopbackName(host);
+  // Those of loopback always: health checks use them, and no foreign page can be called so.
+  const allowed = new Set(['localhost', '127.0.0.1', '[::1]', ...(names ?? [host]).map(nameOf)]);
   return (request: Request, _response: Response, next: NextFunction) => {
     const { host: given } = request.headers;
     if (given === undefined && request.httpVersion === '1.1') {
@@ -18,7 +21,7 @@ export function hostGuard(host: string): RequestHandler {
         errors: [{ field: 'Host', message: 'is required' }],
       });
     }
-    if (isLoopback && given !== undefined && !allowed.has(nameOf(given))) {
+    if (isGuarded && given !== undefined && !allowed.has(nameOf(given))) {
       throw new Problem('forbidden_origin', `this server is only for ${[...allowed].join(', ')}`, {
         errors: [{ field: 'Host', message: `must be one of ${[...allowed].join(', ')}` }],
       });

@@ -57,19 +57,24 @@ export class Ledger implements HitSource {
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #delayMs: number;
 
-  private constructor(server: Server, delayMs: number) {
-    this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  private constructor(server: Server, name: string, delayMs: number) {
+    this.url = `http://${name}:${(server.address() as AddressInfo).port}`;
     this.#server = server;
     this.#delayMs = delayMs;
     server.on('request', (request, response) => this.#receive(request, response));
   }
 
-  /** @param delayMs how long each answer takes unless its URL says otherwise */
-  static async start({ delayMs = 0 } = {}): Promise<Ledger> {
+  /**
+   * On loopback, unless it has a name.
+   *
+   * @param delayMs how long each answer takes unless its URL says otherwise
+   * @param name by which other machines reach this one: then it listens for them too
+   */
+  static async start({ delayMs = 0, name }: { delayMs?: number; name?: string } = {}): Promise<Ledger> {
     const server = createServer();
-    server.listen(0, '127.0.0.1');
+    server.listen(0, name === undefined ? '127.0.0.1' : '0.0.0.0');
     await once(server, 'listening');
-    return new Ledger(server, delayMs);
+    return new Ledger(server, name ?? '127.0.0.1', delayMs);
   }
 
   /** Ends it; answers that are still due are never sent. */

@@ -1,0 +1,89 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { pause } from '../../shared/runtime/service.js';
+import { partitionKeys } from '../../shared/store/keys.js';
+import { type Desk } from '../clients.js';
+import { type Roster } from './roster.js';
+
+/** The one server, as clients see it. */
+export class ServerDesk implements Desk {
+  readonly url: string;
+  readonly requests = new Set<{ readonly about: readonly string[] }>();
+
+  constructor(url: string) {
+    this.url = url;
+  }
+
+  /** There is no other server to go to. */
+  noteBroken(): void {}
+
+  get underWay(): string[] {
+    return [...this.requests].flatMap(({ about }) => about);
+  }
+}
+
+/** Makes clients of the Redis that is judged, which goes away now and then, and comes back elsewhere. */
+export class RedisClients {
+  readonly #url: URL;
+  readonly #clients: Redis[] = [];
+
+  constructor(url: string) {
+    this.#url = new URL(url);
+  }
+
+  client(options: Partial<RedisOptions> = {}): Redis {
+    const { hostname: host, port, password } = this.#url;
+    const client: Redis = new Redis({
+      host,
+      port: Number(port || 6379),
+      ...(password !== '' && { password: decodeURIComponent(password) }),
+      connectTimeout: 1000,
+      // A container that was cut off says nothing to anybody, nor that it is gone.
+      socketTimeout: 3000,
+      ...options,
+      replyMapping: 'legacy',
+    });
+    client.on('error', () => undefined);
+    this.#clients.push(client);
+    return client;
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.disconnect();
+  }
+}
+
+/**
+ * Lets Redis keep the whole past of its append-only file: the judge reads every transition in it. Not in
+ * redis.conf, since it would fill a disk; and again after each of its starts.
+ */
+export async function keepHistory(redis: Redis): Promise<void> {
+  const keep = () => redis.config('SET', 'aof-disable-auto-gc', 'yes');
+  redis.on('ready', () => void keep().catch(() => undefined));
+  await keep();
+}
+
+/** @throws Error when this Redis has a past that no client of this run has seen */
+export async function checkIsEmpty(redis: Redis): Promise<void> {
+  const counts = await redis.hgetall(partitionKeys().counts);
+  const commands = Object.values(counts).reduce((sum, count) => sum + Number(count), 0);
+  if (commands === 0) return;
+  throw new Error(
+    `this Redis holds ${commands} commands already, of which the judge knows nothing. ` +
+      'Give the run data of its own: docker compose -p fencepost-chaos --profile chaos up; ' +
+      'and after a run: docker compose -p fencepost-chaos --profile chaos down -v',
+  );
+}
+
+const mostPatienceMs = 120_000;
+
+/** Resolves when the server takes commands and an agent is there. @throws Error when they do not come */
+export async function untilComplete(serverUrl: string, roster: Roster): Promise<void> {
+  const deadline = performance.now() + mostPatienceMs;
+  while (performance.now() < deadline) {
+    const ready = await fetch(new URL('/ready', serverUrl)).catch(() => undefined);
+    if (ready?.ok) await roster.read().catch(() => undefined);
+    if (roster.size > 0) return;
+    await pause(200);
+  }
+  throw new Error(`${serverUrl} does not come to be ready, or no agent comes`);
+}
