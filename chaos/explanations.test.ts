@@ -91,3 +91,7 @@ test('a busy machine explains what agents give up; only a long stall explains a 
     { ...interval(20_700), leastMs: 500 },
   ]);
 });
+
+test('a reply that was lost explains no loss: the call is sent again', () => {
+  expect(explained(fault('reply lost', 'agent-1 → Redis', { point: 'start' }))).toEqual([]);
+});

@@ -3,7 +3,7 @@ import { type HttpProxy, type SeenAnswer, type SeenRequest } from '../shared/tes
 import { type Pace, type Traffic } from '../shared/testing/paced-writer.js';
 import { type Reply } from '../shared/testing/resp.js';
 import { requestOf, type TcpProxy } from '../shared/testing/tcp-proxy.js';
-import { hadEffect } from './wire-tally.js';
+import { wasRefused } from './wire-tally.js';
 
 /** A call that was hit, and the commands that it was about, as far as it names any. */
 export interface StruckCall {
@@ -15,8 +15,8 @@ export interface StruckCall {
 
 export interface LateDelivery {
   readonly answer: string;
-  /** It changed something, as it may while nobody has passed its sender by. */
-  readonly hadEffect: boolean;
+  /** A guard refused it, or knew that it had been carried out before. */
+  readonly refused: boolean;
 }
 
 export interface AwaitedCall {
@@ -114,7 +114,7 @@ export class RedisLine implements Line {
         const reply = await request.deliver();
         return {
           answer: textsIn(reply).slice(0, 3).join(' '),
-          hadEffect: hadEffect(this.#script(call), reply),
+          refused: wasRefused(this.#script(call), reply),
         };
       },
     };
@@ -211,7 +211,7 @@ export class HttpLine implements Line {
       deliver: async () => {
         const { status, body } = await held.deliver();
         const isAgain = body.includes('"again":true');
-        return { answer: `${status}${isAgain ? ' again' : ''}`, hadEffect: status === 200 && !isAgain };
+        return { answer: `${status}${isAgain ? ' again' : ''}`, refused: status === 409 || isAgain };
       },
     };
   }

@@ -80,7 +80,7 @@ export interface Tally {
   readonly zombiesRefused: number;
   /** Calls sent again whose first had been carried out: answered the same, nothing changed. */
   readonly resentAbsorbed: number;
-  /** Requests delivered after their sender gave up or died: refused, or without any effect. */
+  /** Requests delivered after their sender gave up or died: refused, or known to have been carried out. */
   readonly lateRefused: number;
   /** Submissions sent again with their key, answered with the first id. */
   readonly submissionsDeduplicated: number;

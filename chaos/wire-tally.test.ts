@@ -1,6 +1,6 @@
 import { type ScriptName, shaOf } from '../shared/lifecycle/scripts.js';
 import { type Reply, ReplyError } from '../shared/testing/resp.js';
-import { hadEffect, WireTally } from './wire-tally.js';
+import { wasRefused, WireTally } from './wire-tally.js';
 
 const id = '0190a1b2-0000-7000-8000-000000000001';
 const root = 'fencepost:{0}:';
@@ -35,9 +35,15 @@ it.each<[string, readonly string[], Reply, Record<string, number>]>([
   ['a renewal', renewOf(1), [5, 'ok'], {}],
   [
     'a release by the wrong hands',
-    call('release', 'agent-1', 'x.1', 1),
+    call('release', 'agent-1', 'x.1', 1, 'default', '5-0', id, 2),
     [5, 'refused'],
     { zombiesRefused: 1 },
+  ],
+  [
+    'a release of what an agent that stops has started itself',
+    call('release', 'agent-1', 'x.1', 1, 'default', '5-0', id, 0),
+    [5, 'refused'],
+    {},
   ],
   ['a start by an old session', call('start', 'agent-1', 'x.1'), ['old-session'], { zombiesRefused: 1 }],
   ['a start', call('start', 'agent-1', 'x.1'), ['ok', 5, items('run', 'waiting')], {}],
@@ -61,18 +67,25 @@ it("a renewal that crosses its own report is no zombie's; one of an older attemp
   expect(tallyOf(accepted, [renewOf(1), [5, 'lost']])).toEqual({ zombiesRefused: 1 });
 });
 
-it('a request whose sender has gone counts as refused unless it had an effect', () => {
+it('a request whose sender has gone counts when a guard refused it, or knew it', () => {
   expect(tallyOf([reportOf(1), [5, ['again']], true])).toMatchObject({ lateRefused: 1 });
-  expect(tallyOf([call('start', 'agent-1'), ['ok', 5, items()], true])).toEqual({ lateRefused: 1 });
+  expect(tallyOf([call('start', 'agent-1'), ['old-session'], true])).toMatchObject({ lateRefused: 1 });
+  // There was nothing to give.
+  expect(tallyOf([call('start', 'agent-1'), ['ok', 5, items()], true])).toEqual({});
   expect(tallyOf([reportOf(1), [5, ['accepted']], true])).toEqual({});
   expect(tallyOf([call('recover', 2500), ['ok', 5, '0-0'], true])).toEqual({});
   expect(tallyOf([reportOf(1), new ReplyError('LOADING'), true])).toEqual({});
 });
 
-it('an effect is what another call could tell', () => {
-  expect(hadEffect('start', ['ok', 5, items('run')])).toBe(true);
-  expect(hadEffect('start', ['ok', 5, items('yours', 'waiting')])).toBe(false);
-  expect(hadEffect('submit', [5, ['same']])).toBe(false);
-  expect(hadEffect('submit', [5, ['same', 'accepted']])).toBe(true);
-  expect(hadEffect('release', [5, 'released'])).toBe(true);
+it.each<[Parameters<typeof wasRefused>[0], Reply, boolean]>([
+  ['start', ['ok', 5, items('run')], false],
+  ['start', ['ok', 5, items('yours', 'waiting')], true],
+  ['start', ['ok', 5, items()], false],
+  ['submit', [5, ['same']], true],
+  ['submit', [5, ['same', 'accepted']], false],
+  ['release', [5, 'released'], false],
+  ['release', [5, 'refused'], true],
+  ['renew', [5, 'lost'], true],
+])('%s, answered %j: refused is %s', (script, reply, refused) => {
+  expect(wasRefused(script, reply)).toBe(refused);
 });

@@ -14,8 +14,8 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Arguments of `report` per item, and where the first begins: command, SHA, 1, key, n. */
 const [reportStride, reportStart] = [11, 5] as const;
-/** Of `renew`: command, SHA, 1, key, agentId, session, n. */
-const renewStart = 7;
+/** Of `renew` and `release`: command, SHA, 1, key, agentId, session, n. */
+const [renewStart, releaseStart] = [7, 7] as const;
 
 /**
  * Counts what the guards of the scripts answered, as it came over the wires of all processes: evidence
@@ -49,15 +49,14 @@ export class WireTally {
     const script = scriptCalledBy(request);
     // An error is Redis's own: no guard has spoken.
     if (script === undefined || reply instanceof ReplyError) return;
-    if (senderGone && !hadEffect(script, reply)) this.#tally.lateRefused++;
+    if (senderGone && wasRefused(script, reply)) this.#tally.lateRefused++;
     switch (script) {
       case 'report':
         return this.#seeReport(request, wordsIn(reply));
       case 'renew':
         return this.#seeRenew(request, wordsIn(reply));
       case 'release':
-        this.#tally.zombiesRefused += countOf('refused', wordsIn(reply));
-        return;
+        return this.#seeRelease(request, wordsIn(reply));
       case 'start':
         this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
         this.#tally.resentAbsorbed += countOf('yours', startedBy(reply));
@@ -89,6 +88,14 @@ export class WireTally {
     this.#tally.zombiesRefused += countOf('late', words);
   }
 
+  /** An agent that stops asks for whatever it was delivered, and is refused what it runs: no zombie. */
+  #seeRelease(request: readonly string[], words: readonly string[]): void {
+    words.forEach((word, i) => {
+      const attempt = request[releaseStart + 4 * i + 3];
+      if (word === 'refused' && attempt !== '0') this.#tally.zombiesRefused++;
+    });
+  }
+
   #seeRenew(request: readonly string[], words: readonly string[]): void {
     words.forEach((word, i) => {
       const at = renewStart + 2 * i;
@@ -98,18 +105,24 @@ export class WireTally {
   }
 }
 
-/** Whether a call changed anything that another one could tell. */
-export function hadEffect(script: ScriptName, reply: Reply): boolean {
+/**
+ * Whether a guard refused a call, or knew that it had been carried out before. To be given nothing, where
+ * there was nothing to give, is neither.
+ */
+export function wasRefused(script: ScriptName, reply: Reply): boolean {
+  const words = wordsIn(reply);
+  const has = (word: string) => words.includes(word);
   switch (script) {
     case 'start':
-      return startedBy(reply).includes('run');
+      return isOldSession(reply) || (startedBy(reply).length > 0 && !startedBy(reply).includes('run'));
     case 'report':
+      return !has('accepted') && (has('late') || has('again') || has('gone'));
     case 'submit':
-      return wordsIn(reply).includes('accepted');
+      return !has('accepted') && has('same');
     case 'renew':
-      return wordsIn(reply).includes('ok');
+      return !has('ok') && has('lost');
     case 'release':
-      return wordsIn(reply).includes('released');
+      return !has('released') && has('refused');
     case 'recover':
     case 'abandon':
     case 'rescue':
@@ -120,7 +133,7 @@ export function hadEffect(script: ScriptName, reply: Reply): boolean {
     case 'leave':
     case 'drain':
       // Not asked of these: as many calls as there are ticks say nothing.
-      return true;
+      return false;
   }
 }
 

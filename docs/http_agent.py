@@ -8,13 +8,13 @@ ME = {"agentId": AGENT, "session": uuid.uuid4().hex}  # one run of this process,
 ABOUT = {"session": ME["session"], "pid": os.getpid(), "types": list(HANDLERS)}
 held, stopping = [], threading.Event()
 
-def call(method, path, body=None):
+def call(method, path, body=None, wait=0):
     """Every call is safe to send twice: it is sent until there is an answer."""
     request = urllib.request.Request(URL + path, body and json.dumps(body).encode(), method=method)
     request.add_header("Content-Type", "application/json")
     while True:
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=wait + 3) as answer:
                 return answer.status, json.loads(answer.read() or "null")
         except urllib.error.HTTPError as error:
             if error.code < 500 and error.code not in (408, 429):  # 409: late, or this run is over
@@ -35,7 +35,10 @@ def execute(command):
         outcome = {"status": "COMPLETED", "result": HANDLERS[command["type"]](command["payload"])}
     except Exception as error:
         outcome = {"status": "FAILED", "error": {"message": repr(error)}}
-    call("PUT", f"/commands/{command['commandId']}/result", {**ME, "attempt": command["attempt"], **outcome})
+    path, mine = f"/commands/{command['commandId']}/result", {**ME, "attempt": command["attempt"]}
+    status, answer = call("PUT", path, {**mine, **outcome})
+    if status in (400, 413):  # too large, or no JSON: nothing that was executed may be unreportable
+        call("PUT", path, {**mine, "status": "FAILED", "error": {"message": answer["detail"]}})
     held.clear()
 
 status, answer = call("PUT", f"/agents/{AGENT}", ABOUT)
@@ -45,11 +48,13 @@ signal.signal(signal.SIGTERM, lambda *_: stopping.set())
 threading.Thread(target=keep, args=[answer["leaseMs"]], daemon=True).start()
 while status in (200, 204):
     stop = stopping.is_set()  # then only what an answer that was lost had given it, and nothing new
-    more = "concurrency=0" if stop else "wait=5"
-    status, answer = call("GET", f"/commands/next?agentId={AGENT}&session={ME['session']}&{more}")
+    more, asked = "concurrency=0" if stop else "wait=5", time.monotonic()
+    status, answer = call("GET", f"/commands/next?agentId={AGENT}&session={ME['session']}&{more}", wait=5)
     if status == 200:
         execute(answer)
     elif stop:
         break
+    elif time.monotonic() - asked < 1:  # the server stops, or this agent is to take no more
+        time.sleep(2)
 call("DELETE", f"/agents/{AGENT}?session={ME['session']}")
 sys.exit(answer and answer["detail"])

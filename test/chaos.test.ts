@@ -5,7 +5,7 @@ import { runChaos } from '../chaos/run.js';
 
 /** A minute of everything that `npm run chaos` does, on both transports. */
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 1);
 
 it(`a minute of chaos breaks no promise, and has tried to (SEED=${seed})`, async () => {
   const record = await runChaos({

@@ -14,7 +14,7 @@ let ledger: Ledger;
 
 beforeAll(async () => {
   // The answer takes a moment, so that a server dies while commands are executed.
-  ledger = await Ledger.start({ delayMs: 20 });
+  ledger = await Ledger.start({ delayMs: 50 });
   deployment = await Deployment.start({ servers: 2, env: { AGENT_CONCURRENCY: '4' } });
   const transports = ['redis', 'redis', 'http', 'http'] as const;
   await Promise.all(transports.map((transport) => deployment.startAgent({ transport })));

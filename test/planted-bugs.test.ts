@@ -6,7 +6,7 @@ import { resultText, tryBug } from '../chaos/planted/trial.js';
  * `npm run chaos -- --planted=all` tries all.
  */
 
-const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
+const seed = Number(process.env.SEED ?? 1);
 
 test.each(['lost-is-never-started', 'put-back-without-acknowledging', 'lost-means-not-executed'])(
   `a chaos run finds %s (SEED=${seed})`,

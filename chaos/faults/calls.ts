@@ -62,9 +62,9 @@ export const delayRequest: Strike = async (scene, { kind, event, dice }) => {
     await pause(dice.between(50, most), scene.over);
     // A Redis or a server that is away loses it for good.
     const delivery = await late.deliver().catch(() => undefined);
-    if (!delivery) return open.withdraw();
+    if (!delivery) return open.verified('held, and lost with what it was for', inFlight);
     const lateMs = Math.round(performance.now() - heldAt);
-    if (!delivery.hadEffect) scene.tally.lateRequestRefused();
+    if (delivery.refused) scene.tally.lateRequestRefused();
     open.verified(`delivered ${lateMs} ms late, answered ${delivery.answer.slice(0, 60)}`, inFlight);
   } finally {
     open.healed();

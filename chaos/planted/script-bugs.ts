@@ -21,6 +21,15 @@ export const scriptBugs: readonly PlantedBug[] = [
     imitates: 'whatever runs under my name is mine, also what another run of it has started',
   },
   {
+    name: 'never-given-again',
+    file: 'shared/lifecycle/start.lua',
+    text: "  claim(queue, entry)\n  give('yours', queue, entry, command, command.attempt)\n",
+    replacement: '',
+    breaks: [8],
+    imitates: 'an answer that was sent has arrived',
+    needs: { mix: 'reply', because: 'most other faults may cost an agent its attempt by themselves' },
+  },
+  {
     name: 'start-ignores-session',
     file: 'shared/lifecycle/start.lua',
     text: "type(newest) == 'string' and newest ~= session then",

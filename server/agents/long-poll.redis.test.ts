@@ -125,6 +125,14 @@ test('a client that went away is given nothing, and who comes after it is woken'
   expect((await api.get(`/commands/${id}`)).body).toMatchObject({ agentId: 'there', attempt: 1 });
 });
 
+test('a poll ends an older one of its session, whose client may be gone without a sign', async () => {
+  const older = await held(agents, { agentId: 'a', session: 's' });
+  const newer = await held(agents, { agentId: 'a', session: 's' });
+  expect(await older.answer).toMatchObject({ status: 204 });
+  const id = await submit();
+  expect(givenId(await newer.answer)).toBe(id);
+});
+
 test('a poll that is full by its own account wakes for nothing, and one that is full unsaid passes on', async () => {
   const first = await submit();
   expect(givenId(await agents.next({ agentId: 'busy' }))).toBe(first);
@@ -197,13 +205,15 @@ test('an agent that waits keeps its name', async () => {
   expect(Number(await client.hget(agentKey('a'), 'lastSeen'))).toBeGreaterThan(1);
 });
 
-test('waits hold up neither Redis nor each other: a hundred agents, a hundred commands', async () => {
-  const polls = Array.from({ length: 100 }, (_, i) =>
+test('waits hold up neither Redis nor each other: as many commands as agents, in one batch', async () => {
+  // More at each server than one look wakes.
+  const count = 250;
+  const polls = Array.from({ length: count }, (_, i) =>
     (i % 2 === 0 ? agents : elsewhere).next({ agentId: `a${i}`, wait: 60 }),
   );
-  const commands = Array.from({ length: 100 }, () => ({ type: 'DELAY', payload: { ms: 1 } }));
+  const commands = Array.from({ length: count }, () => ({ type: 'DELAY', payload: { ms: 1 } }));
   await api.post('/commands/batch', { commands });
   const given = (await Promise.all(polls)).map(givenId);
-  expect(new Set(given).size).toBe(100);
-  expect(await client.xlen(keys.stream('default'))).toBe(100);
+  expect(new Set(given).size).toBe(count);
+  expect(await client.xlen(keys.stream('default'))).toBe(count);
 });

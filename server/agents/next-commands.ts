@@ -107,21 +107,23 @@ export class NextCommands {
   }
 
   async #attempt(request: Asked, standing: Standing, gone: AbortSignal): Promise<NextAnswer> {
-    if (isDraining(request, standing) && request.concurrency > 0) return { ...none, draining: true };
+    const draining = isDraining(request, standing);
     const { link, keys, faults } = this.#options;
     const { agentId, session, queues, types, holding = [], askedAt } = request;
+    // One that drains is given again what it lost, and nothing new.
+    const limit = draining ? 0 : limitOf(request);
     let heldMs = 0;
     const started = await link.call(async (redis) => {
       const inHands = await ticketsOf(redis, keys, holding);
       // The last look before a command is started for it: from here on it has it.
       if (gone.aborted) return undefined;
       heldMs = Math.floor(performance.now() - askedAt);
-      return start(redis, keys, { agentId, session, limit: limitOf(request), queues, types, inHands });
+      return start(redis, keys, { agentId, session, limit, queues, types, inHands });
     });
     if (started === undefined) return none;
     if (started.word === 'old-session') return started;
     const [command] = started.started;
-    if (!command) return none;
+    if (!command) return { ...none, draining: draining && request.concurrency > 0 };
     faults.at('command-started');
     return { word: 'command', command, heldMs };
   }

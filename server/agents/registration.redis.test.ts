@@ -150,6 +150,14 @@ describe('draining', () => {
     expect(await agents.complete(id, 'agent-1', { session: 'i1.1' })).toMatchObject({ status: 200 });
   });
 
+  test('gives again what the agent has and does not know of', async () => {
+    await agents.register('agent-1', self);
+    await api.post('/commands', { type: 'DELAY', payload: { ms: 1 } });
+    const id = givenId(await agents.next(query));
+    await agents.drain('agent-1');
+    expect(await agents.next(query)).toMatchObject({ status: 200, body: { commandId: id, attempt: 1 } });
+  });
+
   test('is over with the next run', async () => {
     await agents.register('agent-1', self);
     await agents.drain('agent-1');

@@ -57,6 +57,13 @@ describe('a report', () => {
     expect(await show(id)).toMatchObject({ status: 'COMPLETED', result: done.result, error: null });
   });
 
+  test('of a lost attempt is the same when it is sent again', async () => {
+    const id = await started();
+    const lost = { ...mine, status: 'FAILED', error: { code: 'AGENT_LOST', message: 'its lease ended' } };
+    expect(await agents.report(id, lost)).toMatchObject(accepted);
+    expect(await agents.report(id, lost)).toMatchObject({ status: 200, body: { again: true } });
+  });
+
   test('of an error fails it; what is left out is EXECUTION_FAILED, executed, worth another try', async () => {
     const [once, twice] = [await started(), await started({ maxAttempts: 2 })];
     expect(await agents.report(once, failed)).toMatchObject(accepted);

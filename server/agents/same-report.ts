@@ -22,6 +22,8 @@ export async function isSameReport(redis: Redis, keys: PartitionKeys, report: Re
   // It is no longer told how that attempt ended: nothing says that this is another story.
   if (!stored) return true;
   const given = endingIn(report);
+  // Of a lost attempt its agent tells no outcome, and what is kept are the words of `report` itself.
+  if (given.error?.code === 'AGENT_LOST') return stored.error?.code === 'AGENT_LOST';
   return (
     stored.status === given.status &&
     isSame(stored.result, given.result) &&

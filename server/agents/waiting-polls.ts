@@ -16,7 +16,7 @@ export interface WaitingPollsOptions {
   readonly lookMs?: number;
 }
 
-/** Most commands that one look, or one round of hints, wakes polls for. */
+/** Most commands that one look wakes polls for, and most that are asked about in one call. */
 const mostAtOnce = 100;
 /** A command that so many polls could not start is left to the next look: they may all be full. */
 const mostTries = 16;
@@ -84,8 +84,12 @@ export class WaitingPolls implements Service {
     return [...this.#all].flatMap((poll) => (poll.registered ? { poll, registered: poll.registered } : []));
   }
 
-  /** Takes a poll in, which hears of commands from now on; it must `leave`. */
+  /**
+   * Takes a poll in, which hears of commands from now on; it must `leave`. An older one of the same
+   * session ends: nobody waits for its answer any more, and it must not be given a command.
+   */
   join(options: WaitingPollOptions): WaitingPoll {
+    if (options.session !== '') this.endSession(options.agentId, options.session);
     const poll = new WaitingPoll(options, {
       onReady: () => this.#index(poll),
       onLeave: () => {
@@ -126,7 +130,8 @@ export class WaitingPolls implements Service {
 
   /** What is heard in one turn of the event loop is asked about in one call. */
   #hear(id: string): void {
-    if (this.#byQueue.size === 0 || this.#heard.size >= mostAtOnce) return;
+    // More than there are polls, nobody could take.
+    if (this.#byQueue.size === 0 || this.#heard.size >= this.#all.size) return;
     if (this.#heard.size === 0) setImmediate(() => void this.#tellHeard());
     this.#heard.add(id);
   }
@@ -134,10 +139,13 @@ export class WaitingPolls implements Service {
   async #tellHeard(): Promise<void> {
     const ids = [...this.#heard];
     this.#heard = new Set();
-    await this.#quietly(async () => {
-      const { link, keys } = this.#options;
-      for (const command of await link.call((redis) => startable(redis, keys, ids))) this.#wake(command);
-    });
+    const { link, keys } = this.#options;
+    for (let at = 0; at < ids.length; at += mostAtOnce) {
+      await this.#quietly(async () => {
+        const some = ids.slice(at, at + mostAtOnce);
+        for (const command of await link.call((redis) => startable(redis, keys, some))) this.#wake(command);
+      });
+    }
   }
 
   async #look(): Promise<void> {

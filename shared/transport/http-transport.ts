@@ -45,6 +45,8 @@ export interface HttpTransportOptions {
 const pollSeconds = limits.waitSeconds;
 /** How long an ended poll may take to bring its last answer, before it is cut off. */
 const lastAnswerMs = 1000;
+/** Fewer than there are connections: renewals and a poll need theirs. */
+const reportsAtOnce = 6;
 /** Most lost answers that are handed back at a stop: far more than can be under way at once. */
 const mostHandedBack = 100;
 
@@ -193,8 +195,18 @@ export class HttpTransport implements Transport {
     if (isDraining || this.#early > 1) await pause(pauseMs * (0.8 + 0.4 * Math.random()), signal);
   }
 
-  report(reports: readonly Report[]): Promise<ReportWord[]> {
-    return Promise.all(reports.map((report) => this.#report(report)));
+  /** A few at a time: one that waits for a connection must not use up the time that it has for its answer. */
+  async report(reports: readonly Report[]): Promise<ReportWord[]> {
+    const words: ReportWord[] = [];
+    const waiting = [...reports.entries()];
+    const lane = async (): Promise<void> => {
+      for (let next = waiting.shift(); next; next = waiting.shift()) {
+        const [i, report] = next;
+        words[i] = await this.#report(report);
+      }
+    };
+    await Promise.all(Array.from({ length: reportsAtOnce }, lane));
+    return words;
   }
 
   async #report({ id, outcome, ...who }: Report): Promise<ReportWord> {
