@@ -15,8 +15,6 @@ export interface ArenaOptions {
   readonly agents: readonly AgentTransport[];
   readonly servers: number;
   readonly leaseMs: number;
-  /** More environment for servers and agents. */
-  readonly env: Readonly<Record<string, string>>;
   readonly schedule: Schedule;
   readonly tally: WireTally;
   readonly events: ActorEvents;
@@ -48,7 +46,7 @@ export class Arena {
   static async start(options: ArenaOptions): Promise<Arena> {
     const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
     const url = await ledger.waitForLine(/^http/);
-    const env = { LEASE_MS: String(options.leaseMs), AGENT_QUEUES: queues.join(','), ...options.env };
+    const env = { LEASE_MS: String(options.leaseMs), AGENT_QUEUES: queues.join(',') };
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,
@@ -99,14 +97,14 @@ export class Arena {
     await this.#ledgerProcess.exited;
   }
 
-  async #people({ agents, servers, schedule, tally, env, events }: ArenaOptions): Promise<void> {
+  async #people({ agents, servers, schedule, tally, events }: ArenaOptions): Promise<void> {
     const { deployment } = this;
     const toRedis = () =>
       TcpProxy.start({ path: deployment.redis.socket }, (exchange) => tally.see(exchange));
     for (let i = 1; i <= servers; i++) {
       const [name, proxy] = [`server-${i}`, await toRedis()];
       const lines = [new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew'])];
-      const own = { ...env, REDIS_URL: proxy.url };
+      const own = { REDIS_URL: proxy.url };
       const about = { name, deployment, schedule, env: own, lines, events };
       this.servers.push(new ServerActor(await lastingPort(), about));
     }
@@ -116,7 +114,7 @@ export class Arena {
       if (transport === 'redis') {
         const proxy = await toRedis();
         const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew'])];
-        const own = { ...env, REDIS_URL: proxy.url };
+        const own = { REDIS_URL: proxy.url };
         this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
         continue;
       }
@@ -128,7 +126,7 @@ export class Arena {
       // Each agent begins with another server.
       const urls = lines.map(({ url }) => url);
       const first = i % Math.max(1, urls.length);
-      const own = { ...env, SERVER_URL: [...urls.slice(first), ...urls.slice(0, first)].join(',') };
+      const own = { SERVER_URL: [...urls.slice(first), ...urls.slice(0, first)].join(',') };
       this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
     }
     await Promise.all(this.actors.map((actor) => actor.start()));

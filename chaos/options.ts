@@ -64,8 +64,6 @@ export interface ChaosOptions {
   readonly leaseMs: number;
   readonly mix: Mix;
   readonly planted?: string | undefined;
-  /** More environment for servers and agents: how a planted bug comes to them. */
-  readonly env?: Readonly<Record<string, string>>;
   /** The first violation ends the run: at once if it is beyond doubt, else when its round was judged. */
   readonly stopAtViolation?: boolean;
   /** Aborted: the round in progress ends, is judged, and is the last. */

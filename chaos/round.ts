@@ -89,7 +89,7 @@ class Round {
   }
 
   static async begin(options: RoundOptions): Promise<Round> {
-    const { seed, mix, servers, leaseMs, env = {} } = options;
+    const { seed, mix, servers, leaseMs } = options;
     const began = begin();
     const schedule = new Schedule(seed, mix);
     const tally = new WireTally();
@@ -103,7 +103,7 @@ class Round {
       },
     };
     const agents = transportsOf(options);
-    const arena = await Arena.start({ agents, servers, leaseMs, env, schedule, tally, events });
+    const arena = await Arena.start({ agents, servers, leaseMs, schedule, tally, events });
     const watch = await Watch.open(arena.deployment.redis, began.nowMs, (ended) =>
       looking.after?.event(ended),
     );

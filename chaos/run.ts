@@ -45,9 +45,8 @@ export async function runChaos(
     if (options.signal && isAborted(options.signal)) break;
     if (options.stopAtViolation && round.violations.length > 0) break;
   }
-  const { seed, planted, env, signal, stopAtViolation, ...rest } = options;
+  const { seed, planted, signal, stopAtViolation, ...rest } = options;
   void stopAtViolation;
-  void env;
   const stopped = signal ? isAborted(signal) : false;
   return {
     format: 1,

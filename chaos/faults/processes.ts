@@ -17,8 +17,8 @@ export const killAgent: Strike = (scene, fault) => kill(scene, scene.arena.agent
 
 export const killServer: Strike = (scene, fault) => kill(scene, scene.arena.servers, fault);
 
-/** Beyond its grace period and what its goodbye may take: then it is killed, as whatever runs it would. */
-const longestStopMs = 5000;
+/** Far beyond its grace period and what its goodbye may take, also while Redis is away: then it hangs. */
+const longestStopMs = 20_000;
 
 /** A deploy: SIGTERM in the middle of its work, and started again. */
 export const stopAgent: Strike = async (scene, { kind, event, dice }) => {
@@ -27,12 +27,17 @@ export const stopAgent: Strike = async (scene, { kind, event, dice }) => {
   const { actor, inFlight } = taken;
   const open = scene.faults.begin({ kind, target: actor.name, event });
   actor.process.kill('SIGTERM');
-  const patience = setTimeout(() => actor.process.kill('SIGKILL'), longestStopMs);
+  let hangs = false;
+  const patience = setTimeout(() => {
+    hangs = true;
+    actor.process.kill('SIGKILL');
+  }, longestStopMs);
   const { code, signal } = await actor.process.exited;
   clearTimeout(patience);
   open.verified(`SIGTERM, then exit ${signal === null ? `with ${code}` : `by ${signal}`}`, inFlight);
   await startAgain(scene, actor, dice);
   open.healed();
+  if (hangs) throw new Error(`${actor.name} did not end within ${longestStopMs} ms of SIGTERM`);
 };
 
 export const freezeAgent: Strike = (scene, fault) => freeze(scene, scene.arena.agents, fault);
