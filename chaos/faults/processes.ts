@@ -27,17 +27,20 @@ export const stopAgent: Strike = async (scene, { kind, event, dice }) => {
   const { actor, inFlight } = taken;
   const open = scene.faults.begin({ kind, target: actor.name, event });
   actor.process.kill('SIGTERM');
-  let hangs = false;
-  const patience = setTimeout(() => {
-    hangs = true;
+  const patience = { isOver: false };
+  const timer = setTimeout(() => {
+    patience.isOver = true;
     actor.process.kill('SIGKILL');
   }, longestStopMs);
+  // It may freeze itself at the point that it is armed with, and nobody else looks after it now.
+  const thawing = setInterval(() => actor.process.kill('SIGCONT'), 200);
   const { code, signal } = await actor.process.exited;
-  clearTimeout(patience);
+  clearTimeout(timer);
+  clearInterval(thawing);
   open.verified(`SIGTERM, then exit ${signal === null ? `with ${code}` : `by ${signal}`}`, inFlight);
   await startAgain(scene, actor, dice);
   open.healed();
-  if (hangs) throw new Error(`${actor.name} did not end within ${longestStopMs} ms of SIGTERM`);
+  if (patience.isOver) throw new Error(`${actor.name} did not end within ${longestStopMs} ms of SIGTERM`);
 };
 
 export const freezeAgent: Strike = (scene, fault) => freeze(scene, scene.arena.agents, fault);
