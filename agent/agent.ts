@@ -2,7 +2,7 @@ import { type HeldAttempt } from '../shared/lifecycle/holding.js';
 import { sessionOf } from '../shared/lifecycle/registration.js';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
-import { elapsedMs, type Moment } from '../shared/runtime/clock.js';
+import { elapsedMs, type Moment, now } from '../shared/runtime/clock.js';
 import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause, type Service } from '../shared/runtime/service.js';
@@ -178,7 +178,8 @@ export class Agent implements Service {
     if (!this.#slots.take(command)) return;
     const { keeper, faults } = this.#options;
     faults.at('start-won');
-    keeper.hold(command, askedAt);
+    // One that is old by now is kept from its renewal on: else it would be given up for the age of its answer.
+    if (this.#isFresh(askedAt)) keeper.hold(command, askedAt);
     this.#executions.add(command, (abort) => this.#execute(command, askedAt, abort));
   }
 
@@ -201,11 +202,20 @@ export class Agent implements Service {
       this.#reporter.add(this.#reportOf(command, outcome), () => this.#letGo(command));
   }
 
+  #isFresh(askedAt: Moment): boolean {
+    return elapsedMs(askedAt) < this.#options.leaseMs / 2;
+  }
+
   /** Whoever woke up late, with the answer that gave it a command long ago, asks before it executes. */
   async #isStillMine(command: StartedCommand, askedAt: Moment): Promise<boolean> {
-    if (elapsedMs(askedAt) < this.#options.leaseMs / 2) return true;
+    if (this.#isFresh(askedAt)) return true;
     for (;;) {
-      const words = await this.#insist('renewing', () => this.#options.transport.renew([command]));
+      let sentAt = now();
+      const words = await this.#insist('renewing', () => {
+        sentAt = now();
+        return this.#options.transport.renew([command]);
+      });
+      if (words?.[0] === 'ok') this.#options.keeper.hold(command, sentAt);
       if (words?.[0] !== 'broken') return words?.[0] === 'ok';
       // Somebody's key is in the way: whether the attempt is mine shows when it is gone.
       await pause(1000, this.#ending.signal);

@@ -73,7 +73,7 @@ export class Keeper implements Service {
     await this.#exited;
   }
 
-  /** @param renewedAt when the answered call was sent that started this attempt */
+  /** @param renewedAt when the answered call was sent that started this attempt, or renewed it since */
   hold({ id, attempt, onAgentLost }: StartedCommand, renewedAt: Moment): void {
     this.#held.push({ id, attempt, onAgentLost, renewedAt });
     this.#tellSoon();

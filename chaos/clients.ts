@@ -126,8 +126,10 @@ export class Clients {
     return [];
   }
 
-  #answered(key: string, { outcome, ids }: Post, label: string): void {
-    if (outcome === 'refused') this.troubles.push(`the submission ${key} (${label}) was refused`);
+  #answered(key: string, { outcome, ids, refusal }: Post, label: string): void {
+    if (outcome === 'refused') {
+      this.troubles.push(`the submission ${key} (${label}) was refused: ${refusal}`);
+    }
     this.#idsByKey.set(key, ids);
     for (const id of ids) this.#options.watch.sawAccepted(id);
     this.#options.watch.accepted(key);

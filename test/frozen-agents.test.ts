@@ -45,6 +45,22 @@ it.concurrent.each(cases)(
     }),
 );
 
+it.concurrent.each(['redis', 'http'] as const)(
+  'frozen over %s for most of its lease and no longer: what it has just been given is still its own',
+  (transport) => {
+    // The last tenth of it is long enough for a busy machine.
+    const longLeaseMs = 12_000;
+    const env = { LEASE_MS: String(longLeaseMs) };
+    return onTrial({ transport, answerAfterMs: 1500, env }, async (trial) => {
+      const { id, agent } = await strike(trial, 'start-won', 'SIGSTOP', 'retry');
+      await untilOverdue(trial, 0.87 * longLeaseMs);
+      agent.kill('SIGCONT');
+      expect(await fateOf(trial, id)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    });
+  },
+);
+
 describe('everybody frozen past the lease, as on a machine that was suspended', () => {
   const givenUp: Fate = {
     ...undisturbed,

@@ -15,6 +15,8 @@ export interface Post {
    */
   readonly outcome: 'accepted' | 'refused' | 'unknown';
   readonly ids: readonly string[];
+  /** With `refused`: status and body of the answer. */
+  readonly refusal?: string | undefined;
 }
 
 /** A client's GET of one command that was answered 200 or 404; others say nothing. */
@@ -137,6 +139,7 @@ export class ClientLog {
     const begin = ++this.#events;
     let outcome: Post['outcome'] = 'unknown';
     let ids: string[] = [];
+    let refusal: string | undefined;
     try {
       const answer = await fetch(url, {
         method: 'POST',
@@ -153,11 +156,13 @@ export class ClientLog {
         outcome = 'accepted';
       } else if (answer.status < 500) {
         outcome = 'refused';
+        refusal = `${answer.status} ${JSON.stringify(answered)}`;
       }
     } catch {
       // No answer, half an answer, or one without ids: whether it exists is unknown.
     }
-    const post = { begin, end: ++this.#events, idempotencyKey: idempotencyKey ?? null, count, outcome, ids };
+    const key = idempotencyKey ?? null;
+    const post = { begin, end: ++this.#events, idempotencyKey: key, count, outcome, ids, refusal };
     this.posts.push(post);
     return post;
   }
