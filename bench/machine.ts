@@ -1,15 +1,12 @@
 import { readFile, statfs } from 'node:fs/promises';
-import { availableParallelism, cpus, loadavg, release, type } from 'node:os';
+import { loadavg } from 'node:os';
 import { z } from 'zod';
+import { describeHost, type Host } from '../shared/testing/host.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
 import { version } from '../shared/runtime/version.js';
 
 /** Without these a figure says nothing. */
-export interface Machine {
-  readonly cpu: string;
-  readonly cores: number;
-  readonly os: string;
-  readonly node: string;
+export interface Machine extends Host {
   readonly redis: string;
   readonly appendfsync: string;
   /** Redis's files are in memory: nothing is synced, and `always` costs nothing. */
@@ -28,10 +25,7 @@ export async function describeMachine(redis: TestRedis): Promise<Machine> {
   const [, appendfsync] = z.tuple([z.string(), z.string()]).parse(await client.config('GET', 'appendfsync'));
   client.disconnect();
   return {
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: availableParallelism(),
-    os: `${type()} ${release()}`,
-    node: process.versions.node,
+    ...describeHost(),
     redis: serverVersion(info),
     appendfsync,
     inMemory: (await statfs(redis.directory)).type === tmpfsMagic,

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { promisify } from 'node:util';
 import { findRedisBinary } from '../shared/runtime/redis-binary.js';
 import { isAborted } from '../shared/runtime/service.js';
+import { describeHost } from '../shared/testing/host.js';
 import { repositoryRoot } from '../shared/testing/processes.js';
 import { type ChaosOptions, commandOf } from './options.js';
 import { type RoundRecord, type RunRecord } from './record.js';
@@ -74,12 +74,6 @@ async function commit(): Promise<string | null> {
 }
 
 async function machine(): Promise<RunRecord['machine']> {
-  return {
-    cpus: availableParallelism(),
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    memoryGb: Math.round(totalmem() / 2 ** 30),
-    os: `${type()} ${release()}`,
-    node: process.versions.node,
-    redis: (await findRedisBinary())?.version ?? 'unknown',
-  };
+  const { cores: cpus, ...host } = describeHost();
+  return { cpus, ...host, redis: (await findRedisBinary())?.version ?? 'unknown' };
 }

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import { ConfigError, loadConfig } from '../../shared/runtime/config.js';
 import { onStopSignals } from '../../shared/runtime/stop-signals.js';
+import { describeHost } from '../../shared/testing/host.js';
 import { type RunRecord } from '../record.js';
 import { writeJson } from '../report/json.js';
 import { LiveLine } from '../report/live.js';
@@ -63,6 +63,7 @@ interface Played extends PlayedRound {
 async function recordOf({ config, seed, startedAt, round, kinds, redisClients }: Played): Promise<RunRecord> {
   const { durationSeconds, clients, concurrency, queues, leaseMs } = config;
   const info = await redisClients.client().info('server');
+  const { cores: cpus, ...host } = describeHost();
   const own = `CHAOS_SEED=${seed} LOAD_DURATION=${durationSeconds}s LOAD_CLIENTS=${clients} LEASE_MS=${leaseMs} AGENT_CONCURRENCY=${concurrency}`;
   return {
     format: 1,
@@ -70,14 +71,7 @@ async function recordOf({ config, seed, startedAt, round, kinds, redisClients }:
     seed,
     command: `${own} docker compose -p fencepost-chaos --profile chaos up -d --scale agent=${round.agents.length}`,
     commit: null,
-    machine: {
-      cpus: availableParallelism(),
-      cpu: cpus()[0]?.model.trim() ?? 'unknown',
-      memoryGb: Math.round(totalmem() / 2 ** 30),
-      os: `${type()} ${release()}`,
-      node: process.versions.node,
-      redis: /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown',
-    },
+    machine: { cpus, ...host, redis: /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown' },
     options: { durationSeconds, clients, concurrency, queues, leaseMs, mix: kinds, tally: 'not counted' },
     planted: null,
     rounds: [round],

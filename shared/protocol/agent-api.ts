@@ -63,7 +63,6 @@ export const nextQuerySchema = z.strictObject({
   queues: listOf(queueNameSchema, 100).optional(),
   types: listOf(commandTypeSchema, 500).optional(),
 });
-export type NextQuery = z.infer<typeof nextQuerySchema>;
 
 /** Of `GET /commands/next`, 200. */
 export const nextCommandSchema = z.object({
