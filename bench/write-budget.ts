@@ -11,8 +11,8 @@ export const writeBudget: Readonly<Record<Step, { readonly perCommand: number; r
     submit: { perCommand: 3, perBatch: 2 },
     // A marker, a hash. Once: the read, the counters.
     start: { perCommand: 2, perBatch: 2 },
-    // A hash, the entry acknowledged and deleted, the marker deleted. Once: the counters.
-    report: { perCommand: 4, perBatch: 1 },
+    // A hash. Once: the entries acknowledged and deleted, the markers deleted, the counters.
+    report: { perCommand: 1, perBatch: 4 },
   };
 
 /** The steps of a batch that wrote more than they may, a sentence for each. */

@@ -37,7 +37,7 @@ local function settle(entry)
     acknowledge(queue, entry)
     return 'stray'
   end
-  local command = commandAt(queue, entry, found[2], LOSS_FIELDS)
+  local command = commandAt(queue, entry, found[2], readForLoss)
   if not command then return 'stray' end
   if command.status == 'RUNNING' and not isMyDeadSession(command) then return 'moot', command end
   if command.status == 'PENDING' and readMarker(command.id) ~= nil then return 'moot', command end

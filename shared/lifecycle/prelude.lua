@@ -36,13 +36,20 @@ local NUMBERS = {
 }
 local function isNumber(text) return #text <= 16 and string.match(text, '^%d+$') ~= nil end
 
+-- The values of these fields, of which the first is `status`, or nil and why (see readCommand).
+local function readValues(id, ...)
+  local values = redis.pcall('HMGET', commandOf(id), ...)
+  if values.err then return nil, 'broken' end
+  if not values[1] then return nil, 'gone' end
+  return values
+end
+
 -- The named fields of a command, or nil and why: 'gone' (no such command) or 'broken' (the key is
 -- not what Fencepost put there, or somebody edited it). The first field must be `status`, and
 -- `queue` must be among the others.
 local function readCommand(id, ...)
-  local values = redis.pcall('HMGET', commandOf(id), ...)
-  if values.err then return nil, 'broken' end
-  if not values[1] then return nil, 'gone' end
+  local values, why = readValues(id, ...)
+  if not values then return nil, why end
   local command = { id = id }
   for i, field in ipairs({ ... }) do
     local value = values[i] or nil
@@ -60,18 +67,60 @@ local function readMarker(id)
   return value or nil
 end
 
--- What this call changed, told once at its end: one counter update and one message per call.
+-- What this call changed, and what it used up: told, and put away, once at its end (`tell`). One
+-- command for a whole batch costs a fraction of one each.
 local moved, delta = {}, {}
-
-local function count(status, by) delta[status] = (delta[status] or 0) + by end
+local spentEntries, spentMarkers = {}, {}
 
 local function move(id, from, to, attempt)
-  if from then count(from, -1) end
-  count(to, 1)
+  if from then delta[from] = (delta[from] or 0) - 1 end
+  delta[to] = (delta[to] or 0) + 1
   moved[#moved + 1] = id .. ' ' .. to .. ' ' .. (attempt or '0')
 end
 
+-- An entry leaves the pending list and the stream at the end of this call, which is one atomic step.
+-- XACK knows no owner: whoever calls this has checked that the entry is the command's current one, or
+-- is nobody's.
+local function acknowledge(queue, entry)
+  local entries = spentEntries[queue]
+  if not entries then
+    entries = {}
+    spentEntries[queue] = entries
+  end
+  entries[#entries + 1] = entry
+end
+
+-- The attempt is over.
+local function unmark(id) spentMarkers[#spentMarkers + 1] = markerOf(id) end
+
+-- More arguments than this would not fit on the stack of Lua.
+local MOST_AT_ONCE = 1000
+
+-- Somebody may have written a thing into a command's hash that is no entry's id: Redis then refuses
+-- the whole list, and its neighbours must go all the same.
+local function drop(queue, entries, from, to)
+  local stream = streamOf(queue)
+  if type(redis.pcall('XACK', stream, GROUP, unpack(entries, from, to))) == 'number' then
+    redis.pcall('XDEL', stream, unpack(entries, from, to))
+    return
+  end
+  for i = from, to do
+    redis.pcall('XACK', stream, GROUP, entries[i])
+    redis.pcall('XDEL', stream, entries[i])
+  end
+end
+
+local function putAway()
+  for queue, entries in pairs(spentEntries) do
+    for from = 1, #entries, MOST_AT_ONCE do drop(queue, entries, from, math.min(from + MOST_AT_ONCE - 1, #entries)) end
+  end
+  for from = 1, #spentMarkers, MOST_AT_ONCE do
+    redis.call('DEL', unpack(spentMarkers, from, math.min(from + MOST_AT_ONCE - 1, #spentMarkers)))
+  end
+end
+
 local function tell()
+  putAway()
   local names, fields = {}, {}
   for status, by in pairs(delta) do
     if by ~= 0 then names[#names + 1] = status end
@@ -86,13 +135,6 @@ local function tell()
   end
   -- A hint, not a log: one that may not be published (an ACL without the channel) spoils nothing.
   if #moved > 0 then redis.pcall('PUBLISH', root .. 'events', table.concat(moved, '\n')) end
-end
-
--- XACK knows no owner: it stands here only, and whoever calls this has checked that the entry is
--- the command's current one, or is nobody's.
-local function acknowledge(queue, entry)
-  redis.pcall('XACK', streamOf(queue), GROUP, entry)
-  redis.pcall('XDEL', streamOf(queue), entry)
 end
 
 -- What cannot be understood goes where people can see it, and out of the way.
@@ -142,7 +184,7 @@ local function putBack(command, runAt, extra)
   end
   for _, value in ipairs(extra or {}) do fields[#fields + 1] = value end
   if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
-  redis.call('DEL', markerOf(command.id))
+  unmark(command.id)
   redis.call('HSET', commandOf(command.id), unpack(fields))
   if command.expiresAt then
     redis.call('ZADD', root .. 'expiring', command.expiresAt, command.id)
@@ -151,12 +193,15 @@ local function putBack(command, runAt, extra)
   return true
 end
 
--- Ends a command: terminal status, entry acknowledged, marker gone, in this one step.
+local finishedAt = whole(now)
+
+-- Ends a command: terminal status, entry acknowledged, marker gone, in this one step. What else is to
+-- be set follows as name, value.
 -- Needs: command.id status queue entry attempt.
-local function finish(command, status, fields)
-  redis.call('HSET', commandOf(command.id), 'status', status, 'finishedAt', whole(now), unpack(fields))
+local function finish(command, status, ...)
+  redis.call('HSET', commandOf(command.id), 'status', status, 'finishedAt', finishedAt, ...)
   if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
-  redis.call('DEL', markerOf(command.id))
+  unmark(command.id)
   if status == 'FAILED' then
     local created = redis.pcall('ZSCORE', root .. 'index', command.id)
     if type(created) ~= 'string' then created = whole(now * 1000) end
@@ -174,9 +219,7 @@ local function expire(command)
   end
   redis.pcall('ZREM', root .. 'scheduled', command.id)
   redis.pcall('ZREM', root .. 'expiring', command.id)
-  finish(command, 'FAILED', {
-    'error', cjson.encode({ code = code, message = message }), 'executed', raised(command.executed, 'no'),
-  })
+  finish(command, 'FAILED', 'error', cjson.encode({ code = code, message = message }), 'executed', raised(command.executed, 'no'))
 end
 
 -- What the rule for a lost agent needs to know.
@@ -185,15 +228,14 @@ local LOSS_FIELDS = {
   'renewedAt',
 }
 
--- An entry's command, if the entry is still its ticket; else the entry is put out of the way.
-local function commandAt(queue, entry, fields, wanted)
+local function readForLoss(id) return readCommand(id, unpack(LOSS_FIELDS)) end
+
+-- An entry's command, as `read` reads it, if the entry is still its ticket; else the entry is put out
+-- of the way.
+local function commandAt(queue, entry, fields, read)
   if #fields ~= 2 or fields[1] ~= 'id' then return bury(queue, entry, 'not an entry of Fencepost', fields) end
-  local command, why = readCommand(fields[2], unpack(wanted))
+  local command, why = read(fields[2])
   if not command then return bury(queue, entry, why == 'gone' and 'no such command' or 'not a command', fields) end
-  -- Whoever wants these is about to hand them to an agent.
-  for _, field in ipairs(wanted) do
-    if (field == 'type' or field == 'payload') and not command[field] then return bury(queue, entry, 'not a command', fields) end
-  end
   local current = command.entry == entry and command.queue == queue
   if current and (command.status == 'PENDING' or command.status == 'RUNNING') then return command end
   acknowledge(queue, entry)
@@ -223,7 +265,7 @@ local function lose(command, conceded)
   local message = how .. ' during attempt ' .. (command.attempt or '0')
   if command.onAgentLost == 'retry' then message = message .. ', the last of ' .. whole(most) .. ' losses' end
   fields[#fields + 1] = 'error'; fields[#fields + 1] = cjson.encode({ code = 'AGENT_LOST', message = message })
-  finish(command, 'FAILED', fields)
+  finish(command, 'FAILED', unpack(fields))
   return 'lost'
 end
 

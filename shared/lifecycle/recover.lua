@@ -31,7 +31,7 @@ local claimed = redis.pcall('XAUTOCLAIM', streamOf(queue), GROUP, '~recovery', w
 if claimed.err then return { 'ok', now, '0-0', {} } end
 local items = {}
 for i, found in ipairs(claimed[2]) do
-  local command = commandAt(queue, found[1], found[2], LOSS_FIELDS)
+  local command = commandAt(queue, found[1], found[2], readForLoss)
   items[i] = { command and resolve(command) or 'stray', queue, found[1], command and command.id or '', tonumber(command and command.attempt or 0) }
 end
 tell()

@@ -86,20 +86,24 @@ local function pause(failures, item)
   return math.max(item.pauseMs, math.floor(most * item.jitter / 1000000))
 end
 
--- Not on the hot path: what else the rule needs is read here.
+local function complete(command, item, marker)
+  finish(command, 'COMPLETED', 'result', item.result, 'reported', marker)
+  return 'accepted'
+end
+
+-- Failures are no hot path: what else their rules need is read here.
 local function concede(item, marker)
-  local command, why = readCommand(item.id, unpack(LOSS_FIELDS))
+  local command, why = readForLoss(item.id)
   if not command then return why end
   command.executed = raised(command.executed, item.executed)
   return lose(command, marker) == 'broken' and 'broken' or 'accepted'
 end
 
-local function accept(command, item, marker)
-  if item.status == 'COMPLETED' then
-    finish(command, 'COMPLETED', { 'result', item.result, 'reported', marker })
-    return 'accepted'
-  end
+local function fail(item, marker)
   if string.match(item.error, '"code":"([A-Z_]+)"') == 'AGENT_LOST' then return concede(item, marker) end
+  local command, why = readCommand(item.id, 'status', 'attempt', 'entry', 'queue', 'failures', 'maxAttempts', 'executed',
+    'expiresAt')
+  if not command then return why end
   local failures = (tonumber(command.failures) or 0) + 1
   local fields = {
     'failures', whole(failures), 'reported', marker, 'executed', raised(command.executed, item.executed),
@@ -112,21 +116,31 @@ local function accept(command, item, marker)
   end
   if item.result ~= '' then fields[#fields + 1] = 'result'; fields[#fields + 1] = item.result end
   fields[#fields + 1] = 'error'; fields[#fields + 1] = item.error
-  finish(command, 'FAILED', fields)
+  finish(command, 'FAILED', unpack(fields))
   return 'accepted'
 end
 
+-- Not by readCommand: of all that scripts read, this is read second to most.
+local function readReported(id)
+  local values, why = readValues(id, 'status', 'entry', 'queue', 'attempt')
+  if not values then return nil, why end
+  local attempt = values[4]
+  if not values[3] or attempt and not isNumber(attempt) then return nil, 'broken' end
+  return { id = id, status = values[1], entry = values[2], queue = values[3], attempt = attempt or nil }
+end
+
 local function report(item)
-  local command, why = readCommand(item.id, 'status', 'attempt', 'entry', 'queue', 'reported', 'failures',
-    'maxAttempts', 'executed', 'expiresAt')
+  local command, why = readReported(item.id)
   if not command then return why end
   local marker = readMarker(item.id)
   if marker == false then return 'broken' end
   if item.attempt == '' and command.attempt == '1' then item.attempt = '1' end
   if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then
-    return accept(command, item, marker)
+    if item.status == 'COMPLETED' then return complete(command, item, marker) end
+    return fail(item, marker)
   end
-  if markerFits(command.reported, item.attempt, item.agentId, item.session) then return 'again' end
+  local reported = redis.call('HGET', commandOf(item.id), 'reported')
+  if markerFits(reported, item.attempt, item.agentId, item.session) then return 'again' end
   return refuse(item)
 end
 

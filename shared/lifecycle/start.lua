@@ -40,6 +40,9 @@ for _, name in ipairs(types) do known[name] = true end
 for _, ticket in ipairs(inHands) do held[ticket] = true end
 
 local UNKNOWN_TYPE_PAUSE_MS = 1000
+-- What follows the attempt in a marker of this session.
+local signature = ':' .. agentId .. ':' .. session
+local startedAt = whole(now)
 
 local function ticketOf(queue, entry) return queue .. '/' .. entry end
 
@@ -52,7 +55,7 @@ local function give(word, queue, entry, command, attempt)
   running = running + 1
   items[#items + 1] = {
     word, queue, ticketOf(queue, entry), command.id, tonumber(attempt), command.type, command.payload,
-    command.timeoutMs or '', command.onAgentLost or '',
+    command.timeoutMs, command.onAgentLost,
   }
 end
 
@@ -62,45 +65,64 @@ local function claim(queue, entry)
   redis.call('XCLAIM', streamOf(queue), GROUP, agentId, 0, entry, 'JUSTID')
 end
 
-local function start(queue, entry, command)
-  local attempt = whole((tonumber(command.attempt) or 0) + 1)
-  redis.call('SET', markerOf(command.id), attempt .. ':' .. agentId .. ':' .. session, 'NX')
+-- A PENDING command with a marker stays in the pending list: for the next call, or for recovery.
+local function start(queue, entry, command, wasPending)
+  local attempt = command.attempt and whole(command.attempt + 1) or '1'
+  if not redis.call('SET', markerOf(command.id), attempt .. signature, 'NX') then return end
+  if wasPending then claim(queue, entry) end
   redis.call('HSET', commandOf(command.id),
-    'status', 'RUNNING', 'attempt', attempt, 'agentId', agentId, 'startedAt', whole(now))
+    'status', 'RUNNING', 'attempt', attempt, 'agentId', agentId, 'startedAt', startedAt)
   if command.waitingFor then redis.call('HDEL', commandOf(command.id), 'waitingFor') end
   if command.expiresAt then redis.pcall('ZREM', root .. 'expiring', command.id) end
   move(command.id, 'PENDING', 'RUNNING', attempt)
   give('run', queue, entry, command, attempt)
 end
 
-local START_FIELDS = {
-  'status', 'attempt', 'entry', 'queue', 'type', 'payload', 'timeoutMs', 'onAgentLost', 'expiresAt', 'executed', 'waitingFor',
-}
+-- Not by readCommand: of all that scripts read, this is read most.
+local function readStartable(id)
+  local values, why = readValues(id, 'status', 'entry', 'queue', 'attempt', 'type', 'payload', 'timeoutMs', 'onAgentLost',
+    'expiresAt', 'waitingFor')
+  if not values then return nil, why end
+  local attempt, expiresAt = values[4], values[9]
+  -- What is about to be handed to an agent must be whole.
+  if not (values[3] and values[5] and values[6]) then return nil end
+  if attempt and not isNumber(attempt) or expiresAt and not isNumber(expiresAt) then return nil end
+  return {
+    id = id, status = values[1], entry = values[2], queue = values[3], attempt = attempt or nil, type = values[5],
+    payload = values[6], timeoutMs = values[7] or '', onAgentLost = values[8] or '', expiresAt = expiresAt or nil,
+    waitingFor = values[10] or nil,
+  }
+end
 
--- A PENDING command with a marker, or one that cannot be put back because somebody's key is in the
--- way, stays in the pending list: for the next call, or for recovery.
-local function consider(queue, entry, command, wasPending)
+-- The marker is asked for here only: `start` sets it only where there is none.
+local function expireUnmarked(command)
   if readMarker(command.id) ~= nil then return end
-  if command.expiresAt and tonumber(command.expiresAt) <= now then return expire(command) end
-  if #types > 0 and not known[command.type] then
-    local runAt = now + UNKNOWN_TYPE_PAUSE_MS
-    if canPutBack(command, runAt) then putBack(command, runAt, { 'waitingFor', command.type }) end
-    return
-  end
+  command.executed = redis.call('HGET', commandOf(command.id), 'executed') or nil
+  expire(command)
+end
+
+-- One that cannot be put back because somebody's key is in the way stays in the pending list, too.
+local function postpone(command)
+  local runAt = now + UNKNOWN_TYPE_PAUSE_MS
+  if readMarker(command.id) ~= nil or not canPutBack(command, runAt) then return end
+  putBack(command, runAt, { 'waitingFor', command.type })
+end
+
+local function consider(queue, entry, command, wasPending)
+  if command.expiresAt and tonumber(command.expiresAt) <= now then return expireUnmarked(command) end
+  if #types > 0 and not known[command.type] then return postpone(command) end
   if running >= limit then
     items[#items + 1] = { 'waiting', queue, ticketOf(queue, entry), command.id }
     return
   end
-  if wasPending then claim(queue, entry) end
-  start(queue, entry, command)
+  start(queue, entry, command, wasPending)
 end
 
 -- A started command of this session that is not in its hands: the answer that gave it was lost. A
 -- caller without a session cannot prove that it is the same run of the process, so its command only
 -- counts as running.
 local function giveAgain(queue, entry, command)
-  local mine = (command.attempt or '') .. ':' .. agentId .. ':' .. session
-  if readMarker(command.id) ~= mine then return end
+  if readMarker(command.id) ~= (command.attempt or '') .. signature then return end
   if session == '' then
     running = running + 1
     return
@@ -124,7 +146,7 @@ local function sweep(queue)
     local entry = row[1]
     if not held[ticketOf(queue, entry)] then
       local found = redis.call('XRANGE', stream, entry, entry)[1]
-      local command = found and commandAt(queue, entry, found[2], START_FIELDS)
+      local command = found and commandAt(queue, entry, found[2], readStartable)
       if not found then acknowledge(queue, entry) end
       if command and command.status == 'RUNNING' then giveAgain(queue, entry, command) end
       if command and command.status == 'PENDING' then unstarted[#unstarted + 1] = { queue, entry, command } end
@@ -142,7 +164,7 @@ local function read(queue)
     local batch = redis.call('XREADGROUP', 'GROUP', GROUP, agentId, 'COUNT', free, 'STREAMS', streamOf(queue), '>')
     if not batch then return end
     for _, found in ipairs(batch[1][2]) do
-      local command = commandAt(queue, found[1], found[2], START_FIELDS)
+      local command = commandAt(queue, found[1], found[2], readStartable)
       if command and command.status == 'PENDING' then consider(queue, found[1], command, false) end
     end
   end

@@ -21,29 +21,33 @@
 -- Events  PENDING for each accepted one
 local notAfter, cap, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 
-local at = 3
-local function nextArg()
-  at = at + 1
-  return ARGV[at]
-end
-
+-- Where an item's arguments begin, and where its fields end: a batch's fields are passed on as they came.
 local items = {}
+local at = 4
 for i = 1, n do
-  local item = { id = nextArg(), digest = nextArg(), queue = nextArg(), when = nextArg(), ms = tonumber(nextArg()), ttl = nextArg() }
-  item.fields = {}
-  for f = 1, 2 * tonumber(nextArg()) do item.fields[f] = nextArg() end
-  items[i] = item
+  local last = at + 6 + 2 * tonumber(ARGV[at + 6])
+  items[i] = {
+    id = ARGV[at], digest = ARGV[at + 1], queue = ARGV[at + 2], when = ARGV[at + 3], ms = tonumber(ARGV[at + 4]), ttl = ARGV[at + 5],
+    first = at + 7, last = last,
+  }
+  at = last + 1
 end
 
 local shared = {
   { root .. 'index', 'zset' }, { root .. 'scheduled', 'zset' }, { root .. 'expiring', 'zset' }, { root .. 'queues', 'set' },
 }
 
-local function brokenKey(item)
-  if not isKind(streamOf(item.queue), 'stream') then return streamOf(item.queue) end
+-- The key that is in the way of a queue's commands, asked once for each.
+local inTheWay = {}
+local function brokenKey(queue)
+  local known = inTheWay[queue]
+  if known ~= nil then return known end
+  local broken = not isKind(streamOf(queue), 'stream') and streamOf(queue)
   for _, check in ipairs(shared) do
-    if not isKind(check[1], check[2]) then return check[1] end
+    if not broken and not isKind(check[1], check[2]) then broken = check[1] end
   end
+  inTheWay[queue] = broken
+  return broken
 end
 
 -- The digests of the new commands, by id.
@@ -51,7 +55,7 @@ local fresh, howMany = {}, 0
 
 local function verdict(item)
   if now > notAfter then return 'expired' end
-  local broken = brokenKey(item)
+  local broken = brokenKey(item.queue)
   if broken then return { 'broken', broken } end
   local known = redis.pcall('HMGET', commandOf(item.id), 'status', 'digest')
   if known.err then return { 'broken', commandOf(item.id) } end
@@ -63,7 +67,7 @@ local function verdict(item)
 end
 
 local words = {}
-for i, item in ipairs(items) do words[i] = verdict(item) end
+for i = 1, n do words[i] = verdict(items[i]) end
 
 -- Who submits a batch is given all the ids or none, so one key in the way stops them all.
 for _, broken in ipairs(words) do
@@ -83,41 +87,50 @@ if howMany > 0 and waiting + howMany > cap then
   end
 end
 
-local listed = {}
+-- Microseconds, and the place in the batch: a total order, so that a cursor can name a place.
+local createdAt, order = whole(now), clock[1] * 1000000 + clock[2]
+local index, queues = root .. 'index', {}
+
+-- What only some commands have. Before the one write of all fields, since the order in a hash is that
+-- in which they came, and `status` is asked for most.
+local function rareFields(item, runAt)
+  local fields = { unpack(ARGV, item.first, item.last) }
+  local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
+  if item.digest ~= '' then set('digest', item.digest) end
+  if item.ttl ~= '' then
+    set('expiresAt', whole(now + tonumber(item.ttl)))
+    redis.call('ZADD', root .. 'expiring', now + tonumber(item.ttl), item.id)
+  end
+  if runAt > now then
+    set('runAt', whole(runAt))
+    redis.call('ZADD', root .. 'scheduled', runAt, item.id)
+  end
+  return unpack(fields)
+end
+
 local function store(i, item)
   local runAt = item.when == 'at' and item.ms or item.when == 'in' and now + item.ms or now
   local entry = ''
   -- First, since it can fail: a stray XADD with the largest id leaves none for anybody else.
   if runAt <= now then entry = redis.pcall('XADD', streamOf(item.queue), '*', 'id', item.id) end
   if type(entry) == 'table' then return { 'broken', streamOf(item.queue) } end
-  local fields = item.fields
-  local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
-  set('status', 'PENDING')
-  set('queue', item.queue)
-  set('createdAt', whole(now))
-  set('entry', entry)
-  if item.digest ~= '' then set('digest', item.digest) end
-  if item.ttl ~= '' then
-    set('expiresAt', whole(now + tonumber(item.ttl)))
-    redis.call('ZADD', root .. 'expiring', whole(now + tonumber(item.ttl)), item.id)
+  local isPlain = runAt <= now and item.digest == '' and item.ttl == ''
+  if isPlain then
+    redis.call('HSET', commandOf(item.id), 'status', 'PENDING', 'entry', entry, 'queue', item.queue, 'createdAt', createdAt,
+      unpack(ARGV, item.first, item.last))
+  else
+    redis.call('HSET', commandOf(item.id), 'status', 'PENDING', 'entry', entry, 'queue', item.queue, 'createdAt', createdAt,
+      rareFields(item, runAt))
   end
-  if runAt > now then
-    set('runAt', whole(runAt))
-    redis.call('ZADD', root .. 'scheduled', whole(runAt), item.id)
-  end
-  redis.call('HSET', commandOf(item.id), unpack(fields))
-  -- Microseconds, and the place in the batch: a total order, so that a cursor can name a place.
-  redis.call('ZADD', root .. 'index', whole(clock[1] * 1000000 + clock[2] + i), item.id)
-  if not listed[item.queue] then
-    listed[item.queue] = true
-    redis.call('SADD', root .. 'queues', item.queue)
-  end
+  redis.call('ZADD', index, order + i, item.id)
+  queues[item.queue] = true
   move(item.id, nil, 'PENDING', '0')
   return 'accepted'
 end
 
-for i, item in ipairs(items) do
-  if words[i] == 'accepted' then words[i] = store(i, item) end
+for i = 1, n do
+  if words[i] == 'accepted' then words[i] = store(i, items[i]) end
 end
+for queue in pairs(queues) do redis.call('SADD', root .. 'queues', queue) end
 tell()
 return { now, words }
