@@ -6,11 +6,12 @@ import { elapsedMs, type Moment, now } from '../shared/runtime/clock.js';
 import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause, type Service } from '../shared/runtime/service.js';
-import { type Transport } from '../shared/transport/transport.js';
+import { type Transport, type Turn } from '../shared/transport/transport.js';
 import { Announcer } from './announcer.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
 import { Executions } from './executions.js';
 import { Fetcher } from './fetcher.js';
+import { type HandlerSignal } from './handler-signal.js';
 import { type Journal } from './journal.js';
 import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
@@ -52,17 +53,24 @@ export class Agent implements Service {
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
   #draining = false;
+  #nextTurn: Promise<void> | undefined;
 
   constructor(options: AgentOptions) {
     const { transport, journal, registry, concurrency, leaseMs, graceMs, faults, logger } = options;
     this.#options = options;
-    this.#slots = new Slots(concurrency);
+    this.#slots = new Slots(concurrency, { leavesToReports: transport.startsWhenItReports });
     this.#runner = new Runner({
       registry,
       graceMs,
       onStuck: (command, outcome) => this.#stuck(command, outcome),
     });
-    this.#reporter = new Reporter({ transport, journal, faults, logger });
+    this.#reporter = new Reporter({
+      transport,
+      journal,
+      turn: (reports) => this.#turnAfter(reports),
+      faults,
+      logger,
+    });
     const types = announcementOf(registry);
     this.#announcer = new Announcer({ transport, types, intervalMs: leaseMs, logger });
     this.#fetcher = new Fetcher({
@@ -71,7 +79,7 @@ export class Agent implements Service {
       freeSlot: (signal) => this.#slots.free(signal),
       onStarted: (command, askedAt) => this.#take(command, askedAt),
       longestPauseMs: options.longestPauseMs,
-      onOldSession: () => options.onFatal('a newer session of this agent was registered'),
+      onOldSession: () => this.#oldSession(),
       logger,
     });
   }
@@ -102,14 +110,14 @@ export class Agent implements Service {
 
   /** What the last session left: first its outcomes, then, once each was answered, the rest. */
   async #settle(): Promise<void> {
-    const { transport, journal, logger, onFatal } = this.#options;
+    const { transport, journal, logger } = this.#options;
     const unanswered = await journal.unanswered();
     if (unanswered.length > 0)
       logger.info({ outcomes: unanswered.length }, 'reporting what the last session left');
-    unanswered.forEach((report) => this.#reporter.add(report));
+    for (const { report, kept } of unanswered) this.#reporter.add(report, undefined, kept);
     await this.#reporter.drained();
     const settled = await this.#insist('settling', () => transport.settle());
-    if (settled === 'old-session') return onFatal('a newer session of this agent was registered');
+    if (settled === 'old-session') return this.#oldSession();
     for (const { word, id, ...about } of settled ?? []) {
       logger.warn({ commandId: id, ...about, word }, 'settled');
     }
@@ -154,8 +162,27 @@ export class Agent implements Service {
 
   async #finish(): Promise<void> {
     await this.#fetcher.stop();
-    await this.#executions.idle();
-    await this.#reporter.drained();
+    // Again: a call that was under way when the fetcher stopped may have started more.
+    do {
+      await this.#executions.idle();
+      await this.#reporter.drained();
+    } while (this.#slots.held > 0 && !this.#ending.signal.aborted);
+  }
+
+  /** What the call that reports these may start as well. */
+  #turnAfter(reports: readonly HeldAttempt[]): Turn | undefined {
+    if (!this.#fetcher.isFetching) return undefined;
+    return {
+      demand: () => this.#slots.demandAfter(reports),
+      onAnswer: (reply) => {
+        if (reply.word === 'old-session') return this.#oldSession();
+        for (const command of reply.started) this.#take(command, reply.askedAt);
+      },
+    };
+  }
+
+  #oldSession(): void {
+    this.#options.onFatal('a newer session of this agent was registered');
   }
 
   /** Best effort: whatever fails here is left to the lease. */
@@ -183,16 +210,19 @@ export class Agent implements Service {
     this.#executions.add(command, (abort) => this.#execute(command, askedAt, abort));
   }
 
-  async #execute(command: StartedCommand, askedAt: Moment, abort: AbortController): Promise<void> {
+  async #execute(command: StartedCommand, askedAt: Moment, abort: HandlerSignal): Promise<void> {
     const { faults, logger } = this.#options;
     const about = { commandId: command.id, attempt: command.attempt, type: command.type };
-    if (!(await this.#isStillMine(command, askedAt))) {
+    await this.#callsSent();
+    // Its process ends, and it was not begun: the rule for a lost agent is for this, too.
+    if (this.#ending.signal.aborted) return;
+    if (!this.#isFresh(askedAt) && !(await this.#isStillMine(command))) {
       logger.warn(about, 'not executed: by the time its answer was read, the attempt was no longer current');
       return this.#letGo(command);
     }
     logger.info(about, 'started');
     const running = this.#runner.run(command, abort);
-    setImmediate(() => faults.at('mid-execution'));
+    faults.soonAt('mid-execution');
     const outcome = await running;
     faults.at('executed');
     this.#slots.executed(command);
@@ -206,9 +236,22 @@ export class Agent implements Service {
     return elapsedMs(askedAt) < this.#options.leaseMs / 2;
   }
 
+  /**
+   * The end of this turn of the event loop: what an answer lets this agent send is on its way by then, so
+   * that Redis works while the handlers do.
+   */
+  #callsSent(): Promise<void> {
+    this.#nextTurn ??= new Promise((resolve) =>
+      setImmediate(() => {
+        this.#nextTurn = undefined;
+        resolve();
+      }),
+    );
+    return this.#nextTurn;
+  }
+
   /** Whoever woke up late, with the answer that gave it a command long ago, asks before it executes. */
-  async #isStillMine(command: StartedCommand, askedAt: Moment): Promise<boolean> {
-    if (this.#isFresh(askedAt)) return true;
+  async #isStillMine(command: StartedCommand): Promise<boolean> {
     for (;;) {
       let sentAt = now();
       const words = await this.#insist('renewing', () => {

@@ -1,14 +1,15 @@
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { HandlerSignal } from './handler-signal.js';
 import { AttemptLost } from './runner.js';
 import { attemptKey } from './slots.js';
 
-/** The executions under way in this process, each with the controller of its handler's signal. */
+/** The executions under way in this process, each with its handler's signal. */
 export class Executions {
-  readonly #running = new Map<string, { readonly abort: AbortController; readonly ended: Promise<void> }>();
+  readonly #running = new Map<string, { readonly abort: HandlerSignal; readonly ended: Promise<void> }>();
 
-  add(command: StartedCommand, execute: (abort: AbortController) => Promise<void>): void {
+  add(command: StartedCommand, execute: (abort: HandlerSignal) => Promise<void>): void {
     const key = attemptKey(command);
-    const abort = new AbortController();
+    const abort = new HandlerSignal();
     const ended = execute(abort).finally(() => this.#running.delete(key));
     this.#running.set(key, { abort, ended });
   }

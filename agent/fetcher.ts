@@ -41,6 +41,11 @@ export class Fetcher implements Service {
     return Promise.resolve();
   }
 
+  /** Started, and not told to stop. */
+  get isFetching(): boolean {
+    return this.#run !== undefined && !this.#run.abort.signal.aborted;
+  }
+
   async stop(): Promise<void> {
     this.#run?.abort.abort();
     await this.#run?.ended;

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { z } from 'zod';
-import { type Report } from '../shared/lifecycle/transitions.js';
 import { agentIdSchema, executedSchema } from '../shared/protocol/commands.js';
 import { commandErrorCodeSchema } from '../shared/protocol/commands.js';
 import { errorCode } from '../shared/runtime/error-code.js';
@@ -43,7 +42,24 @@ export class JournalLocked extends Error {
 
 const identityKey = 'identity';
 const outcomePrefix = 'outcome:';
-const keyOf = (report: Report) => `${outcomePrefix}${report.id}:${report.attempt}`;
+/** One outcome by itself is how earlier versions wrote them. */
+const recordSchema = z.union([z.array(reportSchema), reportSchema.transform((report) => [report])]);
+
+/** Outcomes that were journalled together: one record, which goes when the last of them was answered. */
+export class Kept {
+  readonly key: string;
+  #unanswered: number;
+
+  constructor(key: string, outcomes: number) {
+    this.key = key;
+    this.#unanswered = outcomes;
+  }
+
+  /** One of them was answered. @returns whether it was the last */
+  answered(): boolean {
+    return --this.#unanswered === 0;
+  }
+}
 
 /**
  * The agent's local, synced store: who it is, and the outcomes that Fencepost has not accepted yet.
@@ -55,6 +71,9 @@ const keyOf = (report: Report) => `${outcomePrefix}${report.id}:${report.attempt
 export class Journal {
   readonly identity: Identity;
   readonly #db: ClassicLevel;
+  #records = 0;
+  /** Records that are of no use any more: they go with the next write. */
+  #spent: string[] = [];
 
   private constructor(db: ClassicLevel, identity: Identity) {
     this.#db = db;
@@ -92,26 +111,43 @@ export class Journal {
     return new Journal(db, identity);
   }
 
-  /** Stores outcomes; they are on the disk when this resolves. One sync for all of them. */
-  async keep(reports: readonly JournalledReport[]): Promise<void> {
+  /** Stores outcomes; they are on the disk when this resolves. One record and one sync for all of them. */
+  async keep(reports: readonly JournalledReport[]): Promise<Kept> {
+    const kept = new Kept(`${outcomePrefix}${this.identity.boot}:${++this.#records}`, reports.length);
     await this.#db.batch(
-      reports.map((report) => ({ type: 'put', key: keyOf(report), value: JSON.stringify(report) })),
-      { sync: true },
+      [{ type: 'put', key: kept.key, value: JSON.stringify(reports) }, ...this.#deletions()],
+      {
+        sync: true,
+      },
     );
+    return kept;
+  }
+
+  /** One of these outcomes was answered. */
+  answered(kept: Kept): void {
+    if (kept.answered()) this.#spent.push(kept.key);
   }
 
   /**
-   * Forgets outcomes that were answered. Not synced: one that comes back after a power cut is
-   * reported again and answered again.
+   * Forgets what was answered. Not synced: an outcome that comes back after a power cut is reported
+   * again and answered again.
    */
-  async drop(reports: readonly Report[]): Promise<void> {
-    await this.#db.batch(reports.map((report) => ({ type: 'del', key: keyOf(report) })));
+  async tidy(): Promise<void> {
+    if (this.#spent.length > 0) await this.#db.batch(this.#deletions());
   }
 
-  /** Every outcome that was not answered yet. */
-  async unanswered(): Promise<JournalledReport[]> {
-    const values = await this.#db.values({ gte: outcomePrefix, lt: `${outcomePrefix}~` }).all();
-    return values.map((value) => reportSchema.parse(JSON.parse(value)));
+  #deletions(): { type: 'del'; key: string }[] {
+    return this.#spent.splice(0).map((key) => ({ type: 'del', key }));
+  }
+
+  /** Every outcome that was not answered yet, with its record. */
+  async unanswered(): Promise<{ report: JournalledReport; kept: Kept }[]> {
+    const records = await this.#db.iterator({ gte: outcomePrefix, lt: `${outcomePrefix}~` }).all();
+    return records.flatMap(([key, text]) => {
+      const reports = recordSchema.parse(JSON.parse(text));
+      const kept = new Kept(key, reports.length);
+      return reports.map((report) => ({ report, kept }));
+    });
   }
 
   /** Frees the directory. */

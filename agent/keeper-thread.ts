@@ -4,7 +4,13 @@ import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { Loop } from '../shared/runtime/service.js';
 import { connect } from './connect.js';
-import { type FromKeeper, type KeeperData, type KeptAttempt, type ToKeeper } from './keeper-protocol.js';
+import {
+  type FromKeeper,
+  type KeeperData,
+  type KeptAttempt,
+  readAttempts,
+  type ToKeeper,
+} from './keeper-protocol.js';
 
 /**
  * The keeper's thread. It shares nothing with the main thread but messages and the pulse, and has
@@ -130,8 +136,10 @@ const loops = [
 parentPort?.on('message', (message: ToKeeper) => {
   switch (message.kind) {
     case 'change':
-      for (const kept of message.held) held.set(keyOf(kept), { kept, renewedAt: kept.renewedAt });
-      for (const attempt of message.dropped) held.delete(keyOf(attempt));
+      for (const { renewedAt, attempts } of message.held) {
+        for (const kept of readAttempts(attempts)) held.set(keyOf(kept), { kept, renewedAt });
+      }
+      for (const attempt of readAttempts(message.dropped)) held.delete(keyOf(attempt));
       return;
     case 'stop':
       void Promise.all(loops.map((loop) => loop.stop())).finally(() => {

@@ -3,7 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { type Moment, now } from '../shared/runtime/clock.js';
 import { type Service } from '../shared/runtime/service.js';
-import { type FromKeeper, type KeeperData, type KeptAttempt, type ToKeeper } from './keeper-protocol.js';
+import {
+  type FromKeeper,
+  type KeeperData,
+  type KeptAttempt,
+  type ToKeeper,
+  writeAttempts,
+} from './keeper-protocol.js';
 
 export interface KeeperOptions extends Omit<KeeperData, 'pulse'> {
   /** An attempt is no longer this session's: abort it. */
@@ -31,8 +37,9 @@ export class Keeper implements Service {
   #worker: Worker | undefined;
   #exited: Promise<void> = Promise.resolve();
   #stopping = false;
-  #held: KeptAttempt[] = [];
-  #dropped: Pick<KeptAttempt, 'id' | 'attempt'>[] = [];
+  readonly #held = new Map<Moment, KeptAttempt[]>();
+  #dropped: KeptAttempt[] = [];
+  #tells = false;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -74,14 +81,16 @@ export class Keeper implements Service {
   }
 
   /** @param renewedAt when the answered call was sent that started this attempt, or renewed it since */
-  hold({ id, attempt, onAgentLost }: StartedCommand, renewedAt: Moment): void {
-    this.#held.push({ id, attempt, onAgentLost, renewedAt });
+  hold(command: StartedCommand, renewedAt: Moment): void {
+    const together = this.#held.get(renewedAt);
+    if (together) together.push(command);
+    else this.#held.set(renewedAt, [command]);
     this.#tellSoon();
   }
 
   /** Its report was answered. */
-  drop({ id, attempt }: StartedCommand): void {
-    this.#dropped.push({ id, attempt });
+  drop(command: StartedCommand): void {
+    this.#dropped.push(command);
     this.#tellSoon();
   }
 
@@ -90,11 +99,17 @@ export class Keeper implements Service {
    * Before anything else runs, and so before a handler that blocks this thread.
    */
   #tellSoon(): void {
-    if (this.#held.length + this.#dropped.length > 1) return;
+    if (this.#tells) return;
+    this.#tells = true;
     queueMicrotask(() => {
-      this.#say({ kind: 'change', held: this.#held, dropped: this.#dropped });
-      this.#held = [];
+      const held = Array.from(this.#held, ([renewedAt, attempts]) => ({
+        renewedAt,
+        attempts: writeAttempts(attempts),
+      }));
+      this.#say({ kind: 'change', held, dropped: writeAttempts(this.#dropped) });
+      this.#held.clear();
       this.#dropped = [];
+      this.#tells = false;
     });
   }
 

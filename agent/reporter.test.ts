@@ -38,6 +38,8 @@ function transportOf(answer: (reports: readonly Report[]) => Promise<ReportWord[
   return { calls, report };
 }
 
+const journalled = async () => (await journal.unanswered()).map(({ report }) => report);
+
 const accepted = (reports: readonly Report[]) => Promise.resolve(reports.map((): ReportWord => 'accepted'));
 
 it('sends what ended together in one call, and forgets what was answered', async () => {
@@ -48,19 +50,57 @@ it('sends what ended together in one call, and forgets what was answered', async
   await reporter.drained();
   expect(transport.calls).toEqual([['a', 'b', 'c']]);
   expect(answered).toHaveBeenCalledTimes(3);
-  expect(await journal.unanswered()).toEqual([]);
+  expect(await journalled()).toEqual([]);
 });
 
-it('has an outcome in the journal before it sends it', async () => {
-  let journalled: JournalledReport[] = [];
+it('has an outcome in the journal before it counts it as answered', async () => {
+  const transport = transportOf(accepted);
+  const keep = jest.spyOn(journal, 'keep');
+  const reporter = new Reporter({ transport, journal, logger });
+  const order: string[] = [];
+  keep.mockImplementationOnce(async (reports) => {
+    // Far later than the answer.
+    await new Promise((resolve) => setImmediate(resolve));
+    order.push(`journalled, sent: ${transport.calls.length}`);
+    keep.mockRestore();
+    return journal.keep(reports);
+  });
+  reporter.add(reportOf('a'), () => order.push('answered'));
+  await reporter.drained();
+  expect(order).toEqual(['journalled, sent: 1', 'answered']);
+});
+
+it('begins to send an outcome while it is journalled: neither waits for the other', async () => {
   const transport = transportOf(async (reports) => {
-    journalled = await journal.unanswered();
+    // Not answered before it is in the journal.
+    while ((await journal.unanswered()).length === 0) await new Promise((resolve) => setImmediate(resolve));
     return accepted(reports);
   });
   const reporter = new Reporter({ transport, journal, logger });
   reporter.add(reportOf('a'));
   await reporter.drained();
-  expect(journalled).toEqual([reportOf('a')]);
+  expect(await journalled()).toEqual([]);
+});
+
+it('fails when the journal cannot be written, but not before the outcome was answered', async () => {
+  const transport = transportOf(accepted);
+  jest.spyOn(journal, 'keep').mockRejectedValueOnce(new Error('the disk is full'));
+  const answered = jest.fn();
+  const reporter = new Reporter({ transport, journal, logger });
+  reporter.add(reportOf('a'), answered);
+  await expect(reporter.drained()).rejects.toThrow('the disk is full');
+  expect(answered).toHaveBeenCalledTimes(1);
+});
+
+it('counts outcomes of an earlier session as answered one by one, and forgets their record with the last', async () => {
+  const kept = await journal.keep([reportOf('a'), reportOf('b')]);
+  const reporter = new Reporter({ transport: transportOf(accepted), journal, logger });
+  reporter.add(reportOf('a'), undefined, kept);
+  await reporter.drained();
+  expect(await journalled()).toEqual([reportOf('a'), reportOf('b')]);
+  reporter.add(reportOf('b'), undefined, kept);
+  await reporter.drained();
+  expect(await journalled()).toEqual([]);
 });
 
 it('sends again what was not answered, until it is', async () => {
@@ -72,14 +112,14 @@ it('sends again what was not answered, until it is', async () => {
   reporter.add(reportOf('a'));
   await reporter.drained();
   expect(transport.calls).toEqual([['a'], ['a'], ['a']]);
-  expect(await journal.unanswered()).toEqual([]);
+  expect(await journalled()).toEqual([]);
 });
 
 it.each(['again', 'late', 'gone'] as const)('counts "%s" as an answer', async (word) => {
   const reporter = new Reporter({ transport: transportOf(() => Promise.resolve([word])), journal, logger });
   reporter.add(reportOf('a'));
   await reporter.drained();
-  expect(await journal.unanswered()).toEqual([]);
+  expect(await journalled()).toEqual([]);
 });
 
 it('keeps what Redis could not take, without holding up the rest, and sends it again later', async () => {
@@ -94,12 +134,13 @@ it('keeps what Redis could not take, without holding up the rest, and sends it a
   const reporter = new Reporter({ transport, journal, logger });
   for (const id of ['a', 'b']) reporter.add(reportOf(id));
   await reporter.drained();
-  expect(await journal.unanswered()).toEqual([reportOf('a')]);
+  // Its record has both: whoever dies now reports both again.
+  expect(await journalled()).toEqual([reportOf('a'), reportOf('b')]);
   isMended = true;
   await sentAgain;
   await reporter.drained();
   expect(transport.calls).toEqual([['a', 'b'], ['a']]);
-  expect(await journal.unanswered()).toEqual([]);
+  expect(await journalled()).toEqual([]);
 });
 
 it('leaves what was not answered in the journal when it is stopped', async () => {
@@ -107,5 +148,5 @@ it('leaves what was not answered in the journal when it is stopped', async () =>
   const reporter = new Reporter({ transport, journal, logger });
   reporter.add(reportOf('a'));
   await reporter.stop();
-  expect(await journal.unanswered()).toEqual([reportOf('a')]);
+  expect(await journalled()).toEqual([reportOf('a')]);
 });

@@ -3,12 +3,14 @@ import { backoffMs } from '../shared/runtime/backoff.js';
 import { type AgentPoint, type CrashPoints, noFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
-import { type Transport } from '../shared/transport/transport.js';
-import { type Journal, type JournalledReport } from './journal.js';
+import { type Transport, type Turn } from '../shared/transport/transport.js';
+import { type Journal, type JournalledReport, type Kept } from './journal.js';
 
 interface Item {
   readonly report: JournalledReport;
   readonly onAnswered: () => void;
+  /** Its record in the journal, once it is there. */
+  kept?: Kept | undefined;
 }
 
 /** Most outcomes in one call: a script must stay short. */
@@ -18,41 +20,48 @@ const brokenPauseMs = 1000;
 /** Most bytes of them: a client library and Redis both hold the whole call in memory. */
 const mostBytesPerCall = 4 * 1024 * 1024;
 
+export interface ReporterOptions {
+  readonly transport: Pick<Transport, 'report'>;
+  readonly journal: Journal;
+  /** What a call may start once these are reported; undefined when nothing more is to be started. */
+  readonly turn?: (reports: readonly JournalledReport[]) => Turn | undefined;
+  readonly faults?: CrashPoints<AgentPoint>;
+  readonly logger: Logger;
+}
+
 /**
- * Brings outcomes home: into the journal, then to Fencepost, then out of the journal. Outcomes that
- * come while a call is under way go with the next one: that is where the throughput is.
+ * Brings outcomes home: into the journal and to Fencepost at the same time, then out of the journal.
+ * Nobody waits for the one before the other begins (docs/decisions/0006): whichever a crash leaves
+ * undone, the other has it, or nobody was told of the outcome. Outcomes that come while a call is
+ * under way go with the next one: that is where the throughput is.
  *
  * When Redis is away it tries again until it is answered. When the process dies, the journal has
  * what was not answered, and the next session reports it.
  */
 export class Reporter {
-  readonly #transport: Pick<Transport, 'report'>;
-  readonly #journal: Journal;
-  readonly #logger: Logger;
+  readonly #options: ReporterOptions;
   readonly #faults: CrashPoints<AgentPoint>;
   #waiting: Item[] = [];
   #working: Promise<void> | undefined;
   readonly #abort = new AbortController();
 
-  constructor(options: {
-    transport: Pick<Transport, 'report'>;
-    journal: Journal;
-    faults?: CrashPoints<AgentPoint>;
-    logger: Logger;
-  }) {
+  constructor(options: ReporterOptions) {
+    this.#options = options;
     this.#faults = options.faults ?? noFaults;
-    this.#transport = options.transport;
-    this.#journal = options.journal;
-    this.#logger = options.logger;
   }
 
   /**
    * Takes an outcome on; the rest happens by itself.
    *
    * @param onAnswered called once, when the report was answered, in whatever way
+   * @param kept its record, when it is in the journal already
    */
-  add(report: JournalledReport, onAnswered: () => void = () => undefined): void {
-    this.#waiting.push({ report, onAnswered });
+  add(report: JournalledReport, onAnswered: () => void = () => undefined, kept?: Kept): void {
+    this.#push({ report, onAnswered, kept });
+  }
+
+  #push(item: Item): void {
+    this.#waiting.push(item);
     this.#working ??= this.#work().finally(() => (this.#working = undefined));
   }
 
@@ -71,12 +80,31 @@ export class Reporter {
     // What ends in this turn of the event loop goes into one journal write and one call.
     await new Promise((resolve) => setImmediate(resolve));
     // Also after `stop()`: an outcome that is only in memory would be lost.
-    while (this.#waiting.length > 0) {
-      const batch = this.#take();
-      await this.#journal.keep(batch.map((item) => item.report));
-      this.#faults.at('journalled');
-      await this.#send(batch);
+    do {
+      while (this.#waiting.length > 0) await this.#bringHome(this.#take());
+      await this.#options.journal.tidy();
+      // What came meanwhile found this at work.
+    } while (this.#waiting.length > 0);
+  }
+
+  async #bringHome(batch: readonly Item[]): Promise<void> {
+    const keeping = this.#keep(batch);
+    // One that is to die with what only its journal knows must not have sent it.
+    if (this.#faults.isDueAt('journalled')) await keeping;
+    const [kept, sent] = await Promise.allSettled([keeping, this.#send(batch)]);
+    // Not before both are done: an outcome that only Redis has is settled, but its record comes yet.
+    if (sent.status === 'fulfilled' && sent.value) this.#settle(batch, sent.value);
+    // A disk that is full: whoever cannot keep outcomes must not execute commands.
+    if (kept.status === 'rejected') throw kept.reason;
+  }
+
+  async #keep(batch: readonly Item[]): Promise<void> {
+    const fresh = batch.filter(({ kept }) => kept === undefined);
+    if (fresh.length > 0) {
+      const kept = await this.#options.journal.keep(fresh.map(({ report }) => report));
+      for (const item of fresh) item.kept = kept;
     }
+    this.#faults.at('journalled');
   }
 
   #take(): Item[] {
@@ -90,49 +118,57 @@ export class Reporter {
     return this.#waiting.splice(0, count);
   }
 
-  async #send(batch: readonly Item[]): Promise<void> {
-    const reports = batch.map((item) => item.report);
+  /** @returns the words, or undefined when `stop()` came before the answer */
+  async #send(batch: readonly Item[]): Promise<ReportWord[] | undefined> {
+    const { transport, turn, logger } = this.#options;
+    const reports = batch.map(({ report }) => report);
     for (let tries = 1; !this.#abort.signal.aborted; tries++) {
       try {
-        const words = await this.#transport.report(reports);
-        reports.forEach((report, i) => this.#log(report, words[i]));
-        const broken = reports.filter((_, i) => words[i] === 'broken');
-        await this.#journal.drop(reports.filter((report) => !broken.includes(report)));
-        batch.forEach((item) => item.onAnswered());
-        this.#addLater(broken);
-        return;
+        return await transport.report(reports, turn?.(reports));
       } catch (error) {
-        if (tries === 1)
-          this.#logger.warn({ err: error }, 'outcomes wait in the journal: Redis does not answer');
+        if (tries === 1) logger.warn({ err: error }, 'outcomes wait in the journal: Redis does not answer');
         await pause(backoffMs(tries, { firstMs: 50, maxMs: 1000 }), this.#abort.signal);
       }
     }
+    return undefined;
+  }
+
+  #settle(batch: readonly Item[], words: readonly ReportWord[]): void {
+    const broken: Item[] = [];
+    batch.forEach((item, i) => {
+      this.#log(item.report, words[i]);
+      if (words[i] === 'broken') broken.push({ ...item, onAnswered: () => undefined });
+      else if (item.kept) this.#options.journal.answered(item.kept);
+      item.onAnswered();
+    });
+    this.#addLater(broken);
   }
 
   /** Whoever put something else under a command's key may take it away again. The work goes on meanwhile. */
-  #addLater(reports: readonly JournalledReport[]): void {
-    if (reports.length === 0) return;
+  #addLater(items: readonly Item[]): void {
+    if (items.length === 0) return;
     void pause(brokenPauseMs, this.#abort.signal).then(() => {
-      if (!this.#abort.signal.aborted) for (const report of reports) this.add(report);
+      if (!this.#abort.signal.aborted) for (const item of items) this.#push(item);
     });
   }
 
   #log(report: JournalledReport, word: ReportWord | undefined): void {
+    const { logger } = this.#options;
     const about = { commandId: report.id, attempt: report.attempt, status: report.outcome.status };
     switch (word) {
       case 'accepted':
       case 'again':
-        this.#logger.info(about, 'reported');
+        logger.info(about, 'reported');
         break;
       case 'late':
-        this.#logger.warn(about, 'late report: the attempt is no longer current; kept in the history');
+        logger.warn(about, 'late report: the attempt is no longer current; kept in the history');
         break;
       case 'gone':
-        this.#logger.warn(about, 'reported a command that no longer exists');
+        logger.warn(about, 'reported a command that no longer exists');
         break;
       case 'broken':
       case undefined:
-        this.#logger.error(
+        logger.error(
           about,
           'Redis holds something else under a key of this command; the outcome waits in the journal',
         );

@@ -7,6 +7,7 @@ import {
   ExecutionError,
   type ExecutionContext,
 } from './commands/command-type.js';
+import { HandlerSignal } from './handler-signal.js';
 import { AttemptLost, Runner } from './runner.js';
 
 const started: StartedCommand = {
@@ -44,12 +45,12 @@ const untilAborted = ({ signal }: Context) =>
 it('gives the handler what it needs to know', async () => {
   let seen: Partial<Context> = {};
   const runner = runnerOf((context) => Promise.resolve((seen = context)).then(() => null));
-  await runner.run({ ...started, timeoutMs: 5000 }, new AbortController());
+  await runner.run({ ...started, timeoutMs: 5000 }, new HandlerSignal());
   expect(seen).toMatchObject({ commandId: started.id, attempt: 3, payload: { n: 1 }, timeoutMs: 5000 });
 });
 
 it('completes with the result as JSON', async () => {
-  const outcome = await runnerOf(() => Promise.resolve({ ok: true })).run(started, new AbortController());
+  const outcome = await runnerOf(() => Promise.resolve({ ok: true })).run(started, new HandlerSignal());
   expect(outcome).toEqual({ status: 'COMPLETED', result: '{"ok":true}' });
 });
 
@@ -67,7 +68,7 @@ it.each([
     // eslint-disable-next-line @typescript-eslint/only-throw-error -- handlers of users throw anything
     throw thrown;
   });
-  const outcome = await runner.run(started, new AbortController());
+  const outcome = await runner.run(started, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes', ...expected });
 });
 
@@ -77,7 +78,7 @@ it.each([
   ['is not JSON', '{', 'payload'],
 ])('refuses a payload that %s without calling the handler', async (_, payload, named) => {
   const execute = jest.fn();
-  const outcome = await runnerOf(execute).run({ ...started, payload }, new AbortController());
+  const outcome = await runnerOf(execute).run({ ...started, payload }, new HandlerSignal());
   expect(outcome).toMatchObject({
     status: 'FAILED',
     code: 'INVALID_PAYLOAD',
@@ -89,7 +90,7 @@ it.each([
 });
 
 it('refuses a type that it does not know', async () => {
-  const outcome = await runnerOf(jest.fn()).run({ ...started, type: 'OTHER' }, new AbortController());
+  const outcome = await runnerOf(jest.fn()).run({ ...started, type: 'OTHER' }, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'UNSUPPORTED_TYPE', executed: 'no' });
 });
 
@@ -97,17 +98,17 @@ it.each([
   ['that JSON cannot say', undefined],
   ['larger than may be stored', 'x'.repeat(limits.resultBytes)],
 ])('reports a result %s as a failure that was executed', async (_, result) => {
-  const outcome = await runnerOf(() => Promise.resolve(result)).run(started, new AbortController());
+  const outcome = await runnerOf(() => Promise.resolve(result)).run(started, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes' });
 });
 
 it('fails with TIMEOUT when the time is up, after the handler has settled', async () => {
-  const outcome = await runnerOf(untilAborted).run({ ...started, timeoutMs: 1 }, new AbortController());
+  const outcome = await runnerOf(untilAborted).run({ ...started, timeoutMs: 1 }, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'TIMEOUT', executed: 'yes' });
 });
 
 it('fails with what the handler said when it was aborted for another reason', async () => {
-  const abort = new AbortController();
+  const abort = new HandlerSignal();
   const outcome = runnerOf(untilAborted).run(started, abort);
   abort.abort(new Error('lost'));
   expect(await outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', message: 'stopped' });
@@ -116,7 +117,7 @@ it('fails with what the handler said when it was aborted for another reason', as
 it('does not call the handler of an attempt that was given up before: nothing was executed', async () => {
   let calls = 0;
   const runner = runnerOf(() => Promise.resolve(calls++));
-  const abort = new AbortController();
+  const abort = new HandlerSignal();
   abort.abort(new AttemptLost('its lease is about to end'));
   expect(await runner.run(started, abort)).toMatchObject({
     status: 'FAILED',
@@ -128,7 +129,7 @@ it('does not call the handler of an attempt that was given up before: nothing wa
 });
 
 it('fails with AGENT_LOST when it was aborted because the attempt was lost: no failure of its own', async () => {
-  const abort = new AbortController();
+  const abort = new HandlerSignal();
   const outcome = runnerOf(untilAborted).run(started, abort);
   abort.abort(new AttemptLost('its lease is about to end'));
   const lost = { code: 'AGENT_LOST', message: 'its lease is about to end', executed: 'yes' };
@@ -143,7 +144,7 @@ it('says so when a handler is deaf to its signal', async () => {
       () => deaf,
       (_, outcome) => resolve(outcome),
     );
-    void runner.run({ ...started, timeoutMs: 1 }, new AbortController());
+    void runner.run({ ...started, timeoutMs: 1 }, new HandlerSignal());
   });
   expect(await stuck).toMatchObject({ status: 'FAILED', code: 'TIMEOUT', executed: 'yes' });
   wake(null);

@@ -2,6 +2,7 @@ import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitio
 import { limits } from '../shared/protocol/commands.js';
 import { ExecutionError, type CommandType } from './commands/command-type.js';
 import { type CommandRegistry } from './command-registry.js';
+import { type HandlerSignal } from './handler-signal.js';
 
 /** Why an execution was aborted: the `reason` of its signal. */
 export class ExecutionTimeout extends Error {
@@ -66,10 +67,9 @@ export class Runner {
    * @param abort the handler's signal is its: aborted here when the time is up, and by the caller
    *   when this attempt is no longer this agent's
    */
-  async run(command: StartedCommand, abort: AbortController): Promise<Outcome> {
-    const { signal } = abort;
+  async run(command: StartedCommand, abort: HandlerSignal): Promise<Outcome> {
     // Given up before it began, as by an agent that woke up late: nobody waits for what it would do.
-    if (signal.reason instanceof AttemptLost) return refused('AGENT_LOST', signal.reason.message);
+    if (abort.reason instanceof Error) return refused('AGENT_LOST', abort.reason.message);
     const type = this.#options.registry.get(command.type);
     // `start` gives an agent only types that it named.
     if (!type) return refused('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);
@@ -87,27 +87,28 @@ export class Runner {
     type: CommandType,
     command: StartedCommand,
     payload: unknown,
-    abort: AbortController,
+    abort: HandlerSignal,
   ): Promise<Outcome> {
     const timeoutMs = command.timeoutMs ?? defaultTimeout(type, payload);
-    const { signal } = abort;
     const stuck = new StuckWatch(this.#options, command, timeoutMs);
     const timer = setTimeout(
       () => abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
       Math.min(timeoutMs, longestTimerMs),
     );
-    signal.addEventListener('abort', () => stuck.begin(signal.reason), { once: true });
+    abort.whenAborted(() => stuck.begin(abort.reason));
     try {
       const result = await type.execute({
         commandId: command.id,
         attempt: command.attempt,
         payload,
-        signal,
+        get signal() {
+          return abort.signal;
+        },
         timeoutMs,
       });
       return completed(type, result);
     } catch (error) {
-      return failure(error, signal);
+      return failure(error, abort.reason);
     } finally {
       clearTimeout(timer);
       stuck.end();
@@ -151,13 +152,14 @@ function completed(type: CommandType, result: unknown): Outcome {
   return { status: 'COMPLETED', result: json };
 }
 
-function failure(error: unknown, signal: AbortSignal): Outcome {
+/** @param reason why its signal was aborted, if it was */
+function failure(error: unknown, reason: unknown): Outcome {
   const described = error instanceof ExecutionError ? error : undefined;
   const message = error instanceof Error ? error.message : String(error);
   // A handler that fails by itself after its signal was aborted failed because of that.
-  if (signal.reason instanceof ExecutionTimeout) return failed('TIMEOUT', signal.reason.message, described);
+  if (reason instanceof ExecutionTimeout) return failed('TIMEOUT', reason.message, described);
   // Whether it is tried again is then for the rule for a lost agent.
-  if (signal.reason instanceof AttemptLost) return failed('AGENT_LOST', signal.reason.message, described);
+  if (reason instanceof AttemptLost) return failed('AGENT_LOST', reason.message, described);
   return failed('EXECUTION_FAILED', message.slice(0, 4096), described);
 }
 

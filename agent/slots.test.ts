@@ -32,15 +32,46 @@ describe('at concurrency 1, one command at a time', () => {
   });
 });
 
-describe('at concurrency 2', () => {
-  it('executes two while the outcomes of two more are on their way', () => {
-    const slots = new Slots(2);
-    for (const id of ['a', 'b']) slots.take(command(id));
-    for (const id of ['a', 'b']) slots.executed(command(id));
-    expect(slots.demand()).toEqual({ limit: 4, inHands: ['a-1', 'b-1'] });
-    for (const id of ['c', 'd']) slots.take(command(id));
-    for (const id of ['c', 'd']) slots.executed(command(id));
-    expect(slots.demand()).toEqual({ limit: 4, inHands: ['a-1', 'b-1', 'c-1', 'd-1'] });
+describe('at concurrency 4', () => {
+  const filled = (ids: string, options?: { leavesToReports: boolean }) => {
+    const slots = new Slots(4, options);
+    for (const id of ids) slots.take(command(id));
+    return slots;
+  };
+
+  it('asks for half of its slots at a time, so that two batches are under way', () => {
+    expect(filled('').demand()).toEqual({ limit: 2, inHands: [] });
+    expect(filled('ab').demand()).toEqual({ limit: 4, inHands: ['a-1', 'b-1'] });
+    expect(filled('abc').demand()).toEqual({ limit: 4, inHands: ['a-1', 'b-1', 'c-1'] });
+  });
+
+  it('executes four while the outcomes of four more are on their way', () => {
+    const slots = filled('abcd');
+    for (const id of 'abcd') slots.executed(command(id));
+    expect(slots.demand().limit).toBe(6);
+    for (const id of 'efgh') slots.take(command(id));
+    for (const id of 'efgh') slots.executed(command(id));
+    expect(slots.demand().limit).toBe(8);
+    expect(slots.demand().inHands).toHaveLength(8);
+  });
+
+  it('asks, in a call that reports some, for as many as there is room for without them', () => {
+    const slots = filled('abcd');
+    slots.executed(command('a'));
+    expect(slots.demandAfter([command('a')])).toEqual({ limit: 4, inHands: ['b-1', 'c-1', 'd-1'] });
+    slots.executed(command('b'));
+    slots.executed(command('c'));
+    expect(slots.demandAfter([command('a')])).toEqual({ limit: 5, inHands: ['b-1', 'c-1', 'd-1'] });
+  });
+
+  it('leaves what reports will free to the calls that report it, if it is told to', () => {
+    const slots = filled('abc', { leavesToReports: true });
+    expect(slots.demand().limit).toBe(4);
+    slots.executed(command('a'));
+    expect(slots.demand().limit).toBe(3);
+    expect(slots.demandAfter([command('a')]).limit).toBe(4);
+    slots.release(command('a'));
+    expect(slots.demand().limit).toBe(4);
   });
 });
 

@@ -16,6 +16,7 @@ export const attemptKey = (command: Pick<StartedCommand, 'id' | 'attempt'>) =>
  */
 export class Slots {
   readonly #concurrency: number;
+  readonly #leavesToReports: boolean;
   readonly #held = new Map<string, { entry: string; executing: boolean }>();
   /** Two generations: the older one is forgotten when the younger one is full. */
   #ended = new Set<string>();
@@ -23,8 +24,18 @@ export class Slots {
   readonly #changes = new EventEmitter();
   #executing = 0;
 
-  constructor(concurrency: number) {
+  /**
+   * @param options.leavesToReports places that outcomes on their way will free are filled by the calls
+   *   that report them: nobody else fetches meanwhile
+   */
+  constructor(concurrency: number, { leavesToReports = false } = {}) {
     this.#concurrency = concurrency;
+    this.#leavesToReports = leavesToReports;
+  }
+
+  /** How many commands it has. */
+  get held(): number {
+    return this.#held.size;
   }
 
   get executing(): number {
@@ -67,23 +78,44 @@ export class Slots {
     this.#changes.emit('change');
   }
 
+  /** What may be fetched now. */
   demand(): Demand {
-    return {
-      limit: this.#held.size + this.#free(),
-      inHands: [...this.#held.values()].map(({ entry }) => entry),
-    };
+    return this.#demandFor(this.#held, this.#fetchable());
+  }
+
+  /** What may be started by a call that reports these first. */
+  demandAfter(ending: readonly Pick<StartedCommand, 'id' | 'attempt'>[]): Demand {
+    const staying = new Map(this.#held);
+    for (const one of ending) staying.delete(attemptKey(one));
+    return this.#demandFor(staying, this.#free(staying.size));
+  }
+
+  /**
+   * Half of the slots at a time, so that two batches are under way: one here, the other in Redis. The
+   * other half is asked for by the next call.
+   */
+  #demandFor(held: ReadonlyMap<string, { entry: string }>, free: number): Demand {
+    const half = Math.ceil(this.#concurrency / 2);
+    const inHands: string[] = [];
+    for (const { entry } of held.values()) inHands.push(entry);
+    return { limit: held.size + Math.min(free, half), inHands };
   }
 
   /** Resolves when another command may be started, or `signal` is aborted. */
   async free(signal: AbortSignal): Promise<void> {
-    while (this.#free() === 0 && !signal.aborted) {
+    while (this.#fetchable() === 0 && !signal.aborted) {
       // Rejects when the signal is aborted, which the condition sees.
       await once(this.#changes, 'change', { signal }).catch(() => undefined);
     }
   }
 
-  #free(): number {
+  #fetchable(): number {
+    const outcomesOnTheirWay = this.#held.size - this.#executing;
+    return this.#leavesToReports && outcomesOnTheirWay > 0 ? 0 : this.#free(this.#held.size);
+  }
+
+  #free(held: number): number {
     const most = this.#concurrency === 1 ? 1 : 2 * this.#concurrency;
-    return Math.max(0, Math.min(this.#concurrency - this.#executing, most - this.#held.size));
+    return Math.max(0, Math.min(this.#concurrency - this.#executing, most - held));
   }
 }

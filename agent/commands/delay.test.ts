@@ -20,8 +20,8 @@ test('stops when it is aborted, and says so', async () => {
   await expect(running).rejects.toThrow(/^stopped after \d+ of 86400000 ms$/);
 });
 
-test.each([0, 10])('does not begin %d ms when it is aborted already', async (ms) => {
-  await expect(execute(ms, AbortSignal.abort())).rejects.toThrow(`stopped after 0 of ${ms} ms`);
+test('does not begin when it is aborted already', async () => {
+  await expect(execute(10, AbortSignal.abort())).rejects.toThrow('stopped after 0 of 10 ms');
 });
 
 test.each([{ ms: 0 }, { ms: 86_400_000 }])('accepts %j', (payload) => {

@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { agentKey, agentsKey, type PartitionKeys } from '../store/keys.js';
-import { callScript, callScriptForEach } from './scripts.js';
+import { callScript, callScripts } from './scripts.js';
 
 /** The scripts that change no command, as functions: who an agent is, and which of its sessions is the newest. */
 
@@ -84,8 +84,12 @@ function registerArgs(agent: Registration): (string | number)[] {
 
 /** The heartbeats of many agents that are registered, in one round trip. @returns a reply per agent, in order */
 export async function registerAgain(redis: Redis, agents: readonly Registration[]): Promise<RegisterReply[]> {
-  const calls = agents.map((agent) => ({ key: agentKey(agent.agentId), args: registerArgs(agent) }));
-  const replies = await callScriptForEach(redis, 'register', calls);
+  const calls = agents.map((agent) => ({
+    name: 'register' as const,
+    key: agentKey(agent.agentId),
+    args: registerArgs(agent),
+  }));
+  const replies = await callScripts(redis, calls);
   return replies.map((reply) => registerReplySchema.parse(reply));
 }
 

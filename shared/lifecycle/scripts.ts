@@ -76,22 +76,18 @@ export async function callScript(
 }
 
 export interface ScriptCall {
+  readonly name: ScriptName;
   readonly key: string;
   readonly args: readonly (string | number)[];
 }
 
-/** The same script on several keys, in one round trip. @returns the raw replies, in order */
-export async function callScriptForEach(
-  redis: Redis,
-  name: ScriptName,
-  calls: readonly ScriptCall[],
-): Promise<unknown[]> {
-  const { sha } = scriptOf(name);
+/** Several calls in one round trip, carried out in their order. @returns the raw replies, in order */
+export async function callScripts(redis: Redis, calls: readonly ScriptCall[]): Promise<unknown[]> {
   const pipeline = redis.pipeline();
-  for (const { key, args } of calls) pipeline.evalsha(sha, 1, key, ...args);
+  for (const { name, key, args } of calls) pipeline.evalsha(scriptOf(name).sha, 1, key, ...args);
   const replies = (await pipeline.exec()) ?? [];
   return Promise.all(
-    calls.map(({ key, args }, i) => {
+    calls.map(({ name, key, args }, i) => {
       const [error, reply] = replies[i] ?? [];
       if (error && !isUnknownScript(error)) throw error;
       return error ? callScript(redis, name, key, args) : reply;

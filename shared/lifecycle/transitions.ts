@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type CommandErrorCode } from '../protocol/errors.js';
 import { type Executed, type OnAgentLost } from '../protocol/commands.js';
 import { type PartitionKeys } from '../store/keys.js';
-import { callScript } from './scripts.js';
+import { callScript, callScripts } from './scripts.js';
 
 /**
  * The scripts as functions: arguments and replies with types. Nothing here decides anything.
@@ -132,19 +132,54 @@ export type StartReply =
       readonly waiting: readonly WaitingEntry[];
     };
 
-const startedSchema = z
-  .tuple([
-    z.enum(['run', 'yours']),
-    z.string(),
-    z.string(),
-    z.string(),
-    z.number(),
-    z.string(),
-    z.string(),
-    z.string(),
-    z.string(),
-  ])
-  .transform(([, queue, entry, id, attempt, type, payload, timeoutMs, onAgentLost]): StartedCommand => ({
+const startWordSchema = z.enum(['run', 'yours', 'waiting']);
+/** A schema of zod for each of them would cost more than all else that an agent does with a command. */
+const startReplySchema = z.union([
+  z.tuple([z.literal('old-session')]),
+  z.tuple([z.literal('ok'), z.number(), z.array(z.array(z.unknown()))]),
+]);
+
+/** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
+export const ticketOf = (queue: string, entry: string) => `${queue}/${entry}`;
+
+/** PENDING → RUNNING, for what was delivered to this agent before and for what waits in its queues. */
+export async function start(redis: Redis, keys: PartitionKeys, options: StartOptions): Promise<StartReply> {
+  return parseStart(await callScript(redis, 'start', keys.root, startArgs(options)));
+}
+
+function startArgs({ agentId, session, limit, queues, types, inHands }: StartOptions): (string | number)[] {
+  return [
+    agentId,
+    session,
+    limit,
+    queues.length,
+    ...queues,
+    types.length,
+    ...types,
+    inHands.length,
+    ...inHands,
+  ];
+}
+
+/** @throws Error when it is not what `start` answers */
+function parseStart(raw: unknown): StartReply {
+  const reply = startReplySchema.parse(raw);
+  if (reply[0] === 'old-session') return { word: 'old-session' };
+  const started: StartedCommand[] = [];
+  const waiting: WaitingEntry[] = [];
+  for (const item of reply[2]) {
+    const [word, queue, entry, id] = item;
+    if (typeof queue !== 'string' || typeof entry !== 'string' || typeof id !== 'string') throw badItem(item);
+    if (startWordSchema.parse(word) === 'waiting') waiting.push({ queue, entry, id });
+    else started.push(startedOf(queue, entry, id, item));
+  }
+  return { word: 'ok', now: reply[1], started, waiting };
+}
+
+function startedOf(queue: string, entry: string, id: string, item: readonly unknown[]): StartedCommand {
+  const [, , , , attempt, type, payload, timeoutMs, onAgentLost] = item;
+  if (typeof attempt !== 'number' || typeof type !== 'string' || typeof payload !== 'string') throw badItem(item);
+  return {
     queue,
     entry,
     id,
@@ -154,34 +189,11 @@ const startedSchema = z
     timeoutMs: timeoutMs === '' ? undefined : Number(timeoutMs),
     // Anything but 'retry' is the default, whatever somebody wrote into the hash.
     onAgentLost: onAgentLost === 'retry' ? 'retry' : 'fail',
-  }));
-const waitingSchema = z
-  .tuple([z.literal('waiting'), z.string(), z.string(), z.string()])
-  .transform(([, queue, entry, id]): WaitingEntry => ({ queue, entry, id }));
-const startReplySchema = z.union([
-  z.tuple([z.literal('old-session')]),
-  z.tuple([z.literal('ok'), z.number(), z.array(z.union([startedSchema, waitingSchema]))]),
-]);
-
-/** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
-export const ticketOf = (queue: string, entry: string) => `${queue}/${entry}`;
-
-/** PENDING → RUNNING, for what was delivered to this agent before and for what waits in its queues. */
-export async function start(redis: Redis, keys: PartitionKeys, options: StartOptions): Promise<StartReply> {
-  const { agentId, session, limit, queues, types, inHands } = options;
-  const lists = [queues, types, inHands].flatMap((list) => [list.length, ...list]);
-  const reply = startReplySchema.parse(
-    await callScript(redis, 'start', keys.root, [agentId, session, limit, ...lists]),
-  );
-  if (reply[0] === 'old-session') return { word: 'old-session' };
-  const started: StartedCommand[] = [];
-  const waiting: WaitingEntry[] = [];
-  for (const item of reply[2]) {
-    if ('attempt' in item) started.push(item);
-    else waiting.push(item);
-  }
-  return { word: 'ok', now: reply[1], started, waiting };
+  };
 }
+
+const badItem = (item: readonly unknown[]) =>
+  new Error(`start answered what it does not answer: ${JSON.stringify(item).slice(0, 200)}`);
 
 /** How an attempt ended, as its agent tells it. */
 export type Outcome =
@@ -219,15 +231,38 @@ export async function report(
   keys: PartitionKeys,
   reports: readonly Report[],
 ): Promise<ReportWord[]> {
-  const args: (string | number)[] = [reports.length];
-  for (const one of reports) {
-    args.push(one.id, one.agentId, one.session, one.attempt ?? '', ...outcomeArgs(one.outcome));
-  }
-  return reportReplySchema.parse(await callScript(redis, 'report', keys.root, args))[1];
+  return reportReplySchema.parse(await callScript(redis, 'report', keys.root, reportArgs(reports)))[1];
 }
 
-function outcomeArgs(outcome: Outcome): (string | number)[] {
-  if (outcome.status === 'COMPLETED') return ['COMPLETED', outcome.result, '', 'yes', '', 0, 0];
+function reportArgs(reports: readonly Report[]): (string | number)[] {
+  const args: (string | number)[] = [reports.length];
+  for (const { id, agentId, session, attempt, outcome } of reports) {
+    args.push(id, agentId, session, attempt ?? '');
+    if (outcome.status === 'COMPLETED') args.push('COMPLETED', outcome.result, '', 'yes', '', 0, 0);
+    else args.push(...failureArgs(outcome));
+  }
+  return args;
+}
+
+/**
+ * Reports, then starts what now fits, in one round trip: two scripts, the one right after the other.
+ *
+ * @returns a word per report, in order, and what was started
+ */
+export async function reportAndStart(
+  redis: Redis,
+  keys: PartitionKeys,
+  reports: readonly Report[],
+  options: StartOptions,
+): Promise<{ words: ReportWord[]; started: StartReply }> {
+  const [reported, started] = await callScripts(redis, [
+    { name: 'report', key: keys.root, args: reportArgs(reports) },
+    { name: 'start', key: keys.root, args: startArgs(options) },
+  ]);
+  return { words: reportReplySchema.parse(reported)[1], started: parseStart(started) };
+}
+
+function failureArgs(outcome: Outcome & { readonly status: 'FAILED' }): (string | number)[] {
   const { code, message, executed, result, retryable, pauseMs } = outcome;
   const dice = Math.floor(Math.random() * 1_000_000);
   return [

@@ -127,9 +127,12 @@ export class Faults<Point extends string> {
   readonly #logger: Logger;
   readonly #arrivals = new Map<Point, number>();
   #polls = 0;
+  /** Whether any point may be the last: in most processes none is, and nothing is counted. */
+  readonly #isArmed: boolean;
 
   constructor(plan: FaultPlan, logger: Logger) {
     this.#plan = plan;
+    this.#isArmed = [plan.crashAt, plan.freezeAt, plan.randomFailures].some(Boolean);
     this.#logger = logger;
     const { killAfter } = plan;
     if (killAfter && 'ms' in killAfter) {
@@ -139,6 +142,7 @@ export class Faults<Point extends string> {
 
   /** The process has come to `point`; it may not get any further. */
   at(point: Point): void {
+    if (!this.#isArmed) return;
     const arrival = (this.#arrivals.get(point) ?? 0) + 1;
     this.#arrivals.set(point, arrival);
     const { crashAt, freezeAt, randomFailures } = this.#plan;
@@ -146,6 +150,16 @@ export class Faults<Point extends string> {
     if (crashAt?.point === point && crashAt.arrival === arrival) this.#suffer('SIGKILL', point);
     const probability = randomFailures === true ? usualProbability : (randomFailures ?? 0);
     if (Math.random() < probability) this.#suffer('SIGKILL', point);
+  }
+
+  /** Whether it was told to die or freeze at this very point. */
+  isDueAt(point: Point): boolean {
+    return this.#plan.crashAt?.point === point || this.#plan.freezeAt?.point === point;
+  }
+
+  /** It comes to `point` in the next turn of the event loop. */
+  soonAt(point: Point): void {
+    if (this.#isArmed) setImmediate(() => this.at(point));
   }
 
   /** A polling cycle begins. */
@@ -167,5 +181,10 @@ export class Faults<Point extends string> {
 }
 
 /** For a process that was told nothing. */
-export const noFaults = { at: () => undefined, poll: () => undefined } as const;
-export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at'>;
+export const noFaults = {
+  at: () => undefined,
+  soonAt: () => undefined,
+  isDueAt: () => false,
+  poll: () => undefined,
+} as const;
+export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at' | 'soonAt' | 'isDueAt'>;

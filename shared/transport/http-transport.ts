@@ -60,6 +60,8 @@ export class HttpTransport implements Transport {
   readonly #options: HttpTransportOptions;
   readonly #calls: ServerCalls;
   readonly #session: string;
+  /** A report is a request of its own, and a poll another one, which its server holds. */
+  readonly startsWhenItReports = false;
   /** Polls in a row that were empty and not held. */
   #early = 0;
   #inHands: () => readonly string[] = () => [];

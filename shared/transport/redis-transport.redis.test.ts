@@ -1,10 +1,14 @@
 import { shaOf } from '../lifecycle/scripts.js';
+import { type Report, type StartedCommand, submit } from '../lifecycle/transitions.js';
 import { noFaults } from '../runtime/faults.js';
 import { createLogger } from '../runtime/logger.js';
+import { newCommand } from '../testing/command-fixtures.js';
+import { partitionKeys } from '../store/keys.js';
 import { TestRedis } from '../testing/redis-server.js';
 import { requestOf, TcpProxy } from '../testing/tcp-proxy.js';
 import { conformance, type LosableCall, type TransportRig } from './conformance.js';
 import { RedisTransport } from './redis-transport.js';
+import { type Demand, type NextReply, type Transport } from './transport.js';
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
 const leaseMs = 3000;
@@ -42,3 +46,80 @@ afterAll(async () => {
 });
 
 conformance(() => rig);
+
+describe('a call that reports and starts', () => {
+  const keys = partitionKeys();
+  const agent = { agentId: 'turner', instance: 'i-turner', boot: 1 };
+  const description = { host: 'h', pid: 7, version: '1', queues: ['turns'], types: ['DELAY'], concurrency: 2 };
+  let transport: Transport;
+  let ids: string[];
+
+  beforeEach(async () => {
+    await redis.client().flushall();
+    transport = rig.connect(agent, description);
+    await transport.register();
+    ids = ['a', 'b', 'c'].map((letter) => `00000000-0000-7000-8000-00000000000${letter}`);
+    const commands = ids.map((id) => newCommand(id, { queue: 'turns' }));
+    await submit(redis.client(), keys, commands, { notAfter: Date.now() + 60_000, maxBacklog: 10 });
+  });
+  afterEach(() => {
+    rig.heal();
+    transport.close();
+  });
+
+  const first = async (): Promise<StartedCommand> => {
+    const reply = await transport.next(() => ({ limit: 1, inHands: [] }), new AbortController().signal);
+    if (reply.word !== 'ok' || !reply.started[0]) throw new Error(`not started: ${JSON.stringify(reply)}`);
+    return reply.started[0];
+  };
+  const reportOf = ({ id, attempt }: StartedCommand): Report => ({
+    id,
+    agentId: agent.agentId,
+    session: 'i-turner.1',
+    attempt,
+    outcome: { status: 'COMPLETED', result: '{}' },
+  });
+  /** Takes a turn after `ending`. @returns the words, and what was given */
+  async function turn(ending: StartedCommand, demand: Demand) {
+    const given: NextReply[] = [];
+    const words = await transport.report([reportOf(ending)], {
+      demand: () => demand,
+      onAnswer: (reply) => given.push(reply),
+    });
+    return { words, given: given.map((one) => (one.word === 'ok' ? one.started.map(({ id }) => id) : one.word)) };
+  }
+
+  it('gives what the reported ones made room for', async () => {
+    const one = await first();
+    expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['accepted'], given: [[ids[1]]] });
+    expect(await redis.client().hget(keys.command(one.id), 'status')).toBe('COMPLETED');
+  });
+
+  it('starts nothing when nothing is asked for', async () => {
+    const one = await first();
+    expect(await turn(one, { limit: 0, inHands: [] })).toEqual({ words: ['accepted'], given: [] });
+    expect(await redis.client().hget(keys.counts, 'RUNNING')).toBe('0');
+  });
+
+  it('whose answer was lost is carried out once, and gives the same again', async () => {
+    const one = await first();
+    const { lost } = proxy.loseReply(requestOf('EVALSHA', shaOf('report')));
+    expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['again'], given: [[ids[1]]] });
+    await lost;
+    expect(await redis.client().hmget(keys.counts, 'RUNNING', 'PENDING', 'COMPLETED')).toEqual(['1', '1', '1']);
+  });
+
+  it('works in a Redis that has forgotten its scripts', async () => {
+    const one = await first();
+    await redis.client().script('FLUSH');
+    expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['accepted'], given: [[ids[1]]] });
+  });
+
+  it('says that this session is over', async () => {
+    const one = await first();
+    const next = rig.connect({ ...agent, boot: 2 }, description);
+    await next.register();
+    next.close();
+    expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['accepted'], given: ['old-session'] });
+  });
+});

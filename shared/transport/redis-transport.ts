@@ -9,14 +9,23 @@ import {
   type RegisterReply,
   sessionOf,
 } from '../lifecycle/registration.js';
-import { report, type Report, type ReportWord, start } from '../lifecycle/transitions.js';
-import { now } from '../runtime/clock.js';
+import {
+  report,
+  type Report,
+  reportAndStart,
+  type ReportWord,
+  start,
+  type StartOptions,
+  type StartReply,
+} from '../lifecycle/transitions.js';
+import { type Moment, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { isAborted } from '../runtime/service.js';
 import { announce } from '../store/announcements.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
+import { Turnstile } from './turnstile.js';
 import {
   type AgentDescription,
   type AgentIdentity,
@@ -24,6 +33,7 @@ import {
   type Demand,
   type NextReply,
   type Transport,
+  type Turn,
 } from './transport.js';
 
 export interface RedisTransportOptions {
@@ -53,6 +63,12 @@ export class RedisTransport implements Transport {
   readonly #blocking: Redis;
   readonly #blockMs: number;
   readonly #faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
+  readonly startsWhenItReports = true;
+  /**
+   * One call that starts commands at a time: another one would not know of what the first was given,
+   * and be given it again.
+   */
+  readonly #starting = new Turnstile();
 
   constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
     this.#faults = faults;
@@ -98,28 +114,32 @@ export class RedisTransport implements Transport {
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {
     this.#faults.poll();
-    const first = await this.#start(demand());
+    const first = await this.#start(demand);
     if (first.word === 'old-session' || first.started.length > 0 || signal.aborted) return first;
     await this.#waitForEntry(signal);
     // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
     // or cut off, and `start` finds it there.
-    return isAborted(signal) ? { ...first, started: [] } : this.#start(demand());
+    return isAborted(signal) ? { ...first, started: [] } : this.#start(demand);
   }
 
-  async #start({ limit, inHands }: Demand): Promise<NextReply> {
+  async #start(demand: () => Demand): Promise<NextReply> {
+    const free = await this.#starting.enter();
+    try {
+      const asked = demand();
+      const askedAt = now();
+      // A turn took the places meanwhile.
+      if (asked.limit <= asked.inHands.length) return { word: 'ok', started: [], askedAt };
+      const answer = start(this.#redis, this.#keys, this.#startOptions(asked));
+      this.#faults.at('start-sent');
+      return nextReplyOf(await answer, askedAt);
+    } finally {
+      free();
+    }
+  }
+
+  #startOptions({ limit, inHands }: Demand): StartOptions {
     const { queues, types } = this.#description;
-    const askedAt = now();
-    const answer = start(this.#redis, this.#keys, {
-      agentId: this.#agent.agentId,
-      session: this.#session,
-      limit,
-      queues,
-      types,
-      inHands,
-    });
-    this.#faults.at('start-sent');
-    const reply = await answer;
-    return reply.word === 'ok' ? { word: 'ok', started: reply.started, askedAt } : reply;
+    return { agentId: this.#agent.agentId, session: this.#session, limit, queues, types, inHands };
   }
 
   /** Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`. */
@@ -149,8 +169,29 @@ export class RedisTransport implements Transport {
     }
   }
 
-  report(reports: readonly Report[]): Promise<ReportWord[]> {
-    const answer = report(this.#redis, this.#keys, reports);
+  async report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]> {
+    if (!turn) return this.#sent(report(this.#redis, this.#keys, reports));
+    const free = await this.#starting.enter();
+    try {
+      const demand = turn.demand();
+      if (demand.limit <= demand.inHands.length) {
+        // Nothing is started, so nobody has to wait for the answer.
+        free();
+        return await this.#sent(report(this.#redis, this.#keys, reports));
+      }
+      this.#faults.poll();
+      const askedAt = now();
+      const answer = reportAndStart(this.#redis, this.#keys, reports, this.#startOptions(demand));
+      this.#faults.at('start-sent');
+      const { words, started } = await this.#sent(answer);
+      turn.onAnswer(nextReplyOf(started, askedAt));
+      return words;
+    } finally {
+      free();
+    }
+  }
+
+  #sent<T>(answer: Promise<T>): Promise<T> {
     this.#faults.at('report-sent');
     return answer;
   }
@@ -185,4 +226,8 @@ export class RedisTransport implements Transport {
     this.#redis.disconnect();
     this.#blocking.disconnect();
   }
+}
+
+function nextReplyOf(reply: StartReply, askedAt: Moment): NextReply {
+  return reply.word === 'ok' ? { word: 'ok', started: reply.started, askedAt } : reply;
 }

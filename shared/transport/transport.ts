@@ -41,6 +41,17 @@ export type NextReply =
   /** A newer session of this agent was registered: this one is over. */
   | { readonly word: 'old-session' };
 
+/** What a call that reports may start in the same breath. */
+export interface Turn {
+  /**
+   * Asked right before the call is sent; without the reports of this very call, whose answer frees
+   * their places.
+   */
+  readonly demand: () => Demand;
+  /** Called once with the answer, before anything else is started for this agent. */
+  readonly onAnswer: (reply: NextReply) => void;
+}
+
 /** A command type as an agent announces it. */
 export interface AnnouncedType {
   readonly type: string;
@@ -73,8 +84,13 @@ export interface Transport {
    * @param demand asked right before each start, since it changes while the call waits
    */
   next(demand: () => Demand, signal: AbortSignal): Promise<NextReply>;
-  /** @returns a word per report, in order */
-  report(reports: readonly Report[]): Promise<ReportWord[]>;
+  /** Whether `report` takes a turn: an agent then leaves the places that its reports free to them. */
+  readonly startsWhenItReports: boolean;
+  /**
+   * @param turn more commands to start, once these are reported: one round trip instead of two
+   * @returns a word per report, in order
+   */
+  report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]>;
   /**
    * Says that this session is still at work on what it holds.
    *

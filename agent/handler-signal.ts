@@ -1,0 +1,38 @@
+/**
+ * What an `AbortController` is to a handler, made when it asks for it: most commands are done before
+ * anybody looks at their signal, and making one costs more than all else that starts an execution.
+ */
+export class HandlerSignal {
+  #controller: AbortController | undefined;
+  #reason: unknown;
+  #aborted = false;
+  #listener: () => void = () => undefined;
+
+  /** Why it was aborted; undefined as long as it was not. */
+  get reason(): unknown {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first reason stays. */
+  abort(reason: Error): void {
+    if (this.#aborted) return;
+    this.#aborted = true;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    this.#listener();
+  }
+
+  /** One listener: called at once when it was aborted before. */
+  whenAborted(listener: () => void): void {
+    this.#listener = listener;
+    if (this.#aborted) listener();
+  }
+}
