@@ -5,7 +5,7 @@ import { backoffMs } from '../shared/runtime/backoff.js';
 import { elapsedMs, type Moment, now } from '../shared/runtime/clock.js';
 import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
-import { pause, type Service } from '../shared/runtime/service.js';
+import { isAborted, pause, type Service } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
 import { Announcer } from './announcer.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
@@ -215,7 +215,7 @@ export class Agent implements Service {
     const about = { commandId: command.id, attempt: command.attempt, type: command.type };
     await this.#callsSent();
     // Its process ends, and it was not begun: the rule for a lost agent is for this, too.
-    if (this.#ending.signal.aborted) return;
+    if (isAborted(this.#ending.signal)) return;
     if (!this.#isFresh(askedAt) && !(await this.#isStillMine(command))) {
       logger.warn(about, 'not executed: by the time its answer was read, the attempt was no longer current');
       return this.#letGo(command);

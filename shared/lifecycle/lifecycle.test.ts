@@ -110,7 +110,8 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
       (line) => /(?:\breturn\b|\bwords\[.*=|\bgive\(|\bitems\[.*=)(.*)/.exec(line)?.[1] ?? [],
     );
     // A word that a function of the prelude gave is passed on.
-    if (code.some((line) => line.endsWith('return why end'))) answers.push(...answersOf('readValues'), ...answersOf('readCommand'));
+    if (code.some((line) => line.endsWith('return why end')))
+      answers.push(...answersOf('readValues'), ...answersOf('readCommand'));
     if (code.some((line) => line.includes('resolve(command)'))) {
       answers.push(...answersOf('resolve'), ...answersOf('lose'));
     }

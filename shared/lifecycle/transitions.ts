@@ -178,7 +178,8 @@ function parseStart(raw: unknown): StartReply {
 
 function startedOf(queue: string, entry: string, id: string, item: readonly unknown[]): StartedCommand {
   const [, , , , attempt, type, payload, timeoutMs, onAgentLost] = item;
-  if (typeof attempt !== 'number' || typeof type !== 'string' || typeof payload !== 'string') throw badItem(item);
+  if (typeof attempt !== 'number' || typeof type !== 'string' || typeof payload !== 'string')
+    throw badItem(item);
   return {
     queue,
     entry,

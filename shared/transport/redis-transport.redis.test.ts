@@ -50,7 +50,14 @@ conformance(() => rig);
 describe('a call that reports and starts', () => {
   const keys = partitionKeys();
   const agent = { agentId: 'turner', instance: 'i-turner', boot: 1 };
-  const description = { host: 'h', pid: 7, version: '1', queues: ['turns'], types: ['DELAY'], concurrency: 2 };
+  const description = {
+    host: 'h',
+    pid: 7,
+    version: '1',
+    queues: ['turns'],
+    types: ['DELAY'],
+    concurrency: 2,
+  };
   let transport: Transport;
   let ids: string[];
 
@@ -86,7 +93,10 @@ describe('a call that reports and starts', () => {
       demand: () => demand,
       onAnswer: (reply) => given.push(reply),
     });
-    return { words, given: given.map((one) => (one.word === 'ok' ? one.started.map(({ id }) => id) : one.word)) };
+    return {
+      words,
+      given: given.map((one) => (one.word === 'ok' ? one.started.map(({ id }) => id) : one.word)),
+    };
   }
 
   it('gives what the reported ones made room for', async () => {
@@ -106,7 +116,11 @@ describe('a call that reports and starts', () => {
     const { lost } = proxy.loseReply(requestOf('EVALSHA', shaOf('report')));
     expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['again'], given: [[ids[1]]] });
     await lost;
-    expect(await redis.client().hmget(keys.counts, 'RUNNING', 'PENDING', 'COMPLETED')).toEqual(['1', '1', '1']);
+    expect(await redis.client().hmget(keys.counts, 'RUNNING', 'PENDING', 'COMPLETED')).toEqual([
+      '1',
+      '1',
+      '1',
+    ]);
   });
 
   it('works in a Redis that has forgotten its scripts', async () => {
@@ -120,6 +134,9 @@ describe('a call that reports and starts', () => {
     const next = rig.connect({ ...agent, boot: 2 }, description);
     await next.register();
     next.close();
-    expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['accepted'], given: ['old-session'] });
+    expect(await turn(one, { limit: 1, inHands: [] })).toEqual({
+      words: ['accepted'],
+      given: ['old-session'],
+    });
   });
 });
