@@ -2,7 +2,8 @@ import { writeFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { ConfigError, integer, loadConfig, setting } from '../shared/runtime/config.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
-import { smoke, startRedis } from './smoke.js';
+import { startRedis } from './redis.js';
+import { smoke } from './smoke.js';
 import { resultText, roundText } from './smoke-text.js';
 
 const usage = `npm run bench -- smoke [--commands=N] [--rounds=N] [--json=FILE]

@@ -1,4 +1,4 @@
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { type TestRedis } from '../shared/testing/redis-server.js';
 import { BullMq } from './bullmq.js';
 import { withBullMqCycle } from './bullmq-cycle.js';
 import { countCycle, type StepWrites } from './cycle.js';
@@ -34,9 +34,6 @@ export interface SmokeResult {
 }
 
 const countedBatch = 10;
-
-/** A private Redis for `smoke`. Its file is not rewritten in the background: that would hit one lap of many. */
-export const startRedis = () => TestRedis.start({ config: { 'auto-aof-rewrite-percentage': '0' } });
 
 /** Counts the writes of both systems, then lets them race, on a Redis that nobody else uses. */
 export async function smoke(redis: TestRedis, options: SmokeOptions): Promise<SmokeResult> {
