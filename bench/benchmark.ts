@@ -1,5 +1,6 @@
-import { quantile, type Spread, spreadOf } from './statistics.js';
-import { type TargetId } from './targets.js';
+import { z } from 'zod';
+import { quantile, spreadOf } from './statistics.js';
+import { isTargetId, type TargetId } from './targets.js';
 
 /** One of the suite: `npm run bench -- <name>` runs it, and its records are named after it. */
 export interface Benchmark {
@@ -28,63 +29,70 @@ export interface BenchmarkContext {
   readonly say: (line: string) => void;
 }
 
-export interface BenchmarkResult {
-  /** What decides the figures beside the machine: `{ 'commands per round': 10000, appendfsync: 'always' }`. */
-  readonly settings: Readonly<Record<string, string | number | boolean>>;
-  /** For people. */
-  readonly tables: readonly Table[];
-  readonly plots: readonly Plot[];
-  /** One for each of the benchmark's targets. */
-  readonly measured: readonly Measured[];
-  /** Everything that was taken, in the order in which it was. */
-  readonly samples: readonly Samples[];
-}
+const spreadSchema = z.object({ median: z.number(), min: z.number(), max: z.number() });
 
-export interface Table {
-  readonly title: string;
-  /** The first column names its row, the others hold figures. */
-  readonly columns: readonly string[];
-  readonly rows: readonly (readonly string[])[];
-}
+/** For people. The first column names its row, the others hold figures. */
+const tableSchema = z.object({
+  title: z.string(),
+  columns: z.array(z.string()),
+  rows: z.array(z.array(z.string())),
+});
+export type Table = z.infer<typeof tableSchema>;
 
 /** Bars in groups, each with the span from its least to its greatest sample. The axis begins at 0. */
-export interface Plot {
-  readonly title: string;
+const plotSchema = z.object({
+  title: z.string(),
   /** Of the values: `commands/s`. */
-  readonly unit: string;
+  unit: z.string(),
   /** What the groups differ by: `in flight`. */
-  readonly by: string;
-  readonly groups: readonly string[];
-  /** One value per group each; nothing where it was not measured. */
-  readonly series: readonly { readonly name: string; readonly values: readonly (Spread | null)[] }[];
-}
+  by: z.string(),
+  groups: z.array(z.string()),
+  /** One value per group each; null where it was not measured. */
+  series: z.array(z.object({ name: z.string(), values: z.array(spreadSchema.nullable()) })),
+});
+export type Plot = z.infer<typeof plotSchema>;
 
 /** What a target is judged by. */
-export interface Measured {
-  readonly target: TargetId;
+const measuredSchema = z.object({
+  target: z.custom<TargetId>((id) => typeof id === 'string' && isTargetId(id), { error: 'no such target' }),
   /** The one that is judged, in the target's unit: the median, or what the target says. */
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
+  value: z.number(),
+  min: z.number(),
+  max: z.number(),
   /** Those that it was taken from, in the target's unit. */
-  readonly samples: readonly number[];
-}
+  samples: z.array(z.number()),
+});
+export type Measured = z.infer<typeof measuredSchema>;
 
-export interface Samples {
+const samplesSchema = z.object({
   /** `start→report, concurrency 100, always: Fencepost`. */
-  readonly what: string;
-  readonly unit: string;
-  readonly values: readonly number[];
-}
+  what: z.string(),
+  unit: z.string(),
+  values: z.array(z.number()),
+});
+export type Samples = z.infer<typeof samplesSchema>;
+
+export const resultSchema = z.object({
+  /** What decides the figures beside the machine: `{ 'commands per round': 10000, appendfsync: 'always' }`. */
+  settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
+  tables: z.array(tableSchema),
+  plots: z.array(plotSchema),
+  /** One for each of the benchmark's targets. */
+  measured: z.array(measuredSchema),
+  /** Everything that was taken, in the order in which it was. */
+  samples: z.array(samplesSchema),
+});
+/** Its types are those of the recorded file: it is read back when another benchmark is run again. */
+export type BenchmarkResult = z.infer<typeof resultSchema>;
 
 /** What most targets are judged by: the median of `samples`, which are in the target's unit. */
 export function measuredMedian(target: TargetId, samples: readonly number[]): Measured {
   const { median, min, max } = spreadOf(samples);
-  return { target, value: median, min, max, samples };
+  return { target, value: median, min, max, samples: [...samples] };
 }
 
 /** The value that 99 % of `samples` do not exceed. */
 export function measuredP99(target: TargetId, samples: readonly number[]): Measured {
   const { min, max } = spreadOf(samples);
-  return { target, value: quantile(samples, 0.99), min, max, samples };
+  return { target, value: quantile(samples, 0.99), min, max, samples: [...samples] };
 }
