@@ -1,5 +1,6 @@
 import { type Benchmark } from './benchmark.js';
 import { recovery } from './recovery/recovery.js';
+import { throughput } from './throughput/throughput.js';
 
 /** The suite, in the order in which it runs. */
-export const benchmarks: readonly Benchmark[] = [recovery];
+export const benchmarks: readonly Benchmark[] = [throughput, recovery];

@@ -1,5 +1,5 @@
 import { type Step, steps, type StepWrites } from './cycle.js';
-import { type Lap, type Round } from './race.js';
+import { type RaceLap, type Round } from './race.js';
 import { tableText } from './report/table.js';
 import { machineText } from './report/wording.js';
 import { type SmokeResult } from './smoke.js';
@@ -9,7 +9,7 @@ import { totalOf } from './write-counter.js';
 
 /** One round, as it is printed while the others are still to come. */
 export function roundText({ fencepost, bullmq, ratio }: Round, number: number): string {
-  const lap = (name: string, { ms, commandsPerSecond }: Lap) =>
+  const lap = (name: string, { ms, commandsPerSecond }: RaceLap) =>
     `${name} ${rate(commandsPerSecond)}/s (${Math.round(ms)} ms)`;
   return `round ${number}: ${lap('Fencepost', fencepost)}, ${lap('BullMQ', bullmq)}, ratio ${ratio.toFixed(2)}`;
 }

@@ -45,8 +45,8 @@ export async function smoke(redis: TestRedis, options: SmokeOptions): Promise<Sm
     fencepost: await countCycle(client, fencepostCycle(client), countedBatch),
     bullmq: await withBullMqCycle(redis.socket, (cycle) => countCycle(client, cycle, countedBatch)),
   };
-  const fencepost = new Fencepost(redis, commands);
-  const bullmq = new BullMq(redis, commands);
+  const fencepost = new Fencepost(redis);
+  const bullmq = new BullMq(redis);
   try {
     // One after the other: a start that fails must not leave the other half done.
     await fencepost.start();

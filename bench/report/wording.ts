@@ -1,6 +1,7 @@
 import { times } from '../../chaos/report/units.js';
 import { type Measured } from '../benchmark.js';
 import { type Machine } from '../machine.js';
+import { spreadOf } from '../statistics.js';
 import { judge, type Target, targetOf, type Unit } from '../targets.js';
 
 /** `4.21 ×`, `63.2 %`, `0.84 s`, `571 B`. */
@@ -44,4 +45,10 @@ export function machineText(machine: Machine): string[] {
 export function figure(value: number): string {
   if (value >= 100) return times(Math.round(value));
   return value >= 10 ? value.toFixed(1) : value.toFixed(2);
+}
+
+/** `4.21 × (4.05–4.40)`: the median, and between which two all of them lie. */
+export function ratioText(ratios: readonly number[]): string {
+  const { median, min, max } = spreadOf(ratios);
+  return `${median.toFixed(2)} × (${min.toFixed(2)}–${max.toFixed(2)})`;
 }
