@@ -43,11 +43,11 @@ export function workLap(commands: number): Lap {
 }
 
 /** The whole cycle: submitted in batches, worked off meanwhile, until the last is completed. */
-export function cycleLap(commands: number): Lap {
+export function cycleLap(stream: Stream): Lap {
   return async (contestant, signal) => {
-    const total = (await contestant.completed()) + commands;
+    const total = (await contestant.completed()) + stream.commands;
     const ms = await timed(contestant, signal, async () => {
-      await submitStream(inLoadBatches(commands), (size) => contestant.submit(size));
+      await submitStream(stream, (size) => contestant.submit(size));
       await allCompleted(contestant, total, signal);
     });
     await contestant.checkRest();

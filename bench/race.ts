@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { type Contestant } from './contestant.js';
 import { cycleLap } from './laps.js';
+import { inLoadBatches } from './load.js';
 import { inTurns } from './turns.js';
 import { totalOf, WriteCounter } from './write-counter.js';
 
@@ -36,7 +37,7 @@ export interface RaceOptions {
  */
 export async function race(options: RaceOptions): Promise<Round[]> {
   const { redis, fencepost, bullmq, commands, rounds, signal, onRound } = options;
-  const cycle = cycleLap(commands);
+  const cycle = cycleLap(inLoadBatches(commands));
   const lapOf = async (contestant: Contestant): Promise<RaceLap> => {
     let ms = 0;
     const writes = await new WriteCounter(redis).during(async () => {
