@@ -1,6 +1,6 @@
 import { pause } from '../shared/runtime/service.js';
 import { aborted, type Contestant } from './contestant.js';
-import { inLoadBatches, type Stream, submitStream } from './load.js';
+import { inLoadBatches, load, type Stream, submitStream } from './load.js';
 
 /** A contestant's turn, timed. Resolves to milliseconds, when everything of it is done and checked. */
 export type Lap = (contestant: Contestant, signal: AbortSignal) => Promise<number>;
@@ -43,9 +43,10 @@ export function workLap(commands: number): Lap {
 }
 
 /** The whole cycle: submitted in batches, worked off meanwhile, until the last is completed. */
-export function cycleLap(stream: Stream): Lap {
+export function cycleLap(commands: number, batch: number = load.batch): Lap {
+  const stream = { commands, batch, inFlight: load.batchesInFlight };
   return async (contestant, signal) => {
-    const total = (await contestant.completed()) + stream.commands;
+    const total = (await contestant.completed()) + commands;
     const ms = await timed(contestant, signal, async () => {
       await submitStream(stream, (size) => contestant.submit(size));
       await allCompleted(contestant, total, signal);

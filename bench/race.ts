@@ -1,7 +1,6 @@
 import { type Redis } from 'ioredis';
 import { type Contestant } from './contestant.js';
 import { cycleLap } from './laps.js';
-import { inLoadBatches } from './load.js';
 import { inTurns } from './turns.js';
 import { totalOf, WriteCounter } from './write-counter.js';
 
@@ -37,7 +36,7 @@ export interface RaceOptions {
  */
 export async function race(options: RaceOptions): Promise<Round[]> {
   const { redis, fencepost, bullmq, commands, rounds, signal, onRound } = options;
-  const cycle = cycleLap(inLoadBatches(commands));
+  const cycle = cycleLap(commands);
   const lapOf = async (contestant: Contestant): Promise<RaceLap> => {
     let ms = 0;
     const writes = await new WriteCounter(redis).during(async () => {

@@ -6,7 +6,7 @@ import {
   type Plot,
   type Table,
 } from '../benchmark.js';
-import { load, type Stream } from '../load.js';
+import { load } from '../load.js';
 import { withRedis } from '../redis.js';
 import { ratioText } from '../report/wording.js';
 import { spreadOf } from '../statistics.js';
@@ -35,14 +35,10 @@ export const http: Benchmark = {
   targets: ['http-submit', 'http-to-completed'],
 
   async run(context: BenchmarkContext): Promise<BenchmarkResult> {
-    const stream: Stream = {
-      commands: context.short ? 1000 : 20_000,
-      batch: 500,
-      inFlight: load.batchesInFlight,
-    };
+    const commands = context.short ? 1000 : 20_000;
     const cases = httpCases(context.short);
     const submission = await withRedis((redis) => takeSubmission(redis, cases, context));
-    const whole = await withRedis((redis) => takeToCompleted(redis, stream, context));
+    const whole = await withRedis((redis) => takeToCompleted(redis, commands, context));
     const rows = cases.flatMap((one, i) => {
       const rates = submission[i];
       return rates ? [{ one, rates }] : [];
@@ -52,7 +48,7 @@ export const http: Benchmark = {
         appendfsync: 'always',
         body: cases[0]?.order.body ?? '',
         'requests per lap': cases.map(({ name, order }) => `${name}: ${order.requests}`).join('; '),
-        'commands per lap to COMPLETED': stream.commands,
+        'commands per lap to COMPLETED': commands,
       },
       tables: [
         submissionTable(rows),

@@ -1,5 +1,5 @@
 import { cycleLap, type Lap, submissionLap, workLap } from '../laps.js';
-import { inLoadBatches, load } from '../load.js';
+import { load } from '../load.js';
 import { type TargetId } from '../targets.js';
 
 /** Something whose speed is compared: one row of a table, one group of bars. */
@@ -91,7 +91,7 @@ function allChapters(short: boolean): readonly Chapter[] {
           name: String(load.concurrency),
           commands: few(10_000),
           concurrency: load.concurrency,
-          lap: () => cycleLap(inLoadBatches(few(10_000))),
+          lap: () => cycleLap(few(10_000)),
         },
       ],
     },
