@@ -17,8 +17,11 @@ import { WorkerProcess } from './worker-process.js';
 const keys = partitionKeys();
 const stream = keys.stream(defaults.queue);
 
+/** Where commands are taken in. */
+export type Door = Pick<Submitter, 'submit'>;
+
 /** The server's own way to Redis, without HTTP in front of it. */
-export const submitterOn = (redis: Redis) =>
+export const submitterOn = (redis: Redis): Door =>
   new Submitter({
     link: { call: (work) => work(redis) },
     keys,
@@ -36,8 +39,8 @@ export const newCommand = (id: string = uuid()): NewCommand => ({
 });
 
 /** @throws when one is not stored */
-export async function submitAll(submitter: Submitter, commands: readonly NewCommand[]): Promise<void> {
-  const replies = await submitter.submit(commands);
+export async function submitAll(door: Door, commands: readonly NewCommand[]): Promise<void> {
+  const replies = await door.submit(commands);
   const refused = replies.find((reply) => reply.word !== 'accepted');
   if (refused) throw new Error(`Fencepost refused a command: ${JSON.stringify(refused)}`);
 }
@@ -48,18 +51,18 @@ export class Fencepost implements Contestant {
   readonly #redisUrl: string;
   readonly #concurrency: number;
   readonly #redis: Redis;
-  readonly #submitter: Submitter;
+  readonly #door: Door;
   #dataDir: string | undefined;
   #agent: WorkerProcess | undefined;
   /** What the counters held before the first of this one's commands. */
   #completedBefore = 0;
   #submitted = 0;
 
-  constructor(redis: TestRedis, concurrency: number = load.concurrency) {
+  constructor(redis: TestRedis, concurrency: number = load.concurrency, door?: Door) {
     this.#redisUrl = redis.url;
     this.#concurrency = concurrency;
     this.#redis = connectCommands(redis.url);
-    this.#submitter = submitterOn(this.#redis);
+    this.#door = door ?? submitterOn(this.#redis);
   }
 
   async start(): Promise<void> {
@@ -76,7 +79,7 @@ export class Fencepost implements Contestant {
   async submit(count: number): Promise<void> {
     this.#submitted += count;
     await submitAll(
-      this.#submitter,
+      this.#door,
       Array.from({ length: count }, () => newCommand()),
     );
   }
@@ -84,7 +87,7 @@ export class Fencepost implements Contestant {
   /** One command under an id of the caller's choice. */
   async submitAs(id: string): Promise<void> {
     this.#submitted++;
-    await submitAll(this.#submitter, [newCommand(id)]);
+    await submitAll(this.#door, [newCommand(id)]);
   }
 
   async completed(): Promise<number> {

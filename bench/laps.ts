@@ -1,6 +1,6 @@
 import { pause } from '../shared/runtime/service.js';
 import { type Contestant, unlessAborted } from './contestant.js';
-import { inLoadBatches, type Stream, submitStream } from './load.js';
+import { inLoadBatches, load, type Stream, submitStream } from './load.js';
 
 /** A contestant's turn, timed. Resolves to milliseconds, when everything of it is done and checked. */
 export type Lap = (contestant: Contestant, signal: AbortSignal) => Promise<number>;
@@ -43,11 +43,12 @@ export function workLap(commands: number): Lap {
 }
 
 /** The whole cycle: submitted in batches, worked off meanwhile, until the last is completed. */
-export function cycleLap(commands: number): Lap {
+export function cycleLap(commands: number, batch: number = load.batch): Lap {
+  const stream = { commands, batch, inFlight: load.batchesInFlight };
   return async (contestant, signal) => {
     const total = (await contestant.completed()) + commands;
     const ms = await timed(contestant, signal, async () => {
-      await submitStream(inLoadBatches(commands), (size) => contestant.submit(size));
+      await submitStream(stream, (size) => contestant.submit(size));
       await allCompleted(contestant, total, signal);
     });
     await contestant.checkRest();
