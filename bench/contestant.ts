@@ -26,13 +26,19 @@ export interface Contestant {
   stop(): Promise<void>;
 }
 
-/** Rejects as soon as `signal` is aborted. */
-export function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    const give = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
-    if (signal.aborted) give();
-    else signal.addEventListener('abort', give, { once: true });
+/** Resolves with `work`. @throws also as soon as `signal` is aborted: what it left under way ends with its processes */
+export async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  let give: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    give = () => reject(signal.reason instanceof Error ? signal.reason : new Error('aborted'));
   });
+  if (signal.aborted) give();
+  else signal.addEventListener('abort', give, { once: true });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', give);
+  }
 }
 
 /** @throws when what was found at rest is not what must be there */

@@ -1,5 +1,5 @@
 import { pause } from '../shared/runtime/service.js';
-import { aborted, type Contestant } from './contestant.js';
+import { type Contestant, unlessAborted } from './contestant.js';
 import { inLoadBatches, load, type Stream, submitStream } from './load.js';
 
 /** A contestant's turn, timed. Resolves to milliseconds, when everything of it is done and checked. */
@@ -69,7 +69,7 @@ async function timed(
 /** Resolves with `work`. @throws also when the worker ends, `signal` is aborted, or it takes too long */
 async function bounded(contestant: Contestant, signal: AbortSignal, work: Promise<void>): Promise<void> {
   const late = AbortSignal.timeout(longestLapMs);
-  await Promise.race([work, contestant.died(), aborted(AbortSignal.any([signal, late]))]);
+  await unlessAborted(AbortSignal.any([signal, late]), Promise.race([work, contestant.died()]));
 }
 
 async function allCompleted(contestant: Contestant, total: number, signal: AbortSignal): Promise<void> {

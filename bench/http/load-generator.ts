@@ -1,6 +1,6 @@
 import { untilReady } from '../../shared/testing/deployment.js';
 import { startProcess, type TestProcess } from '../../shared/testing/processes.js';
-import { aborted } from '../contestant.js';
+import { unlessAborted } from '../contestant.js';
 import { type Done, doneSchema, type Order } from './orders.js';
 
 /** Hundreds of times what an order takes: something is broken then. */
@@ -27,9 +27,7 @@ export class LoadGenerator {
     this.#process.send({ ...order, number } satisfies Order);
     const isIt = (message: unknown) => doneSchema.safeParse(message).data?.number === number;
     const message = this.#process.waitForMessage(isIt, { timeoutMs: longestMs });
-    // A signal of its own: the listener would stay with the one that lives as long as the run.
-    const stopped = aborted(AbortSignal.any([signal]));
-    const done: Done = doneSchema.parse(await Promise.race([message, stopped]));
+    const done: Done = doneSchema.parse(await unlessAborted(signal, message));
     if ('failed' in done) throw new Error(done.failed);
     return done.ms;
   }

@@ -6,7 +6,7 @@ import { Ledger } from '../../shared/testing/ledger.js';
 import { startProcess, type TestProcess } from '../../shared/testing/processes.js';
 import { type TestRedis } from '../../shared/testing/redis-server.js';
 import { connectionTo } from '../bullmq.js';
-import { aborted } from '../contestant.js';
+import { unlessAborted } from '../contestant.js';
 import { type Fate, type Kill, whatFollowed } from './kill.js';
 import { longMs, type Work } from './work.js';
 
@@ -38,7 +38,7 @@ export async function killBullMqWorker(options: BullMqKillOptions): Promise<Kill
   const workers: TestProcess[] = [];
   const within = AbortSignal.any([signal, AbortSignal.timeout(longestMs + options.afterMs)]);
   try {
-    return await Promise.race([kill(options, { ledger, queue, events, workers }), aborted(within)]);
+    return await unlessAborted(within, kill(options, { ledger, queue, events, workers }));
   } finally {
     for (const worker of workers) worker.kill('SIGKILL');
     await Promise.all(workers.map(({ exited }) => exited));

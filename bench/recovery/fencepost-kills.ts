@@ -7,7 +7,7 @@ import { ClientLog } from '../../shared/testing/client-log.js';
 import { Deployment, untilReady } from '../../shared/testing/deployment.js';
 import { Ledger } from '../../shared/testing/ledger.js';
 import { repositoryRoot, type TestProcess } from '../../shared/testing/processes.js';
-import { aborted } from '../contestant.js';
+import { unlessAborted } from '../contestant.js';
 import { type Fate, type Kill, whatFollowed } from './kill.js';
 import { StatusWatch } from './status-watch.js';
 import { longMs } from './work.js';
@@ -57,7 +57,7 @@ export class FencepostKills {
   /** @throws when it takes longer than two leases and a minute, or `signal` is aborted */
   async kill(fate: Fate, onAgentLost: OnAgentLost, signal: AbortSignal): Promise<Kill> {
     const deadline = AbortSignal.timeout(2 * this.#options.leaseMs + 60_000);
-    return Promise.race([this.#kill(fate, onAgentLost), aborted(AbortSignal.any([signal, deadline]))]);
+    return unlessAborted(AbortSignal.any([signal, deadline]), this.#kill(fate, onAgentLost));
   }
 
   async #kill(fate: Fate, onAgentLost: OnAgentLost): Promise<Kill> {

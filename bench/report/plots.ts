@@ -1,4 +1,4 @@
-import { type Html, html } from '../../chaos/report/html.js';
+import { type Html, html as markup } from '../../chaos/report/html.js';
 import { countTicks, type Ticks } from '../../chaos/report/scales.js';
 import { type Plot } from '../benchmark.js';
 import { type Spread } from '../statistics.js';
@@ -18,18 +18,13 @@ const colors = ['#1f5fd6', '#f0a202', '#7a8594', '#12946d', '#b5477f', '#4cb5e8'
 /** One SVG for a benchmark: its plots below each other. */
 export function plotsSvg(plots: readonly Plot[]): string {
   const height = panelHeight * plots.length;
-  const svg = html`<svg
-    xmlns="http://www.w3.org/2000/svg"
-    viewBox="0 0 ${width} ${height}"
-    width="${width}"
-    height="${height}"
-    font-family="system-ui, sans-serif"
-    font-size="12"
-    fill="#222"
-  >
-    <rect width="100%" height="100%" fill="#fff" />
-    ${plots.map((plot, i) => html`<g transform="translate(0 ${i * panelHeight})">${panel(plot)}</g> `)}
-  </svg> `;
+  const panels = plots.map(
+    (plot, i) => markup`<g transform="translate(0 ${i * panelHeight})">${panel(plot)}</g>\n`,
+  );
+  const svg = markup`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="system-ui, sans-serif" font-size="12" fill="#222">
+<rect width="100%" height="100%" fill="#fff"/>
+${panels}</svg>
+`;
   return svg.text;
 }
 
@@ -39,39 +34,32 @@ function panel({ title, unit, by, groups, series }: Plot): Html {
   const scale = most < 10 ? 1000 : 1;
   const ticks = countTicks(most * scale);
   const y = (value: number) => round(margin.top + plotted.height * (1 - (value * scale) / ticks.end));
-  return html` <text x="${margin.left}" y="20" font-size="14" font-weight="600">${title}</text>
-    ${legend(series.map(({ name }) => name))} ${axis(ticks, scale, unit)}
-    ${groups.map((name, i) => group({ name, i, of: groups.length, values: series.map(({ values }) => values[i] ?? null), y }))}
-    <text x="${margin.left + plotted.width / 2}" y="${panelHeight - 8}" text-anchor="middle" fill="#555"
-      >${by}</text
-    >`;
+  const valuesOf = (i: number) => series.map(({ values }) => values[i] ?? null);
+  return markup`
+<text x="${margin.left}" y="20" font-size="14" font-weight="600">${title}</text>
+${legend(series.map(({ name }) => name))}
+${axis(ticks, scale, unit)}
+${groups.map((name, i) => group({ name, i, of: groups.length, values: valuesOf(i), y }))}
+<text x="${margin.left + plotted.width / 2}" y="${panelHeight - 8}" text-anchor="middle" fill="#555">${by}</text>`;
 }
 
 function legend(names: readonly string[]): Html {
   let x: number = margin.left;
-  return html`${names.map((name, i) => {
-    const at = x;
+  const entries = names.map((name, i) => {
+    const at = round(x);
     x += 26 + name.length * 6.6;
-    return html`<rect x="${round(at)}" y="32" width="11" height="11" fill="${colorOf(i)}" /><text
-        x="${round(at + 16)}"
-        y="42"
-        >${name}</text
-      >`;
-  })}`;
+    return markup`<rect x="${at}" y="32" width="11" height="11" fill="${colorOf(i)}"/><text x="${at + 16}" y="42">${name}</text>`;
+  });
+  return markup`${entries}`;
 }
 
 function axis(ticks: Ticks, scale: number, unit: string): Html {
-  return html`<text x="${margin.left - 6}" y="${margin.top - 8}" text-anchor="end" fill="#555">${unit}</text>
-    ${ticks.at.map((at) => {
-      const y = round(margin.top + plotted.height * (1 - at / ticks.end));
-      return html`<path d="M${margin.left} ${y}H${width - margin.right}" stroke="#ddd" /><text
-          x="${margin.left - 6}"
-          y="${y + 4}"
-          text-anchor="end"
-          fill="#555"
-          >${(at / scale).toLocaleString('en')}</text
-        >`;
-    })}`;
+  const marks = ticks.at.map((at) => {
+    const y = round(margin.top + plotted.height * (1 - at / ticks.end));
+    const label = (at / scale).toLocaleString('en');
+    return markup`<path d="M${margin.left} ${y}H${width - margin.right}" stroke="#ddd"/><text x="${margin.left - 6}" y="${y + 4}" text-anchor="end" fill="#555">${label}</text>\n`;
+  });
+  return markup`<text x="${margin.left - 6}" y="${margin.top - 10}" text-anchor="end" fill="#555">${unit}</text>\n${marks}`;
 }
 
 interface Group {
@@ -87,8 +75,10 @@ function group({ name, i, of, values, y }: Group): Html {
   const left = margin.left + i * room;
   const barWidth = Math.min(60, (room * 0.86) / values.length);
   const start = left + (room - barWidth * values.length) / 2;
-  return html`<text x="${round(left + room / 2)}" y="${panelHeight - 26}" text-anchor="middle">${name}</text>
-    ${values.map((value, k) => (value === null ? html`` : bar(value, { x: start + k * barWidth, width: barWidth, fill: colorOf(k), y })))}`;
+  const bars = values.flatMap((value, k) =>
+    value === null ? [] : [bar(value, { x: start + k * barWidth, width: barWidth, fill: colorOf(k), y })],
+  );
+  return markup`<text x="${round(left + room / 2)}" y="${panelHeight - 26}" text-anchor="middle">${name}</text>\n${bars}`;
 }
 
 interface BarPlace {
@@ -100,19 +90,10 @@ interface BarPlace {
 
 function bar({ median, min, max }: Spread, { x, width, fill, y }: BarPlace): Html {
   const middle = round(x + width / 2);
-  return html`<rect
-      x="${round(x + 1)}"
-      y="${y(median)}"
-      width="${round(width - 2)}"
-      height="${round(y(0) - y(median))}"
-      fill="${fill}"
-    /><path d="M${middle} ${y(min)}V${y(max)}" stroke="#222" /><text
-      x="${middle}"
-      y="${round(y(max) - 4)}"
-      text-anchor="middle"
-      font-size="10"
-      >${figure(median)}</text
-    >`;
+  const top = y(median);
+  const body = markup`<rect x="${round(x + 1)}" y="${top}" width="${round(width - 2)}" height="${round(y(0) - top)}" fill="${fill}"/>`;
+  const span = markup`<path d="M${middle} ${y(min)}V${y(max)}" stroke="#222"/>`;
+  return markup`${body}${span}<text x="${middle}" y="${round(y(max) - 4)}" text-anchor="middle" font-size="10">${figure(median)}</text>\n`;
 }
 
 const colorOf = (i: number) => colors[i % colors.length] ?? colors[0];
