@@ -8,6 +8,14 @@ import { WorkerProcess } from './worker-process.js';
 /** BullMQ's connections to the benchmark's Redis: over its unix socket, as Fencepost's are. */
 export const connectionTo = (socket: string) => ({ path: socket, maxRetriesPerRequest: null });
 
+/** Ends BullMQ's connections. They would wait for ever for a Redis that Ctrl-C has ended too. */
+export async function closeBullMq(...connected: readonly { close(): Promise<void> }[]): Promise<void> {
+  const over = new AbortController();
+  const closed = Promise.all(connected.map((one) => one.close()));
+  await Promise.race([closed, pause(1000, over.signal)]);
+  over.abort();
+}
+
 /** `count` jobs of the load. */
 export const jobs = (count: number) =>
   Array.from({ length: count }, () => ({ name: load.type, data: load.payload }));
@@ -77,7 +85,6 @@ export class BullMq implements Contestant {
 
   async stop(): Promise<void> {
     await this.#worker?.stop();
-    // It waits for a Redis that Ctrl-C has ended too.
-    await Promise.race([this.#queue.close(), pause(1000)]);
+    await closeBullMq(this.#queue);
   }
 }

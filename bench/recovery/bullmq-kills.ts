@@ -5,7 +5,7 @@ import { untilReady } from '../../shared/testing/deployment.js';
 import { Ledger } from '../../shared/testing/ledger.js';
 import { startProcess, type TestProcess } from '../../shared/testing/processes.js';
 import { type TestRedis } from '../../shared/testing/redis-server.js';
-import { connectionTo } from '../bullmq.js';
+import { closeBullMq, connectionTo } from '../bullmq.js';
 import { unlessAborted } from '../contestant.js';
 import { type Fate, type Kill, whatFollowed } from './kill.js';
 import { longMs, type Work } from './work.js';
@@ -42,8 +42,7 @@ export async function killBullMqWorker(options: BullMqKillOptions): Promise<Kill
   } finally {
     for (const worker of workers) worker.kill('SIGKILL');
     await Promise.all(workers.map(({ exited }) => exited));
-    // It waits for a Redis that Ctrl-C has ended too.
-    await Promise.race([Promise.all([queue.close(), events.close()]), pause(1000)]);
+    await closeBullMq(queue, events);
     await ledger.stop();
   }
 }
@@ -57,7 +56,7 @@ interface Parts {
 }
 
 async function kill(options: BullMqKillOptions, { ledger, queue, events, workers }: Parts): Promise<Kill> {
-  const { redis, inFlight: count, fate, afterMs, pauseMs } = options;
+  const { redis, inFlight: count, fate, afterMs, pauseMs, signal } = options;
   const startWorker = async () => {
     const args = [
       redis.socket,
@@ -82,7 +81,7 @@ async function kill(options: BullMqKillOptions, { ledger, queue, events, workers
   await ledger.waitForHits(count);
   // Not earlier: it would have taken its share of them.
   if (fate === 'gone') await startWorker();
-  await pause(afterMs);
+  await pause(afterMs, signal);
 
   const settled = lastStalled(events, count);
   const atMs = Date.now();
