@@ -5,10 +5,9 @@ import { v7 as uuid } from 'uuid';
 import { z } from 'zod';
 import { TransitionFeed } from '../../server/waiting/transition-feed.js';
 import { submittedSchema } from '../../shared/protocol/api.js';
-import { pause } from '../../shared/runtime/service.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { type TestRedis } from '../../shared/testing/redis-server.js';
-import { type BullMq, connectionTo } from '../bullmq.js';
+import { type BullMq, closeBullMq, connectionTo } from '../bullmq.js';
 import { type Fencepost } from '../fencepost.js';
 import { load } from '../load.js';
 
@@ -74,8 +73,7 @@ export async function bullMqRoute(redis: TestRedis, bullmq: BullMq): Promise<Rou
         });
         bullmq.submitAs(id).catch(failed);
       }),
-    // It waits for a Redis that Ctrl-C has ended too.
-    stop: () => Promise.race([events.close(), pause(1000)]),
+    stop: () => closeBullMq(events),
   };
 }
 
