@@ -2,27 +2,19 @@ import { Worker } from 'bullmq';
 import { z } from 'zod';
 import { exitWithParent, reportReady } from '../shared/runtime/parent.js';
 import { pause } from '../shared/runtime/service.js';
-import { connectionTo, type WorkerMessage } from './bullmq.js';
+import { connectionTo } from './bullmq.js';
 import { load } from './load.js';
 
 // A process of its own, as Fencepost's agent is one. Its arguments: Redis's unix socket, the queue, and
-// how many jobs a round has.
-const [socket, queue, perRound] = z
+// its concurrency.
+const [socket, queue, concurrency] = z
   .tuple([z.string(), z.string(), z.coerce.number().int().min(1)])
   .parse(process.argv.slice(2));
 
-// Any one that is not a round's last is worth no message: telling must not cost BullMQ its time.
-const say = (message: WorkerMessage) => process.send?.(message);
-
 const worker = new Worker(queue, () => Promise.resolve(load.result), {
   connection: connectionTo(socket),
-  concurrency: load.concurrency,
+  concurrency,
 });
-let completed = 0;
-worker.on('completed', () => {
-  if (++completed % perRound === 0) say({ completed });
-});
-worker.on('failed', (_job, error) => say({ failed: error.message }));
 worker.on('error', () => undefined);
 
 const stop = async () => {

@@ -1,92 +1,90 @@
 import { Queue } from 'bullmq';
-import { z } from 'zod';
 import { pause } from '../shared/runtime/service.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
-import { aborted, type Contestant } from './contestant.js';
-import { inBatches, load } from './load.js';
+import { checkFound, type Contestant } from './contestant.js';
+import { load } from './load.js';
 import { WorkerProcess } from './worker-process.js';
-
-/** A worker's message, at the end of every round and when a job fails. */
-export const workerMessageSchema = z.union([
-  z.object({ completed: z.int() }),
-  z.object({ failed: z.string() }),
-]);
-export type WorkerMessage = z.infer<typeof workerMessageSchema>;
 
 /** BullMQ's connections to the benchmark's Redis: over its unix socket, as Fencepost's are. */
 export const connectionTo = (socket: string) => ({ path: socket, maxRetriesPerRequest: null });
+
+/** Ends BullMQ's connections. They would wait for ever for a Redis that Ctrl-C has ended too. */
+export async function closeBullMq(...connected: readonly { close(): Promise<void> }[]): Promise<void> {
+  const over = new AbortController();
+  const closed = Promise.all(connected.map((one) => one.close()));
+  await Promise.race([closed, pause(1000, over.signal)]);
+  over.abort();
+}
 
 /** `count` jobs of the load. */
 export const jobs = (count: number) =>
   Array.from({ length: count }, () => ({ name: load.type, data: load.payload }));
 
-const queueName = 'bench';
-/** The round's own deadline comes first. */
-const roundWithinMs = 600_000;
-
-/** BullMQ as its manual runs it: jobs added in bulk, one worker; it keeps completed jobs, as Fencepost does. */
+/** BullMQ as its manual runs it: one producer, one worker; it keeps completed jobs, as Fencepost does. */
 export class BullMq implements Contestant {
   readonly name = 'BullMQ';
+  readonly queueName = 'bench';
   readonly #socket: string;
-  readonly #commands: number;
+  readonly #concurrency: number;
   readonly #queue: Queue;
   #worker: WorkerProcess | undefined;
-  #rounds = 0;
+  #submitted = 0;
 
-  /** @param commands per round */
-  constructor(redis: TestRedis, commands: number) {
+  constructor(redis: TestRedis, concurrency: number = load.concurrency) {
     this.#socket = redis.socket;
-    this.#commands = commands;
-    this.#queue = new Queue(queueName, { connection: connectionTo(redis.socket) });
+    this.#concurrency = concurrency;
+    this.#queue = new Queue(this.queueName, { connection: connectionTo(redis.socket) });
     // A stopped Redis is reported by whatever call it fails.
     this.#queue.on('error', () => undefined);
   }
 
   async start(): Promise<void> {
-    await this.#queue.waitUntilReady();
     this.#worker = await WorkerProcess.start([
       'dist/bench/bullmq-worker.js',
       this.#socket,
-      queueName,
-      String(this.#commands),
+      this.queueName,
+      String(this.#concurrency),
     ]);
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    if (!this.#worker) throw new Error('not started');
-    this.#rounds++;
-    const completed = this.#completed(this.#worker, this.#rounds * this.#commands);
-    const submitted = inBatches(this.#commands, async (size) => {
-      await this.#queue.addBulk(jobs(size));
-    });
-    await Promise.race([Promise.all([submitted, completed]), aborted(signal)]);
+  async submit(count: number): Promise<void> {
+    this.#submitted += count;
+    if (count === 1) await this.#queue.add(load.type, load.payload);
+    else await this.#queue.addBulk(jobs(count));
   }
 
-  /**
-   * The worker counts for itself. QueueEvents would read four stream entries per job in this process,
-   * beside a run on the same few cores: BullMQ would be charged for being watched.
-   */
-  async #completed(worker: WorkerProcess, total: number): Promise<void> {
-    const message = await worker.message((raw) => {
-      const said = workerMessageSchema.safeParse(raw).data;
-      return said !== undefined && ('failed' in said || said.completed === total);
-    }, roundWithinMs);
-    const said = workerMessageSchema.parse(message);
-    if ('failed' in said) throw new Error(`a BullMQ job failed: ${said.failed}`);
+  /** One job under an id of the caller's choice. */
+  async submitAs(jobId: string): Promise<void> {
+    this.#submitted++;
+    await this.#queue.add(load.type, load.payload, { jobId });
   }
 
-  async checkRest(): Promise<void> {
-    const found = await this.#queue.getJobCounts('wait', 'active', 'failed', 'completed');
-    const wanted = { wait: 0, active: 0, failed: 0, completed: this.#rounds * this.#commands };
-    const differs = Object.entries(wanted).some(([state, count]) => found[state] !== count);
-    if (differs) {
-      throw new Error(`BullMQ is not at rest: ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`);
-    }
+  async completed(): Promise<number> {
+    const { completed = 0, failed = 0 } = await this.#queue.getJobCounts('completed', 'failed');
+    if (failed > 0) throw new Error(`BullMQ: ${failed} jobs failed`);
+    return completed;
+  }
+
+  freeze(): void {
+    this.#worker?.freeze();
+  }
+
+  thaw(): void {
+    this.#worker?.thaw();
+  }
+
+  died(): Promise<never> {
+    return this.#worker?.died() ?? new Promise(() => undefined);
+  }
+
+  async checkRest(waiting = 0): Promise<void> {
+    const { wait, active, completed } = await this.#queue.getJobCounts('wait', 'active', 'completed');
+    const wanted = { wait: waiting, active: 0, completed: this.#submitted - waiting };
+    checkFound(this.name, { wait, active, completed }, wanted);
   }
 
   async stop(): Promise<void> {
     await this.#worker?.stop();
-    // It waits for a Redis that Ctrl-C has ended too.
-    await Promise.race([this.#queue.close(), pause(1000)]);
+    await closeBullMq(this.#queue);
   }
 }

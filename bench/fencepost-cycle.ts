@@ -3,7 +3,7 @@ import { report, start, type StartedCommand } from '../shared/lifecycle/transiti
 import { defaults } from '../shared/protocol/commands.js';
 import { partitionKeys } from '../shared/store/keys.js';
 import { type Cycle } from './cycle.js';
-import { latestSubmission, submitLoad } from './fencepost.js';
+import { newCommand, submitAll, submitterOn } from './fencepost.js';
 import { load } from './load.js';
 
 const agent = { agentId: 'bench', session: 'bench.1' };
@@ -11,9 +11,14 @@ const agent = { agentId: 'bench', session: 'bench.1' };
 /** Fencepost's scripts, each called once per batch, as its server and its agent call them. */
 export function fencepostCycle(redis: Redis): Cycle {
   const keys = partitionKeys();
+  const submitter = submitterOn(redis);
   let held: readonly StartedCommand[] = [];
   return {
-    submit: async (count) => submitLoad(redis, count, await latestSubmission(redis)),
+    submit: (count) =>
+      submitAll(
+        submitter,
+        Array.from({ length: count }, () => newCommand()),
+      ),
 
     start: async (count) => {
       const options = { ...agent, limit: count, queues: [defaults.queue], types: [load.type], inHands: [] };

@@ -3,150 +3,131 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
 import { v7 as uuid } from 'uuid';
-import { submit } from '../shared/lifecycle/transitions.js';
+import { RedisClock } from '../server/redis/redis-clock.js';
+import { Submitter } from '../server/submissions/submitter.js';
+import { type NewCommand } from '../shared/lifecycle/transitions.js';
 import { defaults } from '../shared/protocol/commands.js';
-import { connectCommands, connectSubscriber } from '../shared/store/connection.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
-import { aborted, type Contestant } from './contestant.js';
-import { inBatches, load } from './load.js';
+import { checkFound, type Contestant } from './contestant.js';
+import { load } from './load.js';
 import { WorkerProcess } from './worker-process.js';
 
 const keys = partitionKeys();
 const stream = keys.stream(defaults.queue);
-const payload = JSON.stringify(load.payload);
-/** How long a submission may be under way: far longer than any round. */
-const submitWithinMs = 600_000;
 
-/** Creates `count` commands of the load, as the server does behind `POST /commands/batch`. */
-export async function submitLoad(redis: Redis, count: number, notAfter: number): Promise<void> {
-  const commands = Array.from({ length: count }, () => ({
-    id: uuid(),
-    digest: '',
-    type: load.type,
-    payload,
-    queue: defaults.queue,
-  }));
-  const { replies } = await submit(redis, keys, commands, { notAfter, maxBacklog: 1_000_000 });
+/** Where commands are taken in. */
+export type Door = Pick<Submitter, 'submit'>;
+
+/** The server's own way to Redis, without HTTP in front of it. */
+export const submitterOn = (redis: Redis): Door =>
+  new Submitter({
+    link: { call: (work) => work(redis) },
+    keys,
+    clock: new RedisClock(),
+    maxBacklog: 2_000_000,
+  });
+
+/** A command of the load, as the server makes one. */
+export const newCommand = (id: string = uuid()): NewCommand => ({
+  id,
+  digest: '',
+  type: load.type,
+  payload: JSON.stringify(load.payload),
+  queue: defaults.queue,
+});
+
+/** @throws when one is not stored */
+export async function submitAll(door: Door, commands: readonly NewCommand[]): Promise<void> {
+  const replies = await door.submit(commands);
   const refused = replies.find((reply) => reply.word !== 'accepted');
   if (refused) throw new Error(`Fencepost refused a command: ${JSON.stringify(refused)}`);
 }
 
-/** Redis's own clock, some minutes on: what `submit` takes as its last moment. */
-export async function latestSubmission(redis: Redis): Promise<number> {
-  const [seconds] = await redis.time();
-  return Number(seconds) * 1000 + submitWithinMs;
-}
-
-/** Fencepost as it is run: the real agent with its synced journal, its commands submitted by the script. */
+/** Fencepost as it is run: the real agent with its synced journal, its commands submitted as the server does it. */
 export class Fencepost implements Contestant {
   readonly name = 'Fencepost';
   readonly #redisUrl: string;
-  readonly #commands: number;
+  readonly #concurrency: number;
   readonly #redis: Redis;
-  readonly #completions: Completions;
+  readonly #door: Door;
   #dataDir: string | undefined;
   #agent: WorkerProcess | undefined;
-  /** What the counters held before the first round. */
+  /** What the counters held before the first of this one's commands. */
   #completedBefore = 0;
-  #rounds = 0;
+  #submitted = 0;
 
-  /** @param commands per round */
-  constructor(redis: TestRedis, commands: number) {
+  constructor(redis: TestRedis, concurrency: number = load.concurrency, door?: Door) {
     this.#redisUrl = redis.url;
-    this.#commands = commands;
-    this.#redis = connectCommands(redis.url);
-    this.#completions = new Completions(redis.url);
+    this.#concurrency = concurrency;
+    // Without the server's timeouts, as BullMQ's: a disk that stalls makes a lap slow, not void.
+    this.#redis = redis.client();
+    this.#door = door ?? submitterOn(this.#redis);
   }
 
   async start(): Promise<void> {
-    this.#completedBefore = Number((await this.#redis.hget(keys.counts, 'COMPLETED')) ?? 0);
-    await this.#completions.listen();
+    this.#completedBefore = await this.completed();
     this.#dataDir = await mkdtemp(join(tmpdir(), 'fencepost-bench-'));
     this.#agent = await WorkerProcess.start(['dist/agent/main.js'], {
       REDIS_URL: this.#redisUrl,
       DATA_DIR: this.#dataDir,
-      AGENT_CONCURRENCY: String(load.concurrency),
+      AGENT_CONCURRENCY: String(this.#concurrency),
       LOG_LEVEL: 'warn',
-      // Whatever else the caller's shell sets for an agent is not what is measured here.
-      ...Object.fromEntries(settingsLeftAlone.map((variable) => [variable, undefined])),
     });
   }
 
-  async run(signal: AbortSignal): Promise<void> {
-    if (!this.#agent) throw new Error('not started');
-    const completed = this.#completions.next(this.#commands);
-    const notAfter = await latestSubmission(this.#redis);
-    const submitted = inBatches(this.#commands, (size) => submitLoad(this.#redis, size, notAfter));
-    await Promise.race([Promise.all([submitted, completed]), this.#agent.died(), aborted(signal)]);
-    this.#rounds++;
+  async submit(count: number): Promise<void> {
+    this.#submitted += count;
+    await submitAll(
+      this.#door,
+      Array.from({ length: count }, () => newCommand()),
+    );
   }
 
-  async checkRest(): Promise<void> {
-    const [length, [pending], completed] = await Promise.all([
+  /** One command under an id of the caller's choice. */
+  async submitAs(id: string): Promise<void> {
+    this.#submitted++;
+    await submitAll(this.#door, [newCommand(id)]);
+  }
+
+  async completed(): Promise<number> {
+    const [completed, failed] = await this.#redis.hmget(keys.counts, 'COMPLETED', 'FAILED');
+    if (Number(failed ?? 0) > 0) throw new Error(`Fencepost: ${failed} commands failed`);
+    return Number(completed ?? 0) - this.#completedBefore;
+  }
+
+  freeze(): void {
+    this.#agent?.freeze();
+  }
+
+  thaw(): void {
+    this.#agent?.thaw();
+  }
+
+  died(): Promise<never> {
+    return this.#agent?.died() ?? new Promise(() => undefined);
+  }
+
+  async checkRest(waiting = 0): Promise<void> {
+    const [length, pending, completed] = await Promise.all([
       this.#redis.xlen(stream),
-      this.#redis.xpending(stream, group),
-      this.#redis.hget(keys.counts, 'COMPLETED'),
+      this.#pending(),
+      this.completed(),
     ]);
-    const found = { length, pending, completed: Number(completed) - this.#completedBefore };
-    const wanted = { length: 0, pending: 0, completed: this.#rounds * this.#commands };
-    if (JSON.stringify(found) !== JSON.stringify(wanted)) {
-      throw new Error(`Fencepost is not at rest: ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`);
-    }
+    const wanted = { length: waiting, pending: 0, completed: this.#submitted - waiting };
+    checkFound(this.name, { length, pending, completed }, wanted);
+  }
+
+  /** Delivered and not acknowledged; 0 while no agent ever made the group. */
+  async #pending(): Promise<number> {
+    if (!this.#agent) return 0;
+    const [pending] = await this.#redis.xpending(stream, group);
+    return Number(pending);
   }
 
   async stop(): Promise<void> {
     await this.#agent?.stop();
-    this.#completions.close();
     this.#redis.disconnect();
     if (this.#dataDir !== undefined) await rm(this.#dataDir, { recursive: true, force: true });
-  }
-}
-
-const settingsLeftAlone = [
-  'AGENT_ID',
-  'AGENT_QUEUES',
-  'AGENT_COMMANDS',
-  'AGENT_TRANSPORT',
-  'LEASE_MS',
-  'GRACE_MS',
-  'MAX_BLOCK_MS',
-  'LOG_PRETTY',
-];
-
-/** Counts the commands that end, as Fencepost's channel tells it: one message per call, a line per transition. */
-class Completions {
-  readonly #subscriber: Redis;
-  #left = 0;
-  #done: () => void = () => undefined;
-  #failed: (error: Error) => void = () => undefined;
-
-  constructor(redisUrl: string) {
-    this.#subscriber = connectSubscriber(redisUrl);
-    this.#subscriber.on('message', (_channel: string, message: string) => this.#read(message));
-  }
-
-  async listen(): Promise<void> {
-    await this.#subscriber.subscribe(keys.events);
-  }
-
-  /** Resolves when `count` more commands are completed. Rejects when one fails. */
-  next(count: number): Promise<void> {
-    this.#left = count;
-    return new Promise((resolve, reject) => {
-      this.#done = resolve;
-      this.#failed = reject;
-    });
-  }
-
-  #read(message: string): void {
-    for (const line of message.split('\n')) {
-      if (line.includes(' FAILED ')) this.#failed(new Error(`a command failed: ${line}`));
-      if (line.includes(' COMPLETED ') && --this.#left === 0) this.#done();
-    }
-  }
-
-  close(): void {
-    this.#subscriber.disconnect();
   }
 }

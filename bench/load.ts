@@ -1,6 +1,6 @@
 /**
- * The load, the same for both systems: no-ops that are submitted by this process and worked off by one
- * other, so that what is measured is the broker.
+ * The load, the same for all: no-ops that are submitted by this process and worked off by one other, so that
+ * what is measured is the broker.
  */
 export const load = {
   /** What Fencepost calls a type and BullMQ a job's name. */
@@ -14,15 +14,34 @@ export const load = {
   concurrency: 100,
 } as const;
 
-/** Submits `commands` in batches, some of them in flight at a time. @throws what `submit` throws first */
-export async function inBatches(commands: number, submit: (size: number) => Promise<void>): Promise<void> {
+/** How commands are submitted. */
+export interface Stream {
+  readonly commands: number;
+  /** Per call. */
+  readonly batch: number;
+  /** Calls in flight at a time. */
+  readonly inFlight: number;
+}
+
+/** `commands` of the load, in the batches that the load says. */
+export const inLoadBatches = (commands: number): Stream => ({
+  commands,
+  batch: load.batch,
+  inFlight: load.batchesInFlight,
+});
+
+/** Submits a stream. @throws what `submit` throws first */
+export async function submitStream(
+  { commands, batch, inFlight }: Stream,
+  submit: (size: number) => Promise<void>,
+): Promise<void> {
   let left = commands;
   const lane = async () => {
     while (left > 0) {
-      const size = Math.min(left, load.batch);
+      const size = Math.min(left, batch);
       left -= size;
       await submit(size);
     }
   };
-  await Promise.all(Array.from({ length: load.batchesInFlight }, lane));
+  await Promise.all(Array.from({ length: inFlight }, lane));
 }

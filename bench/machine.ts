@@ -1,21 +1,27 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { z } from 'zod';
-import { describeHost, type Host } from '../shared/testing/host.js';
+import { describeHost } from '../shared/testing/host.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
 import { version } from '../shared/runtime/version.js';
 
 /** Without these a figure says nothing. */
-export interface Machine extends Host {
-  readonly redis: string;
-  readonly appendfsync: string;
+export const machineSchema = z.object({
+  cpu: z.string(),
+  cores: z.number(),
+  memoryGb: z.number(),
+  os: z.string(),
+  node: z.string(),
+  redis: z.string(),
+  appendfsync: z.string(),
   /** Redis's files are in memory: nothing is synced, and `always` costs nothing. */
-  readonly inMemory: boolean;
+  inMemory: z.boolean(),
   /** Over the last minute, when the benchmark began: what else the machine was doing. */
-  readonly loadAverage: number;
-  readonly fencepost: string;
-  readonly bullmq: string;
-}
+  loadAverage: z.number(),
+  fencepost: z.string(),
+  bullmq: z.string(),
+});
+export type Machine = z.infer<typeof machineSchema>;
 
 const tmpfsMagic = 0x01021994;
 

@@ -1,6 +1,7 @@
 import { type Step, steps, type StepWrites } from './cycle.js';
-import { type Machine } from './machine.js';
-import { type Lap, type Round } from './race.js';
+import { type RaceLap, type Round } from './race.js';
+import { tableText } from './report/table.js';
+import { machineText } from './report/wording.js';
 import { type SmokeResult } from './smoke.js';
 import { type Spread, spreadOf } from './statistics.js';
 import { writeBudget } from './write-budget.js';
@@ -8,7 +9,7 @@ import { totalOf } from './write-counter.js';
 
 /** One round, as it is printed while the others are still to come. */
 export function roundText({ fencepost, bullmq, ratio }: Round, number: number): string {
-  const lap = (name: string, { ms, commandsPerSecond }: Lap) =>
+  const lap = (name: string, { ms, commandsPerSecond }: RaceLap) =>
     `${name} ${rate(commandsPerSecond)}/s (${Math.round(ms)} ms)`;
   return `round ${number}: ${lap('Fencepost', fencepost)}, ${lap('BullMQ', bullmq)}, ratio ${ratio.toFixed(2)}`;
 }
@@ -20,12 +21,13 @@ export function resultText({ machine, load, writes, rounds, ratio }: SmokeResult
     '',
     ...machineText(machine),
     `Load: ${load.commands} no-ops per round, submitted by one process in batches of ${load.batch}, ` +
-      `${load.batchesInFlight} in flight, worked off by one process with concurrency ${load.concurrency}.`,
+      `${load.batchesInFlight} in flight, worked off by one process with concurrency ${load.concurrency}, ` +
+      `on a Redis with appendfsync ${machine.appendfsync}.`,
     'Time: from the first submission until the last completion, without an HTTP layer on either side:',
     "      Fencepost's commands are submitted by its script, as its server does it; BullMQ's by addBulk.",
     "      Fencepost's agent journals every outcome, synced, before it reports it. Both keep what is completed.",
     '',
-    ...table([
+    ...tableText([
       ['', 'commands/s', 'min–max', 'writes to Redis per command'],
       lapRow(
         'Fencepost',
@@ -44,7 +46,7 @@ export function resultText({ machine, load, writes, rounds, ratio }: SmokeResult
     '',
     `Writes of a batch of ${writes.batch}, counted by Redis (COMMAND INFO says which commands are writes):`,
     '',
-    ...table([
+    ...tableText([
       ['', ...steps, 'sum', 'per command'],
       writesRow('Fencepost', writes.fencepost, writes.batch),
       budgetRow(writes.batch),
@@ -59,17 +61,6 @@ export function resultText({ machine, load, writes, rounds, ratio }: SmokeResult
       : ['Fencepost exceeds its budget of writes:', ...writes.overruns]),
     '',
   ].join('\n');
-}
-
-function machineText(machine: Machine): string[] {
-  const { cpu, cores, os, node, redis, appendfsync, inMemory, loadAverage, fencepost, bullmq } = machine;
-  const lines = [
-    `Fencepost ${fencepost} beside BullMQ ${bullmq}, on one ${redis} (appendfsync ${appendfsync})`,
-    `Machine: ${cores} cores, ${cpu}, ${os}, Node ${node}; load average ${loadAverage.toFixed(1)} at the start`,
-  ];
-  if (inMemory)
-    lines.push('Careful: Redis has its files in memory here (tmpfs), so that syncing costs nothing.');
-  return lines;
 }
 
 const rate = (perSecond: number) => String(Math.round(perSecond));
@@ -103,18 +94,4 @@ function callsText(writes: StepWrites, step: Step): string {
   return Object.entries(writes[step])
     .map(([name, calls]) => `${calls} ${name}`)
     .join(', ');
-}
-
-/** Columns as wide as their widest cell; numbers to the right. */
-function table(rows: readonly (readonly string[])[]): string[] {
-  const columns = Math.max(...rows.map((row) => row.length));
-  const widths = Array.from({ length: columns }, (_, i) =>
-    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
-  );
-  return rows.map((row) =>
-    row
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('   ')
-      .trimEnd(),
-  );
 }

@@ -7,7 +7,8 @@ import { endProcesses, startProcess } from '../shared/testing/processes.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
 import { countCycle } from './cycle.js';
 import { fencepostCycle } from './fencepost-cycle.js';
-import { smoke, startRedis } from './smoke.js';
+import { startRedis } from './redis.js';
+import { smoke } from './smoke.js';
 import { overruns } from './write-budget.js';
 
 let redis: TestRedis;

@@ -1,4 +1,4 @@
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { type TestRedis } from '../shared/testing/redis-server.js';
 import { BullMq } from './bullmq.js';
 import { withBullMqCycle } from './bullmq-cycle.js';
 import { countCycle, type StepWrites } from './cycle.js';
@@ -35,9 +35,6 @@ export interface SmokeResult {
 
 const countedBatch = 10;
 
-/** A private Redis for `smoke`. Its file is not rewritten in the background: that would hit one lap of many. */
-export const startRedis = () => TestRedis.start({ config: { 'auto-aof-rewrite-percentage': '0' } });
-
 /** Counts the writes of both systems, then lets them race, on a Redis that nobody else uses. */
 export async function smoke(redis: TestRedis, options: SmokeOptions): Promise<SmokeResult> {
   const { commands, rounds: roundCount, signal, onRound } = options;
@@ -48,8 +45,8 @@ export async function smoke(redis: TestRedis, options: SmokeOptions): Promise<Sm
     fencepost: await countCycle(client, fencepostCycle(client), countedBatch),
     bullmq: await withBullMqCycle(redis.socket, (cycle) => countCycle(client, cycle, countedBatch)),
   };
-  const fencepost = new Fencepost(redis, commands);
-  const bullmq = new BullMq(redis, commands);
+  const fencepost = new Fencepost(redis);
+  const bullmq = new BullMq(redis);
   try {
     // One after the other: a start that fails must not leave the other half done.
     await fencepost.start();

@@ -20,3 +20,15 @@ export function spreadOf(values: readonly number[]): Spread {
     max: at(sorted.length - 1),
   };
 }
+
+/**
+ * The least value that at least the share `q` of all do not exceed (nearest rank): one that was really taken.
+ *
+ * @param values at least one
+ */
+export function quantile(values: readonly number[], q: number): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const value = sorted[Math.max(0, Math.ceil(q * sorted.length) - 1)];
+  if (value === undefined) throw new Error('no values');
+  return value;
+}

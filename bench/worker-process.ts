@@ -30,9 +30,13 @@ export class WorkerProcess {
     return new WorkerProcess(process);
   }
 
-  /** The first message that `isIt` accepts, of those sent so far and from now on. Rejects when the process ends. */
-  message(isIt: (message: unknown) => boolean, timeoutMs: number): Promise<unknown> {
-    return this.#process.waitForMessage(isIt, { timeoutMs });
+  /** SIGSTOP, until `thaw`. */
+  freeze(): void {
+    this.#process.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process.kill('SIGCONT');
   }
 
   /** Rejects when the process ends, and never resolves: to be raced with what it is to do. */
@@ -44,6 +48,8 @@ export class WorkerProcess {
   async stop(): Promise<void> {
     const { exited } = this.#process;
     this.#process.kill('SIGTERM');
+    // One that is frozen would end only when it wakes.
+    this.thaw();
     const inTime = new AbortController();
     const killed = pause(stopWithinMs, inTime.signal).then(() => {
       if (!inTime.signal.aborted) this.#process.kill('SIGKILL');

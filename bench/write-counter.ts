@@ -1,5 +1,6 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
+import { usedDuring } from './command-stats.js';
 
 /** Calls of write commands, by name. */
 export type Writes = Readonly<Record<string, number>>;
@@ -25,22 +26,11 @@ export class WriteCounter {
 
   /** What all clients together wrote while `work` was done. */
   async during(work: () => Promise<void>): Promise<Writes> {
-    const before = await this.#calls();
-    await work();
-    const after = await this.#calls();
-    const writes = await this.#writesAmong([...after.keys()]);
+    const uses = await usedDuring(this.#redis, work);
+    const writes = await this.#writesAmong([...uses.keys()]);
     const counted: Record<string, number> = {};
-    for (const [name, calls] of after) {
-      const more = calls - (before.get(name) ?? 0);
-      if (more > 0 && writes.has(name)) counted[name] = more;
-    }
+    for (const [name, { calls }] of uses) if (writes.has(name)) counted[name] = calls;
     return counted;
-  }
-
-  async #calls(): Promise<Map<string, number>> {
-    const info = await this.#redis.info('commandstats');
-    const lines = info.matchAll(/^cmdstat_([^:]+):calls=(\d+)/gm);
-    return new Map(Array.from(lines, ([, name = '', calls]) => [name, Number(calls)]));
   }
 
   async #writesAmong(names: readonly string[]): Promise<Set<string>> {

@@ -27,6 +27,9 @@ const scopes = {
 /** What programs read from beside their code: tsc leaves it behind. Sources are .ts and .mjs, so a .js is for a browser. */
 const assetExtensions = ['.lua', '.html', '.css', '.svg', '.js'];
 
+/** What benchmarks wrote is no source: it must not make the next start build again. */
+const notSources = ['bench/results'];
+
 const stampPath = (root, scope) => join(root, 'dist', `.built-${scope}`);
 
 /**
@@ -99,6 +102,7 @@ function filesIn(root, folder) {
     .sort((a, b) => (a.name < b.name ? -1 : 1))
     .flatMap((entry) => {
       const path = `${folder}/${entry.name}`;
+      if (notSources.includes(path)) return [];
       return entry.isDirectory() ? filesIn(root, path) : [path];
     });
 }

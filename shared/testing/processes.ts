@@ -153,6 +153,11 @@ export class TestProcess {
     return this.#waitFor(() => this.messages.find(isIt), 'a message', timeoutMs);
   }
 
+  /** Over its IPC channel; it hears it as `process.on('message')`. One that has ended hears nothing. */
+  send(message: object): void {
+    if (this.#child.connected) this.#child.send(message, () => undefined);
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }

@@ -1,0 +1,20 @@
+import { type Redis } from 'ioredis';
+import { redisTimeDuring } from '../limit/redis-time.js';
+
+/** What one command costs, in microseconds. */
+export interface Cost {
+  readonly elapsedUs: number;
+  /** Of that, what Redis spent in scripts, by its own count: without Node, the sockets and the disk. */
+  readonly scriptUs: number;
+}
+
+/** @param work what is done to so many commands */
+export async function costDuring(redis: Redis, commands: number, work: () => Promise<void>): Promise<Cost> {
+  let elapsedMs = 0;
+  const { scriptUsec } = await redisTimeDuring(redis, commands, async () => {
+    const startedAt = performance.now();
+    await work();
+    elapsedMs = performance.now() - startedAt;
+  });
+  return { elapsedUs: (1000 * elapsedMs) / commands, scriptUs: scriptUsec };
+}

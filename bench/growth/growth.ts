@@ -1,0 +1,146 @@
+import {
+  type Benchmark,
+  type BenchmarkContext,
+  type BenchmarkResult,
+  type Measured,
+  measuredMedian,
+  type Plot,
+  type Samples,
+  type Table,
+} from '../benchmark.js';
+import { load } from '../load.js';
+import { ratioText } from '../report/wording.js';
+import { spreadOf } from '../statistics.js';
+import { type Pair } from '../turns.js';
+import { takeBacklogs } from './backlogs.js';
+import { type Cost } from './cost.js';
+import { takeFleets } from './fleets.js';
+import { type Grown, type GrowthSettings, median, ratios } from './grown.js';
+
+const long: GrowthSettings = {
+  waiting: [1000, 100_000, 1_000_000],
+  commands: 5000,
+  agents: [1, 4, 16],
+  commandsForAgents: 10_000,
+};
+const short: GrowthSettings = {
+  waiting: [100, 300, 1000],
+  commands: 100,
+  agents: [1, 2],
+  commandsForAgents: 200,
+};
+
+export const growth: Benchmark = {
+  name: 'growth',
+  about: 'what a command costs, and takes in memory, while more wait, more are retained, or more agents work',
+  method: [
+    'Two private Redis servers: in one so many commands wait, in the other 1 thousand. They take turns (A B A B …), so ' +
+      'that each ratio is of two neighbours. In a lap 5,000 commands with a payload of 50 bytes are submitted, started and ' +
+      'reported by the scripts themselves, in batches of 100, one call after the other; each batch submitted is ' +
+      'followed by the start and the report of the 100 that wait longest, so that the backlog stays as it is. *Elapsed* is ' +
+      'the time from the first call to the last answer, per command; *in scripts* is what Redis itself counted for its scripts (`INFO ' +
+      'commandstats`), without Node, the sockets and the disk. The target is judged by elapsed.',
+    'For the last row the million is worked off until 1 thousand wait: 1 million completed commands are retained. ' +
+      'Beside it, at most as many as the laps themselves leave.',
+    "Memory: how much more Redis's `used_memory` is, less what its connections and its file's buffer take, after a backlog was " +
+      'filled than before, per command that was added.',
+    'Agents: real ones as processes, each with concurrency 100 and its journal; so many on one Redis, and one on the ' +
+      'other. A lap is start→report of 10,000 no-ops that wait when the agents are thawed; *in scripts* there has the ' +
+      'submission in it. On a machine with few cores the agents share them.',
+  ],
+  targets: ['growth-cost', 'growth-memory'],
+
+  async run(context: BenchmarkContext): Promise<BenchmarkResult> {
+    const settings = context.short ? short : long;
+    const { growths, bytesPerWaiting, bytesPerCompleted } = await takeBacklogs(settings, context);
+    const fleets = await takeFleets(settings, context);
+    const largest = growths[settings.waiting.length - 1];
+    return {
+      settings: {
+        appendfsync: 'always',
+        'commands per lap': settings.commands,
+        'commands per lap of agents': settings.commandsForAgents,
+        'payload, bytes': 50,
+        'batch, commands': load.batch,
+      },
+      tables: [
+        costTable(`Cost per command, µs, beside ${settings.waiting[0]} waiting`, 'backlog', growths),
+        {
+          title: 'Redis memory per command, bytes',
+          columns: ['', 'bytes'],
+          rows: [
+            ...bytesPerWaiting.map((bytes, i) => [`${settings.waiting[i]} waiting`, bytes.toFixed(0)]),
+            ['completed, retained', bytesPerCompleted.toFixed(0)],
+          ],
+        },
+        costTable('Cost per command, µs, beside one agent', 'agents', fleets),
+      ],
+      plots: [
+        plotOf('Cost per command by backlog', 'backlog', growths),
+        plotOf('Cost per command by agents', 'agents', fleets),
+      ],
+      measured: [growthOf(largest), measuredMedian('growth-memory', bytesPerWaiting)],
+      samples: [
+        ...growths.flatMap(samplesOf),
+        ...fleets.flatMap(samplesOf),
+        { what: 'memory per waiting command, by backlog', unit: 'B', values: [...bytesPerWaiting] },
+        { what: 'memory per completed command', unit: 'B', values: [bytesPerCompleted] },
+      ],
+    };
+  },
+};
+
+function growthOf(grown: Grown | undefined): Measured {
+  const percent = (grown?.pairs ?? []).map(
+    ({ ours, theirs }) => 100 * (ours.elapsedUs / theirs.elapsedUs - 1),
+  );
+  return measuredMedian('growth-cost', percent);
+}
+
+function costTable(title: string, by: string, growths: readonly Grown[]): Table {
+  return {
+    title,
+    columns: [by, 'elapsed', 'beside', 'ratio', 'in scripts', 'beside', 'ratio'],
+    rows: growths.map(({ name, pairs }) => [
+      name,
+      ...(['elapsedUs', 'scriptUs'] as const).flatMap((of) => [
+        median(pairs.map(({ ours }) => ours[of])),
+        median(pairs.map(({ theirs }) => theirs[of])),
+        ratioText(ratios(pairs, of)),
+      ]),
+    ]),
+  };
+}
+
+function plotOf(title: string, by: string, growths: readonly Grown[]): Plot {
+  const series = (name: string, value: (pair: Pair<Cost>) => number) => ({
+    name,
+    values: growths.map(({ pairs }) => spreadOf(pairs.map(value))),
+  });
+  return {
+    title,
+    unit: 'µs per command',
+    by,
+    groups: growths.map(({ name }) => name),
+    series: [
+      series('elapsed', ({ ours }) => ours.elapsedUs),
+      series('beside', ({ theirs }) => theirs.elapsedUs),
+      series('in scripts', ({ ours }) => ours.scriptUs),
+      series('in scripts, beside', ({ theirs }) => theirs.scriptUs),
+    ],
+  };
+}
+
+function samplesOf({ name, pairs }: Grown): Samples[] {
+  const of = (what: string, value: (pair: Pair<Cost>) => number): Samples => ({
+    what: `${name}: ${what}`,
+    unit: 'µs per command',
+    values: pairs.map(value),
+  });
+  return [
+    of('elapsed', ({ ours }) => ours.elapsedUs),
+    of('elapsed beside', ({ theirs }) => theirs.elapsedUs),
+    of('in scripts', ({ ours }) => ours.scriptUs),
+    of('in scripts beside', ({ theirs }) => theirs.scriptUs),
+  ];
+}

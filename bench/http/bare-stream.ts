@@ -1,0 +1,2 @@
+/** Where the bare route puts its entries. */
+export const bareStream = 'bare';

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+
+/** What the load generator is told to do. */
+export const orderSchema = z.object({
+  number: z.int(),
+  /** The same body again and again, to the same place. */
+  url: z.url(),
+  body: z.string(),
+  requests: z.int().min(1),
+  /** Kept alive from one order to the next; one request at a time on each. */
+  connections: z.int().min(1),
+});
+export type Order = z.infer<typeof orderSchema>;
+
+/** What it says when it is done. */
+export const doneSchema = z.union([
+  z.object({ number: z.int(), ms: z.number() }),
+  z.object({ number: z.int(), failed: z.string() }),
+]);
+export type Done = z.infer<typeof doneSchema>;

@@ -1,0 +1,234 @@
+import { type OnAgentLost, onAgentLostSchema } from '../../shared/protocol/commands.js';
+import {
+  type Benchmark,
+  type BenchmarkContext,
+  type BenchmarkResult,
+  measuredP99,
+  type Plot,
+  type Samples,
+  type Table,
+} from '../benchmark.js';
+import { withRedis } from '../redis.js';
+import { quantile, spreadOf } from '../statistics.js';
+import { killBullMqWorker } from './bullmq-kills.js';
+import { FencepostKills } from './fencepost-kills.js';
+import { type Fate, fates, type Kill, recoveredMs } from './kill.js';
+
+interface Settings {
+  readonly inFlight: readonly number[];
+  readonly leaseMs: number;
+  /** How often an agent is killed and started again, for each policy. */
+  readonly restarts: (inFlight: number) => number;
+  /** How often one is killed for good, for each policy. */
+  readonly departures: number;
+  /** How long BullMQ's workers have been at work when they are killed: one kill for each. */
+  readonly bullMqAfterMs: readonly number[];
+  /** `lockDuration` and `stalledInterval`; BullMQ's defaults when left out. */
+  readonly bullMqPauseMs: number | undefined;
+}
+
+const long: Settings = {
+  inFlight: [1, 100, 1000],
+  leaseMs: 15_000,
+  restarts: (inFlight) => (inFlight === 1000 ? 6 : 20),
+  departures: 2,
+  bullMqAfterMs: [0, 12_000, 24_000],
+  bullMqPauseMs: undefined,
+};
+
+const short: Settings = {
+  inFlight: [3],
+  // Longer than a busy machine keeps a process waiting.
+  leaseMs: 3000,
+  restarts: () => 1,
+  departures: 1,
+  bullMqAfterMs: [0],
+  bullMqPauseMs: 1000,
+};
+
+/** One kind of kill, and each time that it was done. */
+interface Series {
+  readonly system: string;
+  readonly inFlight: number;
+  readonly fate: Fate;
+  readonly kills: readonly Kill[];
+}
+
+const policies = onAgentLostSchema.options;
+const fencepostWith = (policy: OnAgentLost) => `Fencepost, ${policy}`;
+
+export const recovery: Benchmark = {
+  name: 'recovery',
+  about: 'from SIGKILL of a process with work in flight until all of it is settled and the next command runs',
+  method: [
+    'A process executes as many commands at once as it may (1, 100 or 1,000), each of which has written itself ' +
+      'into a ledger outside and then takes minutes. The process gets SIGKILL; right after it one more command ' +
+      'is submitted. Recovery ends when every command that was in flight is terminal or back in the queue ' +
+      "(Fencepost's channel, BullMQ's `stalled` events) **and** the next command has written itself into the ledger.",
+    'Restarted: the process is started again, with the same data directory, as soon as its exit is noticed, as ' +
+      '`npm start` does it. Gone: another one with free slots is there, and the killed one never comes back. ' +
+      "Fencepost's agents are killed as soon as all has begun, when their lease has the longest still to run.",
+    'Fencepost with one server and `onAgentLost` both ways: `fail` ends what was in flight as AGENT_LOST, ' +
+      '`retry` puts it back. Its kills come one after the other; those that wait for a lease at the same time for all ' +
+      'three sizes. Afterwards each deployment is judged by the eight invariants: any violation fails the ' +
+      'benchmark.',
+    'BullMQ at its defaults (lock 30 s, check for stalled jobs every 30 s, put back once), each worker killed ' +
+      '0, 12 or 24 s after it has begun, since it matters where in its rounds a kill falls; all of its kills at the ' +
+      'same time, since nearly all of it is waiting.',
+    'Executed twice: commands that were in flight and that the ledger shows more than once.',
+  ],
+  targets: ['recovery-restarted', 'recovery-gone'],
+
+  async run(context: BenchmarkContext): Promise<BenchmarkResult> {
+    const settings = context.short ? short : long;
+    const ours = await killAgents(settings, context);
+    const theirs = await killWorkers(settings, context);
+    const all = [...ours, ...theirs];
+    const seconds = (fate: Fate) =>
+      ours.filter((series) => series.fate === fate).flatMap(({ kills }) => kills.map(recoveredS));
+    return {
+      settings: {
+        'lease, s': settings.leaseMs / 1000,
+        appendfsync: 'always',
+        'BullMQ lockDuration and stalledInterval, s': (settings.bullMqPauseMs ?? 30_000) / 1000,
+      },
+      tables: [tableOf(all)],
+      plots: fates.map((fate) => plotOf(all, settings, fate)),
+      measured: [
+        measuredP99('recovery-restarted', seconds('restarted')),
+        measuredP99(
+          'recovery-gone',
+          seconds('gone').map((s) => s - settings.leaseMs / 1000),
+        ),
+      ],
+      samples: all.flatMap(samplesOf),
+    };
+  },
+};
+
+const recoveredS = (kill: Kill) => recoveredMs(kill) / 1000;
+
+async function killAgents(settings: Settings, { signal, say }: BenchmarkContext): Promise<Series[]> {
+  const { inFlight, leaseMs, restarts, departures } = settings;
+  const deployments: { size: number; kills: FencepostKills }[] = [];
+  const repeat = async (size: number, kills: FencepostKills, fate: Fate, times: number) => {
+    const series: Series[] = [];
+    for (const policy of policies) {
+      const done: Kill[] = [];
+      while (done.length < times) done.push(await kills.kill(fate, policy, signal));
+      const one = { system: fencepostWith(policy), inFlight: size, fate, kills: done };
+      say(lineOf(one));
+      series.push(one);
+    }
+    return series;
+  };
+  try {
+    for (const size of inFlight) {
+      deployments.push({ size, kills: await FencepostKills.start({ inFlight: size, leaseMs }) });
+    }
+    const restarted: Series[] = [];
+    for (const { size, kills } of deployments) {
+      restarted.push(...(await repeat(size, kills, 'restarted', restarts(size))));
+    }
+    const gone = await Promise.all(
+      deployments.map(({ size, kills }) => repeat(size, kills, 'gone', departures)),
+    );
+    const series = [...restarted, ...gone.flat()];
+    checkExecutions(series);
+    for (const { kills } of deployments) await kills.check();
+    return series;
+  } finally {
+    for (const { kills } of deployments) await kills.stop();
+  }
+}
+
+/** What is executed twice must have asked for it. */
+function checkExecutions(all: readonly Series[]): void {
+  for (const { system, inFlight, kills } of all) {
+    const wanted = system === fencepostWith('retry') ? inFlight : 0;
+    const wrong = kills.find(({ executedTwice }) => executedTwice !== wanted);
+    if (wrong) throw new Error(`${system}: ${wrong.executedTwice} of ${inFlight} were executed twice`);
+  }
+}
+
+async function killWorkers(settings: Settings, { signal, say }: BenchmarkContext): Promise<Series[]> {
+  const { inFlight, bullMqAfterMs, bullMqPauseMs: pauseMs } = settings;
+  return withRedis(async (redis) => {
+    const kinds = inFlight.flatMap((size) => fates.map((fate) => ({ inFlight: size, fate })));
+    return Promise.all(
+      kinds.map(async (kind) => {
+        const kills = await Promise.all(
+          bullMqAfterMs.map((afterMs) => killBullMqWorker({ redis, ...kind, afterMs, pauseMs, signal })),
+        );
+        const series = { system: 'BullMQ', ...kind, kills };
+        say(lineOf(series));
+        return series;
+      }),
+    );
+  });
+}
+
+function lineOf(series: Series): string {
+  const { median, max } = spreadOf(series.kills.map(recoveredS));
+  return `  ${labelOf(series)}: median ${median.toFixed(2)} s, longest ${max.toFixed(2)} s of ${series.kills.length}`;
+}
+
+const labelOf = ({ system, inFlight, fate }: Series) => `${system}, ${inFlight} in flight, ${fate}`;
+
+function tableOf(all: readonly Series[]): Table {
+  return {
+    title: 'From SIGKILL until all is settled and the next command runs',
+    columns: ['', 'in flight', 'process', 'kills', 'median, s', 'p99, s', 'min–max, s', 'executed twice'],
+    rows: all.map(({ system, inFlight, fate, kills }) => {
+      const seconds = kills.map(recoveredS);
+      const { median, min, max } = spreadOf(seconds);
+      const twice = spreadOf(kills.map(({ executedTwice }) => executedTwice));
+      return [
+        system,
+        String(inFlight),
+        fate,
+        String(kills.length),
+        median.toFixed(2),
+        quantile(seconds, 0.99).toFixed(2),
+        `${min.toFixed(2)}–${max.toFixed(2)}`,
+        twice.min === twice.max ? String(twice.max) : `${twice.min}–${twice.max}`,
+      ];
+    }),
+  };
+}
+
+function plotOf(all: readonly Series[], { inFlight, leaseMs }: Settings, fate: Fate): Plot {
+  const systems = [...policies.map(fencepostWith), 'BullMQ'];
+  return {
+    title:
+      fate === 'restarted'
+        ? 'Recovery, process restarted at once'
+        : `Recovery, process gone (lease ${leaseMs / 1000} s)`,
+    unit: 's',
+    by: 'in flight',
+    groups: inFlight.map(String),
+    series: systems.map((system) => ({
+      name: system,
+      values: inFlight.map((size) => {
+        const one = all.find(
+          (each) => each.system === system && each.inFlight === size && each.fate === fate,
+        );
+        return one ? spreadOf(one.kills.map(recoveredS)) : null;
+      }),
+    })),
+  };
+}
+
+function samplesOf(series: Series): Samples[] {
+  const label = labelOf(series);
+  const of = (what: string, value: (kill: Kill) => number): Samples => ({
+    what: `${label}: ${what}`,
+    unit: 'ms',
+    values: series.kills.map(value),
+  });
+  return [
+    of('until all are settled', ({ settledMs }) => settledMs),
+    of('until the next command runs', ({ nextMs }) => nextMs),
+    { ...of('executed twice', ({ executedTwice }) => executedTwice), unit: 'commands' },
+  ];
+}

@@ -1,0 +1,27 @@
+import { benchmarks } from './benchmarks.js';
+import { plotsSvg } from './report/plots.js';
+import { runBenchmark } from './suite.js';
+import { targetIds } from './targets.js';
+
+// A benchmark throws when anything that it submitted is not completed, or is left behind: that is what is
+// tested here. No figure is looked at.
+test.each(benchmarks.map((benchmark) => [benchmark.name, benchmark] as const))(
+  'a short run of %s completes everything and measures its targets',
+  async (_name, benchmark) => {
+    const said: string[] = [];
+    const record = await runBenchmark(benchmark, {
+      short: true,
+      rounds: 1,
+      signal: new AbortController().signal,
+      say: (line) => said.push(line),
+    });
+    expect(record.measured.map(({ target }) => target).sort()).toEqual([...benchmark.targets].sort());
+    expect(record.samples.length).toBeGreaterThan(0);
+    expect(said.length).toBeGreaterThan(0);
+    expect(plotsSvg(record.plots)).toMatch(/^<svg[^]*<\/svg>\n$/);
+  },
+);
+
+test('every target is measured by one benchmark', () => {
+  expect(benchmarks.flatMap(({ targets }) => targets).sort()).toEqual([...targetIds].sort());
+});

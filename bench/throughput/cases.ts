@@ -1,0 +1,99 @@
+import { cycleLap, type Lap, submissionLap, workLap } from '../laps.js';
+import { load } from '../load.js';
+import { type TargetId } from '../targets.js';
+
+/** Something whose speed is compared: one row of a table, one group of bars. */
+export interface Case {
+  /** Of the row: how many at once. */
+  readonly name: string;
+  readonly commands: number;
+  /** Of both workers; undefined when nobody works. */
+  readonly concurrency: number | undefined;
+  readonly lap: () => Lap;
+  /** What its ratio is the measure of, with `appendfsync always`. */
+  readonly target?: TargetId;
+}
+
+export interface Chapter {
+  readonly title: string;
+  /** What its rows differ by. */
+  readonly by: string;
+  readonly cases: readonly Case[];
+}
+
+/** A slow disk makes the first of these hundreds of times slower than the last: a lap of each takes about a second. */
+const oneByOne = [
+  { inFlight: 1, commands: 500 },
+  { inFlight: 10, commands: 2000 },
+  { inFlight: 100, commands: 5000 },
+  { inFlight: 500, commands: 10_000 },
+] as const;
+
+const worked = [
+  { concurrency: 1, commands: 500 },
+  { concurrency: 10, commands: 2000 },
+  { concurrency: 100, commands: 10_000 },
+  { concurrency: 500, commands: 10_000 },
+] as const;
+
+/** @param short one row of each, and those that a target needs, of so few commands that each takes a moment */
+export function chapters(short: boolean): readonly Chapter[] {
+  const all = allChapters(short);
+  if (!short) return all;
+  return all.map(({ cases, ...chapter }) => ({
+    ...chapter,
+    cases: cases.filter(({ target }) => target !== undefined || cases.length === 1),
+  }));
+}
+
+function allChapters(short: boolean): readonly Chapter[] {
+  const few = (commands: number) => (short ? Math.max(10, commands / 50) : commands);
+  return [
+    {
+      title: 'Submit one by one',
+      by: 'in flight',
+      cases: oneByOne.map(({ inFlight, commands }) => ({
+        name: String(inFlight),
+        commands: few(commands),
+        concurrency: undefined,
+        lap: () => submissionLap({ commands: few(commands), batch: 1, inFlight }),
+        ...(inFlight === 100 ? { target: 'submit-one' } : {}),
+      })),
+    },
+    {
+      title: `Submit in batches, ${load.batchesInFlight} in flight`,
+      by: 'commands per batch',
+      cases: [10, load.batch, 1000].map((batch) => ({
+        name: String(batch),
+        commands: few(20_000),
+        concurrency: undefined,
+        lap: () => submissionLap({ commands: few(20_000), batch, inFlight: load.batchesInFlight }),
+        ...(batch === load.batch ? { target: 'submit-batch' } : {}),
+      })),
+    },
+    {
+      title: 'Start→report',
+      by: 'concurrency',
+      cases: worked.map(({ concurrency, commands }) => ({
+        name: String(concurrency),
+        commands: few(commands),
+        concurrency,
+        lap: () => workLap(few(commands)),
+        ...(concurrency === 100 ? { target: 'work-100' } : {}),
+        ...(concurrency === 1 ? { target: 'work-1' } : {}),
+      })),
+    },
+    {
+      title: `The whole cycle, submitted in batches of ${load.batch}`,
+      by: 'concurrency',
+      cases: [
+        {
+          name: String(load.concurrency),
+          commands: few(10_000),
+          concurrency: load.concurrency,
+          lap: () => cycleLap(few(10_000)),
+        },
+      ],
+    },
+  ];
+}
