@@ -7,7 +7,6 @@ import { RedisClock } from '../server/redis/redis-clock.js';
 import { Submitter } from '../server/submissions/submitter.js';
 import { type NewCommand } from '../shared/lifecycle/transitions.js';
 import { defaults } from '../shared/protocol/commands.js';
-import { connectCommands } from '../shared/store/connection.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
 import { checkFound, type Contestant } from './contestant.js';
@@ -61,7 +60,8 @@ export class Fencepost implements Contestant {
   constructor(redis: TestRedis, concurrency: number = load.concurrency, door?: Door) {
     this.#redisUrl = redis.url;
     this.#concurrency = concurrency;
-    this.#redis = connectCommands(redis.url);
+    // Without the server's timeouts, as BullMQ's: a disk that stalls makes a lap slow, not void.
+    this.#redis = redis.client();
     this.#door = door ?? submitterOn(this.#redis);
   }
 

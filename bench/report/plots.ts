@@ -7,7 +7,7 @@ import { figure } from './wording.js';
 const width = 860;
 const panelHeight = 300;
 /** Around the bars: the axis on the left, title and legend above, the groups' names below. */
-const margin = { left: 70, right: 15, top: 62, bottom: 44 } as const;
+const margin = { left: 84, right: 15, top: 62, bottom: 44 } as const;
 const plotted = {
   width: width - margin.left - margin.right,
   height: panelHeight - margin.top - margin.bottom,
@@ -59,7 +59,7 @@ function axis(ticks: Ticks, scale: number, unit: string): Html {
     const label = (at / scale).toLocaleString('en');
     return markup`<path d="M${margin.left} ${y}H${width - margin.right}" stroke="#ddd"/><text x="${margin.left - 6}" y="${y + 4}" text-anchor="end" fill="#555">${label}</text>\n`;
   });
-  return markup`<text x="${margin.left - 6}" y="${margin.top - 10}" text-anchor="end" fill="#555">${unit}</text>\n${marks}`;
+  return markup`<text x="4" y="42" fill="#555">${unit}</text>\n${marks}`;
 }
 
 interface Group {

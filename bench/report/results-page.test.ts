@@ -1,3 +1,6 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { targetIds } from '../targets.js';
 import { parseNotes } from './notes.js';
 import { madeRecord } from './made-record.js';
@@ -44,6 +47,11 @@ test('a note under a heading that is no target is refused', () => {
   expect(() => parseNotes('## share-of-limits\nLua bounds it.\n')).toThrow(
     'notes.md: no target is called "share-of-limits"',
   );
+});
+
+test('the notes that are kept here name targets only', () => {
+  const notes = readFileSync(join(repositoryRoot, 'bench', 'results', 'notes.md'), 'utf8');
+  expect(() => parseNotes(notes)).not.toThrow();
 });
 
 test('a short run is marked, so that nobody believes its figures', () => {

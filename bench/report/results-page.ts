@@ -1,3 +1,4 @@
+import { counted } from '../../chaos/report/units.js';
 import { type Measured } from '../benchmark.js';
 import { judge, targetIds, targetOf, type TargetId } from '../targets.js';
 import { type Notes } from './notes.js';
@@ -39,7 +40,7 @@ export function targetRows(ids: readonly TargetId[], measured: ReadonlyMap<Targe
 function targetTable(measured: ReadonlyMap<TargetId, Measured>): string {
   const [head = [], ...rows] = targetRows(targetIds, measured);
   const bold = rows.map((row) => row.map((cell, i) => (i === 2 || i === 4 ? emphasized(cell) : cell)));
-  return tableMarkdown([head, ...bold]);
+  return tableMarkdown([head, ...bold], 'left');
 }
 
 const emphasized = (cell: string) => (cell === '' ? '' : `**${cell}**`);
@@ -64,11 +65,11 @@ function section(record: BenchmarkRecord): string {
   const day = takenAt.slice(0, 10);
   return [
     `## ${name}`,
-    about,
+    `${capital(about)}.`,
     ...(short ? ['**A short run: its figures mean nothing.**'] : []),
     ...method,
     [
-      `Taken on ${day} in ${Math.round(tookMs / 1000)} s, ${rounds} rounds, by \`npm run bench -- ${name}\`:`,
+      `Taken on ${day} in ${Math.round(tookMs / 1000)} s, ${counted(rounds, 'round')}, by \`npm run bench -- ${name}\`:`,
       ...machineText(machine).map((line) => `- ${line}`),
       `- ${Object.entries(settings)
         .map(([setting, value]) => `${setting}: ${value}`)

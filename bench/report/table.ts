@@ -12,12 +12,15 @@ export function tableText(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** The same as Markdown. @param rows the first is the head */
-export function tableMarkdown([head = [], ...rows]: readonly (readonly string[])[]): string {
+/** The same as Markdown. @param rows the first is the head. @param rest where all but the first column stand */
+export function tableMarkdown(
+  [head = [], ...rows]: readonly (readonly string[])[],
+  rest: 'left' | 'right' = 'right',
+): string {
   const line = (cells: readonly string[]) => `| ${cells.map(escaped).join(' | ')} |`;
   return [
     line(head),
-    `|${head.map((_, i) => (i === 0 ? '---' : '---:')).join('|')}|`,
+    `|${head.map((_, i) => (i === 0 || rest === 'left' ? '---' : '---:')).join('|')}|`,
     ...rows.map(line),
   ].join('\n');
 }

@@ -1,4 +1,4 @@
-import { times } from '../../chaos/report/units.js';
+import { counted, times } from '../../chaos/report/units.js';
 import { type Measured } from '../benchmark.js';
 import { type Machine } from '../machine.js';
 import { spreadOf } from '../statistics.js';
@@ -28,7 +28,7 @@ export function verdictText({ target: id, value }: Measured): string {
 export function spreadText({ target, min, max, samples }: Measured): string {
   const { unit } = targetOf(target);
   const [from, to] = [amount(min, unit), amount(max, unit)];
-  return `${from.slice(0, -unit.length - 1)}–${to}, ${samples.length} samples`;
+  return `${from.slice(0, -unit.length - 1)}–${to}, ${counted(samples.length, 'sample')}`;
 }
 
 /** Two lines: what was measured, and on what. */
