@@ -39,7 +39,7 @@ export type SubmitWord = z.infer<typeof submitWordSchema>;
 /** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
 
-const submitReplySchema = z.tuple([z.number(), z.array(z.unknown())]);
+const submitReplySchema = z.tuple([z.number(), z.custom<readonly unknown[]>(Array.isArray)]);
 const brokenSchema = z.tuple([z.literal('broken'), z.string()]);
 /** Nearly every reply is one of these: a batch has a thousand. */
 const plainReplies = new Map<unknown, SubmitReply>(submitWordSchema.options.map((word) => [word, { word }]));
