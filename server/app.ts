@@ -3,6 +3,7 @@ import { type Logger } from '../shared/runtime/logger.js';
 import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
 import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
 import { accessLog } from './http/access-log.js';
+import { checking } from './http/check.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
 import { problemOf } from './http/fault.js';
@@ -25,10 +26,12 @@ export function createApp(options: AppOptions): Express {
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(
-    accessLog(options.logger),
-    standingHeaders,
-    hostGuard(options.host, options.allowedHosts),
-    refuseUndecodable,
+    checking(
+      accessLog(options.logger),
+      setStandingHeaders,
+      hostGuard(options.host, options.allowedHosts),
+      refuseUndecodable,
+    ),
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
   const forClients = [...commandRoutes(options), ...statusRoutes(options)];
@@ -41,19 +44,17 @@ export function createApp(options: AppOptions): Express {
   return app;
 }
 
-function standingHeaders(_request: Request, response: Response, next: NextFunction): void {
-  response.set({ 'Cache-Control': 'no-store', 'X-Content-Type-Options': 'nosniff' });
-  next();
+function setStandingHeaders(_request: Request, response: Response): void {
+  response.setHeader('Cache-Control', 'no-store').setHeader('X-Content-Type-Options', 'nosniff');
 }
 
 /** Here for every path: the router decodes only those that fill a parameter of a route. */
-function refuseUndecodable(request: Request, _response: Response, next: NextFunction): void {
+function refuseUndecodable(request: Request): void {
   try {
     decodeURIComponent(request.path);
   } catch {
     throw invalid([{ field: 'path', message: 'must be percent-encoded UTF-8' }]);
   }
-  next();
 }
 
 /** Whatever was thrown becomes a problem. Express knows an error handler by its four parameters. */

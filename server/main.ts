@@ -9,6 +9,7 @@ import { version } from '../shared/runtime/version.js';
 import { MetaMismatch } from '../shared/store/meta.js';
 import { loadServerConfig, type ServerConfig } from './config.js';
 import { Server } from './server.js';
+import { TurnOutput } from './turn-output.js';
 
 /** What the user can do something about is told in one line; the rest is a bug, with its stack. */
 function reasonOf(error: unknown, config: ServerConfig): string {
@@ -37,7 +38,10 @@ function die(error: unknown, config: ServerConfig, logger: Logger): never {
 }
 
 async function main(config: ServerConfig): Promise<void> {
-  const logger = createLogger({ side: 'server', level: config.logLevel, pretty: config.logPretty });
+  const { logLevel: level, logPretty: pretty } = config;
+  const output = new TurnOutput();
+  process.once('exit', () => output.flush());
+  const logger = createLogger({ side: 'server', level, pretty, destination: output });
   const faults = new Faults<ServerPoint>(config, logger);
   const server = new Server({ ...config, redisUrl: resolveRedisUrl(config), logger, faults });
   stopOnSignals(() => server.stop(), config.graceMs + 2000, logger);

@@ -5,6 +5,7 @@ import { type AddressInfo } from 'node:net';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { TestApi } from '../testing/test-api.js';
 import { accessLog, logWith } from './access-log.js';
+import { checking } from './check.js';
 
 let server: Server;
 let api: TestApi;
@@ -17,7 +18,8 @@ beforeEach(async () => {
     onLine();
   };
   const app = express();
-  app.use(accessLog(createLogger({ side: 'server', level: 'debug', pretty: false, destination: { write } })));
+  const logger = createLogger({ side: 'server', level: 'debug', pretty: false, destination: { write } });
+  app.use(checking(accessLog(logger)));
   app.get('/commands/:id', (_request, response) => {
     logWith(response, { commandId: 'id-1' });
     response.end();

@@ -1,5 +1,6 @@
-import { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { type Request, type Response } from 'express';
 import { type Logger } from '../../shared/runtime/logger.js';
+import { type Check } from './check.js';
 
 /** What routes add to the line of their request. */
 interface LogFields {
@@ -16,10 +17,10 @@ const noContent = 204;
  * One line per request: method, pattern of the path, status, time. No payload, no query string and
  * no path as it was sent: any of them may hold a secret.
  */
-export function accessLog(logger: Logger): RequestHandler {
-  return (request: Request, response: Response, next: NextFunction) => {
+export function accessLog(logger: Logger): Check {
+  return (request, response) => {
     const startedAt = performance.now();
-    response.once('close', () => {
+    response.on('close', () => {
       const path = patternOf(request);
       const line = {
         method: request.method,
@@ -33,13 +34,12 @@ export function accessLog(logger: Logger): RequestHandler {
       if (quietPaths.has(path) || response.statusCode === noContent) logger.debug(line, 'request');
       else logger.info(line, 'request');
     });
-    next();
   };
 }
 
 /** Adds to the request's line. */
 export function logWith(response: Response, fields: LogFields): void {
-  Object.assign(response.locals, { log: { ...logFields(response), ...fields } });
+  response.locals.log = { ...logFields(response), ...fields };
 }
 
 function logFields(response: Response): LogFields {

@@ -17,6 +17,7 @@ import { type Submitter } from '../submissions/submitter.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
 import { type CommandWaiter } from '../waiting/command-waiter.js';
 import { logWith } from './access-log.js';
+import { answer } from './answer.js';
 import { type Endpoint } from './endpoint.js';
 import { brokenKey, redisUnavailable } from './fault.js';
 import { invalid, Problem } from './problem.js';
@@ -38,10 +39,9 @@ export function commandRoutes({ link, keys, catalog, submitter, waiter }: Comman
     const [reply] = await submitter.submit([command]);
     const isAgain = reply !== undefined && refuse([reply], ({ word }) => word === 'same');
     // Without a key `same` only means that this very call was delivered twice.
-    response
-      .status(isAgain && key !== undefined ? 200 : 202)
-      .location(`/commands/${command.id}`)
-      .json({ commandId: command.id } satisfies z.input<typeof submittedSchema>);
+    const status = isAgain && key !== undefined ? 200 : 202;
+    const body = { commandId: command.id } satisfies z.input<typeof submittedSchema>;
+    answer(response, status, body, { Location: `/commands/${command.id}` });
   }
 
   async function submitBatch(request: Request, response: Response): Promise<void> {
@@ -53,7 +53,7 @@ export function commandRoutes({ link, keys, catalog, submitter, waiter }: Comman
     logWith(response, { commands: commands.length });
     refuse(await submitter.submit(commands), () => false);
     const commandIds = commands.map(({ id }) => id);
-    response.status(202).json({ commandIds } satisfies z.input<typeof batchSubmittedSchema>);
+    answer(response, 202, { commandIds } satisfies z.input<typeof batchSubmittedSchema>);
   }
 
   async function show(request: Request, response: Response): Promise<void> {

@@ -1,5 +1,6 @@
-import { type Express, type NextFunction, type Request, type RequestHandler, type Response } from 'express';
-import { jsonBody } from './json-body.js';
+import { type Express, type Request, type RequestHandler, type Response } from 'express';
+import { type Check, checking } from './check.js';
+import { checkJson, readJson, refuseHopeless } from './json-body.js';
 import { originGuard } from './origin-guard.js';
 import { Problem } from './problem.js';
 
@@ -30,16 +31,16 @@ export function mount(app: Express, endpoints: readonly Endpoint[]): void {
 }
 
 function handlersOf({ method, bodyBytes, changesState: changes, handle }: Endpoint): RequestHandler[] {
-  const guards = method !== 'get' ? [originGuard] : changes ? [refuseHead, originGuard] : [];
-  const body = bodyBytes === undefined ? [] : jsonBody(bodyBytes);
+  const guards: Check[] = method !== 'get' ? [originGuard] : changes ? [refuseHead, originGuard] : [];
   // Express 5 passes what a rejected promise rejects with to the error handler.
-  return [...guards, ...body, (request, response) => handle(request, response)];
+  const work: RequestHandler = (request, response) => handle(request, response);
+  if (bodyBytes === undefined) return [checking(...guards), work];
+  return [checking(...guards, refuseHopeless(bodyBytes)), readJson(bodyBytes), checking(checkJson), work];
 }
 
 /** Express gives a HEAD to the handler of GET, which here would do the work and drop the answer. */
-function refuseHead(request: Request, _response: Response, next: NextFunction): void {
-  if (request.method !== 'HEAD') return next();
-  throw methodNotAllowed('GET, OPTIONS');
+function refuseHead(request: Request): void {
+  if (request.method === 'HEAD') throw methodNotAllowed('GET, OPTIONS');
 }
 
 function otherMethods(onPath: readonly Endpoint[]): RequestHandler {

@@ -90,7 +90,7 @@ export class HttpServer implements Service {
 
   #track(response: ServerResponse): void {
     this.#answering.add(response);
-    response.once('close', () => this.#answering.delete(response));
+    response.on('close', () => this.#answering.delete(response));
     if (this.#stopping) closeAfter(response);
   }
 

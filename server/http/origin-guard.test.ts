@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { TestApi } from '../testing/test-api.js';
+import { checking } from './check.js';
 import { hostGuard, originGuard } from './origin-guard.js';
 import { type Problem, sendProblem } from './problem.js';
 
@@ -14,9 +15,9 @@ afterEach(() =>
 /** @param host what the server is told that it listens on; it listens on loopback */
 async function guarded(host: string, names?: readonly string[]): Promise<{ api: TestApi; port: number }> {
   const app = express();
-  app.use(hostGuard(host, names));
+  app.use(checking(hostGuard(host, names)));
   app.get('/', (_request, response) => void response.end());
-  app.post('/', originGuard, (_request, response) => void response.end());
+  app.post('/', checking(originGuard), (_request, response) => void response.end());
   app.use((error: Problem, _request: Request, response: Response, next: NextFunction) => {
     sendProblem(response, error);
     void next;

@@ -1,4 +1,5 @@
-import { type NextFunction, type Request, type RequestHandler, type Response } from 'express';
+import { type Request } from 'express';
+import { type Check } from './check.js';
 import { Problem } from './problem.js';
 
 /**
@@ -10,11 +11,11 @@ import { Problem } from './problem.js';
  * @param names those that it is reached by beside these, if it cannot know: in a container it listens on every
  *   address, and whether its port is published on loopback only is decided outside
  */
-export function hostGuard(host: string, names?: readonly string[]): RequestHandler {
+export function hostGuard(host: string, names?: readonly string[]): Check {
   const isGuarded = names !== undefined || isLoopbackName(host);
   // Those of loopback always: health checks use them, and no foreign page can be called so.
   const allowed = new Set(['localhost', '127.0.0.1', '[::1]', ...(names ?? [host]).map(nameOf)]);
-  return (request: Request, _response: Response, next: NextFunction) => {
+  return (request) => {
     const { host: given } = request.headers;
     if (given === undefined && request.httpVersion === '1.1') {
       throw new Problem('malformed_http', 'the header Host is missing', {
@@ -26,18 +27,16 @@ export function hostGuard(host: string, names?: readonly string[]): RequestHandl
         errors: [{ field: 'Host', message: `must be one of ${[...allowed].join(', ')}` }],
       });
     }
-    next();
   };
 }
 
 /** For requests that change something: refuses those that another site's page sent through a browser. */
-export function originGuard(request: Request, _response: Response, next: NextFunction): void {
+export function originGuard(request: Request): void {
   const { origin, host, 'sec-fetch-site': site } = request.headers;
   if (site === 'cross-site') throw foreign('Sec-Fetch-Site', 'must not be cross-site');
   if (origin !== undefined && hostOf(origin) !== host?.toLowerCase()) {
     throw foreign('Origin', 'must be this server itself');
   }
-  next();
 }
 
 function foreign(field: string, message: string): Problem {

@@ -56,6 +56,17 @@ test('what waits in memory has a bound', async () => {
   expect(await ping()).toBe('PONG');
 });
 
+test('and a call for many requests counts as many', async () => {
+  await link.start();
+  let release: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => (release = resolve));
+  const calls = [link.call(() => held, 9_999), link.call(() => held)];
+  await expect(ping()).rejects.toThrow(/too many calls/);
+  release();
+  await Promise.all(calls);
+  expect(await ping()).toBe('PONG');
+});
+
 test.each([
   ['OOM command not allowed', RedisFull],
   ['LOADING Redis is loading', RedisUnavailable],

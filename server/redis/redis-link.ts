@@ -18,8 +18,8 @@ export type RedisCalls = Pick<RedisLink, 'call'>;
 const deadlineMs = 1800;
 /** A restart or failover that is over within this time is only waited for. */
 const blipMs = 250;
-/** Calls under way at once: what waits in memory while Redis is silent has a bound. */
-const mostCalls = 10_000;
+/** Requests that wait for Redis at once: what waits in memory while it is silent has a bound. */
+const mostRequests = 10_000;
 /** How often it is told that Redis refuses what it is asked. */
 const refusalLogMs = 60_000;
 
@@ -39,7 +39,7 @@ export class RedisLink implements Service {
   #awaySince: number | undefined = performance.now();
   /** It is connected, but a call had no answer in time. */
   #silent = false;
-  #calls = 0;
+  #requests = 0;
   #outageLogged = false;
   #refusalLoggedAt = -Infinity;
 
@@ -83,18 +83,19 @@ export class RedisLink implements Service {
   /**
    * Lets `work` speak to Redis. All that it does counts as one call.
    *
+   * @param requests how many requests wait for it
    * @throws RedisUnavailable, RedisFull, or what `work` throws otherwise
    */
-  async call<T>(work: (redis: Redis) => Promise<T>): Promise<T> {
+  async call<T>(work: (redis: Redis) => Promise<T>, requests = 1): Promise<T> {
     this.#refuseIfHopeless();
-    this.#calls++;
+    this.#requests += requests;
     try {
       return await this.#within(work(this.#redis));
     } catch (error) {
       if (isRefusal(error)) this.#isRefusing(error);
       throw asFault(error);
     } finally {
-      this.#calls--;
+      this.#requests -= requests;
     }
   }
 
@@ -105,7 +106,7 @@ export class RedisLink implements Service {
       throw new RedisUnavailable('there is no connection to Redis');
     }
     if (this.#silent) throw new RedisUnavailable('Redis does not answer');
-    if (this.#calls >= mostCalls) throw new RedisUnavailable('too many calls wait for Redis');
+    if (this.#requests >= mostRequests) throw new RedisUnavailable('too many calls wait for Redis');
   }
 
   /** The timeout of the connection is per command; this one is for a call with several. */

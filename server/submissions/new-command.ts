@@ -22,21 +22,22 @@ export function parseIdempotencyKey(header: string | undefined): string | undefi
  * A command as the script stores it. The same key gives the same id wherever it is sent, so that a
  * client that never got its answer may ask again, of any server.
  */
-export function newCommand({ submission, typeOnAgentLost }: CheckedSubmission, key?: string): NewCommand {
-  const { payload, runAt, delayMs, queue, onAgentLost, type, ...bounds } = submission;
+export function newCommand(checked: CheckedSubmission, key?: string): NewCommand {
+  const { submission, payloadText, typeOnAgentLost } = checked;
+  const { runAt, delayMs } = submission;
   return {
     id: key === undefined ? v7() : v5(key, keyNamespace),
     digest: key === undefined ? '' : digestOf(submission),
-    type,
-    payload: JSON.stringify(payload),
-    queue: queue ?? defaults.queue,
-    onAgentLost: onAgentLost ?? typeOnAgentLost,
+    type: submission.type,
+    payload: payloadText,
+    queue: submission.queue ?? defaults.queue,
+    onAgentLost: submission.onAgentLost ?? typeOnAgentLost,
     start:
       runAt !== undefined ? { at: Date.parse(runAt) } : delayMs !== undefined ? { inMs: delayMs } : undefined,
-    timeoutMs: bounds.timeoutMs,
-    ttlMs: bounds.ttlMs,
-    maxLosses: bounds.maxLosses,
-    maxAttempts: bounds.maxAttempts,
+    timeoutMs: submission.timeoutMs,
+    ttlMs: submission.ttlMs,
+    maxLosses: submission.maxLosses,
+    maxAttempts: submission.maxAttempts,
   };
 }
 

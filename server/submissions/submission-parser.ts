@@ -7,13 +7,12 @@ import {
 } from '../../shared/protocol/commands.js';
 import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type FieldFault, invalid } from '../http/problem.js';
-import { fieldName, parseInput, suggestion } from '../http/input.js';
+import { fieldName, type Parsed, parseInput, suggestion } from '../http/input.js';
 import { type CatalogType, type TypeCatalog } from './type-catalog.js';
+import { type ParsedSubmission, parseUsual } from './usual-submission.js';
 
 /** A submission that was checked in every way that can be checked at the door. */
-export interface CheckedSubmission {
-  /** As it was sent: defaults are not filled in. */
-  readonly submission: Submission;
+export interface CheckedSubmission extends ParsedSubmission {
   /** What its type says, for when the submission does not. */
   readonly typeOnAgentLost: OnAgentLost;
 }
@@ -27,7 +26,9 @@ type Path = readonly (string | number)[];
 /** Checks the body of `POST /commands`. @throws Problem with every fault */
 export async function parseSubmission(body: unknown, catalog: TypeCatalog): Promise<CheckedSubmission> {
   const types = await catalog.find(typesIn([body]));
-  return valuesOf([checkSubmission(body, [], types, catalog.names)])[0] as CheckedSubmission;
+  const checked = checkSubmission(body, [], types, catalog);
+  if (!checked.ok) throw invalid(checked.faults, checked.code);
+  return checked.value;
 }
 
 const batchFrameSchema = z.strictObject({
@@ -40,7 +41,7 @@ export async function parseBatch(body: unknown, catalog: TypeCatalog): Promise<C
   if (!frame.ok) throw invalid(frame.faults);
   const { commands } = frame.value;
   const types = await catalog.find(typesIn(commands));
-  return valuesOf(commands.map((one, i) => checkSubmission(one, ['commands', i], types, catalog.names)));
+  return valuesOf(commands.map((one, i) => checkSubmission(one, ['commands', i], types, catalog)));
 }
 
 function valuesOf(all: readonly Checked[]): CheckedSubmission[] {
@@ -62,29 +63,26 @@ const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function typesIn(items: readonly unknown[]): string[] {
-  const types = items.map((item) => (isObject(item) ? item.type : undefined));
-  return [...new Set(types.filter((type) => typeof type === 'string'))];
+  const types = new Set<string>();
+  for (const item of items) if (isObject(item) && typeof item.type === 'string') types.add(item.type);
+  return [...types];
 }
 
 function checkSubmission(
   raw: unknown,
   path: Path,
   types: ReadonlyMap<string, CatalogType>,
-  knownTypes: readonly string[],
+  catalog: TypeCatalog,
 ): Checked {
   if (!isObject(raw)) {
     return refused('invalid_request', [{ field: fieldName(path), message: 'must be a JSON object' }]);
   }
-  const field = fieldName([...path, 'type']);
   const type = typeof raw.type === 'string' ? types.get(raw.type) : undefined;
-  if (!type) return refused('unknown_type', [{ field, message: unknownType(raw.type, knownTypes) }]);
-  if (!type.usable) {
-    const message = `has a schema that cannot be used, so no payload can be checked: ${type.fault}`;
-    return refused('unusable_type', [{ field, message }]);
-  }
-  const parsed = parseInput(submissionSchema, raw, Object.keys(submissionSchema.shape));
+  if (!type?.usable) return refuseType(raw.type, type, fieldName([...path, 'type']), catalog);
+  const usual = parseUsual(raw);
+  const parsed: Parsed<ParsedSubmission> = usual ? { ok: true, value: usual } : parseAny(raw);
   const faults = [
-    ...(parsed.ok ? timeFaults(parsed.value) : parsed.faults),
+    ...(parsed.ok ? timeFaults(parsed.value.submission) : parsed.faults),
     ...(raw.payload === undefined ? [] : type.validate(raw.payload)),
   ];
   if (!parsed.ok || faults.length > 0) {
@@ -93,9 +91,27 @@ function checkSubmission(
       faults.map((fault) => ({ ...fault, field: under(path, fault.field) })),
     );
   }
+  return { ok: true, value: { ...parsed.value, typeOnAgentLost: type.onAgentLost } };
+}
+
+function refuseType(
+  name: unknown,
+  type: Extract<CatalogType, { usable: false }> | undefined,
+  field: string,
+  catalog: TypeCatalog,
+): Checked {
+  if (!type) return refused('unknown_type', [{ field, message: unknownType(name, catalog.names) }]);
+  const message = `has a schema that cannot be used, so no payload can be checked: ${type.fault}`;
+  return refused('unusable_type', [{ field, message }]);
+}
+
+/** By the schema, which has a word for everything that is wrong. */
+function parseAny(raw: Record<string, unknown>): Parsed<ParsedSubmission> {
+  const parsed = parseInput(submissionSchema, raw, Object.keys(submissionSchema.shape));
+  if (!parsed.ok) return parsed;
   // The payload as it was sent: zod's copy of it lacks keys named `__proto__`.
   const submission = { ...parsed.value, payload: raw.payload as Submission['payload'] };
-  return { ok: true, value: { submission, typeOnAgentLost: type.onAgentLost } };
+  return { ok: true, value: { submission, payloadText: JSON.stringify(raw.payload) } };
 }
 
 const refused = (code: ProblemCode, faults: readonly FieldFault[]): Checked => ({ ok: false, code, faults });

@@ -227,6 +227,21 @@ test('names the key when something else is where a queue should be', async () =>
   });
 });
 
+test('requests that come at once are answered each for itself', async () => {
+  await client.hset(keys.counts, 'PENDING', 1997);
+  await client.set(keys.stream('broken'), 'x');
+  const answers = await Promise.all([
+    api.post('/commands', delay),
+    api.post('/commands', { ...delay, queue: 'broken' }),
+    api.post('/commands/batch', { commands: Array(4).fill(delay) }),
+    api.post('/commands', delay),
+    api.post('/commands', { ...delay, queue: 7 }),
+  ]);
+  expect(answers.map(({ status }) => status)).toEqual([202, 500, 503, 202, 400]);
+  const ids = answers.filter(({ status }) => status === 202).map(idOf);
+  expect((await client.zrange(keys.index, '0', '-1')).sort()).toEqual(ids.sort());
+});
+
 test('a full Redis refuses new work and stores none of it', async () => {
   await client.config('SET', 'maxmemory', '1');
   try {

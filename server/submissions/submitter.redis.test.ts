@@ -7,7 +7,11 @@ import { Submitter } from './submitter.js';
 
 const keys = partitionKeys();
 const command = () =>
-  newCommand({ submission: { type: 'DELAY', payload: { ms: 1 } }, typeOnAgentLost: 'fail' });
+  newCommand({
+    submission: { type: 'DELAY', payload: { ms: 1 } },
+    payloadText: '{"ms":1}',
+    typeOnAgentLost: 'fail',
+  });
 
 let redis: TestRedis;
 let link: RedisCalls;

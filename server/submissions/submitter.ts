@@ -4,6 +4,7 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
 import { type RedisClock } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
+import { sharedCalls } from './shared-calls.js';
 
 export interface SubmitterOptions {
   readonly link: RedisCalls;
@@ -20,9 +21,24 @@ export interface SubmitterOptions {
  */
 const notAfterMs = 60_000;
 
-/** Stores new commands. */
+/** The commands of one request, and who waits for their replies. */
+interface Waiting {
+  readonly commands: readonly NewCommand[];
+  readonly answered: (replies: SubmitReply[]) => void;
+  readonly failed: (error: unknown) => void;
+}
+
+/**
+ * Stores new commands. Requests that come in one turn of the event loop share one call: that is where
+ * most of the time of a small one goes. Those of the next turn do not wait for its answer: a busy
+ * server's turns are long enough to fill their calls, and an idle one's latency stays what it is.
+ *
+ * The script stores a call whole or not at all, but requests have nothing to do with each other. When
+ * a key is in the way of one, or the backlog has no room for all, each of them is sent again by itself.
+ */
 export class Submitter {
   readonly #options: SubmitterOptions;
+  #waiting: Waiting[] = [];
 
   constructor(options: SubmitterOptions) {
     this.#options = options;
@@ -30,12 +46,44 @@ export class Submitter {
 
   /** @returns a reply per command, in order. @throws RedisUnavailable, RedisFull */
   submit(commands: readonly NewCommand[]): Promise<SubmitReply[]> {
+    return new Promise((answered, failed) => {
+      // After the phase in which Node reads what the sockets have, and before it looks at them again.
+      if (this.#waiting.length === 0) setImmediate(() => this.#sendWaiting());
+      this.#waiting.push({ commands, answered, failed });
+    });
+  }
+
+  #sendWaiting(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const requests of sharedCalls(waiting)) void this.#sendTogether(requests);
+  }
+
+  async #sendTogether(requests: readonly Waiting[]): Promise<void> {
+    try {
+      const commands = requests.flatMap((request) => request.commands);
+      const replies = await this.#store(commands, requests.length);
+      const isSpoilt = requests.length > 1 && replies.some(spoils);
+      let at = 0;
+      for (const request of requests) {
+        const own = replies.slice(at, (at += request.commands.length));
+        // Not only its own `broken` or `full`: the command that is the `same` may be a neighbour's that was not stored.
+        if (isSpoilt && !own.every(({ word }) => word === 'accepted')) void this.#sendTogether([request]);
+        else request.answered(own);
+      }
+    } catch (error) {
+      for (const { failed } of requests) failed(error);
+    }
+  }
+
+  /** @param requests how many wait for it */
+  #store(commands: readonly NewCommand[], requests: number): Promise<SubmitReply[]> {
     return this.#options.link.call(async (redis) => {
       const replies = await this.#send(redis, commands);
       // The estimate was off (a clock that jumped, a suspended machine); by its reply it is right now.
       // With the same ids, so that whatever an earlier delivery of the first call did is found.
       return replies.some(({ word }) => word === 'expired') ? this.#send(redis, commands) : replies;
-    });
+    }, requests);
   }
 
   async #send(redis: Redis, commands: readonly NewCommand[]): Promise<SubmitReply[]> {
@@ -50,6 +98,9 @@ export class Submitter {
     return reply.replies;
   }
 }
+
+/** Whether a reply may be due to another request of its call. */
+const spoils = ({ word }: SubmitReply) => word === 'broken' || word === 'full';
 
 async function readTime(redis: Redis): Promise<number> {
   const [seconds, microseconds] = await redis.time();

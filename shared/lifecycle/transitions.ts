@@ -39,15 +39,10 @@ export type SubmitWord = z.infer<typeof submitWordSchema>;
 /** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
 
-const submitReplySchema = z.tuple([
-  z.number(),
-  z.array(
-    z.union([
-      submitWordSchema.transform((word): SubmitReply => ({ word })),
-      z.tuple([z.literal('broken'), z.string()]).transform(([word, key]): SubmitReply => ({ word, key })),
-    ]),
-  ),
-]);
+const submitReplySchema = z.tuple([z.number(), z.custom<readonly unknown[]>(Array.isArray)]);
+const brokenSchema = z.tuple([z.literal('broken'), z.string()]);
+/** Nearly every reply is one of these: a batch has a thousand. */
+const plainReplies = new Map<unknown, SubmitReply>(submitWordSchema.options.map((word) => [word, { word }]));
 
 /** (none) → PENDING. @returns Redis time in ms, and a reply per command, in order. */
 export async function submit(
@@ -57,31 +52,33 @@ export async function submit(
   options: SubmitOptions,
 ): Promise<{ now: number; replies: SubmitReply[] }> {
   const args: (string | number)[] = [options.notAfter, options.maxBacklog, commands.length];
-  for (const command of commands) args.push(...submitArgs(command));
+  for (const command of commands) pushSubmitArgs(args, command);
   const [now, replies] = submitReplySchema.parse(await callScript(redis, 'submit', keys.root, args));
-  return { now, replies };
+  return { now, replies: replies.map(submitReplyOf) };
 }
 
-function submitArgs(command: NewCommand): (string | number)[] {
-  const optional = {
-    timeoutMs: command.timeoutMs,
-    onAgentLost: command.onAgentLost === 'fail' ? undefined : command.onAgentLost,
-    maxLosses: command.maxLosses,
-    maxAttempts: command.maxAttempts,
-  };
-  const fields: (string | number)[] = ['type', command.type, 'payload', command.payload];
-  for (const [name, value] of Object.entries(optional)) if (value !== undefined) fields.push(name, value);
-  const { start } = command;
-  const when = start === undefined ? ['', 0] : 'at' in start ? ['at', start.at] : ['in', start.inMs];
-  return [
-    command.id,
-    command.digest,
-    command.queue,
-    ...when,
-    command.ttlMs ?? '',
-    fields.length / 2,
-    ...fields,
-  ];
+function submitReplyOf(reply: unknown): SubmitReply {
+  const plain = plainReplies.get(reply);
+  if (plain) return plain;
+  const [word, key] = brokenSchema.parse(reply);
+  return { word, key };
+}
+
+/** Without an array per command: a batch has a thousand. */
+function pushSubmitArgs(args: (string | number)[], command: NewCommand): void {
+  const { id, digest, queue, start, ttlMs, type, payload } = command;
+  const { timeoutMs, onAgentLost, maxLosses, maxAttempts } = command;
+  args.push(id, digest, queue);
+  if (start === undefined) args.push('', 0);
+  else if ('at' in start) args.push('at', start.at);
+  else args.push('in', start.inMs);
+  const count = args.push(ttlMs ?? '', 2) - 1;
+  args.push('type', type, 'payload', payload);
+  if (timeoutMs !== undefined) args.push('timeoutMs', timeoutMs);
+  if (onAgentLost === 'retry') args.push('onAgentLost', onAgentLost);
+  if (maxLosses !== undefined) args.push('maxLosses', maxLosses);
+  if (maxAttempts !== undefined) args.push('maxAttempts', maxAttempts);
+  args[count] = (args.length - 1 - count) / 2;
 }
 
 /** One execution, as an agent is given it. */

@@ -1,0 +1,49 @@
+import Ajv2020 from 'ajv/dist/2020.js';
+import { z } from 'zod';
+import { limits, type Submission, submissionSchema } from '../../shared/protocol/commands.js';
+
+/** A submission that its schema takes. */
+export interface ParsedSubmission {
+  /** As it was sent: defaults are not filled in. */
+  readonly submission: Submission;
+  /** Its payload, as it is stored. */
+  readonly payloadText: string;
+}
+
+/**
+ * The fields that most submissions are made of. One with any other, such as `runAt`, is left to the
+ * schema: it has rules that JSON Schema cannot say.
+ */
+const { type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts } =
+  submissionSchema.shape;
+const usualSchema = z.strictObject({
+  ...{ type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts },
+  payload: z.unknown(),
+});
+
+/** Compiled from the schema itself, and twenty times as fast: it has nothing to say about what does not fit. */
+const fits = new Ajv2020().compile<Submission>(z.toJSONSchema(usualSchema, { io: 'input' }));
+
+/**
+ * Looks whether a body, as JSON.parse gives it, is a submission that the schema would take as it is.
+ *
+ * @returns undefined when that is for the schema to say, which has the words for what is wrong
+ */
+export function parseUsual(body: unknown): ParsedSubmission | undefined {
+  if (!fits(body) || !isAllFinite(body.payload)) return undefined;
+  const payloadText = JSON.stringify(body.payload);
+  if (Buffer.byteLength(payloadText) > limits.payloadBytes) return undefined;
+  return { submission: body, payloadText };
+}
+
+/** Whether all numbers are: JSON.parse makes Infinity of 1e999, which no JSON can say. */
+function isAllFinite(json: Submission['payload']): boolean {
+  if (typeof json === 'number') return Number.isFinite(json);
+  if (typeof json !== 'object' || json === null) return true;
+  if (Array.isArray(json)) return json.every(isAllFinite);
+  for (const name in json) {
+    const value = json[name];
+    if (value !== undefined && !isAllFinite(value)) return false;
+  }
+  return true;
+}
