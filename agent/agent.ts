@@ -3,7 +3,7 @@ import { sessionOf } from '../shared/lifecycle/registration.js';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
 import { elapsedMs, type Moment, now } from '../shared/runtime/clock.js';
-import { type AgentPoint, type CrashPoints } from '../shared/runtime/faults.js';
+import { type AgentFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { isAborted, pause, type Service } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
@@ -29,7 +29,7 @@ export interface AgentOptions {
   readonly graceMs: number;
   /** Between two tries to fetch, while Fencepost is away. */
   readonly longestPauseMs?: number | undefined;
-  readonly faults: CrashPoints<AgentPoint>;
+  readonly faults: AgentFaults;
   /** This process can no longer do its work and must end. */
   readonly onFatal: (reason: string) => void;
   readonly logger: Logger;

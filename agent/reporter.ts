@@ -1,6 +1,6 @@
 import { type ReportWord } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
-import { type AgentPoint, type CrashPoints, noFaults } from '../shared/runtime/faults.js';
+import { type AgentFaults, noFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
@@ -25,7 +25,7 @@ export interface ReporterOptions {
   readonly journal: Journal;
   /** What a call may start once these are reported; undefined when nothing more is to be started. */
   readonly turn?: (reports: readonly JournalledReport[]) => Turn | undefined;
-  readonly faults?: CrashPoints<AgentPoint>;
+  readonly faults?: AgentFaults;
   readonly logger: Logger;
 }
 
@@ -40,7 +40,7 @@ export interface ReporterOptions {
  */
 export class Reporter {
   readonly #options: ReporterOptions;
-  readonly #faults: CrashPoints<AgentPoint>;
+  readonly #faults: AgentFaults;
   #waiting: Item[] = [];
   #working: Promise<void> | undefined;
   readonly #abort = new AbortController();

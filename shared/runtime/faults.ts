@@ -187,4 +187,6 @@ export const noFaults = {
   isDueAt: () => false,
   poll: () => undefined,
 } as const;
-export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at' | 'soonAt' | 'isDueAt'>;
+export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at'>;
+/** What an agent's main thread asks of them. */
+export type AgentFaults = Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'isDueAt'>;
