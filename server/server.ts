@@ -63,6 +63,7 @@ export class Server implements Service {
     const feed = new TransitionFeed({ url, channel: keys.events, logger });
     const waiter = new CommandWaiter({
       read: (id) => link.call((redis) => new CommandReader(redis, keys).read(id)),
+      readStatus: (id) => link.call((redis) => new CommandReader(redis, keys).readStatus(id)),
       feed,
     });
     const catalog = new TypeCatalog(() => link.call((redis) => redis.hgetall(typesKey)));

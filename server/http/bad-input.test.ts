@@ -18,6 +18,7 @@ import { TransitionFeed } from '../waiting/transition-feed.js';
 
 // Redis is away for good: whatever is answered here was decided at the door.
 const link: RedisCalls = { call: () => Promise.reject(new RedisUnavailable('there is none')) };
+const gone = () => link.call(() => Promise.reject(new Error('it is away')));
 const keys = partitionKeys();
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 
@@ -38,7 +39,7 @@ beforeAll(async () => {
     faults,
     catalog: new TypeCatalog(() => Promise.resolve({})),
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
-    waiter: new CommandWaiter({ read: () => link.call(() => Promise.resolve(undefined)), feed }),
+    waiter: new CommandWaiter({ read: gone, readStatus: gone, feed }),
     leftovers: () => null,
     host: '127.0.0.1',
     logger,
