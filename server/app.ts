@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { type Logger } from '../shared/runtime/logger.js';
 import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
 import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
+import { eventRoutes, type EventRoutesOptions } from './events/event-routes.js';
 import { accessLog } from './http/access-log.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
@@ -11,7 +12,12 @@ import { invalid, Problem, sendProblem } from './http/problem.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
 
 export interface AppOptions
-  extends CommandRoutesOptions, StatusRoutesOptions, AttemptRoutesOptions, AgentRoutesOptions {
+  extends
+    CommandRoutesOptions,
+    StatusRoutesOptions,
+    EventRoutesOptions,
+    AttemptRoutesOptions,
+    AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
   readonly host: string;
   /** The names that it is reached by beside those of loopback; when left out, none if it listens there, else any. */
@@ -31,7 +37,7 @@ export function createApp(options: AppOptions): Express {
     refuseUndecodable,
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
-  const forClients = [...commandRoutes(options), ...statusRoutes(options)];
+  const forClients = [...commandRoutes(options), ...eventRoutes(options), ...statusRoutes(options)];
   // `/commands/next` before `/commands/:id`, which would take it for an id.
   mount(app, [indexRoute([...forClients, ...forAgents]), ...forAgents, ...forClients]);
   app.use(() => {

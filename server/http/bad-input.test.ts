@@ -7,6 +7,7 @@ import { Admissions } from '../agents/admissions.js';
 import { NextCommands } from '../agents/next-commands.js';
 import { WaitingPolls } from '../agents/waiting-polls.js';
 import { createApp } from '../app.js';
+import { EventStreams } from '../events/event-streams.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { RedisClock } from '../redis/redis-clock.js';
@@ -40,6 +41,7 @@ beforeAll(async () => {
     catalog: new TypeCatalog(() => Promise.resolve({})),
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
     waiter: new CommandWaiter({ read: gone, readStatus: gone, feed }),
+    eventStreams: new EventStreams({ feed, logger }),
     leftovers: () => null,
     host: '127.0.0.1',
     logger,
@@ -376,6 +378,10 @@ describe('GET refuses', () => {
     [`/commands/${id}?wait=1.5`, { field: 'wait' }],
     [`/commands/${id}?wait=soon`, { field: 'wait' }],
     [`/commands/${id}?wiat=1`, { field: 'wiat', message: /did you mean wait\?/ }],
+    ['/events?commandId=7', { field: 'commandId', message: /the id of one command/ }],
+    ['/events?commandId=', { field: 'commandId' }],
+    [`/events?commandId=${id}&commandId=${id}`, { field: 'commandId' }],
+    ['/events?commandID=7', { field: 'commandID', message: /did you mean commandId\?/ }],
     ['/commands/%zz', { field: 'path' }],
     ['/%zz', { field: 'path' }],
     ['/commands/%ff', { field: 'path' }],
@@ -395,6 +401,7 @@ describe('methods', () => {
     ['PUT', `/commands/${id}`, 'GET, HEAD, OPTIONS'],
     ['GET', '/commands/batch', 'POST, OPTIONS'],
     ['POST', '/health', 'GET, HEAD, OPTIONS'],
+    ['POST', '/events', 'GET, HEAD, OPTIONS'],
     ['POST', '/', 'GET, HEAD, OPTIONS'],
   ])('%s %s is not one of %s', async (method, path, allow) => {
     const answer = api.send(method, path);
