@@ -10,12 +10,14 @@ import { problemOf } from './http/fault.js';
 import { hostGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
+import { metricsRoutes, type MetricsRoutesOptions } from './metrics/metrics-routes.js';
 
 export interface AppOptions
   extends
     CommandRoutesOptions,
     StatusRoutesOptions,
     EventRoutesOptions,
+    MetricsRoutesOptions,
     AttemptRoutesOptions,
     AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
@@ -32,14 +34,17 @@ export function createApp(options: AppOptions): Express {
   app.disable('etag');
   app.use(
     accessLog(options.logger),
+    options.metrics.countRequests,
     standingHeaders,
     hostGuard(options.host, options.allowedHosts),
     refuseUndecodable,
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
   const forClients = [...commandRoutes(options), ...eventRoutes(options), ...statusRoutes(options)];
+  const forMachines = metricsRoutes(options);
   // `/commands/next` before `/commands/:id`, which would take it for an id.
-  mount(app, [indexRoute([...forClients, ...forAgents]), ...forAgents, ...forClients]);
+  const all = [...forAgents, ...forClients, ...forMachines];
+  mount(app, [indexRoute([...forClients, ...forAgents, ...forMachines]), ...all]);
   app.use(() => {
     throw new Problem('not_found', 'there is nothing at this path; GET / lists what there is');
   });

@@ -8,6 +8,7 @@ import { NextCommands } from '../agents/next-commands.js';
 import { WaitingPolls } from '../agents/waiting-polls.js';
 import { createApp } from '../app.js';
 import { EventStreams } from '../events/event-streams.js';
+import { Metrics } from '../metrics/metrics.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { RedisClock } from '../redis/redis-clock.js';
@@ -30,6 +31,8 @@ beforeAll(async () => {
   const leaseMs = 15_000;
   const polls = new WaitingPolls({ link, keys, feed, logger });
   const admissions = new Admissions({ link, keys, leaseMs, logger });
+  const waiter = new CommandWaiter({ read: gone, readStatus: gone, feed });
+  const eventStreams = new EventStreams({ feed, logger });
   const app = createApp({
     link,
     keys,
@@ -40,8 +43,9 @@ beforeAll(async () => {
     faults,
     catalog: new TypeCatalog(() => Promise.resolve({})),
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
-    waiter: new CommandWaiter({ read: gone, readStatus: gone, feed }),
-    eventStreams: new EventStreams({ feed, logger }),
+    waiter,
+    eventStreams,
+    metrics: new Metrics({ link, keys, waiter, polls, eventStreams }),
     leftovers: () => null,
     host: '127.0.0.1',
     logger,
