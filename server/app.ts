@@ -2,6 +2,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { type Logger } from '../shared/runtime/logger.js';
 import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
 import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
+import { eventRoutes, type EventRoutesOptions } from './events/event-routes.js';
 import { accessLog } from './http/access-log.js';
 import { checking } from './http/check.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
@@ -10,9 +11,16 @@ import { problemOf } from './http/fault.js';
 import { hostGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
+import { metricsRoutes, type MetricsRoutesOptions } from './metrics/metrics-routes.js';
 
 export interface AppOptions
-  extends CommandRoutesOptions, StatusRoutesOptions, AttemptRoutesOptions, AgentRoutesOptions {
+  extends
+    CommandRoutesOptions,
+    StatusRoutesOptions,
+    EventRoutesOptions,
+    MetricsRoutesOptions,
+    AttemptRoutesOptions,
+    AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
   readonly host: string;
   /** The names that it is reached by beside those of loopback; when left out, none if it listens there, else any. */
@@ -28,15 +36,18 @@ export function createApp(options: AppOptions): Express {
   app.use(
     checking(
       accessLog(options.logger),
+      options.metrics.countRequests,
       setStandingHeaders,
       hostGuard(options.host, options.allowedHosts),
       refuseUndecodable,
     ),
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
-  const forClients = [...commandRoutes(options), ...statusRoutes(options)];
+  const forClients = [...commandRoutes(options), ...eventRoutes(options), ...statusRoutes(options)];
+  const forMachines = metricsRoutes(options);
   // `/commands/next` before `/commands/:id`, which would take it for an id.
-  mount(app, [indexRoute([...forClients, ...forAgents]), ...forAgents, ...forClients]);
+  const all = [...forAgents, ...forClients, ...forMachines];
+  mount(app, [indexRoute([...forClients, ...forAgents, ...forMachines]), ...all]);
   app.use(() => {
     throw new Problem('not_found', 'there is nothing at this path; GET / lists what there is');
   });

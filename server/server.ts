@@ -12,12 +12,14 @@ import { NextCommands } from './agents/next-commands.js';
 import { WaitingPolls } from './agents/waiting-polls.js';
 import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
+import { EventStreams } from './events/event-streams.js';
 import { HttpServer } from './http/http-server.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
 import { recoverer } from './maintenance/recoverer.js';
 import { rescuer } from './maintenance/rescuer.js';
 import { findLeftovers } from './reading/leftovers.js';
+import { Metrics } from './metrics/metrics.js';
 import { RedisClock } from './redis/redis-clock.js';
 import { RedisUnavailable } from './redis/redis-fault.js';
 import { RedisLink } from './redis/redis-link.js';
@@ -48,6 +50,7 @@ export class Server implements Service {
   readonly #link: RedisLink;
   readonly #feed: TransitionFeed;
   readonly #waiter: CommandWaiter;
+  readonly #eventStreams: EventStreams;
   readonly #polls: WaitingPolls;
   readonly #http: HttpServer;
   readonly #maintenance: readonly Service[];
@@ -63,20 +66,24 @@ export class Server implements Service {
     const feed = new TransitionFeed({ url, channel: keys.events, logger });
     const waiter = new CommandWaiter({
       read: (id) => link.call((redis) => new CommandReader(redis, keys).read(id)),
+      readStatus: (id) => link.call((redis) => new CommandReader(redis, keys).readStatus(id)),
       feed,
     });
     const catalog = new TypeCatalog(() => link.call((redis) => redis.hgetall(typesKey)));
     const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, faults });
     const leftovers = () => this.#leftovers;
+    const eventStreams = new EventStreams({ feed, logger });
     const polls = new WaitingPolls({ link, keys, feed, logger });
     const admissions = new Admissions({ link, keys, leaseMs, logger });
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
-    const forClients = { catalog, submitter, waiter, leftovers };
+    const metrics = new Metrics({ link, keys, waiter, polls, eventStreams });
+    const forClients = { catalog, submitter, waiter, eventStreams, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
-    const app = createApp({ link, keys, ...forClients, ...forAgents, host, allowedHosts, logger });
+    const app = createApp({ link, keys, ...forClients, ...forAgents, metrics, host, allowedHosts, logger });
     this.#link = link;
     this.#feed = feed;
     this.#waiter = waiter;
+    this.#eventStreams = eventStreams;
     this.#polls = polls;
     // Express's type says any; it is a listener of requests.
     this.#http = new HttpServer({
@@ -107,6 +114,7 @@ export class Server implements Service {
    */
   async start(): Promise<void> {
     await this.#http.start();
+    await this.#eventStreams.start();
     await this.#feed.start();
     await this.#polls.start();
     await this.#link.start();
@@ -128,8 +136,10 @@ export class Server implements Service {
   async #stop(): Promise<void> {
     this.#options.logger.info('stopping: no new connections');
     this.#waiter.end();
+    this.#eventStreams.end();
     this.#polls.end();
     await this.#http.stop();
+    await this.#eventStreams.stop();
     await this.#polls.stop();
     await Promise.all(this.#maintenance.map((service) => service.stop()));
     await this.#feed.stop();

@@ -9,7 +9,7 @@ interface LogFields {
 }
 
 /** Asked all the time by machines. */
-const quietPaths = new Set(['/health', '/ready', '/commands/renew']);
+const quietPaths = new Set(['/health', '/ready', '/metrics', '/commands/renew']);
 /** A poll in vain says nothing. */
 const noContent = 204;
 
@@ -48,7 +48,7 @@ function logFields(response: Response): LogFields {
 }
 
 /** `/commands/:id`, or `-` for a path that no route has. */
-function patternOf(request: Request): string {
+export function patternOf(request: Request): string {
   const route: unknown = request.route;
   const path = typeof route === 'object' && route !== null && 'path' in route ? route.path : undefined;
   return typeof path === 'string' ? path : '-';

@@ -7,6 +7,8 @@ import { Admissions } from '../agents/admissions.js';
 import { NextCommands } from '../agents/next-commands.js';
 import { WaitingPolls } from '../agents/waiting-polls.js';
 import { createApp } from '../app.js';
+import { EventStreams } from '../events/event-streams.js';
+import { Metrics } from '../metrics/metrics.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { RedisClock } from '../redis/redis-clock.js';
@@ -18,6 +20,7 @@ import { TransitionFeed } from '../waiting/transition-feed.js';
 
 // Redis is away for good: whatever is answered here was decided at the door.
 const link: RedisCalls = { call: () => Promise.reject(new RedisUnavailable('there is none')) };
+const gone = () => link.call(() => Promise.reject(new Error('it is away')));
 const keys = partitionKeys();
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 
@@ -28,6 +31,8 @@ beforeAll(async () => {
   const leaseMs = 15_000;
   const polls = new WaitingPolls({ link, keys, feed, logger });
   const admissions = new Admissions({ link, keys, leaseMs, logger });
+  const waiter = new CommandWaiter({ read: gone, readStatus: gone, feed });
+  const eventStreams = new EventStreams({ feed, logger });
   const app = createApp({
     link,
     keys,
@@ -38,7 +43,9 @@ beforeAll(async () => {
     faults,
     catalog: new TypeCatalog(() => Promise.resolve({})),
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
-    waiter: new CommandWaiter({ read: () => link.call(() => Promise.resolve(undefined)), feed }),
+    waiter,
+    eventStreams,
+    metrics: new Metrics({ link, keys, waiter, polls, eventStreams }),
     leftovers: () => null,
     host: '127.0.0.1',
     logger,
@@ -375,6 +382,10 @@ describe('GET refuses', () => {
     [`/commands/${id}?wait=1.5`, { field: 'wait' }],
     [`/commands/${id}?wait=soon`, { field: 'wait' }],
     [`/commands/${id}?wiat=1`, { field: 'wiat', message: /did you mean wait\?/ }],
+    ['/events?commandId=7', { field: 'commandId', message: /the id of one command/ }],
+    ['/events?commandId=', { field: 'commandId' }],
+    [`/events?commandId=${id}&commandId=${id}`, { field: 'commandId' }],
+    ['/events?commandID=7', { field: 'commandID', message: /did you mean commandId\?/ }],
     ['/commands/%zz', { field: 'path' }],
     ['/%zz', { field: 'path' }],
     ['/commands/%ff', { field: 'path' }],
@@ -394,6 +405,7 @@ describe('methods', () => {
     ['PUT', `/commands/${id}`, 'GET, HEAD, OPTIONS'],
     ['GET', '/commands/batch', 'POST, OPTIONS'],
     ['POST', '/health', 'GET, HEAD, OPTIONS'],
+    ['POST', '/events', 'GET, HEAD, OPTIONS'],
     ['POST', '/', 'GET, HEAD, OPTIONS'],
   ])('%s %s is not one of %s', async (method, path, allow) => {
     const answer = api.send(method, path);

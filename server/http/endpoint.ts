@@ -14,6 +14,8 @@ export interface Endpoint {
   readonly bodyBytes?: number;
   /** A GET that changes something all the same: guarded like a POST, and unknown to HEAD. */
   readonly changesState?: true;
+  /** A GET that changes nothing, and that pages of other sites may not send all the same. */
+  readonly ownPagesOnly?: true;
   readonly handle: (request: Request, response: Response) => void | Promise<void>;
 }
 
@@ -30,8 +32,10 @@ export function mount(app: Express, endpoints: readonly Endpoint[]): void {
   }
 }
 
-function handlersOf({ method, bodyBytes, changesState: changes, handle }: Endpoint): RequestHandler[] {
-  const guards: Check[] = method !== 'get' ? [originGuard] : changes ? [refuseHead, originGuard] : [];
+function handlersOf(endpoint: Endpoint): RequestHandler[] {
+  const { method, bodyBytes, changesState: changes = false, ownPagesOnly = false, handle } = endpoint;
+  const isGuarded = method !== 'get' || changes || ownPagesOnly;
+  const guards: Check[] = [...(changes ? [refuseHead] : []), ...(isGuarded ? [originGuard] : [])];
   // Express 5 passes what a rejected promise rejects with to the error handler.
   const work: RequestHandler = (request, response) => handle(request, response);
   if (bodyBytes === undefined) return [checking(...guards), work];

@@ -30,7 +30,7 @@ export function hostGuard(host: string, names?: readonly string[]): Check {
   };
 }
 
-/** For requests that change something: refuses those that another site's page sent through a browser. */
+/** For requests that change something, or hold something: refuses what another site's page sent through a browser. */
 export function originGuard(request: Request): void {
   const { origin, host, 'sec-fetch-site': site } = request.headers;
   if (site === 'cross-site') throw foreign('Sec-Fetch-Site', 'must not be cross-site');
@@ -40,13 +40,9 @@ export function originGuard(request: Request): void {
 }
 
 function foreign(field: string, message: string): Problem {
-  return new Problem(
-    'forbidden_origin',
-    `${field} ${message}: pages of other sites may not change anything here`,
-    {
-      errors: [{ field, message }],
-    },
-  );
+  return new Problem('forbidden_origin', `${field} ${message}: pages of other sites may not do this here`, {
+    errors: [{ field, message }],
+  });
 }
 
 /** `localhost:3000` of `http://localhost:3000`. The scheme is left out: a proxy may have ended TLS. */

@@ -1,6 +1,7 @@
 import { type CommandView } from '../../shared/protocol/commands.js';
-import { CommandWaiter } from './command-waiter.js';
-import { type TransitionFeed, type TransitionListener } from './transition-feed.js';
+import { CommandWaiter, type CommandWaiterOptions } from './command-waiter.js';
+import { RedisUnavailable } from '../redis/redis-fault.js';
+import { type TransitionListener } from './transition-feed.js';
 
 /** A feed that a test speaks through. */
 class FakeFeed {
@@ -30,36 +31,43 @@ const never = new AbortController().signal;
 
 let feed: FakeFeed;
 let state: CommandView | undefined;
-let reads: number;
+let reads: { all: number; status: number };
 let whenRead: () => void;
 let waiter: CommandWaiter;
 beforeEach(() => {
   feed = new FakeFeed();
   state = view('PENDING');
-  reads = 0;
+  reads = { all: 0, status: 0 };
   whenRead = () => undefined;
   // A test that waits for the fallback would take as long as this.
-  waiter = newWaiter(1_000_000);
+  waiter = newWaiter({ rereadMs: 1_000_000 });
 });
 afterEach(() => {
   expect({ listeners: feed.size, waiting: waiter.size }).toEqual({ listeners: 0, waiting: 0 });
 });
 
-function newWaiter(rereadMs: number): CommandWaiter {
-  const read = () => {
-    reads++;
-    const result = Promise.resolve(state);
+function newWaiter(options: Pick<CommandWaiterOptions, 'rereadMs' | 'patienceMs'>): CommandWaiter {
+  // What `whenRead` throws is what the read rejects with.
+  const read = async (which: keyof typeof reads) => {
+    await Promise.resolve();
+    reads[which]++;
+    const result = state;
     whenRead();
     return result;
   };
-  return new CommandWaiter({ read, feed: feed as unknown as TransitionFeed, rereadMs });
+  return new CommandWaiter({
+    read: () => read('all'),
+    readStatus: async () => (await read('status'))?.status ?? null,
+    feed,
+    ...options,
+  });
 }
 
-/** Resolves when `read` was called so many times in all. */
+/** Resolves when it was asked so many times in all. */
 const readTimes = (times: number) =>
   new Promise<void>((resolve) => {
     whenRead = () => {
-      if (reads >= times) setImmediate(resolve);
+      if (reads.all + reads.status >= times) setImmediate(resolve);
     };
     whenRead();
   });
@@ -70,6 +78,7 @@ test('answers at once what is terminal, what does not exist, and whoever does no
   expect(await waiter.wait('a', 60_000, never)).toEqual(state);
   state = undefined;
   expect(await waiter.wait('a', 60_000, never)).toBeUndefined();
+  expect(reads).toEqual({ all: 3, status: 0 });
 });
 
 test('answers when the feed says that it has ended, and not before', async () => {
@@ -78,7 +87,7 @@ test('answers when the feed says that it has ended, and not before', async () =>
   feed.say('a', 'RUNNING');
   feed.say('b', 'COMPLETED');
   await new Promise(setImmediate);
-  expect(reads).toBe(1);
+  expect(reads).toEqual({ all: 1, status: 0 });
   state = view('COMPLETED');
   feed.say('a', 'COMPLETED');
   expect(await waiting).toEqual(state);
@@ -93,6 +102,31 @@ test('an end between the first read and its answer is not missed', async () => {
   expect(await waiter.wait('a', 60_000, never)).toEqual(view('COMPLETED'));
 });
 
+test('an end between a later read and its answer is not missed', async () => {
+  const waiting = waiter.wait('a', 60_000, never);
+  await readTimes(1);
+  whenRead = () => {
+    whenRead = () => undefined;
+    state = view('COMPLETED');
+    feed.say('a', 'COMPLETED');
+  };
+  feed.gap();
+  expect(await waiting).toEqual(view('COMPLETED'));
+  // Once at the gap, when it had not ended yet, and once at the hint.
+  expect(reads.status).toBe(2);
+});
+
+test('a hint that came too early ends no wait', async () => {
+  const waiting = waiter.wait('a', 60_000, never);
+  await readTimes(1);
+  feed.say('a', 'COMPLETED');
+  await readTimes(2);
+  expect(waiter.size).toBe(1);
+  state = view('FAILED');
+  feed.say('a', 'COMPLETED');
+  expect(await waiting).toEqual(state);
+});
+
 test('reads again after a gap in the feed', async () => {
   const waiting = waiter.wait('a', 60_000, never);
   await readTimes(1);
@@ -101,17 +135,19 @@ test('reads again after a gap in the feed', async () => {
   expect(await waiting).toEqual(state);
 });
 
-test('reads again now and then, should no message ever come', async () => {
-  waiter = newWaiter(1);
+test('reads again now and then, should no message ever come: the status only', async () => {
+  waiter = newWaiter({ rereadMs: 1 });
   const waiting = waiter.wait('a', 60_000, never);
   await readTimes(5);
+  expect(reads.all).toBe(1);
   state = view('COMPLETED');
   expect(await waiting).toEqual(state);
+  expect(reads.all).toBe(2);
 });
 
 test('answers the present state when the time is up', async () => {
   expect(await waiter.wait('a', 20, never)).toEqual(view('PENDING'));
-  expect(reads).toBeGreaterThan(1);
+  expect(reads.all).toBe(2);
 });
 
 test('ends early for everybody when the server stops', async () => {
@@ -122,22 +158,79 @@ test('ends early for everybody when the server stops', async () => {
   expect(await waiter.wait('a', 60_000, never)).toEqual(view('PENDING'));
 });
 
-test('lets go of a client that went away', async () => {
+test('lets go of a client that went away, and reads nothing more for it', async () => {
   const gone = new AbortController();
   const waiting = waiter.wait('a', 60_000, gone.signal);
   await readTimes(1);
   gone.abort();
   await waiting;
+  expect(reads.all).toBe(1);
 });
 
-test('a read that fails ends the wait', async () => {
+describe('when Redis goes away', () => {
+  const away = () => {
+    throw new RedisUnavailable('away');
+  };
+
+  test('who has only just come is told at once', async () => {
+    whenRead = away;
+    await expect(waiter.wait('a', 60_000, never)).rejects.toThrow('away');
+    expect(reads).toEqual({ all: 1, status: 0 });
+  });
+
+  test('who waits already goes on waiting, and is answered when it is back', async () => {
+    const waiting = waiter.wait('a', 60_000, never);
+    await readTimes(1);
+    const asked = new Promise<void>((resolve) => {
+      whenRead = () => {
+        setImmediate(resolve);
+        away();
+      };
+    });
+    feed.gap();
+    await asked;
+    whenRead = () => undefined;
+    state = view('COMPLETED');
+    feed.gap();
+    expect(await waiting).toEqual(state);
+  });
+
+  test('who waits is told when it does not come back', async () => {
+    waiter = newWaiter({ rereadMs: 1, patienceMs: 20 });
+    const waiting = waiter.wait('a', 60_000, never);
+    await readTimes(1);
+    whenRead = away;
+    await expect(waiting).rejects.toThrow('away');
+    expect(reads.status).toBeGreaterThan(1);
+  });
+
+  test('a short outage now and then is no long one', async () => {
+    waiter = newWaiter({ rereadMs: 1, patienceMs: 0 });
+    const waiting = waiter.wait('a', 60_000, never);
+    await readTimes(1);
+    let isAway = false;
+    const asked = new Promise<void>((resolve) => {
+      whenRead = () => {
+        if (reads.status > 20) setImmediate(resolve);
+        isAway = !isAway;
+        if (isAway) away();
+      };
+    });
+    await asked;
+    whenRead = () => undefined;
+    state = view('COMPLETED');
+    expect(await waiting).toEqual(state);
+  });
+});
+
+test('another fault of a read ends the wait', async () => {
   const waiting = waiter.wait('a', 60_000, never);
   await readTimes(1);
   whenRead = () => {
-    throw new Error('away');
+    throw new Error('broken');
   };
   feed.gap();
-  await expect(waiting).rejects.toThrow('away');
+  await expect(waiting).rejects.toThrow('broken');
 });
 
 test('a thousand may wait for the same command', async () => {
@@ -148,4 +241,25 @@ test('a thousand may wait for the same command', async () => {
   state = view('COMPLETED');
   feed.say('a', 'COMPLETED');
   expect(new Set(await all)).toEqual(new Set([state]));
+});
+
+test('the more who wait, the less often each of them reads', async () => {
+  // Faked, because the real clock of a busy machine runs on while two thousand are set up.
+  jest.useFakeTimers();
+  try {
+    waiter = newWaiter({ rereadMs: 1000 });
+    const all = Promise.all(
+      Array.from({ length: 2000 }, () => waiter.wait('a', 60_000, new AbortController().signal)),
+    );
+    await jest.advanceTimersByTimeAsync(1900);
+    expect(reads).toEqual({ all: 2000, status: 0 });
+    await jest.advanceTimersByTimeAsync(8100);
+    // A thousand per second, ten seconds long.
+    expect(reads.status).toBe(10_000);
+    waiter.end();
+    await jest.advanceTimersByTimeAsync(1);
+    await all;
+  } finally {
+    jest.useRealTimers();
+  }
 });

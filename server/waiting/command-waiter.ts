@@ -1,25 +1,34 @@
-import { type CommandView, type Status } from '../../shared/protocol/commands.js';
-import { pause } from '../../shared/runtime/service.js';
+import { type CommandView } from '../../shared/protocol/commands.js';
+import { isAborted, pause } from '../../shared/runtime/service.js';
+import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type TransitionFeed } from './transition-feed.js';
 
 export interface CommandWaiterOptions {
   readonly read: (id: string) => Promise<CommandView | undefined>;
-  readonly feed: TransitionFeed;
-  /** How long a hint may be late: a waiting caller reads at least this often. */
+  /** Without the rest, which may be large: this is what is asked again and again. Null when there is none. */
+  readonly readStatus: (id: string) => Promise<string | null>;
+  readonly feed: Pick<TransitionFeed, 'listen'>;
+  /** How long a hint may be late: a waiting caller reads at least this often, while they are few. */
   readonly rereadMs?: number;
+  /** A Redis that is back within this time is waited for. */
+  readonly patienceMs?: number;
 }
 
-const isTerminal = (status: Status) => status === 'COMPLETED' || status === 'FAILED';
+/** Reads per second that all who wait may cost together, whatever their number. */
+const mostRereads = 1000;
+
+const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAILED';
 
 /**
  * Holds callers until a command is terminal.
  *
  * The feed's hints make it fast; reading makes it true: before the first wait (after listening has
- * begun, so that nothing falls between), after every gap of the feed, and at least once a second.
+ * begun, so that nothing falls between), after every gap of the feed, and now and then: once a second,
+ * or, of more than a thousand who wait, a thousand of them each second.
  */
 export class CommandWaiter {
   readonly #options: CommandWaiterOptions;
-  readonly #waiting = new Set<AbortController>();
+  readonly #waiting = new Set<Wait>();
   #ending = false;
 
   constructor(options: CommandWaiterOptions) {
@@ -29,7 +38,7 @@ export class CommandWaiter {
   /** Ends every wait with the command's present state, and lets none begin: the server stops. */
   end(): void {
     this.#ending = true;
-    for (const bell of this.#waiting) bell.abort();
+    for (const wait of this.#waiting) wait.ring();
   }
 
   /** How many callers wait. */
@@ -41,41 +50,71 @@ export class CommandWaiter {
    * @param waitMs at most
    * @param gone aborted when nobody waits for the answer any more
    * @returns the command, terminal or as it was at the end of the wait; undefined when there is none
-   * @throws what `read` throws: a wait does not outlast an outage
+   * @throws what `read` throws; RedisUnavailable at once if it could not be read at all, else only when
+   *   that lasts: who waits is not sent away because Redis is restarted
    */
   async wait(id: string, waitMs: number, gone: AbortSignal): Promise<CommandView | undefined> {
-    const { read, feed, rereadMs = 1000 } = this.#options;
     const until = performance.now() + waitMs;
-    // A bell rings once; each round has a new one.
-    let bell = this.#newBell();
-    const ring = () => bell.abort();
-    const unlisten = feed.listen(id, {
+    const wait = new Wait();
+    const unlisten = this.#options.feed.listen(id, {
       onTransition: ({ status }) => {
-        if (isTerminal(status)) ring();
+        if (isTerminal(status)) wait.ring();
       },
-      onGap: ring,
+      onGap: () => wait.ring(),
     });
-    gone.addEventListener('abort', ring);
+    const onGone = () => wait.ring();
+    gone.addEventListener('abort', onGone);
+    this.#waiting.add(wait);
     try {
-      for (;;) {
-        const command = await read(id);
-        const leftMs = until - performance.now();
-        if (!command || isTerminal(command.status)) return command;
-        if (leftMs <= 0 || this.#ending || gone.aborted) return command;
-        await pause(Math.min(Math.ceil(leftMs), rereadMs), bell.signal);
-        this.#waiting.delete(bell);
-        bell = this.#newBell();
+      const first = await this.#options.read(id);
+      if (!first || isTerminal(first.status) || waitMs === 0) return first;
+      while (performance.now() < until && !this.#ending && !isAborted(gone)) {
+        await wait.pause(Math.min(Math.ceil(until - performance.now()), this.#rereadMs()));
+        if (await this.#hasEnded(id, wait)) break;
       }
+      return isAborted(gone) ? first : await this.#options.read(id);
     } finally {
-      this.#waiting.delete(bell);
-      gone.removeEventListener('abort', ring);
+      this.#waiting.delete(wait);
+      gone.removeEventListener('abort', onGone);
       unlisten();
     }
   }
 
-  #newBell(): AbortController {
-    const bell = new AbortController();
-    this.#waiting.add(bell);
-    return bell;
+  #rereadMs(): number {
+    const { rereadMs = 1000 } = this.#options;
+    return Math.max(rereadMs, (this.#waiting.size * 1000) / mostRereads);
+  }
+
+  /** Whether there is a reason to read all of it: it is terminal, or gone. */
+  async #hasEnded(id: string, wait: Wait): Promise<boolean> {
+    const { readStatus, patienceMs = 5000 } = this.#options;
+    try {
+      const status = await readStatus(id);
+      wait.awaySince = undefined;
+      return status === null || isTerminal(status);
+    } catch (error) {
+      const now = performance.now();
+      wait.awaySince ??= now;
+      if (!(error instanceof RedisUnavailable) || now - wait.awaySince > patienceMs) throw error;
+      return false;
+    }
+  }
+}
+
+/** One caller who waits. */
+class Wait {
+  /** Since when Redis could not be read, by `performance.now()`. */
+  awaySince: number | undefined;
+  // A bell rings once; when it has, there is a new one. One that rings during a read is not lost.
+  #bell = new AbortController();
+
+  ring(): void {
+    this.#bell.abort();
+  }
+
+  /** Resolves after `ms`, or when it is rung. */
+  async pause(ms: number): Promise<void> {
+    await pause(ms, this.#bell.signal);
+    if (this.#bell.signal.aborted) this.#bell = new AbortController();
   }
 }

@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Status, statusSchema } from '../../shared/protocol/commands.js';
 import { type Logger } from '../../shared/runtime/logger.js';
-import { type Service } from '../../shared/runtime/service.js';
+import { Loop, type Service } from '../../shared/runtime/service.js';
 import { connectSubscriber } from '../../shared/store/connection.js';
 
 /** One change of a command, as the scripts publish it. */
@@ -22,6 +22,8 @@ export interface TransitionFeedOptions {
   readonly url: string;
   readonly channel: string;
   readonly logger: Logger;
+  /** How often Redis is asked for a sign of life; one that is late by twice that means a dead link. */
+  readonly probeMs?: number;
 }
 
 /** A line of a message: `<id> <STATUS> <attempt>`. */
@@ -33,33 +35,43 @@ const lineSchema = z
  * The transitions of all commands, for whoever listens. Hints, not a log: a channel forgets what
  * nobody hears, so after every (re)subscription listeners are told of a gap.
  *
- * When its connection dies it comes back by itself; until then listeners hear nothing and live on
- * what they read.
+ * When its connection dies, or falls silent, it comes back by itself; until then listeners hear
+ * nothing and live on what they read.
  */
 export class TransitionFeed implements Service {
   readonly #options: TransitionFeedOptions;
   readonly #listeners = new Map<string, Set<TransitionListener>>();
   readonly #listenersToAll = new Set<TransitionListener>();
+  readonly #probeMs: number;
+  readonly #probes: Loop;
   #redis: Redis | undefined;
 
   constructor(options: TransitionFeedOptions) {
     this.#options = options;
+    this.#probeMs = options.probeMs ?? 2000;
+    this.#probes = new Loop({
+      name: 'asking the feed for a sign of life',
+      intervalMs: this.#probeMs,
+      logger: options.logger,
+      tick: () => this.#probe(),
+    });
   }
 
   /** Resolves at once: a Redis that is away is subscribed to when it is there. */
-  start(): Promise<void> {
+  async start(): Promise<void> {
     if (!this.#redis) {
-      const redis = connectSubscriber(this.#options.url, { onReady: () => void this.#subscribe(redis) });
+      const onReady = () => void this.#subscribe(redis);
+      const redis: Redis = connectSubscriber(this.#options.url, { onReady }, 2 * this.#probeMs);
       redis.on('message', (_channel: string, message: string) => this.#hear(message));
       this.#redis = redis;
     }
-    return Promise.resolve();
+    await this.#probes.start();
   }
 
-  stop(): Promise<void> {
+  async stop(): Promise<void> {
     this.#redis?.disconnect();
     this.#redis = undefined;
-    return Promise.resolve();
+    await this.#probes.stop();
   }
 
   /** Listens to one command. @returns how to end that */
@@ -93,6 +105,15 @@ export class TransitionFeed implements Service {
     }
     for (const ofCommand of this.#listeners.values()) for (const listener of ofCommand) listener.onGap();
     for (const listener of this.#listenersToAll) listener.onGap();
+  }
+
+  /** Asks for what it has already; the connection breaks when there is no answer in time. */
+  #probe(): Promise<void> {
+    if (this.#redis?.status === 'ready') {
+      // Its rejection is a broken connection, which `ready` deals with.
+      this.#redis.subscribe(this.#options.channel).catch(() => undefined);
+    }
+    return Promise.resolve();
   }
 
   #hear(message: string): void {

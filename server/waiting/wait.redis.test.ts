@@ -3,6 +3,7 @@ import { type Redis } from 'ioredis';
 import { report, start } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
+import { requestOf, TcpProxy } from '../../shared/testing/tcp-proxy.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
@@ -17,15 +18,20 @@ let api: TestApi;
 beforeAll(async () => {
   redis = await TestRedis.start();
   client = redis.client();
-  const options = { host: '127.0.0.1', port: 0, leaseMs: 15_000, graceMs: 1000, maxBacklog: 10_000, logger };
-  server = new Server({ ...options, redisUrl: redis.url });
-  await server.start();
+  server = await startServer();
   api = new TestApi(server.url);
 });
 afterAll(async () => {
   await server.stop();
   await redis.stop();
 });
+
+async function startServer(): Promise<Server> {
+  const options = { host: '127.0.0.1', port: 0, leaseMs: 15_000, graceMs: 1000, maxBacklog: 10_000, logger };
+  const started = new Server({ ...options, redisUrl: redis.url });
+  await started.start();
+  return started;
+}
 
 async function submitOne(): Promise<string> {
   const { body } = await api.post('/commands', { type: 'DELAY', payload: { ms: 1 } });
@@ -87,15 +93,92 @@ test('a client that went away is let go', async () => {
   // If it still waited, the stop would hold until the grace time is over, and the next test fail.
 });
 
-/** Watches Redis. @returns a promise that resolves when it is asked to read this command */
-async function watchFor(id: string): Promise<{ readonly read: Promise<void> }> {
+test('a command that was submitted at one server may be waited for at another', async () => {
+  const other = await startServer();
+  const id = await submitOne();
+  const watch = await watchFor(id);
+  const waiting = new TestApi(other.url).get(`/commands/${id}?wait=60`);
+  await watch.read;
+  await complete(id);
+  expect(await waiting).toMatchObject({ status: 200, body: { status: 'COMPLETED' } });
+  await other.stop();
+});
+
+test('what ended while the connections were cut is found when they are back', async () => {
+  const id = await submitOne();
+  const watch = await watchFor(id);
+  const waiting = api.get(`/commands/${id}?wait=60`);
+  await watch.read;
+  // In one step, so that nobody is connected who could hear of the end; it is over before anyone can be.
+  const kills = ['pubsub', 'normal'].map((type) => ['client', 'kill', 'type', type, 'skipme', 'yes']);
+  const hash = keys.command(id);
+  await client
+    .multi([...kills, ['hset', hash, 'status', 'COMPLETED', 'result', '{"ok":true,"tookMs":1}']])
+    .exec();
+  expect(await waiting).toMatchObject({ status: 200, body: { status: 'COMPLETED' } });
+});
+
+test('a restart of Redis ends no wait', async () => {
+  const id = await submitOne();
+  const watch = await watchFor(id);
+  const waiting = api.get(`/commands/${id}?wait=60`);
+  await watch.read;
+  await redis.kill();
+  await redis.start();
+  await complete(id);
+  expect(await waiting).toMatchObject({ status: 200, body: { status: 'COMPLETED' } });
+});
+
+test('a server that stops answers who waits at once', async () => {
+  const other = await startServer();
+  const id = await submitOne();
+  const watch = await watchFor(id);
+  const waiting = new TestApi(other.url).get(`/commands/${id}?wait=60`);
+  await watch.read;
+  await other.stop();
+  expect(await waiting).toMatchObject({ status: 200, body: { commandId: id, status: 'PENDING' } });
+});
+
+test('a thousand clients wait on one subscription, and each is answered', async () => {
+  const other = await startServer();
+  const ids = await Promise.all(Array.from({ length: 50 }, submitOne));
+  const { read } = await watchFor(ids, 1000);
+  const waiting = Array.from({ length: 1000 }, (_, i) =>
+    new TestApi(other.url).get(`/commands/${ids[i % 50]}?wait=60`),
+  );
+  await read;
+  // Of the two servers, one each.
+  expect(
+    String(await client.client('LIST', 'TYPE', 'PUBSUB'))
+      .trim()
+      .split('\n'),
+  ).toHaveLength(2);
+  for (const id of ids) await complete(id);
+  const answers = await Promise.all(waiting);
+  expect(answers.filter(({ body }) => (body as { status: string }).status !== 'COMPLETED')).toEqual([]);
+  await other.stop();
+});
+
+interface Watch {
+  readonly read: Promise<void>;
+}
+
+/** @returns a promise that resolves when Redis was asked, so often in all, to read any of these commands */
+async function watchFor(id: string | readonly string[], times = 1): Promise<Watch> {
+  const watched = new Set([id].flat().map((one) => keys.command(one)));
+  return watchRequests(times, ([command, key]) => command === 'hgetall' && watched.has(key ?? ''));
+}
+
+/** Watches Redis. @returns a promise that resolves when so many requests matched */
+async function watchRequests(times: number, matches: (request: string[]) => boolean): Promise<Watch> {
   const monitor = await redis.client().monitor();
-  const read = new Promise<void>((seen) => {
-    monitor.on('monitor', (_time: string, [command, key]: string[]) => {
-      if (command === 'hgetall' && key === keys.command(id)) seen();
+  let count = 0;
+  const all = new Promise<void>((resolve) => {
+    monitor.on('monitor', (_time: string, request: string[]) => {
+      if (matches(request) && ++count === times) resolve();
     });
   });
-  return { read: read.finally(() => monitor.disconnect()) };
+  return { read: all.finally(() => monitor.disconnect()) };
 }
 
 describe('the feed', () => {
@@ -133,5 +216,33 @@ describe('the feed', () => {
     expect(feed.size).toBe(0);
     await feed.stop();
     await feed.stop();
+  });
+
+  test('notices a link that died in silence, and leaves one alone that is only quiet', async () => {
+    const proxy = await TcpProxy.start({ path: redis.socket });
+    const feed = new TransitionFeed({ url: proxy.url, channel: keys.events, logger, probeMs: 20 });
+    let gaps = 0;
+    let gap: () => void = () => undefined;
+    const nextGap = () => new Promise<void>((told) => (gap = told));
+    const onGap = () => {
+      gaps++;
+      gap();
+    };
+    const stopListening = feed.listen('a', { onTransition: () => undefined, onGap });
+    const subscribed = nextGap();
+    await feed.start();
+    await subscribed;
+    await (
+      await watchRequests(5, ([command]) => command === 'subscribe')
+    ).read;
+    expect(gaps).toBe(1);
+    const again = nextGap();
+    // Neither it nor anything behind it arrives any more; the connection stays open.
+    await proxy.holdNext(requestOf('SUBSCRIBE')).held;
+    await again;
+    expect(gaps).toBe(2);
+    stopListening();
+    await feed.stop();
+    await proxy.stop();
   });
 });

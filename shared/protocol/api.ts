@@ -71,6 +71,37 @@ export const commandQuerySchema = z.strictObject({
   wait: queryInteger(0, limits.waitSeconds).default(0),
 });
 
+/** Query of `GET /events`. */
+export const eventsQuerySchema = z.strictObject({
+  commandId: z
+    .guid({ error: 'must be the id of one command' })
+    .transform((id) => id.toLowerCase())
+    .optional(),
+});
+
+/** Data of an event `transition` of `GET /events`: where a command is now. A hint, of which some may be missing. */
+export const transitionEventSchema = z.object({
+  commandId: z.string(),
+  status: statusSchema,
+  attempt: z.int(),
+  /** When this server heard of it, by its own clock: for display. Times that count are in the command. */
+  at: z.iso.datetime(),
+});
+export type TransitionEvent = z.infer<typeof transitionEventSchema>;
+
+/** Why transitions may be missing from a stream. */
+export const resyncReasons = {
+  unknown_id: 'Last-Event-ID is not of this run of this server, or no longer kept',
+  gap: 'the server was cut off from Redis',
+  too_slow: 'the client did not read as fast as events came',
+} as const;
+export type ResyncReason = keyof typeof resyncReasons;
+const resyncReasonNames = Object.keys(resyncReasons) as [ResyncReason, ...ResyncReason[]];
+
+/** Data of an event `resync` of `GET /events`: transitions may be missing up to here, so read again. */
+export const resyncEventSchema = z.object({ reason: z.enum(resyncReasonNames) });
+export type ResyncEvent = z.infer<typeof resyncEventSchema>;
+
 /** Of `POST /commands`. */
 export const submittedSchema = z.object({ commandId: commandIdSchema });
 /** Of `POST /commands/batch`: one id per command, in order. */

@@ -100,6 +100,11 @@ export class CommandReader {
     return { ...first, ...rest, history };
   }
 
+  /** Its status as it is stored; null when there is none, or its key holds something else. */
+  readStatus(id: string): Promise<string | null> {
+    return this.#redis.hget(this.#keys.command(id), 'status').catch(ifWrongType(null));
+  }
+
   /**
    * @returns a summary per id, in order: undefined for one that does not exist, or that cannot be
    * understood, which must not hide the others from whoever lists them

@@ -60,9 +60,15 @@ export function connectBlocking(url: string, blockMs: number, events: Connection
   return connect(url, events, { maxRetriesPerRequest: 0, socketTimeout: 3 * blockMs });
 }
 
-/** A connection that listens to channels. It subscribes again by itself after a break. */
-export function connectSubscriber(url: string, events: ConnectionEvents = {}): Redis {
-  return connect(url, events, { maxRetriesPerRequest: null });
+/**
+ * A connection that listens to channels. It subscribes again by itself after a break.
+ *
+ * @param silenceMs how long an answer may take before the link counts as dead. Who only listens never
+ *   learns of a link that died in silence: something has to be asked over it now and then
+ */
+export function connectSubscriber(url: string, events: ConnectionEvents = {}, silenceMs?: number): Redis {
+  const ends = silenceMs === undefined ? {} : { socketTimeout: silenceMs };
+  return connect(url, events, { maxRetriesPerRequest: null, ...ends });
 }
 
 function connect(url: string, events: ConnectionEvents, options: Partial<RedisOptions>): Redis {

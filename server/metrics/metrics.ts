@@ -1,0 +1,56 @@
+import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { type Check } from '../http/check.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { RedisMetrics } from './redis-metrics.js';
+import { requestMetrics } from './request-metrics.js';
+
+interface Sized {
+  readonly size: number;
+}
+
+export interface MetricsOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  /** Clients that wait for a command's end. */
+  readonly waiter: Sized;
+  /** Agents whose polls are held. */
+  readonly polls: Sized;
+  readonly eventStreams: Sized;
+}
+
+let ofProcess: Registry | undefined;
+
+/** Memory, event loop, files: of this process, so once for all servers in it, and only if somebody asks. */
+function processRegistry(): Registry {
+  if (!ofProcess) collectDefaultMetrics({ register: (ofProcess = new Registry()) });
+  return ofProcess;
+}
+
+/** What Prometheus is told: of Redis, of this server's requests, and of its process. */
+export class Metrics {
+  readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
+  /** Counts the requests that pass through it. */
+  readonly countRequests: Check;
+  readonly #registry = new Registry();
+  readonly #redis: RedisMetrics;
+
+  constructor({ link, keys, waiter, polls, eventStreams }: MetricsOptions) {
+    this.#redis = new RedisMetrics({ link, keys, registry: this.#registry });
+    this.countRequests = requestMetrics(this.#registry);
+    this.#gauge('waiting_clients', 'Clients whose GET /commands/:id?wait= is held here.', waiter);
+    this.#gauge('waiting_polls', 'Polls of agents that are held here.', polls);
+    this.#gauge('event_streams', 'Streams of GET /events that are open here.', eventStreams);
+  }
+
+  /** The text of a scrape. */
+  async text(): Promise<string> {
+    await this.#redis.update();
+    return (await Promise.all([this.#registry.metrics(), processRegistry().metrics()])).join('');
+  }
+
+  #gauge(name: string, help: string, source: Sized): void {
+    const options = { name: `fencepost_${name}`, help, registers: [this.#registry] };
+    const gauge: Gauge = new Gauge({ ...options, collect: () => gauge.set(source.size) });
+  }
+}
