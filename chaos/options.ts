@@ -34,6 +34,11 @@ export const chaosSettings = {
     'how agents reach Fencepost; both: every other one over HTTP',
   ),
   leaseMs: setting('LEASE', integer(1000, 60_000).default(2500), 'LEASE_MS of servers and agents'),
+  retentionMs: setting(
+    'RETENTION',
+    integer(0, 24 * 3600 * 1000).default(10_000),
+    'RETENTION_MS of servers: commands are pruned while it goes on',
+  ),
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
   json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
   page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
@@ -62,6 +67,7 @@ export interface ChaosOptions {
   readonly clients: number;
   readonly transport: 'redis' | 'http' | 'both';
   readonly leaseMs: number;
+  readonly retentionMs: number;
   readonly mix: Mix;
   readonly planted?: string | undefined;
   /** The first violation ends the run: at once if it is beyond doubt, else when its round was judged. */
@@ -84,7 +90,8 @@ export function optionsOf({ json, page, markdown, read, mix, seed, ...rest }: Ch
 
 /** The command that repeats a run. */
 export function commandOf(options: ChaosOptions): string {
-  const { seed, durationSeconds, roundSeconds, agents, servers, clients, transport, leaseMs } = options;
+  const { seed, durationSeconds, roundSeconds, agents, servers, clients, transport, leaseMs, retentionMs } =
+    options;
   const flags = [
     `--seed=${seed}`,
     `--duration=${durationSeconds}s`,
@@ -94,6 +101,7 @@ export function commandOf(options: ChaosOptions): string {
     `--clients=${clients}`,
     `--transport=${transport}`,
     `--lease=${leaseMs}`,
+    `--retention=${retentionMs}`,
     ...(options.mix === usualMix ? [] : [`--mix=${mixText(options.mix)}`]),
     ...(options.planted === undefined ? [] : [`--planted=${options.planted}`]),
   ];

@@ -7,6 +7,9 @@ import { nameVariable } from './note.js';
 import { type PlantedBug } from './planted-bug.js';
 import { type Sight } from './trial.js';
 
+/** No server keeps what has ended for a shorter time. */
+const leastRetentionMs = 10_000;
+
 /** Several rounds: a violation that shows only at rest is found at the end of one. */
 const longestRoundSeconds = 30;
 
@@ -20,6 +23,7 @@ function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number):
     clients: 24,
     transport: 'both',
     leaseMs: needs?.leaseMs ?? 2500,
+    retentionMs: leastRetentionMs,
     mix: (needs?.mix === undefined ? undefined : parseMix(needs.mix)) ?? usualMix,
     planted: name,
     stopAtViolation: true,
