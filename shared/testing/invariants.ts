@@ -89,13 +89,10 @@ export interface Counts {
  */
 export async function judge(options: JudgeOptions): Promise<Report> {
   const verdict = new Verdict(invariants);
-  const rest = await readRest(options.redis);
-  const trails = new Trails();
-  for await (const transition of readTransitions(options.aof)) {
-    trails.add(transition);
-    if (transition.restated) continue;
-    for (const invariant of invariants) invariant.ofTransition?.(transition, verdict.sayFor(invariant));
-  }
+  const { rest, trails } = await stillIf(options.retentionMs !== undefined, options.redis, async () => ({
+    rest: await readRest(options.redis),
+    trails: await readTrails(options.aof, verdict),
+  }));
   const evidence: Evidence = {
     clients: options.clients,
     trails,
@@ -131,14 +128,34 @@ export async function lookEarly({
   const verdict = new Verdict(invariants);
   // Before the log, so that the start of whatever is executed is in it.
   const hits = new HitsByCommand(await ledger.hits());
+  const trails = await readTrails(aof, verdict);
+  for (const id of hits.ids()) effectsOf(id, trails, hits, verdict.sayFor(nothingDoubled));
+  return verdict.violations();
+}
+
+/** Every transition, judged as it is read. */
+async function readTrails(aof: string, verdict: Verdict): Promise<Trails> {
   const trails = new Trails();
   for await (const transition of readTransitions(aof)) {
     trails.add(transition);
     if (transition.restated) continue;
     for (const invariant of invariants) invariant.ofTransition?.(transition, verdict.sayFor(invariant));
   }
-  for (const id of hits.ids()) effectsOf(id, trails, hits, verdict.sayFor(nothingDoubled));
-  return verdict.violations();
+  return trails;
+}
+
+/** Longer than any log takes to be read. */
+const stillMs = 120_000;
+
+/** Servers prune also when all has come to rest, and two readings of Redis must be of one moment: nobody may write. */
+async function stillIf<T>(needed: boolean, redis: Redis, read: () => Promise<T>): Promise<T> {
+  if (!needed) return read();
+  await redis.client('PAUSE', stillMs, 'WRITE');
+  try {
+    return await read();
+  } finally {
+    await redis.client('UNPAUSE');
+  }
 }
 
 function lastHashes(rest: Rest, trails: Trails): Map<string, Fields> {
