@@ -36,8 +36,8 @@ export const chaosSettings = {
   leaseMs: setting('LEASE', integer(1000, 60_000).default(2500), 'LEASE_MS of servers and agents'),
   retentionMs: setting(
     'RETENTION',
-    integer(0, 24 * 3600 * 1000).default(10_000),
-    'RETENTION_MS of servers: commands are pruned while it goes on',
+    integer(0, 24 * 3600 * 1000).optional(),
+    'RETENTION_MS of servers; unset: so short that commands are pruned while it goes on',
   ),
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
   json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
@@ -82,10 +82,22 @@ export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
   return loadConfig('npm run chaos --', chaosSettings, { argv, env: {}, dotenv: '' });
 }
 
+/**
+ * The shortest that there is; with long leases longer: a server may be frozen for two of them, and must
+ * not find, when it wakes up with a submission in its hands, that its command was carried out and pruned.
+ */
+export const usualRetentionMs = (leaseMs: number) => Math.max(10_000, 4 * leaseMs);
+
 /** A run without a seed gets one, and says which. */
-export function optionsOf({ json, page, markdown, read, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
+export function optionsOf(config: ChaosConfig): ChaosOptions {
+  const { json, page, markdown, read, mix, seed, retentionMs, ...rest } = config;
   void [json, page, markdown, read];
-  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix };
+  return {
+    ...rest,
+    seed: seed ?? Date.now() % 1_000_000,
+    mix: mix ?? usualMix,
+    retentionMs: retentionMs ?? usualRetentionMs(rest.leaseMs),
+  };
 }
 
 /** The command that repeats a run. */

@@ -206,6 +206,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     imitates: 'what is that old has ended',
     needs: {
       leaseMs: 8000,
+      retentionMs: 10_000,
       mix: 'freeze=2,agent-frozen-at-a-point=2,kill,link',
       because: 'a command must be under way for longer than the retention, which is ten seconds at least',
     },

@@ -1,19 +1,17 @@
 import { onStopSignals } from '../../shared/runtime/stop-signals.js';
 import { parseMix, usualMix } from '../mix.js';
-import { type ChaosOptions } from '../options.js';
+import { type ChaosOptions, usualRetentionMs } from '../options.js';
 import { runChaos } from '../run.js';
 import { bugNamed } from './bugs.js';
 import { nameVariable } from './note.js';
 import { type PlantedBug } from './planted-bug.js';
 import { type Sight } from './trial.js';
 
-/** No server keeps what has ended for a shorter time. */
-const leastRetentionMs = 10_000;
-
 /** Several rounds: a violation that shows only at rest is found at the end of one. */
 const longestRoundSeconds = 30;
 
 function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number): ChaosOptions {
+  const leaseMs = needs?.leaseMs ?? 2500;
   return {
     seed,
     durationSeconds: seconds,
@@ -22,8 +20,8 @@ function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number):
     servers: 2,
     clients: 24,
     transport: 'both',
-    leaseMs: needs?.leaseMs ?? 2500,
-    retentionMs: leastRetentionMs,
+    leaseMs,
+    retentionMs: needs?.retentionMs ?? usualRetentionMs(leaseMs),
     mix: (needs?.mix === undefined ? undefined : parseMix(needs.mix)) ?? usualMix,
     planted: name,
     stopAtViolation: true,
