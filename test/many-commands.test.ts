@@ -3,6 +3,7 @@ import { pause } from '../shared/runtime/service.js';
 import { partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
+import { Ledger } from '../shared/testing/ledger.js';
 
 /**
  * What many commands leave behind in Redis when their retention is over: nothing. `COMMANDS=1000000`
@@ -14,18 +15,25 @@ const batch = 1000;
 const batchesInFlight = 4;
 const mebibyte = 1024 * 1024;
 const keys = partitionKeys();
-/** Its append-only file is rewritten as it is in production: the whole past of a million would fill a disk. */
-const redisConfig = { 'aof-disable-auto-gc': 'no' };
+const leastRetentionMs = 10_000;
+/** The judge reads the whole past of all of them. That of a million would fill a disk, and the judge. */
+const isJudged = commands <= 50_000;
+const redisConfig = { 'aof-disable-auto-gc': isJudged ? 'yes' : 'no' };
 
 let deployment: Deployment;
+let ledger: Ledger;
 let redis: Redis;
 
 beforeAll(async () => {
+  ledger = await Ledger.start();
   const env = { AGENT_CONCURRENCY: '100', LOG_LEVEL: 'warn' };
   deployment = await Deployment.start({ agents: 2, env, redisConfig });
   redis = deployment.redis.client();
 });
-afterAll(() => deployment.stop());
+afterAll(async () => {
+  await deployment.stop();
+  await ledger.stop();
+});
 
 /** Of the allocator's fragmentation, and of what the process has not given back, this says nothing. */
 async function usedMemory(): Promise<number> {
@@ -36,6 +44,7 @@ async function keyspace(): Promise<string[]> {
   return (await redis.keys('*')).sort();
 }
 
+/** At least so many. */
 async function submitAll(clients: ClientLog): Promise<void> {
   let left = commands;
   const lane = async () => {
@@ -43,8 +52,8 @@ async function submitAll(clients: ClientLog): Promise<void> {
       const size = Math.min(left, batch);
       left -= size;
       const some = Array.from({ length: size }, () => ({ type: 'DELAY', payload: { ms: 0 } }));
-      const { outcome, refusal } = await clients.submitBatch(deployment.url, some);
-      if (outcome !== 'accepted') throw new Error(`a batch was not accepted: ${refusal ?? outcome}`);
+      // On a machine that is too busy nobody may know whether it was stored: then there are more in the end.
+      while ((await clients.submitBatch(deployment.url, some)).outcome !== 'accepted') await pause(100);
     }
   };
   await Promise.all(Array.from({ length: batchesInFlight }, lane));
@@ -84,12 +93,10 @@ test(
     await deployment.settled(commands);
     const seconds = secondsSince(began);
     expect(clients.accepted().size).toBe(commands);
-    expect(await redis.hgetall(keys.counts)).toEqual({
-      PENDING: '0',
-      RUNNING: '0',
-      COMPLETED: String(commands),
-    });
-    expect(await redis.zcard(keys.index)).toBe(commands);
+    const stored = await redis.zcard(keys.index);
+    expect(stored).toBeGreaterThanOrEqual(commands);
+    const counts = { PENDING: '0', RUNNING: '0', COMPLETED: String(stored) };
+    expect(await redis.hgetall(keys.counts)).toEqual(counts);
     const usedFull = await usedMemory();
 
     const beganPruning = performance.now();
@@ -105,9 +112,14 @@ test(
     );
     expect(after).toEqual([...before, keys.counts, keys.queues, keys.retention].sort());
     expect(await redis.xlen(keys.stream('default'))).toBe(0);
-    expect(await redis.hgetall(keys.counts)).toEqual({ PENDING: '0', RUNNING: '0', COMPLETED: '0' });
-    expect(Number(await redis.hget(keys.retention, 'pruned'))).toBe(commands);
+    expect(await redis.hgetall(keys.counts)).toEqual({ ...counts, COMPLETED: '0' });
+    expect(Number(await redis.hget(keys.retention, 'pruned'))).toBe(stored);
     expect(used - usedBefore).toBeLessThan(5 * mebibyte);
+    if (!isJudged) return;
+    const retentionMs = leastRetentionMs;
+    const report = await deployment.judge({ clients, ledger, faults: 'none', retentionMs });
+    expect(report.violations).toEqual([]);
+    expect(report.counts).toMatchObject({ completed: stored, pruned: stored, transitions: 3 * stored });
   },
   120_000 + commands,
 );
