@@ -15,6 +15,7 @@ export interface ArenaOptions {
   readonly agents: readonly AgentTransport[];
   readonly servers: number;
   readonly leaseMs: number;
+  readonly retentionMs: number;
   readonly schedule: Schedule;
   readonly tally: WireTally;
   readonly events: ActorEvents;
@@ -46,7 +47,11 @@ export class Arena {
   static async start(options: ArenaOptions): Promise<Arena> {
     const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
     const url = await ledger.waitForLine(/^http/);
-    const env = { LEASE_MS: String(options.leaseMs), AGENT_QUEUES: queues.join(',') };
+    const env = {
+      LEASE_MS: String(options.leaseMs),
+      RETENTION_MS: String(options.retentionMs),
+      AGENT_QUEUES: queues.join(','),
+    };
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,

@@ -143,6 +143,8 @@ export class Clients {
       if (view?.status === 'COMPLETED' || view?.status === 'FAILED') {
         return this.#options.watch.sawEnded(id, view.status, view.attempt);
       }
+      // Pruned, since there was no server to be asked for so long. Or it was lost: the judge will tell.
+      if (view === null) return this.#options.watch.sawGone(id);
       if (!view) await client.rest(this.#givenUp.signal);
     }
   }

@@ -17,6 +17,13 @@ it('a run that is told nothing takes a minute, over both transports, with every 
   expect(options).toMatchObject({ durationSeconds: 60, transport: 'both', mix: usualMix });
 });
 
+it('commands are pruned meanwhile, but not while a frozen server may have their submissions in its hands', () => {
+  const retentionOf = (...argv: string[]) => optionsOf(loadChaosConfig(argv)).retentionMs;
+  expect([retentionOf(), retentionOf('--lease=15000'), retentionOf('--retention=7')]).toEqual([
+    10_000, 60_000, 7,
+  ]);
+});
+
 it.each([
   ['90', 90],
   ['90s', 90],

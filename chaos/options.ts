@@ -34,6 +34,11 @@ export const chaosSettings = {
     'how agents reach Fencepost; both: every other one over HTTP',
   ),
   leaseMs: setting('LEASE', integer(1000, 60_000).default(2500), 'LEASE_MS of servers and agents'),
+  retentionMs: setting(
+    'RETENTION',
+    integer(0, 24 * 3600 * 1000).optional(),
+    'RETENTION_MS of servers; unset: so short that commands are pruned while it goes on',
+  ),
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
   json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
   page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
@@ -62,6 +67,7 @@ export interface ChaosOptions {
   readonly clients: number;
   readonly transport: 'redis' | 'http' | 'both';
   readonly leaseMs: number;
+  readonly retentionMs: number;
   readonly mix: Mix;
   readonly planted?: string | undefined;
   /** The first violation ends the run: at once if it is beyond doubt, else when its round was judged. */
@@ -76,15 +82,28 @@ export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
   return loadConfig('npm run chaos --', chaosSettings, { argv, env: {}, dotenv: '' });
 }
 
+/**
+ * The shortest that there is; with long leases longer: a server may be frozen for two of them, and must
+ * not find, when it wakes up with a submission in its hands, that its command was carried out and pruned.
+ */
+export const usualRetentionMs = (leaseMs: number) => Math.max(10_000, 4 * leaseMs);
+
 /** A run without a seed gets one, and says which. */
-export function optionsOf({ json, page, markdown, read, mix, seed, ...rest }: ChaosConfig): ChaosOptions {
+export function optionsOf(config: ChaosConfig): ChaosOptions {
+  const { json, page, markdown, read, mix, seed, retentionMs, ...rest } = config;
   void [json, page, markdown, read];
-  return { ...rest, seed: seed ?? Date.now() % 1_000_000, mix: mix ?? usualMix };
+  return {
+    ...rest,
+    seed: seed ?? Date.now() % 1_000_000,
+    mix: mix ?? usualMix,
+    retentionMs: retentionMs ?? usualRetentionMs(rest.leaseMs),
+  };
 }
 
 /** The command that repeats a run. */
 export function commandOf(options: ChaosOptions): string {
-  const { seed, durationSeconds, roundSeconds, agents, servers, clients, transport, leaseMs } = options;
+  const { seed, durationSeconds, roundSeconds, agents, servers, clients, transport, leaseMs, retentionMs } =
+    options;
   const flags = [
     `--seed=${seed}`,
     `--duration=${durationSeconds}s`,
@@ -94,6 +113,7 @@ export function commandOf(options: ChaosOptions): string {
     `--clients=${clients}`,
     `--transport=${transport}`,
     `--lease=${leaseMs}`,
+    `--retention=${retentionMs}`,
     ...(options.mix === usualMix ? [] : [`--mix=${mixText(options.mix)}`]),
     ...(options.planted === undefined ? [] : [`--planted=${options.planted}`]),
   ];

@@ -89,7 +89,7 @@ class Round {
   }
 
   static async begin(options: RoundOptions): Promise<Round> {
-    const { seed, mix, servers, leaseMs } = options;
+    const { seed, mix, servers, leaseMs, retentionMs } = options;
     const began = begin();
     const schedule = new Schedule(seed, mix);
     const tally = new WireTally();
@@ -103,7 +103,7 @@ class Round {
       },
     };
     const agents = transportsOf(options);
-    const arena = await Arena.start({ agents, servers, leaseMs, schedule, tally, events });
+    const arena = await Arena.start({ agents, servers, leaseMs, retentionMs, schedule, tally, events });
     const watch = await Watch.open(arena.deployment.redis, began.nowMs, (ended) =>
       looking.after?.event(ended),
     );
@@ -170,13 +170,13 @@ class Round {
   }
 
   #report(): Promise<Report> {
-    const { leaseMs } = this.#options;
+    const { leaseMs, retentionMs } = this.#options;
     const { nowMs, atMs: beganAtMs } = this.#began;
     const { agents, deployment, ledger } = this.#arena;
     const { stalls } = this.#stalls;
     const facts = { agents, leaseMs, beganAtMs, endedMs: nowMs(), afterMs: leaseMs / 4, stalls };
     const faults = explanations(this.#faults.records, facts);
-    return deployment.judge({ clients: this.#log, ledger, faults, settleMs });
+    return deployment.judge({ clients: this.#log, ledger, faults, settleMs, retentionMs });
   }
 
   async #tell(violations: readonly Violation[]): Promise<Record<string, readonly string[]>> {

@@ -17,7 +17,10 @@ const keys = partitionKeys();
 /** Whether it names a submission: nobody knows the ids of its commands before it is answered. */
 export const isKey = (idOrKey: string) => idOrKey.startsWith('client-');
 
-const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAILED';
+/** What stands for a status that nobody has seen: the command had ended, and was pruned. */
+const gone = 'GONE';
+
+const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAILED' || status === gone;
 
 /** How often hashes are read in case an event was lost with a connection. */
 const rereadMs = 500;
@@ -87,6 +90,11 @@ export class Watch {
     if (!this.hasEnded(id)) this.#learn(id, { status, attempt, movedMs: this.#nowMs() });
   }
 
+  /** It was accepted, and is there no more. */
+  sawGone(id: string): void {
+    this.sawEnded(id, gone, 0);
+  }
+
   #moved(idOrKey: string): void {
     for (const wait of this.#waits) {
       if (wait.waiting.delete(idOrKey) && wait.waiting.size === 0) {
@@ -129,7 +137,8 @@ export class Watch {
     const read = [...asked].map(async (id) => {
       const [status, attempt] = await this.#redis.hmget(keys.command(id), 'status', 'attempt');
       const before = this.#known.get(id);
-      if (!status || !before) return;
+      if (!before) return;
+      if (!status) return this.sawGone(id);
       const now = { status, attempt: Number(attempt ?? 0), movedMs: this.#nowMs() };
       if (now.status !== before.status || now.attempt !== before.attempt) this.#learn(id, now);
     });

@@ -73,6 +73,7 @@ export class WireTally {
       case 'rescue':
       case 'promote':
       case 'expire':
+      case 'prune':
       case 'leave':
       case 'drain':
         return;
@@ -118,7 +119,7 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'report':
       return !has('accepted') && (has('late') || has('again') || has('gone'));
     case 'submit':
-      return !has('accepted') && has('same');
+      return !has('accepted') && (has('same') || has('expired'));
     case 'renew':
       return !has('ok') && has('lost');
     case 'release':
@@ -128,6 +129,7 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'rescue':
     case 'promote':
     case 'expire':
+    case 'prune':
     case 'register':
     case 'admit':
     case 'leave':

@@ -2,7 +2,13 @@ import { childEnvironment, loadStackConfig, serverUrlOf } from './stack-config.j
 
 describe('the configuration of npm start', () => {
   test('is handed on to the children as it was resolved', () => {
-    const { config, agentFlags } = loadStackConfig(['--port=4000', '--max-backlog=5', '--crash-at=start']);
+    const { config, agentFlags } = loadStackConfig([
+      '--port=4000',
+      '--max-backlog=5',
+      '--retention-ms=60000',
+      '--retention-max=7',
+      '--crash-at=start',
+    ]);
     expect(agentFlags).toEqual(['--crash-at=start']);
     expect(childEnvironment(config, 'redis://r', false)).toMatchObject({
       PORT: '4000',
@@ -10,6 +16,8 @@ describe('the configuration of npm start', () => {
       SERVER_URL: 'http://127.0.0.1:4000',
       LOG_PRETTY: 'false',
       MAX_BACKLOG: '5',
+      RETENTION_MS: '60000',
+      RETENTION_MAX: '7',
       PATH: process.env.PATH,
     });
   });

@@ -25,11 +25,21 @@ export const stackSettings = {
     agentIdSchema.optional(),
     'name of the agent; of several, with -1, -2 … behind',
   ),
-  // The server reads and judges it; it is here so that `npm start -- --max-backlog=10` reaches it.
+  // The server reads and judges these; they are here so that `npm start -- --max-backlog=10` reaches it.
   maxBacklog: setting(
     'MAX_BACKLOG',
     z.string().optional(),
     'handed to the server: how many commands may wait',
+  ),
+  retentionMs: setting(
+    'RETENTION_MS',
+    z.string().optional(),
+    'handed to the server: how long a command is kept after it ended',
+  ),
+  retentionMax: setting(
+    'RETENTION_MAX',
+    z.string().optional(),
+    'handed to the server: how many ended commands are kept',
   ),
 } as const;
 
@@ -71,6 +81,8 @@ export function childEnvironment(config: StackConfig, redisUrl: string, pretty: 
     GRACE_MS: config.graceMs,
     MAX_BLOCK_MS: config.maxBlockMs,
     MAX_BACKLOG: config.maxBacklog,
+    RETENTION_MS: config.retentionMs,
+    RETENTION_MAX: config.retentionMax,
   };
   const set = Object.entries(resolved).filter(([, value]) => value !== undefined);
   return { ...process.env, ...Object.fromEntries(set.map(([name, value]) => [name, String(value)])) };

@@ -5,6 +5,9 @@ import { z } from 'zod';
 
 const { redisUrl, dataDir, logLevel, logPretty, leaseMs, graceMs } = sharedSettings;
 
+/** Ten years: it is no timer, so it may be longer than one. */
+const longestRetentionMs = 10 * 365 * 24 * 3600 * 1000;
+
 /** The settings of a server. Names and defaults are contract: DESIGN section 6. */
 export const serverSettings = {
   port: setting('PORT', integer(0, 65_535).default(3000), 'where it listens; 0 takes any free port'),
@@ -22,6 +25,16 @@ export const serverSettings = {
     'MAX_BACKLOG',
     integer(1).default(1_000_000),
     'most PENDING commands; further ones are refused with 503',
+  ),
+  retentionMs: setting(
+    'RETENTION_MS',
+    integer(0, longestRetentionMs).default(24 * 3600 * 1000),
+    'how long a command is kept after it ended; 10 s at least, whatever is set',
+  ),
+  retentionMax: setting(
+    'RETENTION_MAX',
+    integer(0).default(1_000_000),
+    'most ended commands that are kept; what ended within the last minute does not count',
   ),
   ...serverFaultSettings,
   redisUrl,

@@ -103,9 +103,21 @@ test('a Redis that belongs to another Fencepost: says the way forward, and exit 
 });
 
 test('a wrong configuration: every fault, and exit code 1', async () => {
-  const server = startServer({ PORT: '99999', MAX_BACKLOG: '0', LEASE_MS: '5' });
+  const server = startServer({
+    PORT: '99999',
+    MAX_BACKLOG: '0',
+    LEASE_MS: '5',
+    RETENTION_MS: 'a day',
+    RETENTION_MAX: '-1',
+  });
   expect(await server.exited).toEqual({ code: 1, signal: null });
-  expect(server.lines.map((line) => line.split(':')[0]).sort()).toEqual(['LEASE_MS', 'MAX_BACKLOG', 'PORT']);
+  expect(server.lines.map((line) => line.split(':')[0]).sort()).toEqual([
+    'LEASE_MS',
+    'MAX_BACKLOG',
+    'PORT',
+    'RETENTION_MAX',
+    'RETENTION_MS',
+  ]);
 });
 
 test('waits for a Redis that is away, says so, and answers meanwhile', async () => {

@@ -16,6 +16,7 @@ import { EventStreams } from './events/event-streams.js';
 import { HttpServer } from './http/http-server.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
+import { pruner } from './maintenance/pruner.js';
 import { recoverer } from './maintenance/recoverer.js';
 import { rescuer } from './maintenance/rescuer.js';
 import { findLeftovers } from './reading/leftovers.js';
@@ -31,12 +32,15 @@ import { TransitionFeed } from './waiting/transition-feed.js';
 export interface ServerOptions
   extends
     Pick<ServerConfig, 'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'>,
-    Partial<Pick<ServerConfig, 'allowedHosts'>> {
+    Partial<Pick<ServerConfig, 'allowedHosts' | 'retentionMs' | 'retentionMax'>> {
   readonly redisUrl: string;
   readonly logger: Logger;
   /** Where it was told to die, for tests and demonstrations. */
   readonly faults?: CrashPoints<ServerPoint>;
 }
+
+/** A retention that was left out: nothing is ever pruned. */
+const unbounded = Number.MAX_SAFE_INTEGER;
 
 /**
  * A control server: the HTTP API and the maintenance beside it, over one Redis.
@@ -60,7 +64,7 @@ export class Server implements Service {
   constructor(options: ServerOptions) {
     this.#options = options;
     const { redisUrl: url, host, port, allowedHosts, graceMs, leaseMs, maxBacklog } = options;
-    const { logger, faults = noFaults } = options;
+    const { logger, faults = noFaults, retentionMs = unbounded, retentionMax = unbounded } = options;
     const keys = this.#keys;
     const link = new RedisLink({ url, logger, check: checkMeta });
     const feed = new TransitionFeed({ url, channel: keys.events, logger });
@@ -97,6 +101,7 @@ export class Server implements Service {
       expirer(link, keys, logger),
       recoverer({ link, keys, leaseMs, faults, logger }),
       rescuer({ link, keys, leaseMs, logger }),
+      pruner({ link, keys, retentionMs, retentionMax, logger }),
       new Heartbeats({ admissions, polls, leaseMs, logger }),
     ];
   }

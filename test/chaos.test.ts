@@ -17,6 +17,7 @@ it(`a minute of chaos breaks no promise, and has tried to (SEED=${seed})`, async
     clients: 32,
     transport: 'both',
     leaseMs: 2500,
+    retentionMs: 10_000,
     mix: usualMix,
   });
   const verdict = judgeRun(record);

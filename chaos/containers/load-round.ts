@@ -43,7 +43,7 @@ export interface PlayedRound {
 
 /** One round inside a compose project: load until its time is over, while `chaos` tells what it hurts. */
 export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> {
-  const { seed, queues, serverUrl, leaseMs, redisClients, signal, redisDirectory } = options;
+  const { seed, queues, serverUrl, leaseMs, retentionMs, redisClients, signal, redisDirectory } = options;
   const roster = new Roster(serverUrl);
   await untilComplete(serverUrl, roster);
   const redis = redisClients.client({ maxRetriesPerRequest: null, retryStrategy: () => 50 });
@@ -111,6 +111,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
       ledger,
       aof: join(redisDirectory, 'appendonlydir'),
       redis,
+      retentionMs,
       settleMs,
       aimsAtLedger: (fields) =>
         mustReachLedger(fields, { ledgerUrl: ledger.url, faults: faults.records, agentsIn, beganAtMs }),

@@ -54,5 +54,10 @@ export const loadServiceSettings = {
   ledgerName: setting('LEDGER_NAME', z.string().default('load'), 'by which agents reach this container'),
   reports: setting('REPORTS', z.string().optional(), 'a folder for the report as a page and as JSON'),
   leaseMs,
+  retentionMs: setting(
+    'RETENTION_MS',
+    integer(0, Number.MAX_SAFE_INTEGER).default(24 * 3600 * 1000),
+    'that of the server, for the judge',
+  ),
 } as const;
 export type LoadServiceConfig = Config<typeof loadServiceSettings>;

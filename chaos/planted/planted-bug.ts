@@ -4,6 +4,7 @@ export interface TrialNeeds {
   readonly agents?: number;
   readonly mix?: string;
   readonly leaseMs?: number;
+  readonly retentionMs?: number;
   /** Why it does not show otherwise. */
   readonly because: string;
 }

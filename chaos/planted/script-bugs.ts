@@ -188,4 +188,27 @@ export const scriptBugs: readonly PlantedBug[] = [
     breaks: [2, 3, 4, 5],
     imitates: 'a key comes again only when the first call did not arrive',
   },
+  {
+    name: 'prune-by-creation',
+    file: 'shared/lifecycle/prune.lua',
+    text: 'local endedAt = tonumber(command.finishedAt)',
+    replacement: "local endedAt = tonumber(redis.call('HGET', commandOf(id), 'createdAt'))",
+    breaks: [1],
+    imitates: 'the index is by creation, so that is how old a command is',
+  },
+  {
+    name: 'prune-what-runs',
+    file: 'shared/lifecycle/prune.lua',
+    text: "if not command or (command.status ~= 'COMPLETED' and command.status ~= 'FAILED') then return end\n  if not command.finishedAt or not isNumber(command.finishedAt) then return end\n  local endedAt = tonumber(command.finishedAt)",
+    replacement:
+      "if not command then return end\n  local endedAt = tonumber(command.finishedAt or redis.call('HGET', commandOf(id), 'createdAt'))",
+    breaks: [1],
+    imitates: 'what is that old has ended',
+    needs: {
+      leaseMs: 8000,
+      retentionMs: 10_000,
+      mix: 'freeze=2,agent-frozen-at-a-point=2,kill,link',
+      because: 'a command must be under way for longer than the retention, which is ten seconds at least',
+    },
+  },
 ];

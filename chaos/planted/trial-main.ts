@@ -1,6 +1,6 @@
 import { onStopSignals } from '../../shared/runtime/stop-signals.js';
 import { parseMix, usualMix } from '../mix.js';
-import { type ChaosOptions } from '../options.js';
+import { type ChaosOptions, usualRetentionMs } from '../options.js';
 import { runChaos } from '../run.js';
 import { bugNamed } from './bugs.js';
 import { nameVariable } from './note.js';
@@ -11,6 +11,7 @@ import { type Sight } from './trial.js';
 const longestRoundSeconds = 30;
 
 function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number): ChaosOptions {
+  const leaseMs = needs?.leaseMs ?? 2500;
   return {
     seed,
     durationSeconds: seconds,
@@ -19,7 +20,8 @@ function optionsFor({ name, needs }: PlantedBug, seed: number, seconds: number):
     servers: 2,
     clients: 24,
     transport: 'both',
-    leaseMs: needs?.leaseMs ?? 2500,
+    leaseMs,
+    retentionMs: needs?.retentionMs ?? usualRetentionMs(leaseMs),
     mix: (needs?.mix === undefined ? undefined : parseMix(needs.mix)) ?? usualMix,
     planted: name,
     stopAtViolation: true,

@@ -25,6 +25,7 @@ export interface Figures {
   readonly accepted: number;
   readonly completed: number;
   readonly failed: number;
+  readonly pruned: number;
   readonly byErrorCode: Readonly<Record<string, number>>;
   readonly executedUnknown: number;
   readonly transitions: number;
@@ -72,6 +73,7 @@ export function figuresOf(record: RunRecord): Figures {
     accepted,
     completed,
     failed,
+    pruned: total((round) => round.counts.pruned),
     byErrorCode: summed(rounds.map((round) => round.counts.byErrorCode)),
     executedUnknown: total((round) => round.counts.executedUnknown),
     transitions: total((round) => round.counts.transitions),

@@ -72,6 +72,8 @@ const expectations: readonly Expectation[] = [
 ];
 
 const acceptedPerMinute = 300;
+/** A third of those that must be accepted. */
+const prunedPerMinute = 100;
 const verifiedPercent = 95;
 /** A mix has up to 19 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
 const minutesPerKind = 5;
@@ -83,6 +85,7 @@ export function floorsOf(record: RunRecord, figures: Figures): Floor[] {
   return [
     times('commands accepted per minute', Math.floor(figures.acceptedPerMinute), acceptedPerMinute),
     verifiedShare(figures),
+    ...prunedFloor(record, figures),
     ...expectations
       .filter(({ needs }) => needs === undefined || needs.some((kind) => mix.has(kind)))
       // At least once, however short the run.
@@ -107,6 +110,15 @@ function verifiedShare({ injected, verified }: Figures): Floor {
     unit: 'percent',
     met: percent >= verifiedPercent,
   };
+}
+
+/** What was there to prune, at the least: a round needs two retentions until it is well under way. */
+function prunedFloor({ rounds, options }: RunRecord, { pruned }: Figures): Floor[] {
+  const { retentionMs } = options;
+  if (typeof retentionMs !== 'number') return [];
+  const ms = rounds.reduce((sum, { durationMs }) => sum + Math.max(0, durationMs - 2 * retentionMs), 0);
+  const wanted = Math.floor((prunedPerMinute * ms) / 60_000);
+  return wanted === 0 ? [] : [times('ended commands pruned', pruned, wanted)];
 }
 
 /** One line for all kinds that came up often enough, and one for each that did not. */

@@ -51,6 +51,8 @@ const roundSchema = z.object({
     accepted: count,
     completed: count,
     failed: count,
+    // Runs that were recorded before there was a retention have none.
+    pruned: count.default(0),
     byErrorCode: counts,
     executedUnknown: count,
     losses: count,

@@ -64,6 +64,7 @@ export function madeRound(changes: Partial<RoundRecord> = {}): RoundRecord {
       accepted: 9604,
       completed: 9320,
       failed: 284,
+      pruned: 8800,
       byErrorCode: { AGENT_LOST: 191, EXECUTION_FAILED: 93 },
       executedUnknown: 191,
       losses: 240,

@@ -96,6 +96,7 @@ export function loadTable({ figures: of }: Verdict): Table {
       ),
       row('completed', times(of.completed)),
       row('failed', times(of.failed), codes.join(', ')),
+      row('pruned', times(of.pruned), 'of both, deleted when their retention was over'),
       row('executed unknown', times(of.executedUnknown), unexplained === 0 ? 'each overlaps a fault' : ''),
       row('transitions', times(of.transitions), 'each of them judged'),
       row('effects', times(of.effects), 'in the ledger'),

@@ -108,6 +108,24 @@ describe('each floor can fail by itself', () => {
   });
 });
 
+describe('where ended commands are kept for a short time only', () => {
+  const { counts } = madeRound();
+  const options = { ...madeRun().options, retentionMs: 10_000 };
+
+  test('they must have been pruned', () => {
+    const verdict = judgeRun(runOf({ counts: { ...counts, pruned: 165 } }, { options }));
+    expect(verdict.failures).toEqual([
+      'ended commands pruned: 165, at least 166 wanted: the run exercised too little to show anything',
+    ]);
+  });
+
+  test('it is not asked of a round that was over too soon', () => {
+    const changes = { counts: { ...counts, pruned: 0 }, durationMs: 20_500 };
+    const { floors } = judgeRun(runOf(changes, { options }));
+    expect(floors.map(({ what }) => what)).not.toContain('ended commands pruned');
+  });
+});
+
 describe('a long run must have seen every kind of its mix', () => {
   const long = { durationMs: 600_000, counts: { ...madeRound().counts, accepted: 90_000 } };
   const faults = madeRound().faults.filter((fault) => fault.kind !== 'Redis killed');

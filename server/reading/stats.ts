@@ -6,6 +6,8 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readQueues } from './queues.js';
 
 const count = z.coerce.number().int().catch(0);
+/** No later than a Date can be: somebody may have written there. */
+const instant = z.coerce.number().int().min(0).max(8.64e15).catch(0);
 const countsSchema = z.object({ PENDING: count, RUNNING: count, COMPLETED: count, FAILED: count });
 
 /** The whole in numbers. @param leftoverRunning what this server found when it started */
@@ -14,12 +16,13 @@ export async function readStats(
   keys: PartitionKeys,
   leftoverRunning: Leftovers | null,
 ): Promise<Stats> {
-  const [counts, scheduled, deadEntries, queues, pulse] = await Promise.all([
+  const [counts, scheduled, deadEntries, queues, pulse, pruning] = await Promise.all([
     redis.hgetall(keys.counts).catch(ifWrongType({})),
     redis.zcard(keys.scheduled).catch(ifWrongType(0)),
     redis.xlen(keys.dead).catch(ifWrongType(0)),
     readQueues(redis, keys),
     redis.hmget(keys.recovery, 'holdOffs', 'holdUntil', 'lastTick').catch(ifWrongType([])),
+    redis.hmget(keys.retention, 'pruned', 'prunedAt', 'behindMs').catch(ifWrongType([])),
   ]);
   const waits = queues.flatMap(({ oldestWaitingMs }) => oldestWaitingMs ?? []);
   return {
@@ -29,6 +32,7 @@ export async function readStats(
     oldestWaitingMs: waits.length > 0 ? Math.max(...waits) : null,
     deadEntries,
     recovery: recoveryOf(pulse),
+    retention: retentionOf(pruning),
     leftoverRunning,
   };
 }
@@ -38,4 +42,14 @@ function recoveryOf([holdOffs, holdUntil, lastTick]: readonly (string | null)[])
   const until = count.parse(holdUntil);
   const isHeld = until > count.parse(lastTick);
   return { holdOffs: count.parse(holdOffs), holdUntil: isHeld ? new Date(until).toISOString() : null };
+}
+
+/** @param pruning what the `prune` script keeps */
+function retentionOf([pruned, prunedAt, behindMs]: readonly (string | null)[]): Stats['retention'] {
+  const at = instant.parse(prunedAt);
+  return {
+    pruned: count.parse(pruned),
+    lastPrunedAt: at > 0 ? new Date(at).toISOString() : null,
+    behindMs: count.parse(behindMs),
+  };
 }

@@ -66,6 +66,7 @@ test('everything is there, and empty, on a Redis that holds nothing', async () =
     oldestWaitingMs: null,
     deadEntries: 0,
     recovery: { holdOffs: 0 },
+    retention: { pruned: 0, lastPrunedAt: null, behindMs: 0 },
     leftoverRunning: { found: 0, leasesAlive: 0, leasesRunOut: 0, commandIds: [] },
   });
 });

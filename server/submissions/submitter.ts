@@ -1,4 +1,5 @@
 import { type Redis } from 'ioredis';
+import { longestSubmissionMs } from '../../shared/lifecycle/retention.js';
 import { type NewCommand, submit, type SubmitReply } from '../../shared/lifecycle/transitions.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
@@ -14,12 +15,6 @@ export interface SubmitterOptions {
   readonly maxBacklog: number;
   readonly faults?: CrashPoints<ServerPoint>;
 }
-
-/**
- * How long a submission may be under way. One that the network delivers after that might create
- * anew what was carried out, and pruned, long ago.
- */
-const notAfterMs = 60_000;
 
 /** The commands of one request, and who waits for their replies. */
 interface Waiting {
@@ -90,7 +85,7 @@ export class Submitter {
     const { keys, clock, maxBacklog, faults } = this.#options;
     faults?.at('before-submit');
     const now = clock.estimate() ?? (await readTime(redis));
-    const answer = submit(redis, keys, commands, { notAfter: now + notAfterMs, maxBacklog });
+    const answer = submit(redis, keys, commands, { notAfter: now + longestSubmissionMs, maxBacklog });
     faults?.at('submit-sent');
     const reply = await answer;
     faults?.at('submit-answered');

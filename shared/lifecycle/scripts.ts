@@ -15,6 +15,7 @@ export const scriptNames = [
   'rescue',
   'promote',
   'expire',
+  'prune',
   'register',
   'admit',
   'leave',

@@ -91,6 +91,9 @@ export const transitions: readonly Transition[] = [
 /** Scripts that change no status of a command, but say that its agent still executes it. */
 export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 
+/** Scripts that end the existence of commands: from a terminal status there is no way on but this. */
+export const retentionScripts = ['prune'] as const satisfies readonly ScriptName[];
+
 /** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
 export const registrationScripts = [
   'register',

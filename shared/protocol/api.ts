@@ -203,6 +203,14 @@ export const statsSchema = z.object({
     /** Until then nobody is declared lost, so that live agents renew first; null when nothing is held off. */
     holdUntil: z.iso.datetime().nullable(),
   }),
+  /** Of deleting what ended long enough ago. */
+  retention: z.object({
+    /** Commands that were pruned since the beginning. */
+    pruned: z.int(),
+    lastPrunedAt: z.iso.datetime().nullable(),
+    /** By how much what was pruned last was overdue: a second at most, unless there is much to prune. */
+    behindMs: z.int(),
+  }),
   /** null until the server has looked, right after its start. */
   leftoverRunning: leftoversSchema.nullable(),
 });

@@ -39,6 +39,8 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     failedIndex: `${root}index:failed`,
     counts: `${root}counts`,
     recovery: `${root}recovery`,
+    /** What retention did: how many commands were pruned, when last, and how late. */
+    retention: `${root}retention`,
     dead: `${root}dead`,
     events: `${root}events`,
   } as const;

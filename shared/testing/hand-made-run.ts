@@ -198,6 +198,19 @@ export class HandMadeRun {
     await this.write(...edit(writes));
   }
 
+  /** Retention deletes it, with everything that is its. */
+  async prune(id: string, edit = keep): Promise<void> {
+    await this.write(
+      ...edit([
+        ['DEL', keys.command(id), keys.marker(id), keys.history(id)],
+        ['ZREM', keys.index, id],
+        ['ZREM', keys.failedIndex, id],
+        ['HINCRBY', keys.counts, this.life(id).status, -1],
+        ['HSET', keys.retention, 'prunedAt', Date.now()],
+      ]),
+    );
+  }
+
   /** A report that was refused, and kept as evidence. */
   async lateReport(id: string, attempt: number): Promise<void> {
     const item = { attempt, agentId: 'A', session: 'A.1', why: 'late', at: Date.now(), status: 'COMPLETED' };

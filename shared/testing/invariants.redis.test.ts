@@ -26,6 +26,7 @@ describe('the judge', () => {
         accepted: 3,
         completed: 2,
         failed: 1,
+        pruned: 0,
         byErrorCode: { CANCELLED: 1 },
         executedUnknown: 0,
         losses: 0,
@@ -80,17 +81,18 @@ describe('the judge', () => {
     ]);
     await run.submit('pruned');
     await run.fail('pruned', 'EXPIRED', 'no');
-    await run.write(
-      ['DEL', keys.command('pruned')],
-      ['ZREM', keys.index, 'pruned'],
-      ['HINCRBY', keys.counts, 'FAILED', -1],
-    );
+    await run.prune('pruned');
+    await run.live('pruned too');
+    await run.prune('pruned too');
     run.clients.noteSighting('pruned', null);
 
-    const { violations, counts } = await run.judge({ mayBeUnfinished: (id) => id === 'tomorrow' });
+    const { violations, counts } = await run.judge({
+      mayBeUnfinished: (id) => id === 'tomorrow',
+      retentionMs: 0,
+    });
     expect(violations).toEqual([]);
-    expect(counts).toMatchObject({ accepted: 4, completed: 1, failed: 1, executedUnknown: 1 });
-    expect(counts).toMatchObject({ losses: 3, lateReports: 2, effects: 3 });
+    expect(counts).toMatchObject({ accepted: 5, completed: 2, failed: 2, pruned: 2, executedUnknown: 1 });
+    expect(counts).toMatchObject({ losses: 3, lateReports: 2, effects: 4 });
   });
 
   test('finds an effect that comes only after the states were read', async () => {

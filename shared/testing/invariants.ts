@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Redis } from 'ioredis';
 import { type ClientLog } from './client-log.js';
-import { errorCodeOf, executedOf, type Fields } from './command-state.js';
+import { errorCodeOf, executedOf, type Fields, isTerminal } from './command-state.js';
 import { acknowledgedMeansSettled } from './invariants/acknowledged-means-settled.js';
 import { attemptsOnlyGrow } from './invariants/attempts-only-grow.js';
 import { executedTellsTheTruth } from './invariants/executed-tells-the-truth.js';
@@ -18,7 +18,7 @@ import { oneOutcome } from './invariants/one-outcome.js';
 import { reportedIsWhatHappened } from './invariants/reported-is-what-happened.js';
 import { zombiesChangeNothing } from './invariants/zombies.js';
 import { type HitSource } from './ledger.js';
-import { readRest } from './rest.js';
+import { readRest, type Rest } from './rest.js';
 import { Trails } from './trails.js';
 import { Verdict } from './verdict.js';
 import { readTransitions } from './transitions-log.js';
@@ -48,6 +48,8 @@ export interface JudgeOptions {
   readonly settleMs: number;
   /** Default `any`. */
   readonly faults?: Faults;
+  /** How long an ended command must be kept. Default: for ever, whatever else is deleted is lost. */
+  readonly retentionMs?: number;
   /** Commands that need not have ended, such as those scheduled for tomorrow. Default: none. */
   readonly mayBeUnfinished?: (commandId: string) => boolean;
   /** Default: those whose payload holds the ledger's URL. */
@@ -65,6 +67,8 @@ export interface Counts {
   readonly accepted: number;
   readonly completed: number;
   readonly failed: number;
+  /** Of both, those that were deleted after they had ended. */
+  readonly pruned: number;
   readonly byErrorCode: Readonly<Record<string, number>>;
   /** FAILED commands of which nobody can say whether they were executed. */
   readonly executedUnknown: number;
@@ -85,17 +89,16 @@ export interface Counts {
  */
 export async function judge(options: JudgeOptions): Promise<Report> {
   const verdict = new Verdict(invariants);
-  const rest = await readRest(options.redis);
-  const trails = new Trails();
-  for await (const transition of readTransitions(options.aof)) {
-    trails.add(transition);
-    if (transition.restated) continue;
-    for (const invariant of invariants) invariant.ofTransition?.(transition, verdict.sayFor(invariant));
-  }
+  const { rest, trails } = await stillIf(options.retentionMs !== undefined, options.redis, async () => ({
+    rest: await readRest(options.redis),
+    trails: await readTrails(options.aof, verdict),
+  }));
   const evidence: Evidence = {
     clients: options.clients,
     trails,
     rest,
+    lastSeen: lastHashes(rest, trails),
+    retentionMs: options.retentionMs ?? Infinity,
     faults: options.faults ?? 'any',
     mayBeUnfinished: options.mayBeUnfinished ?? (() => false),
     aimsAtLedger: options.aimsAtLedger ?? ((fields) => (fields.payload ?? '').includes(options.ledger.url)),
@@ -125,22 +128,50 @@ export async function lookEarly({
   const verdict = new Verdict(invariants);
   // Before the log, so that the start of whatever is executed is in it.
   const hits = new HitsByCommand(await ledger.hits());
+  const trails = await readTrails(aof, verdict);
+  for (const id of hits.ids()) effectsOf(id, trails, hits, verdict.sayFor(nothingDoubled));
+  return verdict.violations();
+}
+
+/** Every transition, judged as it is read. */
+async function readTrails(aof: string, verdict: Verdict): Promise<Trails> {
   const trails = new Trails();
   for await (const transition of readTransitions(aof)) {
     trails.add(transition);
     if (transition.restated) continue;
     for (const invariant of invariants) invariant.ofTransition?.(transition, verdict.sayFor(invariant));
   }
-  for (const id of hits.ids()) effectsOf(id, trails, hits, verdict.sayFor(nothingDoubled));
-  return verdict.violations();
+  return trails;
+}
+
+/** Longer than any log takes to be read. */
+const stillMs = 120_000;
+
+/** Servers prune also when all has come to rest, and two readings of Redis must be of one moment: nobody may write. */
+async function stillIf<T>(needed: boolean, redis: Redis, read: () => Promise<T>): Promise<T> {
+  if (!needed) return read();
+  await redis.client('PAUSE', stillMs, 'WRITE');
+  try {
+    return await read();
+  } finally {
+    await redis.client('UNPAUSE');
+  }
+}
+
+function lastHashes(rest: Rest, trails: Trails): Map<string, Fields> {
+  const last = new Map(rest.hashes);
+  for (const { commandId, exists, lastFields } of trails.all()) {
+    if (!exists && lastFields && isTerminal(lastFields.status)) last.set(commandId, lastFields);
+  }
+  return last;
 }
 
 function answerInHttpResult(result: unknown): unknown {
   return typeof result === 'object' && result !== null && 'body' in result ? result.body : result;
 }
 
-function count({ clients, rest, trails }: Evidence, hits: HitsByCommand): Counts {
-  const settled = [...rest.hashes.values()];
+function count({ clients, rest, lastSeen, trails }: Evidence, hits: HitsByCommand): Counts {
+  const settled = [...lastSeen.values()];
   const failed = settled.filter((fields) => fields.status === 'FAILED');
   const byErrorCode: Record<string, number> = {};
   for (const fields of failed) {
@@ -157,6 +188,7 @@ function count({ clients, rest, trails }: Evidence, hits: HitsByCommand): Counts
     accepted: clients.accepted().size,
     completed: settled.filter((fields) => fields.status === 'COMPLETED').length,
     failed: failed.length,
+    pruned: lastSeen.size - rest.hashes.size,
     byErrorCode,
     executedUnknown: failed.filter((fields) => executedOf(fields) === 'unknown').length,
     losses,
@@ -175,6 +207,7 @@ export function format({ violations, counts }: Report): string {
   const lines = [
     `${counts.accepted} accepted: ${counts.completed} completed, ${counts.failed} failed` +
       (codes.length > 0 ? ` (${codes.join(', ')}; executed unknown: ${counts.executedUnknown})` : ''),
+    ...(counts.pruned > 0 ? [`${counts.pruned} of them pruned since`] : []),
     `${counts.transitions} transitions, ${counts.effects} effects, ${counts.losses} losses, ${counts.lateReports} late reports`,
   ];
   for (const { number, promise } of invariants) {

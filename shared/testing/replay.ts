@@ -229,7 +229,7 @@ function zaddMembers(args: readonly string[]): string[] {
   return args.filter((_, index) => index > firstScore && (index - firstScore) % 2 === 1);
 }
 
-const timeFields: ReadonlySet<string> = new Set(['createdAt', 'startedAt', 'finishedAt']);
+const timeFields: ReadonlySet<string> = new Set(['createdAt', 'startedAt', 'finishedAt', 'prunedAt']);
 
 /** The newest time by Redis's clock that a write mentions, in ms; 0 if none. */
 function timeMentionedIn({ name, args }: AofWrite): number {

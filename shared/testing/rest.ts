@@ -7,6 +7,8 @@ import { type KeyName, keyName } from './keyspace.js';
 export interface Rest {
   readonly hashes: ReadonlyMap<string, Fields>;
   readonly markers: ReadonlyMap<string, string>;
+  /** Ids of commands that have one. */
+  readonly histories: ReadonlySet<string>;
   /** By the stream's key. */
   readonly queues: ReadonlyMap<string, { readonly length: number; readonly pending: number }>;
   readonly scheduled: ReadonlySet<string>;
@@ -23,6 +25,7 @@ export async function readRest(redis: Redis): Promise<Rest> {
   const keys = await scanKeys(redis);
   const hashes = new Map<string, Fields>();
   const markers = new Map<string, string>();
+  const histories = new Set<string>();
   const queues = new Map<string, { length: number; pending: number }>();
   const scheduled = new Set<string>();
   const index = new Set<string>();
@@ -32,6 +35,7 @@ export async function readRest(redis: Redis): Promise<Rest> {
   const readers: Partial<Record<KeyName['kind'], (key: string, of: string) => Promise<void>>> = {
     command: async (key, id) => void hashes.set(id, await redis.hgetall(key)),
     exec: async (key, id) => void markers.set(id, (await redis.get(key)) ?? ''),
+    history: (_, id) => Promise.resolve(void histories.add(id)),
     commands: async (key) =>
       void queues.set(key, { length: await redis.xlen(key), pending: await pendingIn(redis, key) }),
     scheduled: async (key) => addTo(scheduled, await redis.zrange(key, '0', '-1')),
@@ -48,7 +52,7 @@ export async function readRest(redis: Redis): Promise<Rest> {
     if (name) await readers[name.kind]?.(key, name.of);
   };
   for (let at = 0; at < keys.length; at += atATime) await Promise.all(keys.slice(at, at + atATime).map(read));
-  return { hashes, markers, queues, scheduled, index, failedIndex, counts };
+  return { hashes, markers, histories, queues, scheduled, index, failedIndex, counts };
 }
 
 function addTo(set: Set<string>, members: readonly string[]): void {

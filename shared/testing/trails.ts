@@ -24,6 +24,8 @@ export interface Trail {
   /** The last hash that it had, even if it has been pruned since. */
   readonly lastFields: Fields | null;
   readonly exists: boolean;
+  /** Each time that its hash was deleted, by retention or otherwise. */
+  readonly deletions: readonly Deletion[];
   /** Writes of a status. */
   readonly transitions: number;
   readonly attempts: readonly TrailAttempt[];
@@ -35,6 +37,12 @@ export interface Trail {
   readonly unknowns: readonly Unknown[];
 }
 
+/** When, and as what, a command was deleted. */
+export interface Deletion {
+  readonly atMs: number;
+  readonly fields: Fields;
+}
+
 export interface Unknown {
   readonly fromMs: number;
   readonly toMs: number;
@@ -43,9 +51,10 @@ export interface Unknown {
 }
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
-type GrowingTrail = Mutable<Omit<Trail, 'attempts' | 'unknowns'>> & {
+type GrowingTrail = Mutable<Omit<Trail, 'attempts' | 'unknowns' | 'deletions'>> & {
   attempts: Mutable<TrailAttempt>[];
   unknowns: Unknown[];
+  deletions: Deletion[];
 };
 
 /** Gathers transitions into one trail per command. */
@@ -65,6 +74,7 @@ export class Trails {
     const trail = this.#trail(transition.commandId);
     trail.exists = after.fields !== null;
     if (after.fields) trail.lastFields = after.fields;
+    else if (before.fields) trail.deletions.push({ atMs, fields: before.fields });
     if (transition.restated) return;
     trail.transitions += transition.statuses.length;
     trail.lateReports += transition.history.filter(isLateReport).length;
@@ -98,6 +108,7 @@ export class Trails {
         commandId,
         lastFields: null,
         exists: false,
+        deletions: [],
         transitions: 0,
         attempts: [],
         losses: 0,

@@ -1,5 +1,6 @@
 import { isTerminal, statusOf } from '../command-state.js';
 import { type Transition } from '../transitions-log.js';
+import { nothingIsLeftBehind } from './pruning.js';
 import { type Evidence, type Invariant, type Say, seenIn } from './invariant.js';
 
 /**
@@ -21,6 +22,7 @@ export const acknowledgedMeansSettled: Invariant = {
   atRest(evidence, say) {
     queuesAreSettled(evidence, say);
     countsAreExact(evidence, say);
+    nothingIsLeftBehind(evidence, say);
     for (const [id, marker] of evidence.rest.markers) {
       if (evidence.rest.hashes.get(id)?.status !== 'RUNNING') say(id, 'its marker was left behind', marker);
     }

@@ -49,6 +49,10 @@ export interface Evidence {
   readonly trails: Trails;
   /** From Redis's keys. */
   readonly rest: Rest;
+  /** The last hash of every command: at rest, or when it was deleted after it had ended. */
+  readonly lastSeen: ReadonlyMap<string, Fields>;
+  /** How long an ended command must be kept. */
+  readonly retentionMs: number;
   readonly faults: Faults;
   readonly mayBeUnfinished: (commandId: string) => boolean;
   /** Whether a command's effect, if it has one, must show in the ledger. */

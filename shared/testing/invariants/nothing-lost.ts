@@ -1,6 +1,7 @@
 import { defaults } from '../../protocol/commands.js';
 import { countOf, errorCodeOf, isTerminal, statusOf } from '../command-state.js';
 import { type Transition } from '../transitions-log.js';
+import { keptLongEnough } from './pruning.js';
 import { type Evidence, type Invariant, type Say, seenIn } from './invariant.js';
 
 /** 1. A command whose submission was answered 2xx can be read back, and reaches a terminal status. */
@@ -19,6 +20,7 @@ export const nothingLost: Invariant = {
 
   atRest(evidence, say) {
     acceptedCommandsExist(evidence, say);
+    keptLongEnough(evidence, say);
     readersFindThem(evidence, say);
     restIsWhatTheLogSays(evidence, say);
     for (const [id, fields] of evidence.rest.hashes) {

@@ -10,8 +10,8 @@ export const reportedIsWhatHappened: Invariant = {
   number: 6,
   promise: 'What is reported is what happened',
 
-  atRest({ clients, rest, trails }, say) {
-    for (const [id, fields] of rest.hashes)
+  atRest({ clients, lastSeen, trails }, say) {
+    for (const [id, fields] of lastSeen)
       if (fields.status === 'COMPLETED') acceptedAttemptIsNamed(id, fields, say);
     const seen = new Map<string, SeenCommand>();
     eachAfterWhatWasKnown(
@@ -20,7 +20,7 @@ export const reportedIsWhatHappened: Invariant = {
       () => undefined,
     );
     for (const [id, view] of seen) {
-      const fields = rest.hashes.get(id);
+      const fields = lastSeen.get(id);
       const sameLife = fields && (trails.get(id)?.retries ?? 0) === 0;
       if (!sameLife) continue;
       const stored = {
@@ -35,8 +35,8 @@ export const reportedIsWhatHappened: Invariant = {
     }
   },
 
-  ofEffects({ rest, aimsAtLedger, answerIn }, hits, say) {
-    for (const [id, fields] of rest.hashes) {
+  ofEffects({ lastSeen, aimsAtLedger, answerIn }, hits, say) {
+    for (const [id, fields] of lastSeen) {
       if (fields.status !== 'COMPLETED' || !aimsAtLedger(fields)) continue;
       const { attempt } = parseMarker(fields.reported ?? '');
       const answers = hits.of(id).filter((hit) => hit.attempt === attempt);

@@ -1,0 +1,87 @@
+#!lua flags=allow-oom
+-- prune: COMPLETED | FAILED -> (none). Deletes commands that ended long enough ago, with everything that
+-- is theirs. It reads the index by itself, oldest first, from where the last call stopped: what was
+-- submitted long ago and has not ended, or has ended only now, must not be all that it ever looks at.
+--
+-- KEYS  root
+-- ARGV  retentionMs   how long a command is kept after it ended
+--       retentionMax  most ended commands that are kept: beyond it, the oldest go sooner
+--       floorMs       nothing that ended later than that ago goes, whatever the two say: a submission may
+--                     be on its way for so long, and would be carried out a second time
+--       crowdedMs     the same, where only retentionMax wants it to go
+--       rank          where in the index to go on: 0, or what the last call answered
+--       most          how many commands to look at
+--
+-- Guards, per id: COMPLETED or FAILED, and `finishedAt` is at least max(retentionMs, floorMs) ago; or it
+--   is at least max(crowdedMs, floorMs) ago, and more than retentionMax have ended. Else it is left as
+--   it is, also when its key is not what Fencepost put there. An id without a command (somebody deleted
+--   its key) is dropped from the indexes, once it is as old.
+-- Reply   { now, pruned, next }   next: the rank to go on at; 0 when nothing behind it can be due yet
+-- Events  none: who asks for a command that is gone is told that there is none
+local retentionMs, retentionMax, floorMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local crowdedMs, rank, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+
+local index = root .. 'index'
+local page = redis.pcall('ZRANGE', index, rank, rank + most - 1, 'WITHSCORES')
+if page.err then return { now, 0, 0 } end
+
+local dueBy = now - math.max(retentionMs, floorMs)
+local crowdedBy = now - math.max(crowdedMs, floorMs)
+local counts = redis.pcall('HMGET', root .. 'counts', 'COMPLETED', 'FAILED')
+local excess = (tonumber(counts[1] or 0) or 0) + (tonumber(counts[2] or 0) or 0) - retentionMax
+-- Nothing ends before it was submitted, so nothing younger than this can be due. In milliseconds, as are
+-- scores but for their last digits: a batch of a thousand may reach a millisecond ahead.
+local youngest = (excess > 0 and math.max(dueBy, crowdedBy) or dueBy) + 2
+
+local doomed, keys, failed, behindMs = {}, {}, {}, 0
+
+local function condemn(id)
+  doomed[#doomed + 1] = id
+  keys[#keys + 1] = commandOf(id)
+  keys[#keys + 1] = markerOf(id)
+  keys[#keys + 1] = root .. 'history:' .. id
+end
+
+local pruned = 0
+local function consider(id)
+  local command, why = readCommand(id, 'status', 'queue', 'finishedAt')
+  if why == 'gone' then
+    failed[#failed + 1] = id
+    return condemn(id)
+  end
+  if not command or (command.status ~= 'COMPLETED' and command.status ~= 'FAILED') then return end
+  if not command.finishedAt or not isNumber(command.finishedAt) then return end
+  local endedAt = tonumber(command.finishedAt)
+  if endedAt > dueBy and (excess <= 0 or endedAt > crowdedBy) then return end
+  if endedAt <= dueBy then behindMs = math.max(behindMs, dueBy - endedAt) end
+  if command.status == 'FAILED' then failed[#failed + 1] = id end
+  condemn(id)
+  count(command.status, -1)
+  excess = excess - 1
+  pruned = pruned + 1
+end
+
+local looked, isOver = 0, #page < 2 * most
+for i = 1, #page, 2 do
+  if tonumber(page[i + 1]) / 1000 > youngest then
+    isOver = true
+    break
+  end
+  consider(page[i])
+  looked = looked + 1
+end
+
+-- Only keys of their kind were read, and a foreign one among the rest must not spoil the step.
+if #doomed > 0 then
+  redis.call('DEL', unpack(keys))
+  redis.call('ZREM', index, unpack(doomed))
+  if #failed > 0 then redis.pcall('ZREM', root .. 'index:failed', unpack(failed)) end
+end
+if pruned > 0 then
+  local key = root .. 'retention'
+  local before = redis.pcall('HGET', key, 'pruned')
+  redis.pcall('HSET', key, 'pruned', whole((tonumber(before or 0) or 0) + pruned), 'prunedAt', whole(now),
+    'behindMs', whole(behindMs))
+end
+tell()
+return { now, pruned, isOver and 0 or rank + looked - #doomed }

@@ -1,0 +1,125 @@
+import { type Redis } from 'ioredis';
+import { pause } from '../shared/runtime/service.js';
+import { partitionKeys } from '../shared/store/keys.js';
+import { ClientLog } from '../shared/testing/client-log.js';
+import { Deployment } from '../shared/testing/deployment.js';
+import { Ledger } from '../shared/testing/ledger.js';
+
+/**
+ * What many commands leave behind in Redis when their retention is over: nothing. `COMMANDS=1000000`
+ * tries it with a million, as `.ci/nightly` does.
+ */
+
+const commands = Number(process.env.COMMANDS ?? 20_000);
+const batch = 1000;
+const batchesInFlight = 4;
+const mebibyte = 1024 * 1024;
+const keys = partitionKeys();
+const leastRetentionMs = 10_000;
+/** The judge reads the whole past of all of them. That of a million would fill a disk, and the judge. */
+const isJudged = commands <= 50_000;
+const redisConfig = { 'aof-disable-auto-gc': isJudged ? 'yes' : 'no' };
+
+let deployment: Deployment;
+let ledger: Ledger;
+let redis: Redis;
+
+beforeAll(async () => {
+  ledger = await Ledger.start();
+  const env = { AGENT_CONCURRENCY: '100', LOG_LEVEL: 'warn' };
+  deployment = await Deployment.start({ agents: 2, env, redisConfig });
+  redis = deployment.redis.client();
+});
+afterAll(async () => {
+  await deployment.stop();
+  await ledger.stop();
+});
+
+/** Of the allocator's fragmentation, and of what the process has not given back, this says nothing. */
+async function usedMemory(): Promise<number> {
+  return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+}
+
+async function keyspace(): Promise<string[]> {
+  return (await redis.keys('*')).sort();
+}
+
+/** At least so many. */
+async function submitAll(clients: ClientLog): Promise<void> {
+  let left = commands;
+  const lane = async () => {
+    while (left > 0) {
+      const size = Math.min(left, batch);
+      left -= size;
+      const some = Array.from({ length: size }, () => ({ type: 'DELAY', payload: { ms: 0 } }));
+      // On a machine that is too busy nobody may know whether it was stored: then there are more in the end.
+      while ((await clients.submitBatch(deployment.url, some)).outcome !== 'accepted') await pause(100);
+    }
+  };
+  await Promise.all(Array.from({ length: batchesInFlight }, lane));
+}
+
+/** Two servers at once, which keep what has ended for as short a time as there is. */
+async function pruneAll(): Promise<void> {
+  const [server] = deployment.servers.splice(0);
+  server?.process.kill('SIGTERM');
+  await server?.process.exited;
+  const env = { RETENTION_MS: '0' };
+  await Promise.all([deployment.startServer({ env }), deployment.startServer({ env })]);
+  while (Number(await redis.hget(keys.counts, 'COMPLETED')) > 0) await pause(100);
+}
+
+/** Redis makes its tables smaller bit by bit, ten times a second. */
+async function settledMemory(atMost: number): Promise<number> {
+  const deadline = performance.now() + 60_000;
+  for (;;) {
+    const used = await usedMemory();
+    if (used <= atMost || performance.now() > deadline) return used;
+    await pause(100);
+  }
+}
+
+const secondsSince = (began: number) => (performance.now() - began) / 1000;
+const inMb = (bytes: number) => (bytes / mebibyte).toFixed(2);
+
+test(
+  `${commands} commands complete, and when they are pruned Redis holds what it held before`,
+  async () => {
+    const [before, usedBefore] = [await keyspace(), await usedMemory()];
+    const clients = new ClientLog();
+    const began = performance.now();
+    await submitAll(clients);
+    const submitSeconds = secondsSince(began);
+    await deployment.settled(commands);
+    const seconds = secondsSince(began);
+    expect(clients.accepted().size).toBe(commands);
+    const stored = await redis.zcard(keys.index);
+    expect(stored).toBeGreaterThanOrEqual(commands);
+    const counts = { PENDING: '0', RUNNING: '0', COMPLETED: String(stored) };
+    expect(await redis.hgetall(keys.counts)).toEqual(counts);
+    const usedFull = await usedMemory();
+
+    const beganPruning = performance.now();
+    await pruneAll();
+    const pruneSeconds = secondsSince(beganPruning);
+    const used = await settledMemory(usedBefore + mebibyte);
+    const after = await keyspace();
+    process.stdout.write(
+      `${commands} commands: submitted in ${submitSeconds.toFixed(1)} s, completed in ${seconds.toFixed(1)} s` +
+        ` (${Math.round(commands / seconds)}/s), pruned in ${pruneSeconds.toFixed(1)} s;` +
+        ` used_memory ${inMb(usedBefore)} MB at the start, ${inMb(usedFull)} MB full, ${inMb(used)} MB after;` +
+        ` DBSIZE ${before.length} at the start, ${after.length} after\n`,
+    );
+    expect(after).toEqual([...before, keys.counts, keys.queues, keys.retention].sort());
+    expect(await redis.xlen(keys.stream('default'))).toBe(0);
+    expect(await redis.hgetall(keys.counts)).toEqual({ ...counts, COMPLETED: '0' });
+    expect(Number(await redis.hget(keys.retention, 'pruned'))).toBe(stored);
+    expect(used - usedBefore).toBeLessThan(5 * mebibyte);
+    if (!isJudged) return;
+    const retentionMs = leastRetentionMs;
+    const report = await deployment.judge({ clients, ledger, faults: 'none', retentionMs });
+    expect(report.violations).toEqual([]);
+    expect(report.counts).toMatchObject({ completed: stored, pruned: stored, transitions: 3 * stored });
+  },
+  120_000 + commands,
+);
