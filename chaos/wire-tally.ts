@@ -75,6 +75,8 @@ export class WireTally {
       case 'expire':
       case 'leave':
       case 'drain':
+      case 'pause':
+      case 'resume':
         return;
     }
   }
@@ -132,6 +134,8 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'admit':
     case 'leave':
     case 'drain':
+    case 'pause':
+    case 'resume':
       // Not asked of these: as many calls as there are ticks say nothing.
       return false;
   }

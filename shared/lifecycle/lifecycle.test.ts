@@ -2,7 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { statuses } from '../protocol/commands.js';
 import { scriptNames } from './scripts.js';
-import { isTerminal, leaseScripts, registrationScripts, terminalStatuses, transitions } from './states.js';
+import {
+  isTerminal,
+  leaseScripts,
+  queueScripts,
+  registrationScripts,
+  terminalStatuses,
+  transitions,
+} from './states.js';
 
 // One table of truth: the scripts, their headers, transitions.ts, states.ts and README.md say the same.
 
@@ -55,7 +62,12 @@ describe('the scripts are', () => {
 
   test('what states.ts names', () => {
     expect(
-      sorted([...transitions.map(({ script }) => script), ...registrationScripts, ...leaseScripts]),
+      sorted([
+        ...transitions.map(({ script }) => script),
+        ...registrationScripts,
+        ...leaseScripts,
+        ...queueScripts,
+      ]),
     ).toEqual(names);
   });
 });
@@ -138,7 +150,9 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
   });
 });
 
-const callers = ['transitions.ts', 'holding.ts', 'recovery.ts', 'registration.ts'].map(read).join('\n');
+const callers = ['transitions.ts', 'holding.ts', 'recovery.ts', 'registration.ts', 'pausing.ts']
+  .map(read)
+  .join('\n');
 
 test('the callers read the words that the headers name, and no others', () => {
   const schemas = [...callers.matchAll(/z\.(?:enum|literal)\(([^)]*)\)/g)].map(([, words = '']) => words);

@@ -91,6 +91,9 @@ export const transitions: readonly Transition[] = [
 /** Scripts that change no status of a command, but say that its agent still executes it. */
 export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 
+/** Scripts that change no command: whether a queue gives any. */
+export const queueScripts = ['pause', 'resume'] as const satisfies readonly ScriptName[];
+
 /** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
 export const registrationScripts = [
   'register',
