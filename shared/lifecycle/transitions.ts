@@ -130,6 +130,8 @@ export type StartReply =
       readonly now: number;
       readonly started: readonly StartedCommand[];
       readonly waiting: readonly WaitingEntry[];
+      /** Those of the queues from which nothing is started, since an operator paused them. */
+      readonly paused: readonly string[];
     };
 
 const startedSchema = z
@@ -160,7 +162,12 @@ const waitingSchema = z
   .transform(([, queue, entry, id]): WaitingEntry => ({ queue, entry, id }));
 const startReplySchema = z.union([
   z.tuple([z.literal('old-session')]),
-  z.tuple([z.literal('ok'), z.number(), z.array(z.union([startedSchema, waitingSchema]))]),
+  z.tuple([
+    z.literal('ok'),
+    z.number(),
+    z.array(z.union([startedSchema, waitingSchema])),
+    z.array(z.string()),
+  ]),
 ]);
 
 /** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
@@ -180,7 +187,7 @@ export async function start(redis: Redis, keys: PartitionKeys, options: StartOpt
     if ('attempt' in item) started.push(item);
     else waiting.push(item);
   }
-  return { word: 'ok', now: reply[1], started, waiting };
+  return { word: 'ok', now: reply[1], started, waiting, paused: reply[3] };
 }
 
 /** How an attempt ended, as its agent tells it. */
