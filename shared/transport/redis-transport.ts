@@ -10,10 +10,11 @@ import {
   sessionOf,
 } from '../lifecycle/registration.js';
 import { report, type Report, type ReportWord, start } from '../lifecycle/transitions.js';
+import { drawOrder } from '../protocol/served-queues.js';
 import { now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
-import { isAborted } from '../runtime/service.js';
+import { isAborted, pause } from '../runtime/service.js';
 import { announce } from '../store/announcements.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
@@ -37,6 +38,8 @@ export interface RedisTransportOptions {
 
 /** Longest BLOCK of a read: three of them are how long a silently dead link goes unnoticed. */
 const longestBlockMs = 2000;
+/** While one of its queues is paused, since it must hear of the end of that: nothing tells a blocked read. */
+const longestBlockWhilePausedMs = 500;
 
 /**
  * An agent that speaks to Redis itself: the scripts over one connection, blocking reads over another.
@@ -53,6 +56,8 @@ export class RedisTransport implements Transport {
   readonly #blocking: Redis;
   readonly #blockMs: number;
   readonly #faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
+  /** As the last `start` told it. */
+  #paused: ReadonlySet<string> = new Set();
 
   constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
     this.#faults = faults;
@@ -72,7 +77,7 @@ export class RedisTransport implements Transport {
 
   async register(): Promise<RegisterReply> {
     const { agentId, instance, boot } = this.#agent;
-    const { host, queues, types, ...rest } = this.#description;
+    const { host, queues, weights = [], types, ...rest } = this.#description;
     const seen = await newestSession(this.#redis, this.#keys, agentId);
     const reply = await register(this.#redis, {
       agentId,
@@ -80,7 +85,7 @@ export class RedisTransport implements Transport {
       boot,
       host,
       leaseMs: this.#leaseMs,
-      fields: { ...rest, queues: queues.join(','), types: types.join(',') },
+      fields: { ...rest, queues: queues.join(','), weights: weights.join(','), types: types.join(',') },
     });
     if (reply.word !== 'ok') return reply;
     const word = await admit(this.#redis, this.#keys, agentId, this.#session, seen);
@@ -107,24 +112,30 @@ export class RedisTransport implements Transport {
   }
 
   async #start({ limit, inHands }: Demand): Promise<NextReply> {
-    const { queues, types } = this.#description;
+    const { types } = this.#description;
     const askedAt = now();
     const answer = start(this.#redis, this.#keys, {
       agentId: this.#agent.agentId,
       session: this.#session,
       limit,
-      queues,
+      queues: drawOrder(this.#description),
       types,
       inHands,
     });
     this.#faults.at('start-sent');
     const reply = await answer;
-    return reply.word === 'ok' ? { word: 'ok', started: reply.started, askedAt } : reply;
+    if (reply.word !== 'ok') return reply;
+    this.#paused = new Set(reply.paused);
+    return { word: 'ok', started: reply.started, askedAt };
   }
 
   /** Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`. */
   async #waitForEntry(signal: AbortSignal): Promise<void> {
-    const streams = this.#description.queues.map((queue) => this.#keys.stream(queue));
+    const open = this.#description.queues.filter((queue) => !this.#paused.has(queue));
+    const blockMs =
+      this.#paused.size === 0 ? this.#blockMs : Math.min(this.#blockMs, longestBlockWhilePausedMs);
+    if (open.length === 0) return pause(blockMs, signal);
+    const streams = open.map((queue) => this.#keys.stream(queue));
     const read = this.#blocking.xreadgroup(
       'GROUP',
       group,
@@ -132,7 +143,7 @@ export class RedisTransport implements Transport {
       'COUNT',
       1,
       'BLOCK',
-      this.#blockMs,
+      blockMs,
       'STREAMS',
       ...streams,
       ...streams.map(() => '>'),
