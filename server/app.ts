@@ -8,6 +8,7 @@ import { changesState, mount } from './http/endpoint.js';
 import { problemOf } from './http/fault.js';
 import { hostGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
+import { queueRoutes } from './http/queue-routes.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
 
 export interface AppOptions
@@ -31,7 +32,7 @@ export function createApp(options: AppOptions): Express {
     refuseUndecodable,
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
-  const forClients = [...commandRoutes(options), ...statusRoutes(options)];
+  const forClients = [...commandRoutes(options), ...queueRoutes(options), ...statusRoutes(options)];
   // `/commands/next` before `/commands/:id`, which would take it for an id.
   mount(app, [indexRoute([...forClients, ...forAgents]), ...forAgents, ...forClients]);
   app.use(() => {

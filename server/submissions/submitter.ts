@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { type NewCommand, submit, type SubmitReply } from '../../shared/lifecycle/transitions.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
-import { type RedisClock } from '../redis/redis-clock.js';
+import { readTime, type RedisClock } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 
 export interface SubmitterOptions {
@@ -49,9 +49,4 @@ export class Submitter {
     clock.observe(reply.now);
     return reply.replies;
   }
-}
-
-async function readTime(redis: Redis): Promise<number> {
-  const [seconds, microseconds] = await redis.time();
-  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
 }
