@@ -250,14 +250,25 @@ function outcomeArgs(outcome: Outcome): (string | number)[] {
 
 const sweepReplySchema = z.tuple([z.number(), z.number(), z.union([z.literal(0), z.literal(1)])]);
 
-/** Gives commands whose `runAt` has come their entry. @returns how many, and whether more are due. */
+const promoteReplySchema = z.tuple([
+  z.number(),
+  z.number(),
+  z.string().transform((ms) => (ms === '' ? undefined : Number(ms))),
+]);
+
+/**
+ * Gives commands whose `runAt` has come their entry.
+ *
+ * @returns how many, and in how many ms the next one is due: undefined when there is none
+ */
 export async function promote(
   redis: Redis,
   keys: PartitionKeys,
   most: number,
-): Promise<{ count: number; more: boolean }> {
-  const [, count, more] = sweepReplySchema.parse(await callScript(redis, 'promote', keys.root, [most]));
-  return { count, more: more === 1 };
+): Promise<{ count: number; nextInMs: number | undefined }> {
+  const reply = await callScript(redis, 'promote', keys.root, [most]);
+  const [, count, nextInMs] = promoteReplySchema.parse(reply);
+  return { count, nextInMs };
 }
 
 /** PENDING → FAILED for commands that were not started in time. @returns how many, and whether more are due. */
