@@ -73,7 +73,7 @@ const expectations: readonly Expectation[] = [
 
 const acceptedPerMinute = 300;
 const verifiedPercent = 95;
-/** A mix has up to 19 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
+/** A mix has up to 20 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
 const minutesPerKind = 5;
 
 export function floorsOf(record: RunRecord, figures: Figures): Floor[] {
