@@ -51,6 +51,9 @@ test('a queue that is paused gives nothing, says so, and gives again when it is 
   expect(await change('pause', 'mail')).toMatchObject({ pausedAt: view.pausedAt });
   expect(await listed()).toMatchObject([{ queue: 'mail', length: 1, paused: true, pausedAt: view.pausedAt }]);
   expect(await poll('x', 'mail')).toBe('');
+  const waits = { commandId: id, status: 'PENDING', waitingFor: 'resume' };
+  expect((await api.get(`/commands/${id}`)).body).toMatchObject(waits);
+  expect((await api.get('/commands?queue=mail')).body).toMatchObject({ commands: [waits] });
   for (let i = 0; i < 2; i++) {
     expect(await change('resume', 'mail')).toMatchObject({ paused: false, pausedAt: null, length: 1 });
   }
