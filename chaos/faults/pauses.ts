@@ -66,7 +66,8 @@ async function insist(
       const signal = AbortSignal.timeout(answerMs);
       const { status } = await fetch(new URL(path, server.url), { method: 'POST', signal });
       if (status === 200) return { wasUnanswered };
-      if (status < 500) throw new Refused(`${path} was answered ${status}`);
+      // A server that was frozen while the request came in may say 408.
+      if (status < 500 && status !== 408) throw new Refused(`${path} was answered ${status}`);
     } catch (error) {
       if (error instanceof Refused) throw error;
     }
