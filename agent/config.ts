@@ -1,17 +1,17 @@
 import { z } from 'zod';
 import { mostHeld } from '../shared/protocol/agent-api.js';
-import { agentIdSchema, defaults, queueNameSchema } from '../shared/protocol/commands.js';
+import { agentIdSchema, defaults } from '../shared/protocol/commands.js';
+import { servedQueuesSchema } from '../shared/protocol/served-queues.js';
 import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
 import { agentFaultSettings, checkFaultPlan } from '../shared/runtime/faults.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
 
 /** `a, b` as ['a', 'b']. */
-const listOf = (item: z.ZodType<string, string>) =>
-  z
-    .string()
-    .transform((text) => text.split(',').map((part) => part.trim()))
-    .transform((parts) => parts.filter((part) => part !== ''))
-    .pipe(z.array(item));
+const partsSchema = z
+  .string()
+  .transform((text) => text.split(',').map((part) => part.trim()))
+  .transform((parts) => parts.filter((part) => part !== ''));
+const listOf = (item: z.ZodType<string, string>) => partsSchema.pipe(z.array(item));
 
 const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' });
 
@@ -26,11 +26,11 @@ export const agentSettings = {
   ),
   queues: setting(
     'AGENT_QUEUES',
-    listOf(queueNameSchema)
-      .refine((queues) => queues.length > 0, { error: 'names no queue' })
-      .refine((queues) => new Set(queues).size === queues.length, { error: 'names a queue twice' })
+    partsSchema
+      .pipe(servedQueuesSchema)
+      .refine(({ queues }) => queues.length > 0, { error: 'names no queue' })
       .prefault(defaults.queue),
-    'queues that it serves, most important first, with commas between',
+    'queues that it serves: most important first (a,b), or by weight so that none starves (a:6,b:3)',
   ),
   transport: setting(
     'AGENT_TRANSPORT',

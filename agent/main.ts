@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { sessionOf } from '../shared/lifecycle/registration.js';
+import { namesOf } from '../shared/protocol/served-queues.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
@@ -30,7 +31,7 @@ function reachOf(config: AgentConfig): Reach {
 }
 
 async function main(config: AgentConfig): Promise<void> {
-  const { leaseMs, graceMs, concurrency, queues } = config;
+  const { leaseMs, graceMs, concurrency } = config;
   const registry = await loadCommands(config.commands);
   const journal = await takeDataDirectory(config.dataDir, config.agentId);
   const { identity } = journal;
@@ -40,7 +41,7 @@ async function main(config: AgentConfig): Promise<void> {
   const transportConfig: TransportConfig = {
     ...reachOf(config),
     agent: identity,
-    description: { host: hostname(), pid: process.pid, version, queues, types, concurrency },
+    description: { host: hostname(), pid: process.pid, version, ...config.queues, types, concurrency },
     leaseMs,
   };
   const faults = new Faults<AgentPoint>(config, logger);
@@ -75,6 +76,7 @@ async function main(config: AgentConfig): Promise<void> {
   // Before the agent, which waits for Redis for as long as it takes.
   if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
+  const queues = namesOf(config.queues);
   logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }

@@ -47,11 +47,7 @@ export class Arena {
   static async start(options: ArenaOptions): Promise<Arena> {
     const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
     const url = await ledger.waitForLine(/^http/);
-    const env = {
-      LEASE_MS: String(options.leaseMs),
-      RETENTION_MS: String(options.retentionMs),
-      AGENT_QUEUES: queues.join(','),
-    };
+    const env = { LEASE_MS: String(options.leaseMs), RETENTION_MS: String(options.retentionMs) };
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,
@@ -116,10 +112,11 @@ export class Arena {
     for (const [i, transport] of agents.entries()) {
       const name = `agent-${i + 1}`;
       const about = { name, deployment, schedule, events };
+      const served = { AGENT_QUEUES: queuesOf(i) };
       if (transport === 'redis') {
         const proxy = await toRedis();
         const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew'])];
-        const own = { REDIS_URL: proxy.url };
+        const own = { ...served, REDIS_URL: proxy.url };
         this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
         continue;
       }
@@ -131,9 +128,15 @@ export class Arena {
       // Each agent begins with another server.
       const urls = lines.map(({ url }) => url);
       const first = i % Math.max(1, urls.length);
-      const own = { SERVER_URL: [...urls.slice(first), ...urls.slice(0, first)].join(',') };
+      const own = { ...served, SERVER_URL: [...urls.slice(first), ...urls.slice(0, first)].join(',') };
       this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
     }
     await Promise.all(this.actors.map((actor) => actor.start()));
   }
+}
+
+/** Two of four, one on each transport, serve the queues strictly in their order, and two by weight. */
+function queuesOf(agent: number): string {
+  if (agent % 4 < 2) return queues.join(',');
+  return queues.map((queue, i) => `${queue}:${2 ** (queues.length - i)}`).join(',');
 }

@@ -79,6 +79,7 @@ test('an outage of Redis explains only what agents give up by themselves', () =>
 
 test('a doubled entry explains nothing', () => {
   expect(explained(fault('entry doubled', 'default, command c'))).toEqual([]);
+  expect(explained(fault('queue paused', 'default'))).toEqual([]);
 });
 
 test('a busy machine explains what agents give up; only a long stall explains a lease that ran out', () => {

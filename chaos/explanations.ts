@@ -69,7 +69,8 @@ function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
     const leastMs = leastLeases * facts.leaseMs;
     const givenUp = { onAgentLost: 'retry', leastMs: leastLeasesGivenUp * facts.leaseMs } as const;
     // After a lost reply the call is sent again at once, on a new connection, and answered the same.
-    if (kind === 'entry doubled' || kind === 'reply lost') return [];
+    // A pause costs nobody an attempt: what runs goes on.
+    if (kind === 'entry doubled' || kind === 'reply lost' || kind === 'queue paused') return [];
     if (kind.startsWith('Redis')) return [{ ...interval, ...givenUp }];
     const agents = agentsHit(target, facts);
     if (deaths.has(kind)) return [{ ...interval, agents, journalled: point === 'journalled' }];

@@ -1,7 +1,7 @@
 import { type OnAgentLost, type Submission } from '../shared/protocol/commands.js';
 import { type Dice } from './dice.js';
 
-/** All agents serve all of them, in this order. */
+/** All agents serve all of them: some in this order, some by weight. */
 export const queues = ['urgent', 'default', 'bulk'] as const;
 
 export type Queues = readonly [string, ...string[]];

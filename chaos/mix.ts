@@ -27,6 +27,7 @@ export const usualMix: Mix = {
   'reply lost': 13,
   'request late': 10,
   'entry doubled': 10,
+  'queue paused': 5,
 };
 
 /** Words that stand for several kinds. */
@@ -40,6 +41,7 @@ export const families: Readonly<Record<string, readonly ProcessFaultKind[]>> = {
   reply: ['reply lost'],
   late: ['request late'],
   double: ['entry doubled'],
+  pause: ['queue paused'],
 };
 
 /** `agent killed at a point` as it is typed: `agent-killed-at-a-point`. */

@@ -5,6 +5,7 @@ import { Dice } from './dice.js';
 import { delayRequest, loseReply } from './faults/calls.js';
 import { doubleEntry } from './faults/entries.js';
 import { cutLink, halfOpenLink, heal, sliceLink, slowLink } from './faults/links.js';
+import { pauseQueue } from './faults/pauses.js';
 import {
   freezeAgent,
   freezeServer,
@@ -35,6 +36,7 @@ const strikes: Readonly<Record<PlannedKind, Strike>> = {
   'reply lost': loseReply,
   'request late': delayRequest,
   'entry doubled': doubleEntry,
+  'queue paused': pauseQueue,
 };
 
 /** Faults at work at once; further ones wait until one of them is over. */
@@ -43,7 +45,7 @@ const mostAtOnce = 8;
 const lookMs = 25;
 
 export interface NemesisOptions {
-  readonly scene: Omit<Scene, 'over' | 'takenLines'>;
+  readonly scene: Omit<Scene, 'over' | 'takenLines' | 'pausedQueues'>;
   readonly schedule: Schedule;
   readonly seed: number;
 }
@@ -63,7 +65,7 @@ export class Nemesis {
   constructor({ scene, schedule, seed }: NemesisOptions) {
     // As many wait for it as there are faults at work.
     setMaxListeners(0, this.#over.signal);
-    this.#scene = { ...scene, over: this.#over.signal, takenLines: new Set() };
+    this.#scene = { ...scene, over: this.#over.signal, takenLines: new Set(), pausedQueues: new Set() };
     this.#schedule = schedule;
     this.#dice = new Dice(seed, 'points');
     this.#next = schedule.next();

@@ -23,6 +23,7 @@ export const faultKinds = [
   'reply lost',
   'request late',
   'entry doubled',
+  'queue paused',
 ] as const;
 export type ProcessFaultKind = (typeof faultKinds)[number];
 

@@ -82,7 +82,7 @@ class Round {
       diceOf: (client, what) => new Dice(seed, what, client),
       count: options.clients,
     });
-    const scene = { arena, watch, faults: this.#faults, tally, leaseMs };
+    const scene = { arena, watch, faults: this.#faults, tally, leaseMs, clients: this.#log };
     this.#nemesis = new Nemesis({ scene, schedule, seed });
     this.#stalls = new StallWatch(arena.servers, leaseMs);
     this.#timer = setInterval(() => this.#sample(), sampleMs);

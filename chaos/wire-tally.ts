@@ -76,6 +76,8 @@ export class WireTally {
       case 'prune':
       case 'leave':
       case 'drain':
+      case 'pause':
+      case 'resume':
         return;
     }
   }
@@ -134,6 +136,8 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'admit':
     case 'leave':
     case 'drain':
+    case 'pause':
+    case 'resume':
       // Not asked of these: as many calls as there are ticks say nothing.
       return false;
   }

@@ -10,6 +10,7 @@ import { changesState, mount } from './http/endpoint.js';
 import { problemOf } from './http/fault.js';
 import { hostGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
+import { queueRoutes } from './http/queue-routes.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics/metrics-routes.js';
 
@@ -43,7 +44,12 @@ export function createApp(options: AppOptions): Express {
     ),
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
-  const forClients = [...commandRoutes(options), ...eventRoutes(options), ...statusRoutes(options)];
+  const forClients = [
+    ...commandRoutes(options),
+    ...eventRoutes(options),
+    ...queueRoutes(options),
+    ...statusRoutes(options),
+  ];
   const forMachines = metricsRoutes(options);
   // `/commands/next` before `/commands/:id`, which would take it for an id.
   const all = [...forAgents, ...forClients, ...forMachines];

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Config, integer, setting } from '../../shared/runtime/config.js';
 import { sharedSettings } from '../../shared/runtime/settings.js';
-import { queueNameSchema } from '../../shared/protocol/commands.js';
+import { servedQueuesSchema } from '../../shared/protocol/served-queues.js';
 import { durationSchema } from '../options.js';
 
 const { leaseMs } = sharedSettings;
@@ -44,8 +44,10 @@ export const loadServiceSettings = {
       .string()
       .prefault('default')
       .transform((text) => text.split(',').map((part) => part.trim()))
-      .pipe(z.tuple([queueNameSchema], queueNameSchema)),
-    'queues that the agents serve, with commas between',
+      .pipe(servedQueuesSchema)
+      .transform(({ queues }) => queues)
+      .pipe(z.tuple([z.string()], z.string())),
+    'queues that the agents serve, with commas between, as theirs',
   ),
   concurrency: setting('AGENT_CONCURRENCY', integer(1).default(1), 'that of the agents, for the report'),
   serverUrl: setting('SERVER_URL', z.url().default('http://server:3000'), 'where commands go'),

@@ -3,6 +3,7 @@ import { type Actor } from '../actor.js';
 import { type Arena } from '../arena.js';
 import { type Dice } from '../dice.js';
 import { type FaultLog } from '../fault-log.js';
+import { type ClientLog } from '../../shared/testing/client-log.js';
 import { type Line } from '../lines.js';
 import { type PlannedFault } from '../schedule.js';
 import { type Watch } from '../watch.js';
@@ -19,6 +20,10 @@ export interface Scene {
   readonly over: AbortSignal;
   /** Lines that a fault is at work on. */
   readonly takenLines: Set<Line>;
+  /** Those that an operator has paused, or is about to. */
+  readonly pausedQueues: Set<string>;
+  /** What operators were told goes where clients note what they were. */
+  readonly clients: ClientLog;
 }
 
 /** Injects a fault, sees that it happened, and heals it. */

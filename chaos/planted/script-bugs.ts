@@ -55,6 +55,15 @@ export const scriptBugs: readonly PlantedBug[] = [
     imitates: 'a lock must have a time to live',
   },
   {
+    name: 'start-ignores-pause',
+    file: 'shared/lifecycle/start.lua',
+    text: '    paused[queue] = true\n',
+    replacement: '',
+    breaks: [4],
+    imitates: 'agents are told which queues are paused, and leave them out by themselves',
+    needs: { mix: 'pause=3,reply', because: 'a queue must be paused' },
+  },
+  {
     name: 'report-unfenced',
     file: 'shared/lifecycle/report.lua',
     text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then",

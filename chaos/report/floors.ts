@@ -75,7 +75,7 @@ const acceptedPerMinute = 300;
 /** A third of those that must be accepted. */
 const prunedPerMinute = 100;
 const verifiedPercent = 95;
-/** A mix has up to 19 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
+/** A mix has up to 20 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
 const minutesPerKind = 5;
 
 export function floorsOf(record: RunRecord, figures: Figures): Floor[] {

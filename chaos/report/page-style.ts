@@ -4,14 +4,14 @@ export const pageStyle = `
   color-scheme: light dark;
   --paper: #fdfdfc; --card: #f4f4f1; --ink: #1c1d1f; --soft: #5c6067; --line: #dcdcd6;
   --good: #17703c; --good-paper: #e6f4ea; --bad: #b3261e; --bad-paper: #fdeceb;
-  --agents: #2f6fb3; --servers: #8a4fb5; --Redis: #c1392b; --links: #b06f00; --entries: #2a8073;
+  --agents: #2f6fb3; --servers: #8a4fb5; --Redis: #c1392b; --links: #b06f00; --entries: #2a8073; --queues: #7a6a00;
   --accepted: #9aa4b2; --ended: #2f6fb3; --open: #b06f00;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --paper: #151618; --card: #1e2023; --ink: #e8e8e4; --soft: #a0a4ab; --line: #34373c;
     --good: #6fcf97; --good-paper: #16301f; --bad: #ff8a80; --bad-paper: #3a1a18;
-    --agents: #6aa9ee; --servers: #c191ea; --Redis: #ff7b6d; --links: #e5a93c; --entries: #5cc4b3;
+    --agents: #6aa9ee; --servers: #c191ea; --Redis: #ff7b6d; --links: #e5a93c; --entries: #5cc4b3; --queues: #d3c04a;
     --accepted: #747c88; --ended: #6aa9ee; --open: #e5a93c;
   }
 }
@@ -70,6 +70,7 @@ polyline { stroke-width: 1.5; stroke-linejoin: round; }
 polyline.accepted { stroke: var(--accepted); } polyline.ended { stroke: var(--ended); } polyline.open { stroke: var(--open); }
 path.agents { stroke: var(--agents); } path.servers { stroke: var(--servers); } path.Redis { stroke: var(--Redis); }
 path.links { stroke: var(--links); } path.entries { stroke: var(--entries); }
+path.queues { stroke: var(--queues); }
 path.missed { stroke: var(--soft); stroke-dasharray: 2 2; } path.all { stroke: var(--soft); }
 .plot { margin: 1.25rem 0 0; padding-left: 4.75rem; }
 figcaption { margin-left: -4.75rem; font-size: .875rem; }

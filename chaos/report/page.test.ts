@@ -60,7 +60,9 @@ test('a run that failed shows each reason and each story', () => {
 
 test('each fault is a mark on the lane of what it hit, and says what it was', () => {
   const page = pageOf(madeRun());
-  const marks = page.match(/<path\s+class="(agents|servers|Redis|links|entries)"\s+d="[^"]*"\s*>\s*<title>/g);
+  const marks = page.match(
+    /<path\s+class="(agents|servers|Redis|links|entries|queues)"\s+d="[^"]*"\s*>\s*<title>/g,
+  );
   expect(marks).toHaveLength(90);
   expect(page).toContain('agent killed, agent-2 · exit by SIGKILL · 1 in flight · recovered in ');
 });

@@ -136,13 +136,14 @@ function axis(x: Ticks): Html {
 }
 
 /** What a fault hits. */
-export type Lane = 'agents' | 'servers' | 'Redis' | 'links' | 'entries';
-const lanes: readonly Lane[] = ['agents', 'servers', 'Redis', 'links', 'entries'];
+export type Lane = 'agents' | 'servers' | 'Redis' | 'links' | 'entries' | 'queues';
+const lanes: readonly Lane[] = ['agents', 'servers', 'Redis', 'links', 'entries', 'queues'];
 
 export function laneOfKind(kind: FaultKind): Lane {
   if (kind.startsWith('agent')) return 'agents';
   if (kind.startsWith('server')) return 'servers';
   if (kind.startsWith('Redis')) return 'Redis';
+  if (kind.startsWith('queue')) return 'queues';
   return kind === 'entry doubled' ? 'entries' : 'links';
 }
 

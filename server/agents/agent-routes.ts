@@ -98,9 +98,11 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
   return endpoints.map(repeatable);
 }
 
-function fieldsOf({ queues, types, concurrency, pid, version }: RegisterBody) {
+function fieldsOf({ queues: { queues, weights = [] }, types, concurrency, pid, version }: RegisterBody) {
   return {
     queues: queues.join(','),
+    // Also when there are none: an earlier session of the agent may have had some.
+    weights: weights.join(','),
     types: types.map((type) => (typeof type === 'string' ? type : type.type)).join(','),
     concurrency,
     ...(pid === undefined ? {} : { pid }),

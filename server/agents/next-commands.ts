@@ -1,6 +1,7 @@
 import { type HeldAttempt } from '../../shared/lifecycle/holding.js';
 import { start, type StartedCommand } from '../../shared/lifecycle/transitions.js';
 import { defaults } from '../../shared/protocol/commands.js';
+import { drawOrder, type ServedQueues } from '../../shared/protocol/served-queues.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
 import { isAborted } from '../../shared/runtime/service.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
@@ -19,7 +20,7 @@ export interface NextRequest extends Caller {
   readonly holding: readonly HeldAttempt[] | undefined;
   readonly waitMs: number;
   /** undefined: those that it registered with. */
-  readonly queues?: readonly string[] | undefined;
+  readonly queues?: ServedQueues | undefined;
   readonly types?: readonly string[] | undefined;
 }
 
@@ -69,7 +70,7 @@ export class NextCommands {
     const asked = { ...request, ...servedBy(request, admission.standing), askedAt };
     // Before the first look, so that no command falls between that and the wait.
     const { registered, standing } = admission;
-    const queues = isFull(request) ? [] : asked.queues;
+    const queues = isFull(request) ? [] : asked.queues.queues;
     const poll = polls.join({ ...asked, queues, registered, silentMs: standing.registration?.silentMs });
     try {
       return await this.#attempts(asked, poll, admission.standing, gone);
@@ -109,7 +110,8 @@ export class NextCommands {
   async #attempt(request: Asked, standing: Standing, gone: AbortSignal): Promise<NextAnswer> {
     const draining = isDraining(request, standing);
     const { link, keys, faults } = this.#options;
-    const { agentId, session, queues, types, holding = [], askedAt } = request;
+    const { agentId, session, types, holding = [], askedAt } = request;
+    const queues = drawOrder(request.queues);
     // One that drains is given again what it lost, and nothing new.
     const limit = draining ? 0 : limitOf(request);
     let heldMs = 0;
@@ -131,7 +133,7 @@ export class NextCommands {
 
 /** A request whose queues and types are known. */
 interface Asked extends NextRequest {
-  readonly queues: readonly string[];
+  readonly queues: ServedQueues;
   readonly types: readonly string[];
   /** By `performance.now()`. */
   readonly askedAt: number;
@@ -140,7 +142,7 @@ interface Asked extends NextRequest {
 /** What it names, else what it registered with. */
 function servedBy({ queues, types, session }: NextRequest, { registration }: Standing) {
   const own = registration?.session === session ? registration : undefined;
-  const registered = own && own.queues.length > 0 ? own.queues : [defaults.queue];
+  const registered = own && own.queues.length > 0 ? own : { queues: [defaults.queue] };
   return { queues: queues ?? registered, types: types ?? own?.types ?? [] };
 }
 

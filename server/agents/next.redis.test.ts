@@ -255,7 +255,10 @@ describe('queues and types', () => {
   test('a command whose type it does not know is put back for a second', async () => {
     const id = await submit();
     expect(await agents.next({ agentId: 'a', session: 's', types: 'RESIZE' })).toMatchObject(nothing);
-    expect((await api.get(`/commands/${id}`)).body).toMatchObject({ status: 'PENDING', waitingFor: 'DELAY' });
+    expect((await api.get(`/commands/${id}`)).body).toMatchObject({
+      status: 'PENDING',
+      waitingFor: 'agent-with-type',
+    });
   });
 });
 

@@ -2,6 +2,7 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type NameHolder } from '../../shared/lifecycle/registration.js';
 import { runAll } from '../../shared/store/command-reader.js';
+import { type ServedQueues } from '../../shared/protocol/served-queues.js';
 import { agentKey, type PartitionKeys } from '../../shared/store/keys.js';
 
 /** Who holds an agent's name, and which of its sessions is the newest, at one moment. */
@@ -11,7 +12,7 @@ export interface Standing {
   readonly registration: RegistrationState | undefined;
 }
 
-export interface RegistrationState {
+export interface RegistrationState extends ServedQueues {
   readonly instance: string;
   readonly boot: number;
   readonly session: string;
@@ -22,7 +23,6 @@ export interface RegistrationState {
   readonly silentMs: number;
   /** How long until it counts as gone; 0 when it does. */
   readonly leaseLeftMs: number;
-  readonly queues: readonly string[];
   readonly types: readonly string[];
   /** Its session is to take no more commands. */
   readonly draining: boolean;
@@ -37,6 +37,7 @@ const fields = [
   'lastSeen',
   'leaseMs',
   'queues',
+  'weights',
   'types',
   'draining',
 ] as const;
@@ -48,7 +49,7 @@ const text = z
 const number = text.transform((value) => (/^\d{1,16}$/.test(value) ? Number(value) : 0));
 const list = text.transform((value) => (value === '' ? [] : value.split(',')));
 /** Numbers that somebody spoiled count as a holder that was never heard of, as in `register`. */
-const rowSchema = z.tuple([z.string(), number, text, text, text, number, number, list, list, text]);
+const rowSchema = z.tuple([z.string(), number, text, text, text, number, number, list, list, list, text]);
 const timeSchema = z.tuple([z.coerce.number(), z.coerce.number()]);
 
 /** One round trip: asked before every start. */
@@ -72,7 +73,7 @@ function registrationOf(
   nowMs: number,
 ): RegistrationState | undefined {
   if (!row) return undefined;
-  const [instance, boot, session, host, pid, lastSeen, leaseMs, queues, types, draining] = row;
+  const [instance, boot, session, host, pid, lastSeen, leaseMs, queues, weights, types, draining] = row;
   const left = lastSeen + leaseMs - nowMs;
   return {
     instance,
@@ -85,9 +86,17 @@ function registrationOf(
     // A clock that was set back must not lock the name for longer than a lease.
     leaseLeftMs: left > leaseMs ? 0 : Math.max(0, left),
     queues,
+    weights: weightsOf(queues, weights),
     types,
     draining: draining !== '' && draining === session,
   };
+}
+
+/** Those of a registration: one per queue. What somebody spoiled, or left from other queues, counts as none. */
+export function weightsOf(queues: readonly string[], weights: readonly string[]): number[] | undefined {
+  const isWhole =
+    weights.length === queues.length && weights.every((weight) => /^[1-9]\d{0,3}$/.test(weight));
+  return isWhole && weights.length > 0 ? weights.map(Number) : undefined;
 }
 
 /** What is told to another one that wants the name. */

@@ -14,8 +14,9 @@ export interface Startable {
 }
 
 const rowSchema = z.tuple([z.literal('PENDING'), z.string().min(1), z.string(), z.string()]);
+const pausedSchema = z.array(z.string()).catch([]);
 
-/** Those of these commands that wait on a stream. */
+/** Those of these commands that wait on the stream of a queue that is not paused. */
 export async function startable(
   redis: Redis,
   keys: PartitionKeys,
@@ -23,25 +24,31 @@ export async function startable(
 ): Promise<Startable[]> {
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.hmget(keys.command(id), 'status', 'entry', 'queue', 'type');
-  const rows = await runAll(pipeline);
+  const rows = await runAll(pipeline.hkeys(keys.paused));
+  const paused = pausedSchema.parse(rows.at(-1));
   return ids.flatMap((id, i) => {
     const row = rowSchema.safeParse(rows[i]).data;
-    return row ? [{ id, queue: row[2], type: row[3] }] : [];
+    return row && !paused.includes(row[2]) ? [{ id, queue: row[2], type: row[3] }] : [];
   });
 }
 
-/** The oldest entries of these queues that nobody was given yet, `most` of each. Two round trips in all. */
+/**
+ * The oldest entries of these queues that nobody was given yet, `most` of each; none of those that are
+ * paused. Two round trips in all.
+ */
 export async function undelivered(
   redis: Redis,
   keys: PartitionKeys,
-  queues: readonly { readonly queue: string; readonly most: number }[],
+  asked: readonly { readonly queue: string; readonly most: number }[],
 ): Promise<Startable[]> {
   const groups = redis.pipeline();
-  for (const { queue } of queues) groups.xinfo('GROUPS', keys.stream(queue));
-  const delivered = (await runAll(groups, ifNoGroup(undefined))).map(lastDelivered);
+  for (const { queue } of asked) groups.xinfo('GROUPS', keys.stream(queue));
+  const replies = await runAll(groups.hkeys(keys.paused), ifNoGroup(undefined));
+  const paused = pausedSchema.parse(replies.at(-1));
+  const infos = asked.map(({ queue, most }, i) => ({ queue, most, after: lastDelivered(replies[i]) }));
+  const queues = infos.filter(({ queue }) => !paused.includes(queue));
   const entries = redis.pipeline();
-  queues.forEach(({ queue, most }, i) => {
-    const after = delivered[i];
+  queues.forEach(({ queue, most, after }) => {
     entries.xrange(keys.stream(queue), after === undefined ? '-' : `(${after}`, '+', 'COUNT', most);
   });
   const found = await runAll(entries);

@@ -10,6 +10,7 @@ import { commandIdSchema, limits } from '../../shared/protocol/commands.js';
 import { type SubmitReply } from '../../shared/lifecycle/transitions.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readPage, startOf } from '../reading/command-list.js';
+import { WaitingReasons } from '../reading/waiting-reasons.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { newCommand, parseIdempotencyKey } from '../submissions/new-command.js';
 import { parseBatch, parseSubmission } from '../submissions/submission-parser.js';
@@ -32,6 +33,8 @@ export interface CommandRoutesOptions {
 }
 
 export function commandRoutes({ link, keys, catalog, submitter, waiter }: CommandRoutesOptions): Endpoint[] {
+  const reasons = new WaitingReasons({ link, keys });
+
   async function submitOne(request: Request, response: Response): Promise<void> {
     const key = parseIdempotencyKey(request.get('Idempotency-Key'));
     const command = newCommand(await parseSubmission(request.body, catalog), key);
@@ -65,7 +68,8 @@ export function commandRoutes({ link, keys, catalog, submitter, waiter }: Comman
     response.once('close', () => gone.abort());
     const command = await waiter.wait(id, wait * 1000, gone.signal);
     if (!command) throw noSuchCommand();
-    response.json(command);
+    const [explained] = await reasons.explain([command]);
+    response.json(explained);
   }
 
   async function list(request: Request, response: Response): Promise<void> {
@@ -75,7 +79,8 @@ export function commandRoutes({ link, keys, catalog, submitter, waiter }: Comman
       const message = 'must be the nextCursor of a page of this list, with the same status';
       throw invalid([{ field: 'cursor', message }]);
     }
-    response.json(await link.call((redis) => readPage(redis, keys, query, start)));
+    const page = await link.call((redis) => readPage(redis, keys, query, start));
+    response.json({ ...page, commands: await reasons.explain(page.commands) });
   }
 
   return [

@@ -70,13 +70,10 @@ function boundOf(origin: string, which: 'least' | 'most', bound: number | bigint
   return origin === 'array' ? `have at ${which} ${bound} items` : `be at ${which} ${bound}`;
 }
 
-/** Own properties only: a path may name `__proto__`. */
+/** Own properties only: a path may name `__proto__`. A part of a text, such as an item of a list in a query, is that text. */
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
-  return path.reduce<unknown>(
-    (value, key) =>
-      typeof value === 'object' && value !== null && Object.hasOwn(value, key)
-        ? (value as Record<PropertyKey, unknown>)[key]
-        : undefined,
-    input,
-  );
+  return path.reduce<unknown>((value, key) => {
+    if (typeof value !== 'object' || value === null) return value;
+    return Object.hasOwn(value, key) ? (value as Record<PropertyKey, unknown>)[key] : undefined;
+  }, input);
 }

@@ -3,7 +3,6 @@ import {
   type agentListSchema,
   type healthSchema,
   type Leftovers,
-  type queueListSchema,
   type readinessSchema,
   type Stats,
   type typeListSchema,
@@ -12,7 +11,6 @@ import { version } from '../../shared/runtime/version.js';
 import { readDurability } from '../../shared/store/durability.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readAgents } from '../reading/agents.js';
-import { readQueues } from '../reading/queues.js';
 import { readStats } from '../reading/stats.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
@@ -45,15 +43,6 @@ export function statusRoutes({ link, keys, catalog, leftovers }: StatusRoutesOpt
       about: 'command types with the JSON Schemas of their payloads and results',
       handle: async (_request, response) => {
         response.json({ types: await catalog.views() } satisfies z.input<typeof typeListSchema>);
-      },
-    },
-    {
-      method: 'get',
-      path: '/queues',
-      about: 'queues: how much waits in them, and for how long',
-      handle: async (_request, response) => {
-        const queues = await link.call((redis) => readQueues(redis, keys));
-        response.json({ queues } satisfies z.input<typeof queueListSchema>);
       },
     },
     {

@@ -9,9 +9,19 @@ export interface SweeperOptions {
   readonly intervalMs: number;
   readonly link: RedisCalls;
   /** Does some of what is due. Safe to call twice, and from several servers at once. */
-  readonly sweep: (redis: Redis) => Promise<{ readonly count: number; readonly more: boolean }>;
+  readonly sweep: (redis: Redis) => Promise<Swept>;
   readonly logger: Logger;
 }
+
+export interface Swept {
+  readonly count: number;
+  readonly more: boolean;
+  /** When the next is due, if that is known: the sweeper then sleeps no longer than that. */
+  readonly nextInMs?: number | undefined;
+}
+
+/** Shortest sleep, so that what is due every millisecond is swept together. */
+const leastMs = 5;
 
 /**
  * Calls a sweep again and again, without a pause while more is due.
@@ -44,16 +54,18 @@ export class Sweeper implements Service {
     return this.#loop.stop();
   }
 
-  async #tick(signal: AbortSignal): Promise<void> {
+  /** @returns the longest pause before the next one */
+  async #tick(signal: AbortSignal): Promise<number> {
     const { name, link, sweep, logger } = this.#options;
     try {
-      for (let more = true; more && !signal.aborted;) {
-        const swept = await link.call(sweep);
-        if (swept.count > 0) logger.debug({ count: swept.count }, name);
-        more = swept.more;
+      while (!signal.aborted) {
+        const { count, more, nextInMs = Infinity } = await link.call(sweep);
+        if (count > 0) logger.debug({ count }, name);
+        if (!more) return Math.max(leastMs, nextInMs);
       }
     } catch (error) {
       if (!(error instanceof RedisUnavailable || error instanceof RedisFull)) throw error;
     }
+    return Infinity;
   }
 }

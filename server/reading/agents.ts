@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { type AgentView } from '../../shared/protocol/api.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { agentKey, agentsKey, type PartitionKeys } from '../../shared/store/keys.js';
+import { readTime } from '../redis/redis-clock.js';
+import { weightsOf } from '../agents/standing.js';
 import { readPendingByAgent } from './queues.js';
 
 const list = z
@@ -19,6 +21,7 @@ const registrationSchema = z.object({
   pid: optionalInt,
   version: z.string().nullable().default(null),
   queues: list,
+  weights: list,
   types: list,
   concurrency: optionalInt,
   leaseMs: z.coerce.number().int(),
@@ -28,13 +31,12 @@ const registrationSchema = z.object({
 
 /** Every agent that registered and did not leave, by name; those that were lost for an hour. */
 export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<AgentView[]> {
-  const [members, running, now] = await Promise.all([
+  const [members, running, nowMs] = await Promise.all([
     redis.smembers(agentsKey).catch(ifWrongType([])),
     readPendingByAgent(redis, keys),
-    redis.time(),
+    readTime(redis),
   ]);
   const ids = members.sort();
-  const nowMs = Number(now[0]) * 1000 + Math.floor(Number(now[1]) / 1000);
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.hgetall(agentKey(id));
   const hashes = await runAll(pipeline);
@@ -46,9 +48,11 @@ export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<Age
     const registration = registrationSchema.safeParse(hashes[i]).data;
     if (!registration) return [];
     const { lastSeen, draining, ...rest } = registration;
+    const weights = weightsOf(rest.queues, rest.weights);
     return {
       agentId,
       ...rest,
+      weights: weights ? Object.fromEntries(rest.queues.map((queue, i) => [queue, weights[i] ?? 1])) : null,
       state: lastSeen + rest.leaseMs > nowMs ? ('live' as const) : ('lost' as const),
       draining: draining !== null && draining === rest.session,
       running: running.get(agentId) ?? 0,

@@ -3,17 +3,46 @@ import { z } from 'zod';
 import { type QueueView } from '../../shared/protocol/api.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
+import { readTime } from '../redis/redis-clock.js';
 import { ifNoGroup } from './pending-rows.js';
 
-/** Every queue that ever held a command, by name. */
+/** Every queue that ever held a command, or is paused, by name. */
 export async function readQueues(redis: Redis, keys: PartitionKeys): Promise<QueueView[]> {
-  const [names, now] = await Promise.all([
+  const [known, paused] = await Promise.all([
     redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
-    redis.time(),
+    redis.hkeys(keys.paused).catch(ifWrongType<string[]>([])),
   ]);
-  const nowMs = Number(now[0]) * 1000 + Math.floor(Number(now[1]) / 1000);
-  return Promise.all(names.sort().map((queue) => readQueue(redis, keys, queue, nowMs)));
+  return readThese(redis, keys, [...new Set([...known, ...paused])].sort());
 }
+
+/** One queue, also if nobody has ever heard of it. */
+export async function readQueue(redis: Redis, keys: PartitionKeys, queue: string): Promise<QueueView> {
+  const [view] = await readThese(redis, keys, [queue]);
+  if (!view) throw new Error(`no view of ${queue}`);
+  return view;
+}
+
+async function readThese(redis: Redis, keys: PartitionKeys, names: readonly string[]): Promise<QueueView[]> {
+  const [paused, nowMs] = await Promise.all([
+    redis.hgetall(keys.paused).catch(ifWrongType<Record<string, string>>({})),
+    readTime(redis),
+  ]);
+  return Promise.all(
+    names.map(async (queue) => ({
+      ...(await readOne(redis, keys, queue, nowMs)),
+      paused: paused[queue] !== undefined,
+      pausedAt: pausedAtSchema.parse(paused[queue] ?? null),
+    })),
+  );
+}
+
+/** null also for what somebody spoiled: paused it is all the same. */
+const pausedAtSchema = z
+  .string()
+  .regex(/^\d{1,15}$/)
+  .transform((ms) => new Date(Number(ms)).toISOString())
+  .nullable()
+  .catch(null);
 
 const groupsSchema = z.array(
   z.array(z.unknown()).transform((flat) => {
@@ -35,12 +64,12 @@ const agentsIn = (groups: unknown) => groupsSchema.parse(groups).find(({ name })
 /** The newest entry that some agent was given; undefined when nobody ever read. @param groups reply of XINFO GROUPS */
 export const lastDelivered = (groups: unknown) => agentsIn(groups ?? [])?.lastDelivered;
 
-async function readQueue(
+async function readOne(
   redis: Redis,
   keys: PartitionKeys,
   queue: string,
   nowMs: number,
-): Promise<QueueView> {
+): Promise<Omit<QueueView, 'paused' | 'pausedAt'>> {
   const stream = keys.stream(queue);
   const [length, groups] = await Promise.all([
     redis.xlen(stream).catch(ifWrongType(0)),

@@ -97,9 +97,10 @@ test('queues and stats count what waits, what runs and what is scheduled', async
   ]);
   await client.xadd(keys.dead, '*', 'why', 'x');
   const { queues } = queueListSchema.parse(await get('/queues'));
+  const waiting = { oldestWaitingMs: expect.any(Number) as number, paused: false, pausedAt: null };
   expect(queues).toEqual([
-    { queue: 'default', length: 2, pending: 1, consumers: 1, oldestWaitingMs: expect.any(Number) as number },
-    { queue: 'slow', length: 1, pending: 0, consumers: 0, oldestWaitingMs: expect.any(Number) as number },
+    { queue: 'default', length: 2, pending: 1, consumers: 1, ...waiting },
+    { queue: 'slow', length: 1, pending: 0, consumers: 0, ...waiting },
   ]);
   expect(statsSchema.parse(await get('/stats'))).toMatchObject({
     counts: { PENDING: 3, RUNNING: 1, COMPLETED: 1, FAILED: 0 },
@@ -158,6 +159,7 @@ describe('agents', () => {
         pid: 42,
         version: '1.2.3',
         queues: ['a', 'b'],
+        weights: null,
         types: ['DELAY'],
         concurrency: 4,
         running: 2,
@@ -165,6 +167,16 @@ describe('agents', () => {
         lastSeen: expect.any(String) as string,
       },
     ]);
+  });
+
+  test.each([
+    ['6,3', { a: 6, b: 3 }],
+    ['', null],
+    ['6', null],
+    ['6,x', null],
+  ])('whose weights are %j serve by %j', async (weights, shown) => {
+    await register(client, { ...registration, fields: { ...registration.fields, weights } });
+    expect(await get('/agents')).toMatchObject({ agents: [{ queues: ['a', 'b'], weights: shown }] });
   });
 
   test('are lost when they were not heard of for their lease', async () => {

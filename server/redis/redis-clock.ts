@@ -1,3 +1,11 @@
+import { type Redis } from 'ioredis';
+
+/** The real one, in ms. */
+export async function readTime(redis: Redis): Promise<number> {
+  const [seconds, microseconds] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
+}
+
 /**
  * An estimate of Redis's clock, from the last time that was seen plus what has elapsed here since.
  * It decides nothing: scripts read the real one, and an estimate that is off is corrected by them.

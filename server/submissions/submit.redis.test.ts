@@ -69,7 +69,7 @@ test('stores what was asked for, and says where to look', async () => {
       startedAt: null,
       finishedAt: null,
       runAt: null,
-      waitingFor: null,
+      waitingFor: 'agent',
       history: [],
     },
   });
@@ -80,7 +80,11 @@ test('a command that is to start later is scheduled: delayMs, or runAt', async (
   const runAt = new Date(Date.now() + 3_600_000).toISOString();
   const at = idOf(await api.post('/commands', { ...delay, runAt }));
   const inMs = idOf(await api.post('/commands', { ...delay, delayMs: 3_600_000 }));
-  expect((await api.get(`/commands/${at}`)).body).toMatchObject({ status: 'PENDING', runAt });
+  expect((await api.get(`/commands/${at}`)).body).toMatchObject({
+    status: 'PENDING',
+    runAt,
+    waitingFor: 'runAt',
+  });
   expect((await client.zrange(keys.scheduled, '0', '-1')).sort()).toEqual([at, inMs].sort());
   expect(await client.exists(keys.stream('default'))).toBe(0);
 });

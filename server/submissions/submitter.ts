@@ -3,7 +3,7 @@ import { longestSubmissionMs } from '../../shared/lifecycle/retention.js';
 import { type NewCommand, submit, type SubmitReply } from '../../shared/lifecycle/transitions.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
-import { type RedisClock } from '../redis/redis-clock.js';
+import { readTime, type RedisClock } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { sharedCalls } from './shared-calls.js';
 
@@ -96,8 +96,3 @@ export class Submitter {
 
 /** Whether a reply may be due to another request of its call. */
 const spoils = ({ word }: SubmitReply) => word === 'broken' || word === 'full';
-
-async function readTime(redis: Redis): Promise<number> {
-  const [seconds, microseconds] = await redis.time();
-  return Number(seconds) * 1000 + Math.floor(Number(microseconds) / 1000);
-}

@@ -5,6 +5,7 @@ import { scriptNames } from './scripts.js';
 import {
   isTerminal,
   leaseScripts,
+  queueScripts,
   registrationScripts,
   retentionScripts,
   terminalStatuses,
@@ -67,6 +68,7 @@ describe('the scripts are', () => {
         ...registrationScripts,
         ...leaseScripts,
         ...retentionScripts,
+        ...queueScripts,
       ]),
     ).toEqual(names);
   });
@@ -151,7 +153,14 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
   });
 });
 
-const callers = ['transitions.ts', 'holding.ts', 'recovery.ts', 'registration.ts', 'retention.ts']
+const callers = [
+  'transitions.ts',
+  'holding.ts',
+  'recovery.ts',
+  'registration.ts',
+  'retention.ts',
+  'pausing.ts',
+]
   .map(read)
   .join('\n');
 

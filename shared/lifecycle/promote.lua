@@ -8,17 +8,17 @@
 -- Guards, per id: its score in `scheduled` has come (by the read), PENDING, and no entry; anything
 --   else is dropped from `scheduled` only. Where the queue's stream is something else by now, the
 --   command keeps its place, a second later, so that it is neither lost nor in the way of others.
--- Reply   { now, promoted, left }   left: 1 when more are due
--- Events  none: PENDING it was and is
+-- Reply   { now, promoted, ms until the next one is due: 0 when it is now; empty when there is none }
+-- Events  PENDING for each promoted one: those who wait for a command hear of it
 local most = tonumber(ARGV[1])
 local due = redis.pcall('ZRANGEBYSCORE', root .. 'scheduled', '-inf', whole(now), 'LIMIT', 0, most)
-if due.err then return { now, 0, 0 } end
+if due.err then return { now, 0, '' } end
 
 local AGAIN_MS = 1000
 
 local promoted = 0
 for _, id in ipairs(due) do
-  local command = readCommand(id, 'status', 'entry', 'queue')
+  local command = readCommand(id, 'status', 'entry', 'queue', 'attempt')
   local waits = command and command.status == 'PENDING' and (command.entry or '') == ''
   -- An error when somebody's key is in the way, or a stray XADD used up the stream's last id.
   local entry = waits and redis.pcall('XADD', streamOf(command.queue), '*', 'id', id)
@@ -27,9 +27,12 @@ for _, id in ipairs(due) do
   else
     if entry then
       redis.call('HSET', commandOf(id), 'entry', entry)
+      move(id, 'PENDING', 'PENDING', command.attempt)
       promoted = promoted + 1
     end
     redis.call('ZREM', root .. 'scheduled', id)
   end
 end
-return { now, promoted, #due == most and 1 or 0 }
+tell()
+local first = redis.call('ZRANGE', root .. 'scheduled', 0, 0, 'WITHSCORES')[2]
+return { now, promoted, first and whole(math.max(0, tonumber(first) - now)) or '' }

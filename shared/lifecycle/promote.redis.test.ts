@@ -11,6 +11,12 @@ afterAll(() => bench.stop());
 
 const run = (most = 10) => promote(bench.redis, bench.keys, most);
 
+/** Reply: so many, and the next one at some time, at once, or never. */
+const promotedThen = (count: number, next: 'later' | 'now' | 'never') => ({
+  count,
+  nextInMs: { later: expect.any(Number) as number, now: 0, never: undefined }[next],
+});
+
 const waits = { ...pending, entry: '', runAt: 'now-1000' };
 const one: RedisState = {
   'command:a': waits,
@@ -27,16 +33,18 @@ const promoted: RedisState = {
 
 test('gives a command whose time has come its entry', async () => {
   await bench.seed(one);
-  expect(await run()).toEqual({ count: 1, more: false });
+  expect(await run()).toEqual(promotedThen(1, 'never'));
   expect(await bench.state()).toEqual(promoted);
-  expect(await bench.events()).toEqual([]);
+  expect(await bench.events()).toEqual([['a PENDING 0']]);
 });
 
 test('does nothing the second time', async () => {
   await bench.seed(one);
   await run();
-  expect(await run()).toEqual({ count: 0, more: false });
+  await bench.events();
+  expect(await run()).toEqual(promotedThen(0, 'never'));
   expect(await bench.state()).toEqual(promoted);
+  expect(await bench.events()).toEqual([]);
 });
 
 test.each<[string, RedisState]>([
@@ -53,7 +61,7 @@ test.each<[string, RedisState]>([
   ['`scheduled` is of a foreign kind', { ...one, scheduled: 'x' }],
 ])('changes nothing when %s', async (_, state) => {
   await bench.seed(state);
-  expect(await run()).toEqual({ count: 0, more: false });
+  expect(await run()).toMatchObject({ count: 0 });
   expect(await bench.state()).toEqual(state);
 });
 
@@ -75,11 +83,11 @@ test.each<[string, RedisState]>([
       ],
     },
   });
-  expect(await run()).toEqual({ count: 0, more: false });
+  expect(await run()).toEqual(promotedThen(0, 'later'));
   expect(await bench.state()).toEqual({ ...state, scheduled: { zset: [['b', 'now+60000']] } });
 });
 
-test('takes what is due first, at most so many, and says when there may be more', async () => {
+test('takes what is due first, at most so many, and says when there are more', async () => {
   await bench.seed({
     'command:a': waits,
     'command:b': waits,
@@ -92,14 +100,14 @@ test('takes what is due first, at most so many, and says when there may be more'
       ],
     },
   });
-  expect(await run(2)).toEqual({ count: 2, more: true });
+  expect(await run(2)).toEqual(promotedThen(2, 'now'));
   expect(await bench.state()).toMatchObject({
     'command:a': waits,
     'commands:default': { stream: [['new1', { id: 'b' }]] },
     'commands:urgent': { stream: [['new1', { id: 'c' }]] },
     scheduled: { zset: [['a', 'now-1000']] },
   });
-  expect(await run(2)).toEqual({ count: 1, more: false });
+  expect(await run(2)).toEqual(promotedThen(1, 'never'));
 });
 
 test('a command whose stream is of a foreign kind keeps its place, and is not in the way', async () => {
@@ -114,9 +122,9 @@ test('a command whose stream is of a foreign kind keeps its place, and is not in
       ],
     },
   });
-  expect(await run(1)).toEqual({ count: 0, more: true });
-  expect(await run(1)).toEqual({ count: 1, more: true });
-  expect(await run(1)).toEqual({ count: 0, more: false });
+  expect(await run(1)).toEqual(promotedThen(0, 'now'));
+  expect(await run(1)).toEqual(promotedThen(1, 'later'));
+  expect(await run(1)).toEqual(promotedThen(0, 'later'));
   expect(await bench.state()).toMatchObject({
     ...promoted,
     'command:b': { status: 'PENDING', entry: '' },
@@ -130,12 +138,26 @@ test('takes a batch of a thousand', async () => {
     ...Object.fromEntries(ids.map((id) => [`command:${id}`, waits])),
     scheduled: { zset: ids.map((id, i) => [id, i] as const) },
   });
-  expect(await run(1000)).toEqual({ count: 1000, more: true });
+  expect(await run(1000)).toEqual(promotedThen(1000, 'never'));
   expect(await bench.redis.xlen(bench.keys.stream('default'))).toBe(1000);
 });
 
 test('works when Redis is full and has lost its scripts', async () => {
   await bench.seed(one);
-  expect(await bench.whenFull(() => run())).toEqual({ count: 1, more: false });
+  expect(await bench.whenFull(() => run())).toEqual(promotedThen(1, 'never'));
   expect(await bench.state()).toEqual(promoted);
+});
+
+test('says in how many ms the next one is due', async () => {
+  const seeded = await bench.seed({ ...one, scheduled: { zset: [['a', 'now+60000']] } });
+  const { nextInMs = 0 } = await run();
+  const [seconds] = await bench.redis.time();
+  expect(nextInMs).toBeLessThanOrEqual(60_000);
+  expect(nextInMs).toBeGreaterThanOrEqual(seeded + 60_000 - (Number(seconds) + 1) * 1000);
+});
+
+test('puts a command on the queue that somebody paused: there it waits on', async () => {
+  await bench.seed({ ...one, paused: { default: 'now-5000' } });
+  expect(await run()).toEqual(promotedThen(1, 'never'));
+  expect(await bench.state()).toEqual({ ...promoted, paused: { default: 'now-5000' } });
 });

@@ -20,6 +20,8 @@ export const scriptNames = [
   'admit',
   'leave',
   'drain',
+  'pause',
+  'resume',
 ] as const;
 export type ScriptName = (typeof scriptNames)[number];
 

@@ -22,7 +22,13 @@ afterAll(() => bench.stop());
 
 const ask = (options: Partial<StartOptions> = {}) =>
   start(bench.redis, bench.keys, { ...asAgent1, ...options });
-const ok = (started: object[]) => ({ word: 'ok', now: expect.any(Number) as number, started, waiting: [] });
+const ok = (started: object[]) => ({
+  word: 'ok',
+  now: expect.any(Number) as number,
+  started,
+  waiting: [],
+  paused: [],
+});
 
 const ways = [
   ['waiting in the stream', { delivered: '0-0', pending: [] }],

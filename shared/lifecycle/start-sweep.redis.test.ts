@@ -27,6 +27,7 @@ const ok = (started: object[], waiting: object[] = []) => ({
   now: expect.any(Number) as number,
   started,
   waiting,
+  paused: [],
 });
 
 const renewed = {

@@ -18,9 +18,10 @@
 --   agent that none was admitted for), else `old-session` and nothing is done.
 --   Per entry: it names a command, else it goes to the dead stream; it is the command's current
 --   one, else it is a stray and is acknowledged; RUNNING and the marker is agentId's and session's:
---   given again; PENDING and no marker: started, unless it has expired (ended here), its type is
---   not known (put back for a second) or `limit` is reached (left pending).
--- Reply   { 'old-session' } or { 'ok', now, items }, each item one of
+--   given again; PENDING and no marker: started, unless it has expired (ended here), its queue is
+--   paused (put back at once), its type is not known (put back for a second) or `limit` is reached
+--   (left pending). Nothing is read from a queue that is paused.
+-- Reply   { 'old-session' } or { 'ok', now, items, those of the queues that are paused }, each item one of
 --   { 'run' or 'yours', queue, ticket, id, attempt, type, payload, timeoutMs or '', onAgentLost or '' }
 --   { 'waiting', queue, ticket, id }   delivered, not started: no slot is free
 -- Events  RUNNING for each started one; FAILED for an expired one; PENDING for one put back
@@ -48,6 +49,15 @@ local function ticketOf(queue, entry) return queue .. '/' .. entry end
 
 local newest = redis.pcall('GET', root .. 'session:' .. agentId)
 if session ~= '' and type(newest) == 'string' and newest ~= session then return { 'old-session' } end
+
+-- One read per call. Where the key is of another type, nothing is paused.
+local since, paused, pausedQueues = redis.pcall('HMGET', root .. 'paused', unpack(queues)), {}, {}
+for i, queue in ipairs(queues) do
+  if not since.err and since[i] and not paused[queue] then
+    paused[queue] = true
+    pausedQueues[#pausedQueues + 1] = queue
+  end
+end
 
 local items, running = {}, #inHands
 
@@ -102,15 +112,18 @@ local function expireUnmarked(command)
 end
 
 -- One that cannot be put back because somebody's key is in the way stays in the pending list, too.
-local function postpone(command)
-  local runAt = now + UNKNOWN_TYPE_PAUSE_MS
+local function handOn(command, runAt, extra)
   if readMarker(command.id) ~= nil or not canPutBack(command, runAt) then return end
-  putBack(command, runAt, { 'waitingFor', command.type })
+  putBack(command, runAt, extra)
 end
 
 local function consider(queue, entry, command, wasPending)
   if command.expiresAt and tonumber(command.expiresAt) <= now then return expireUnmarked(command) end
-  if #types > 0 and not known[command.type] then return postpone(command) end
+  -- Delivered by a read that began before the pause.
+  if paused[queue] then return handOn(command) end
+  if #types > 0 and not known[command.type] then
+    return handOn(command, now + UNKNOWN_TYPE_PAUSE_MS, { 'waitingFor', command.type })
+  end
   if running >= limit then
     items[#items + 1] = { 'waiting', queue, ticketOf(queue, entry), command.id }
     return
@@ -177,6 +190,8 @@ for _, queue in ipairs(queues) do
   swept[queue] = true
 end
 for _, one in ipairs(unstarted) do consider(one[1], one[2], one[3], true) end
-for _, queue in ipairs(usable) do read(queue) end
+for _, queue in ipairs(usable) do
+  if not paused[queue] then read(queue) end
+end
 tell()
-return { 'ok', now, items }
+return { 'ok', now, items, pausedQueues }

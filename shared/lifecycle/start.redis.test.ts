@@ -26,6 +26,7 @@ const ok = (started: object[], waiting: object[] = []) => ({
   now: expect.any(Number) as number,
   started,
   waiting,
+  paused: [],
 });
 
 const afterStart = {

@@ -94,6 +94,9 @@ export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 /** Scripts that end the existence of commands: from a terminal status there is no way on but this. */
 export const retentionScripts = ['prune'] as const satisfies readonly ScriptName[];
 
+/** Scripts that change no command: whether a queue gives any. */
+export const queueScripts = ['pause', 'resume'] as const satisfies readonly ScriptName[];
+
 /** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
 export const registrationScripts = [
   'register',

@@ -127,13 +127,15 @@ export type StartReply =
       readonly now: number;
       readonly started: readonly StartedCommand[];
       readonly waiting: readonly WaitingEntry[];
+      /** Those of the queues from which nothing is started, since an operator paused them. */
+      readonly paused: readonly string[];
     };
 
 const startWordSchema = z.enum(['run', 'yours', 'waiting']);
 /** A schema of zod for each of them would cost more than all else that an agent does with a command. */
 const startReplySchema = z.union([
   z.tuple([z.literal('old-session')]),
-  z.tuple([z.literal('ok'), z.number(), z.array(z.array(z.unknown()))]),
+  z.tuple([z.literal('ok'), z.number(), z.array(z.array(z.unknown())), z.array(z.string())]),
 ]);
 
 /** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
@@ -170,7 +172,7 @@ function parseStart(raw: unknown): StartReply {
     if (startWordSchema.parse(word) === 'waiting') waiting.push({ queue, entry, id });
     else started.push(startedOf(queue, entry, id, item));
   }
-  return { word: 'ok', now: reply[1], started, waiting };
+  return { word: 'ok', now: reply[1], started, waiting, paused: reply[3] };
 }
 
 function startedOf(queue: string, entry: string, id: string, item: readonly unknown[]): StartedCommand {
@@ -276,14 +278,25 @@ function failureArgs(outcome: Outcome & { readonly status: 'FAILED' }): (string 
 
 const sweepReplySchema = z.tuple([z.number(), z.number(), z.union([z.literal(0), z.literal(1)])]);
 
-/** Gives commands whose `runAt` has come their entry. @returns how many, and whether more are due. */
+const promoteReplySchema = z.tuple([
+  z.number(),
+  z.number(),
+  z.string().transform((ms) => (ms === '' ? undefined : Number(ms))),
+]);
+
+/**
+ * Gives commands whose `runAt` has come their entry.
+ *
+ * @returns how many, and in how many ms the next one is due: undefined when there is none
+ */
 export async function promote(
   redis: Redis,
   keys: PartitionKeys,
   most: number,
-): Promise<{ count: number; more: boolean }> {
-  const [, count, more] = sweepReplySchema.parse(await callScript(redis, 'promote', keys.root, [most]));
-  return { count, more: more === 1 };
+): Promise<{ count: number; nextInMs: number | undefined }> {
+  const reply = await callScript(redis, 'promote', keys.root, [most]);
+  const [, count, nextInMs] = promoteReplySchema.parse(reply);
+  return { count, nextInMs };
 }
 
 /** PENDING → FAILED for commands that were not started in time. @returns how many, and whether more are due. */

@@ -8,8 +8,8 @@ import {
   executedSchema,
   limits,
   onAgentLostSchema,
-  queueNameSchema,
 } from './commands.js';
+import { servedQueuesSchema } from './served-queues.js';
 
 /** What agents that reach only the server say to it, and what it answers. Contract: DESIGN section 5. */
 
@@ -30,11 +30,11 @@ export function bootOf(session: string, instance: string): number | undefined {
 }
 
 /** `a,b` as ['a', 'b']; nothing for an empty string. */
+const partsSchema = z
+  .string({ error: 'must be given once' })
+  .transform((text) => (text === '' ? [] : text.split(',')));
 const listOf = <Item>(item: z.ZodType<Item, string>, most: number) =>
-  z
-    .string({ error: 'must be given once' })
-    .transform((text) => (text === '' ? [] : text.split(',')))
-    .pipe(z.array(item).max(most));
+  partsSchema.pipe(z.array(item).max(most));
 
 const heldError = 'must be <commandId>:<attempt>, with commas between';
 const heldSchema = z
@@ -60,7 +60,7 @@ export const nextQuerySchema = z.strictObject({
   /** Seconds for which the answer may be held until there is a command. */
   wait: queryInteger(0, limits.waitSeconds).default(0),
   /** Left out: what it registered with. */
-  queues: listOf(queueNameSchema, 100).optional(),
+  queues: partsSchema.pipe(servedQueuesSchema).optional(),
   types: listOf(commandTypeSchema, 500).optional(),
 });
 
@@ -143,7 +143,9 @@ const typeError = 'must be the name of a command type, or {type, payload, result
 export const registerBodySchema = z.strictObject({
   session: sessionSchema,
   instance: instanceSchema.optional(),
-  queues: z.array(queueNameSchema).min(1).max(100).default(['default']),
+  queues: servedQueuesSchema
+    .refine(({ queues }) => queues.length > 0, { error: 'must name at least one queue' })
+    .prefault(['default']),
   /** Names, or announcements with schemas; none: it is given commands of every type. */
   types: z
     .array(z.union([commandTypeSchema, announcedSchema], { error: typeError }))

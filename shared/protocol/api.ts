@@ -133,6 +133,8 @@ export const agentViewSchema = z.object({
   pid: z.int().nullable(),
   version: z.string().nullable(),
   queues: z.array(z.string()),
+  /** By queue; null: it serves them strictly in their order. */
+  weights: z.record(z.string(), z.int()).nullable(),
   types: z.array(z.string()),
   concurrency: z.int().nullable(),
   /** Entries in its hands: delivered to it and not acknowledged. */
@@ -169,9 +171,13 @@ export const queueViewSchema = z.object({
   oldestWaitingMs: z.int().nullable(),
   /** Agents that ever read from it. */
   consumers: z.int(),
+  /** Nothing is started from it until it is resumed. */
+  paused: z.boolean(),
+  /** Since when. */
+  pausedAt: z.iso.datetime().nullable(),
 });
 export type QueueView = z.infer<typeof queueViewSchema>;
-/** Of `GET /queues`. */
+/** Of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: all. */
 export const queueListSchema = z.object({ queues: z.array(queueViewSchema) });
 
 /** RUNNING commands that a starting server found. Their leases live in Redis: its restart changed nothing for them. */

@@ -34,6 +34,16 @@ export type Executed = z.infer<typeof executedSchema>;
 export const onAgentLostSchema = z.enum(['fail', 'retry']);
 export type OnAgentLost = z.infer<typeof onAgentLostSchema>;
 
+/** What a PENDING command waits for, beside its turn: the first that applies. */
+export const waitingReasons = {
+  runAt: 'its time: it is delayed, or waits to be tried again',
+  resume: 'its queue is paused',
+  agent: 'no live agent serves its queue',
+  'agent-with-type': 'live agents serve its queue, but none of them knows its type',
+} as const;
+export type WaitingReason = keyof typeof waitingReasons;
+export const waitingReasonSchema = z.enum(Object.keys(waitingReasons) as [WaitingReason, ...WaitingReason[]]);
+
 /** Names that become parts of Redis keys and of paths. */
 const nameSchema = (what: string, max: number) =>
   z
@@ -126,7 +136,8 @@ export const commandViewSchema = z.object({
   finishedAt: z.iso.datetime().nullable(),
   runAt: z.iso.datetime().nullable(),
   expiresAt: z.iso.datetime().nullable(),
-  waitingFor: z.string().nullable(),
+  /** null: for its turn, or for nothing any more. */
+  waitingFor: waitingReasonSchema.nullable(),
   history: z.array(historyItemSchema),
 });
 export type CommandView = z.infer<typeof commandViewSchema>;

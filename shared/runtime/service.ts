@@ -18,8 +18,11 @@ export interface LoopOptions {
   /** Tick at once at the start, instead of after the first pause. */
   readonly immediately?: boolean;
   readonly logger: Logger;
-  /** Aborted by `stop()`: a tick should then end soon, in any way. */
-  readonly tick: (signal: AbortSignal) => Promise<void>;
+  /**
+   * Aborted by `stop()`: a tick should then end soon, in any way. Resolves with the longest that the
+   * next pause may be, if it knows: it is never longer than the usual one.
+   */
+  readonly tick: (signal: AbortSignal) => Promise<number | void>;
 }
 
 /**
@@ -55,13 +58,14 @@ export class Loop implements Service {
     const stopped = (): boolean => signal.aborted;
     if (!this.#options.immediately) await pause(this.#pauseMs(), signal);
     while (!stopped()) {
+      let longestMs: number | void = undefined;
       try {
-        await this.#options.tick(signal);
+        longestMs = await this.#options.tick(signal);
       } catch (error) {
         if (!stopped())
           this.#options.logger.error({ err: error }, `${this.#options.name} failed; it goes on`);
       }
-      await pause(this.#pauseMs(), signal);
+      await pause(Math.min(this.#pauseMs(), longestMs ?? Infinity), signal);
     }
   }
 

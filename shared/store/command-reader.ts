@@ -11,7 +11,9 @@ import {
   historyItemSchema,
   type Json,
   onAgentLostSchema,
+  type Status,
   statusSchema,
+  type WaitingReason,
 } from '../protocol/commands.js';
 import { type PartitionKeys } from './keys.js';
 
@@ -67,6 +69,7 @@ const summaryFields = {
   finishedAt: nullable(instant),
   runAt: nullable(instant),
   expiresAt: nullable(instant),
+  // The hash has the type that an agent did not know; who else waits for what, servers compute.
   waitingFor: nullable(z.string()),
 };
 const summarySchema = z.object(summaryFields);
@@ -97,7 +100,7 @@ export class CommandReader {
     const { status, type, payload, result, error, executed, ...rest } = parse(key, hashSchema, hash);
     // What one looks for first stands first.
     const first = { commandId: id, status, type, payload, result, error: withExecuted(error, executed) };
-    return { ...first, ...rest, history };
+    return { ...first, ...rest, waitingFor: reasonIn(status, rest.waitingFor), history };
   }
 
   /** Its status as it is stored; null when there is none, or its key holds something else. */
@@ -125,7 +128,8 @@ export class CommandReader {
       const parsed = summarySchema.safeParse(Object.fromEntries(present));
       if (!parsed.success) return undefined;
       const { error, executed, ...rest } = parsed.data;
-      return { commandId: id, ...rest, error: withExecuted(error, executed) };
+      const waitingFor = reasonIn(rest.status, rest.waitingFor);
+      return { commandId: id, ...rest, error: withExecuted(error, executed), waitingFor };
     });
   }
 
@@ -155,6 +159,10 @@ const historyTextSchema = parsedText.pipe(
     ),
   }),
 );
+
+/** The one reason that is stored. */
+const reasonIn = (status: Status, unknownType: string | null): WaitingReason | null =>
+  status === 'PENDING' && unknownType !== null ? 'agent-with-type' : null;
 
 function withExecuted(
   error: Pick<CommandError, 'code' | 'message'> | undefined,

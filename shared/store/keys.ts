@@ -33,6 +33,8 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     /** Commands with a `ttlMs`, by the time at which they expire; left over ones are dropped when due. */
     expiring: `${root}expiring`,
     queues: `${root}queues`,
+    /** Hash: queues from which nothing is started, and since when each. */
+    paused: `${root}paused`,
     /** Every command by creation, in microseconds of Redis time. */
     index: `${root}index`,
     /** FAILED commands by creation, like `index`. */

@@ -28,6 +28,15 @@ export interface Sighting {
   readonly view: SeenCommand | null;
 }
 
+/** A pause that an operator asked for, by the wall clock of the machine that Redis runs on. */
+export interface Pause {
+  readonly queue: string;
+  /** When the answer was there: nothing may be started from the queue from then on … */
+  readonly answeredAtMs: number;
+  /** … until this, when somebody first asked to resume it; undefined: nobody did. */
+  resumedAtMs?: number;
+}
+
 /** What the judge wants of a command's view. Not the product's own schema: the judge reads with its own eyes. */
 const seenSchema = z.object({
   commandId: z.string(),
@@ -56,6 +65,7 @@ const defaultTimeoutMs = 10_000;
 export class ClientLog {
   readonly posts: Post[] = [];
   readonly sightings: Sighting[] = [];
+  readonly pauses: Pause[] = [];
   #events = 0;
 
   /** Submits one command over HTTP. Never throws: an answer that did not come is an outcome. */

@@ -17,6 +17,7 @@ const kinds = [
   'session',
   'scheduled',
   'queues',
+  'paused',
   'index',
   'counts',
 ] as const;

@@ -15,6 +15,7 @@ interface Command {
 /** What the transaction under way has done to a command so far. */
 interface Draft {
   readonly before: CommandState;
+  readonly queuePaused: boolean;
   readonly statuses: string[];
   hashWrites: number;
   readonly markersSet: MarkerSet[];
@@ -31,6 +32,7 @@ export class Replay {
   readonly #commands = new Map<string, Command>();
   readonly #streams = new Map<string, StreamReplay>();
   readonly #sessions = new Map<string, string>();
+  readonly #paused = new Set<string>();
   readonly #drafts = new Map<string, Draft>();
   #clockMs = 0;
 
@@ -57,6 +59,7 @@ export class Replay {
     if (name === 'FLUSHALL' || name === 'FLUSHDB') {
       for (const stream of this.#streams.keys()) this.#delete(stream, write);
       for (const id of this.#commands.keys()) this.#wipe(id, write);
+      this.#paused.clear();
       return;
     }
     if (name === 'DEL' || name === 'UNLINK') {
@@ -77,6 +80,11 @@ export class Replay {
     history: (id, write) => {
       if (write.name !== 'LPUSH' && write.name !== 'RPUSH') return;
       this.#touch(id, write).draft.history.push(...write.args.slice(1));
+    },
+    paused: (_, { name, args }) => {
+      if (name === 'HSET' || name === 'HMSET')
+        for (let at = 1; at < args.length; at += 2) this.#paused.add(args[at] ?? '');
+      if (name === 'HDEL') for (const queue of args.slice(1)) this.#paused.delete(queue);
     },
     session: (agentId, write) => {
       if (write.name === 'SET') this.#sessions.set(agentId, write.args[1] ?? '');
@@ -147,6 +155,7 @@ export class Replay {
     if (known?.kind === 'command') this.#touch(known.of, write).command.fields = null;
     if (known?.kind === 'exec') this.#touch(known.of, write).command.marker = null;
     if (known?.kind === 'session') this.#sessions.delete(known.of);
+    if (known?.kind === 'paused') this.#paused.clear();
     if (known?.kind === 'commands') this.#writeStream(key, { ...write, name: 'DEL' });
     if (known?.kind === 'scheduled') {
       for (const [id, command] of this.#commands) {
@@ -179,6 +188,7 @@ export class Replay {
     if (!draft) {
       draft = {
         before: stateOf(command),
+        queuePaused: this.#paused.has(command.fields?.queue ?? ''),
         statuses: [],
         hashWrites: 0,
         markersSet: [],

@@ -26,6 +26,8 @@ export interface Transition {
   /** How many writes its hash received, deletion excluded. */
   readonly hashWrites: number;
   readonly markersSet: readonly MarkerSet[];
+  /** Nothing was to be started from its queue when this transaction began. */
+  readonly queuePaused: boolean;
   /** Its entries that changed hands, by delivery, renewal, start or recovery. */
   readonly claims: readonly { readonly entry: string; readonly consumer: string }[];
   /** What was added to its history: JSON text. */

@@ -1,10 +1,12 @@
 import { type Redis } from 'ioredis';
+import { pauseQueue, resumeQueue } from '../lifecycle/pausing.js';
 import { type Report } from '../lifecycle/transitions.js';
 import { type CommandView } from '../protocol/commands.js';
+import { type ServedQueues } from '../protocol/served-queues.js';
 import { elapsedMs } from '../runtime/clock.js';
 import { pause } from '../runtime/service.js';
 import { CommandReader } from '../store/command-reader.js';
-import { agentKey, metaKey, partitionKeys, typesKey } from '../store/keys.js';
+import { agentKey, group, metaKey, partitionKeys, typesKey } from '../store/keys.js';
 import { submit } from '../lifecycle/transitions.js';
 import { completed, failed, newCommand } from '../testing/command-fixtures.js';
 import { type AgentDescription, type AgentIdentity, type NextReply, type Transport } from './transport.js';
@@ -43,6 +45,7 @@ export function conformance(rig: () => TransportRig): void {
   });
 
   const description = { host: 'h', pid: 7, version: '1', queues: ['default'], types: ['DELAY'] };
+  const urgentAndBulk = ['urgent', 'bulk'];
 
   interface Run {
     readonly transport: Transport;
@@ -51,17 +54,17 @@ export function conformance(rig: () => TransportRig): void {
   }
 
   /** A run of an agent, registered. */
-  async function run(name = 'a', boot = 1, concurrency = 1): Promise<Run> {
+  async function run(name = 'a', boot = 1, concurrency = 1, served?: ServedQueues): Promise<Run> {
     const agent = { agentId: `${name}-${counter}`, instance: `i-${name}-${counter}`, boot };
-    const transport = rig().connect(agent, { ...description, concurrency });
+    const transport = rig().connect(agent, { ...description, concurrency, ...served });
     transports.push(transport);
     expect(await transport.register()).toMatchObject({ word: 'ok' });
     return { transport, agentId: agent.agentId, session: `${agent.instance}.${boot}` };
   }
 
-  async function submitOne(onAgentLost: 'fail' | 'retry' = 'fail'): Promise<string> {
+  async function submitOne(onAgentLost: 'fail' | 'retry' = 'fail', queue = 'default'): Promise<string> {
     const id = `00000000-0000-7000-8000-${String(++ids).padStart(12, '0')}`;
-    const command = newCommand(id, { onAgentLost });
+    const command = newCommand(id, { onAgentLost, queue });
     await submit(rig().redis, keys, [command], { notAfter: Date.now() + 60_000, maxBacklog: 1000 });
     return id;
   }
@@ -159,6 +162,99 @@ export function conformance(rig: () => TransportRig): void {
       // Either it was given to the one that stops, which executes it, or the next one has it at once.
       if (given(reply).length === 0) expect((await ask(b.transport)).word).toBe('ok');
       expect(await show(id)).toMatchObject({ status: 'RUNNING', losses: 0 });
+    });
+  });
+
+  describe('queues', () => {
+    /** From which queues the next commands come, while none of them runs dry. */
+    async function startsOf(served: ServedQueues, count: number): Promise<string[]> {
+      const a = await run('a', 1, 1, served);
+      for (let i = 0; i < count; i++) {
+        for (const queue of served.queues) await submitOne('fail', queue);
+      }
+      const from: string[] = [];
+      while (from.length < count) {
+        const reply = await ask(a.transport);
+        if (reply.word !== 'ok') throw new Error(reply.word);
+        for (const { id, queue } of reply.started) {
+          from.push(queue);
+          await a.transport.report([reportOf(a, id)]);
+        }
+      }
+      return from;
+    }
+    const countOf = (queue: string, queues: readonly string[]) =>
+      queues.filter((one) => one === queue).length;
+
+    it('are served strictly in their order without weights', async () => {
+      expect(countOf('urgent', await startsOf({ queues: urgentAndBulk }, 20))).toBe(20);
+    });
+
+    // The share itself is tested with seeded dice, where the order is drawn; this one shows that the
+    // weights arrive there. Less than half of 30 would come about once in 10^35 runs.
+    it.each([
+      ['urgent', [1000, 1]],
+      ['bulk', [1, 1000]],
+    ])('are served by weight: mostly %s with %j', async (queue, weights) => {
+      const from = await startsOf({ queues: urgentAndBulk, weights }, 30);
+      expect(countOf(queue, from)).toBeGreaterThan(15);
+    });
+
+    it('with weights are all served, whatever their share', async () => {
+      const weights = [1, 1];
+      const served = { queues: urgentAndBulk, weights };
+      const a = await run('a', 1, 1, served);
+      const id = await submitOne('fail', 'bulk');
+      expect(given(await ask(a.transport))).toEqual([`${id}:1`]);
+    });
+  });
+
+  describe('a queue that is paused', () => {
+    const soon = () => ({ notAfter: Date.now() + 60_000 });
+    const pauseIt = (queue: string) => pauseQueue(rig().redis, keys, { queue, ...soon() });
+    const resumeIt = (queue: string) => resumeQueue(rig().redis, keys, { queue, ...soon() });
+
+    /** Asks until something is given. */
+    async function untilGiven(transport: Transport, limit = 1, inHands: string[] = []): Promise<NextReply> {
+      const reply = await ask(transport, limit, inHands);
+      return given(reply).length > 0 ? reply : untilGiven(transport, limit, inHands);
+    }
+
+    it.each(['before', 'while'])('%s an agent waits for it gives nothing, and keeps it', async (when) => {
+      const a = await run('a', 1, 2, { queues: urgentAndBulk });
+      if (when === 'before') await pauseIt('urgent');
+      const waiting = untilGiven(a.transport);
+      await pauseIt('urgent');
+      const kept = await submitOne('fail', 'urgent');
+      const open = await submitOne('fail', 'bulk');
+      const reply = await waiting;
+      expect(given(reply)).toEqual([`${open}:1`]);
+      expect(await show(kept)).toMatchObject({ status: 'PENDING', attempt: 0, losses: 0 });
+      expect(await rig().redis.xpending(keys.stream('urgent'), group)).toEqual([0, null, null, null]);
+      const inHands = reply.word === 'ok' ? reply.started.map(({ entry }) => entry) : [];
+      const resumed = untilGiven(a.transport, 2, inHands);
+      await resumeIt('urgent');
+      expect(given(await resumed)).toEqual([`${kept}:1`]);
+    });
+
+    it('gives again an attempt whose answer was lost: that runs already', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      await pauseIt('default');
+      expect(given(await ask(a.transport))).toEqual([`${id}:1`]);
+      expect(await a.transport.renew([{ id, attempt: 1 }])).toEqual(['ok']);
+      expect(await a.transport.report([reportOf(a, id)])).toEqual(['accepted']);
+    });
+
+    it('lets an agent that serves nothing else stop while it waits', async () => {
+      const a = await run();
+      await pauseIt('default');
+      const stopping = new AbortController();
+      const waiting = a.transport.next(() => ({ limit: 1, inHands: [] }), stopping.signal);
+      await submitOne();
+      stopping.abort();
+      expect(given(await waiting)).toEqual([]);
     });
   });
 

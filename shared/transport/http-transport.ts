@@ -15,6 +15,7 @@ import {
 import { type ProblemBody, typeListSchema } from '../protocol/api.js';
 import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
+import { namesOf } from '../protocol/served-queues.js';
 import { after, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
@@ -91,8 +92,9 @@ export class HttpTransport implements Transport {
 
   async #register(types: readonly (string | AnnouncedType)[]): Promise<RegisterReply> {
     const { instance } = this.#options.agent;
-    const { description } = this.#options;
-    const body = { ...description, session: this.#session, instance, types };
+    const { weights, ...description } = this.#options.description;
+    const queues = namesOf({ queues: description.queues, weights });
+    const body = { ...description, queues, session: this.#session, instance, types };
     const answer = await this.#calls.call({
       method: 'PUT',
       path: this.#path(''),
@@ -151,7 +153,7 @@ export class HttpTransport implements Transport {
       concurrency: String(limit),
       holding: inHands.join(','),
       wait: String(waitSeconds),
-      queues: description.queues.join(','),
+      queues: namesOf(description).join(','),
       types: description.types.join(','),
     });
     return this.#calls.call({

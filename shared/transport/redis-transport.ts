@@ -18,10 +18,11 @@ import {
   type StartOptions,
   type StartReply,
 } from '../lifecycle/transitions.js';
+import { drawOrder } from '../protocol/served-queues.js';
 import { type Moment, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
-import { isAborted } from '../runtime/service.js';
+import { isAborted, pause } from '../runtime/service.js';
 import { announce } from '../store/announcements.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
@@ -47,6 +48,8 @@ export interface RedisTransportOptions {
 
 /** Longest BLOCK of a read: three of them are how long a silently dead link goes unnoticed. */
 const longestBlockMs = 2000;
+/** While one of its queues is paused, since it must hear of the end of that: nothing tells a blocked read. */
+const longestBlockWhilePausedMs = 500;
 
 /**
  * An agent that speaks to Redis itself: the scripts over one connection, blocking reads over another.
@@ -69,6 +72,8 @@ export class RedisTransport implements Transport {
    * and be given it again.
    */
   readonly #starting = new Turnstile();
+  /** As the last `start` told it. */
+  #paused: ReadonlySet<string> = new Set();
 
   constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
     this.#faults = faults;
@@ -88,7 +93,7 @@ export class RedisTransport implements Transport {
 
   async register(): Promise<RegisterReply> {
     const { agentId, instance, boot } = this.#agent;
-    const { host, queues, types, ...rest } = this.#description;
+    const { host, queues, weights = [], types, ...rest } = this.#description;
     const seen = await newestSession(this.#redis, this.#keys, agentId);
     const reply = await register(this.#redis, {
       agentId,
@@ -96,7 +101,7 @@ export class RedisTransport implements Transport {
       boot,
       host,
       leaseMs: this.#leaseMs,
-      fields: { ...rest, queues: queues.join(','), types: types.join(',') },
+      fields: { ...rest, queues: queues.join(','), weights: weights.join(','), types: types.join(',') },
     });
     if (reply.word !== 'ok') return reply;
     const word = await admit(this.#redis, this.#keys, agentId, this.#session, seen);
@@ -116,6 +121,8 @@ export class RedisTransport implements Transport {
     this.#faults.poll();
     const first = await this.#start(demand);
     if (first.word === 'old-session' || first.started.length > 0 || signal.aborted) return first;
+    // A turn took the places meanwhile: there is nothing to wait for.
+    if (isEmpty(demand())) return first;
     await this.#waitForEntry(signal);
     // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
     // or cut off, and `start` finds it there.
@@ -127,24 +134,34 @@ export class RedisTransport implements Transport {
     try {
       const asked = demand();
       const askedAt = now();
-      // A turn took the places meanwhile.
-      if (asked.limit <= asked.inHands.length) return { word: 'ok', started: [], askedAt };
+      if (isEmpty(asked)) return { word: 'ok', started: [], askedAt };
       const answer = start(this.#redis, this.#keys, this.#startOptions(asked));
       this.#faults.at('start-sent');
-      return nextReplyOf(await answer, askedAt);
+      return this.#nextReplyOf(await answer, askedAt);
     } finally {
       free();
     }
   }
 
+  #nextReplyOf(reply: StartReply, askedAt: Moment): NextReply {
+    if (reply.word !== 'ok') return reply;
+    this.#paused = new Set(reply.paused);
+    return { word: 'ok', started: reply.started, askedAt };
+  }
+
   #startOptions({ limit, inHands }: Demand): StartOptions {
-    const { queues, types } = this.#description;
+    const { types } = this.#description;
+    const queues = drawOrder(this.#description);
     return { agentId: this.#agent.agentId, session: this.#session, limit, queues, types, inHands };
   }
 
   /** Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`. */
   async #waitForEntry(signal: AbortSignal): Promise<void> {
-    const streams = this.#description.queues.map((queue) => this.#keys.stream(queue));
+    const open = this.#description.queues.filter((queue) => !this.#paused.has(queue));
+    const blockMs =
+      this.#paused.size === 0 ? this.#blockMs : Math.min(this.#blockMs, longestBlockWhilePausedMs);
+    if (open.length === 0) return pause(blockMs, signal);
+    const streams = open.map((queue) => this.#keys.stream(queue));
     const read = this.#blocking.xreadgroup(
       'GROUP',
       group,
@@ -152,7 +169,7 @@ export class RedisTransport implements Transport {
       'COUNT',
       1,
       'BLOCK',
-      this.#blockMs,
+      blockMs,
       'STREAMS',
       ...streams,
       ...streams.map(() => '>'),
@@ -174,7 +191,7 @@ export class RedisTransport implements Transport {
     const free = await this.#starting.enter();
     try {
       const demand = turn.demand();
-      if (demand.limit <= demand.inHands.length) {
+      if (isEmpty(demand)) {
         // Nothing is started, so nobody has to wait for the answer.
         free();
         return await this.#sent(report(this.#redis, this.#keys, reports));
@@ -184,7 +201,7 @@ export class RedisTransport implements Transport {
       const answer = reportAndStart(this.#redis, this.#keys, reports, this.#startOptions(demand));
       this.#faults.at('start-sent');
       const { words, started } = await this.#sent(answer);
-      turn.onAnswer(nextReplyOf(started, askedAt));
+      turn.onAnswer(this.#nextReplyOf(started, askedAt));
       return words;
     } finally {
       free();
@@ -228,6 +245,4 @@ export class RedisTransport implements Transport {
   }
 }
 
-function nextReplyOf(reply: StartReply, askedAt: Moment): NextReply {
-  return reply.word === 'ok' ? { word: 'ok', started: reply.started, askedAt } : reply;
-}
+const isEmpty = ({ limit, inHands }: Demand) => limit <= inHands.length;

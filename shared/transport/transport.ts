@@ -2,6 +2,7 @@ import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply } from '../lifecycle/registration.js';
 import { type Report, type ReportWord, type StartedCommand } from '../lifecycle/transitions.js';
+import { type ServedQueues } from '../protocol/served-queues.js';
 import { type Moment } from '../runtime/clock.js';
 
 /** Who an agent is; fixed for the life of its process. */
@@ -14,11 +15,10 @@ export interface AgentIdentity {
 }
 
 /** What an agent says of itself when it registers, and again with every heartbeat. */
-export interface AgentDescription {
+export interface AgentDescription extends ServedQueues {
   readonly host: string;
   readonly pid: number;
   readonly version: string;
-  readonly queues: readonly string[];
   readonly types: readonly string[];
   readonly concurrency: number;
 }

@@ -113,7 +113,48 @@ const plants: readonly Plant[] = [
     },
     found: ['4 c: its marker names another agent than its hash'],
   },
+
+  {
+    name: 'nothing in pauses that held, however what ran before and after them went on',
+    plant: async (run) => {
+      await run.started('a');
+      await run.submit('b');
+      await run.write(['HSET', keys.paused, 'default', 1, 'other', 1]);
+      const pause = { queue: 'default', answeredAtMs: await nextMs(), resumedAtMs: await nextMs() };
+      run.clients.pauses.push(pause, { queue: 'other', answeredAtMs: 0 });
+      await run.complete('a', await run.effect('a'));
+      await run.write(['HDEL', keys.paused, 'default']);
+      await run.deliver();
+      await run.start('b');
+      await run.complete('b', await run.effect('b'));
+    },
+    found: [],
+  },
+  {
+    name: 'a start from a paused queue',
+    plant: async (run) => {
+      await run.write(['HSET', keys.paused, 'other', 1, 'default', 1]);
+      await run.live('c');
+    },
+    found: ['4 c: it was started from a paused queue'],
+  },
+  {
+    name: 'a start after a pause that was answered and never made',
+    plant: async (run) => {
+      run.clients.pauses.push({ queue: 'default', answeredAtMs: await nextMs() });
+      await nextMs();
+      await run.live('c');
+    },
+    found: ['4 c: attempt 1 was started after a pause of its queue had been answered'],
+  },
 ];
+
+/** Now; and when it resolves, a later millisecond has begun. */
+async function nextMs(): Promise<number> {
+  const now = Date.now();
+  while (Date.now() === now) await new Promise(setImmediate);
+  return now;
+}
 
 test.each(plants)('the judge finds $name', async (plant) => {
   expect(await findings(plant)).toEqual(plant.found);

@@ -3,11 +3,12 @@ import { isTerminal, statusOf } from '../command-state.js';
 import { parseMarker } from '../keyspace.js';
 import { isRetry } from '../trails.js';
 import { type Transition } from '../transitions-log.js';
-import { type Invariant, type Say, seenIn } from './invariant.js';
+import { type Evidence, type Invariant, type Say, seenIn } from './invariant.js';
 
 /**
  * 4. A start, renewal, report or release with an older attempt, another session, or an entry that is
- * no longer theirs, is refused: none of them ever shows in the log.
+ * no longer theirs, is refused: none of them ever shows in the log. Nor does a start from a queue that
+ * an operator had paused.
  */
 export const zombiesChangeNothing: Invariant = {
   number: 4,
@@ -19,6 +20,11 @@ export const zombiesChangeNothing: Invariant = {
     reportIsOfTheHolder(transition, say);
     startIsOfTheNewestSession(transition, say);
     entryStaysWithTheHolder(transition, say);
+    startIsNotFromAPausedQueue(transition, say);
+  },
+
+  atRest(evidence, say) {
+    pausesHold(evidence, say);
   },
 };
 
@@ -92,6 +98,33 @@ function entryStaysWithTheHolder(transition: Transition, say: Say): void {
   for (const { entry, consumer } of claims) {
     if (entry === after.entry?.id && consumer !== holder && consumer !== recoveryConsumer) {
       say(commandId, `its entry was taken by ${consumer} while ${holder} ran it`, seenIn(transition));
+    }
+  }
+}
+
+/** By the order of the log, in which a pause is a write like any other. */
+function startIsNotFromAPausedQueue(transition: Transition, say: Say): void {
+  const { commandId, queuePaused, statuses } = transition;
+  if (queuePaused && statuses.includes('RUNNING')) {
+    say(commandId, 'it was started from a paused queue', seenIn(transition));
+  }
+}
+
+/**
+ * By what operators were told, which must be true whatever the log says: from the answer to a pause until
+ * a resume was sent, nothing is started. Both by the clock of one machine; a start in the very
+ * millisecond of the answer may have come before it.
+ */
+function pausesHold({ clients, trails }: Evidence, say: Say): void {
+  if (clients.pauses.length === 0) return;
+  for (const { commandId, lastFields, attempts } of trails.all()) {
+    const ofQueue = clients.pauses.filter(({ queue }) => queue === lastFields?.queue);
+    for (const { attempt, fromMs } of attempts) {
+      const broken = ofQueue.find(
+        ({ answeredAtMs, resumedAtMs }) => fromMs > answeredAtMs && fromMs < (resumedAtMs ?? Infinity),
+      );
+      const what = `attempt ${attempt} was started after a pause of its queue had been answered`;
+      if (broken) say(commandId, what, { ...broken, startedAtMs: fromMs });
     }
   }
 }

@@ -1,0 +1,70 @@
+import { type Request, type Response } from 'express';
+import { type z } from 'zod';
+import { pauseQueue, resumeQueue } from '../../shared/lifecycle/pausing.js';
+import { type queueListSchema, type QueueView } from '../../shared/protocol/api.js';
+import { queueNameSchema } from '../../shared/protocol/commands.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { repeatable } from '../agents/refusal.js';
+import { readQueue, readQueues } from '../reading/queues.js';
+import { readTime } from '../redis/redis-clock.js';
+import { RedisUnavailable } from '../redis/redis-fault.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type Endpoint } from './endpoint.js';
+import { Problem } from './problem.js';
+
+export interface QueueRoutesOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+}
+
+/**
+ * How long a call may be under way, by Redis's clock: hardly longer than its sender waits for the
+ * answer. One that came later would undo what the operator has asked for since.
+ */
+const notAfterMs = 2000;
+
+/** What waits in the queues, and whether they give work. */
+export function queueRoutes({ link, keys }: QueueRoutesOptions): Endpoint[] {
+  const change = (script: typeof pauseQueue | typeof resumeQueue) => {
+    return async (request: Request, response: Response): Promise<void> => {
+      const queue = queueOf(request);
+      const view = await link.call(async (redis) => {
+        const notAfter = (await readTime(redis)) + notAfterMs;
+        const word = await script(redis, keys, { queue, notAfter });
+        if (word === 'late') throw new RedisUnavailable('the request reached Redis too late');
+        return readQueue(redis, keys, queue);
+      });
+      response.json(view satisfies QueueView);
+    };
+  };
+
+  return [
+    {
+      method: 'get',
+      path: '/queues',
+      about: 'queues: how much waits in them, for how long, and whether they are paused',
+      handle: async (_request, response) => {
+        const queues = await link.call((redis) => readQueues(redis, keys));
+        response.json({ queues } satisfies z.input<typeof queueListSchema>);
+      },
+    },
+    repeatable({
+      method: 'post',
+      path: '/queues/:name/pause',
+      about: 'starts nothing from a queue until it is resumed; what runs goes on',
+      handle: change(pauseQueue),
+    }),
+    repeatable({
+      method: 'post',
+      path: '/queues/:name/resume',
+      about: 'lets a paused queue go on',
+      handle: change(resumeQueue),
+    }),
+  ];
+}
+
+function queueOf(request: Request): string {
+  const name = queueNameSchema.safeParse(request.params.name).data;
+  if (name === undefined) throw new Problem('not_found', 'no queue can have this name');
+  return name;
+}

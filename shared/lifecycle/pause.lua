@@ -1,0 +1,21 @@
+#!lua flags=allow-oom
+-- pause: from the end of this call on nothing is started from a queue, by whichever agent. What runs
+-- is not touched. A queue that nobody has used yet may be paused too: its first command then waits.
+--
+-- KEYS  root
+-- ARGV  notAfter  ms of Redis time: a call that was under way longer would undo what was asked since
+--       queue
+--
+-- Guards: TIME <= notAfter, else `late`. One that is paused stays so since then. A key of another type
+--   is replaced.
+-- Reply   { 'paused', since } | { 'late' }
+-- Events  none: no command changes
+local key, queue = root .. 'paused', ARGV[2]
+if now > tonumber(ARGV[1]) then return { 'late' } end
+if not isKind(key, 'hash') then redis.call('DEL', key) end
+local since = redis.call('HGET', key, queue)
+if not since or not isNumber(since) then
+  since = whole(now)
+  redis.call('HSET', key, queue, since)
+end
+return { 'paused', since }

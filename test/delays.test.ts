@@ -1,0 +1,77 @@
+import { ClientLog } from '../shared/testing/client-log.js';
+import { Deployment } from '../shared/testing/deployment.js';
+import { seededRandom } from '../shared/testing/random.js';
+import { type CommandView } from '../shared/protocol/commands.js';
+import { onTrial, until } from './trial.js';
+
+/** What delays promise: never before their time, in the order of their times, by any server, once. */
+
+const count = 400;
+
+async function viewsOf(deployment: Deployment, ids: readonly string[]): Promise<CommandView[]> {
+  return Promise.all(ids.map(async (id) => (await deployment.get(`/commands/${id}`)) as CommandView));
+}
+
+it('delayed commands start in the order of their times, each once, also when a server dies meanwhile', async () => {
+  const env = { AGENT_CONCURRENCY: '50' };
+  await onTrial({ servers: 3, agents: 1, env }, async ({ deployment, clients, ledger }) => {
+    const random = seededRandom(1);
+    const ids: string[] = [];
+    const urls = deployment.servers.map(({ url }) => url);
+    for (let batch = 0; batch < 8; batch++) {
+      const commands = Array.from({ length: count / 8 }, () => ({
+        type: 'DELAY',
+        payload: { ms: 0 },
+        delayMs: 300 + Math.floor(2500 * random()),
+      }));
+      const post = await clients.submitBatch(urls[batch % urls.length] ?? '', commands);
+      expect(post.outcome).toBe('accepted');
+      ids.push(...post.ids);
+    }
+    await until(async () => (await completedOf(deployment)) > count / 4);
+    const [victim] = deployment.servers.splice(0, 1);
+    victim?.process.kill('SIGKILL');
+    await victim?.process.exited;
+    await deployment.settled(count);
+
+    const views = (await viewsOf(deployment, ids)).map(({ status, attempt, runAt, startedAt }) => ({
+      status,
+      attempt,
+      runAt: Date.parse(runAt ?? ''),
+      startedAt: Date.parse(startedAt ?? ''),
+    }));
+    expect(new Set(views.map(({ status, attempt }) => `${status} ${attempt}`))).toEqual(
+      new Set(['COMPLETED 1']),
+    );
+    expect(views.filter(({ runAt, startedAt }) => !(startedAt >= runAt))).toEqual([]);
+    const starts = views.sort((a, b) => a.runAt - b.runAt).map(({ startedAt }) => startedAt);
+    expect(starts).toEqual([...starts].sort((a, b) => a - b));
+    const { violations } = await deployment.judge({ clients, ledger, faults: 'none' });
+    expect(violations).toEqual([]);
+  });
+});
+
+async function completedOf(deployment: Deployment): Promise<number> {
+  const { counts } = (await deployment.get('/stats')) as { counts: { COMPLETED: number } };
+  return counts.COMPLETED;
+}
+
+it('what became due while no server was there starts when one is back', async () => {
+  const deployment = await Deployment.start({ agents: 1 });
+  try {
+    const clients = new ClientLog();
+    const [server] = deployment.servers;
+    const delayed = { type: 'DELAY', payload: { ms: 0 }, delayMs: 100 };
+    const { ids } = await clients.submitBatch(deployment.url, [delayed, delayed]);
+    server?.process.kill('SIGKILL');
+    await server?.process.exited;
+    deployment.servers.splice(0);
+    await deployment.startServer({ port: server?.port });
+    for (const id of ids) {
+      const view = await clients.read(deployment.url, id, { waitSeconds: 30 });
+      expect(view).toMatchObject({ status: 'COMPLETED', attempt: 1 });
+    }
+  } finally {
+    await deployment.stop();
+  }
+});

@@ -1,0 +1,102 @@
+import { type CommandView } from '../shared/protocol/commands.js';
+import { type Pause } from '../shared/testing/client-log.js';
+import { onTrial, type Trial, until } from './trial.js';
+
+/** Queues by real processes: weights, strict order, and pauses that hold whatever is killed meanwhile. */
+
+const leaseMs = 2000;
+
+async function submitTo({ deployment, clients }: Trial, queue: string, count: number, ms: number) {
+  const commands = Array.from({ length: count }, () => ({ type: 'DELAY', payload: { ms }, queue }));
+  const post = await clients.submitBatch(deployment.url, commands);
+  expect(post.outcome).toBe('accepted');
+  return post.ids;
+}
+
+const viewsOf = ({ deployment }: Trial, ids: readonly string[]) =>
+  Promise.all(ids.map(async (id) => (await deployment.get(`/commands/${id}`)) as CommandView));
+
+async function countsOf({ deployment }: Trial): Promise<{ RUNNING: number; COMPLETED: number }> {
+  const { counts } = (await deployment.get('/stats')) as { counts: { RUNNING: number; COMPLETED: number } };
+  return counts;
+}
+
+/** What an operator does, and what the judge is told of it. */
+async function pauseQueue(trial: Trial, queue: string): Promise<() => Promise<void>> {
+  const ask = async (what: string) => {
+    const answer = await fetch(new URL(`/queues/${queue}/${what}`, trial.deployment.url), { method: 'POST' });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject({ queue, paused: what === 'pause' });
+  };
+  await ask('pause');
+  const noted: Pause = { queue, answeredAtMs: Date.now() };
+  trial.clients.pauses.push(noted);
+  return () => {
+    noted.resumedAtMs = Date.now();
+    return ask('resume');
+  };
+}
+
+describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
+  /** How many of the first `count` starts came from each of the two queues, both full at first. */
+  async function firstStarts(trial: Trial, queues: string, count: number) {
+    const ids = (await Promise.all(['a', 'b'].map((queue) => submitTo(trial, queue, count, 0)))).flat();
+    await trial.deployment.startAgent({ transport, env: { AGENT_QUEUES: queues } });
+    await trial.deployment.settled(2 * count);
+    const views = await viewsOf(trial, ids);
+    const starts = views.sort((one, other) => (one.startedAt ?? '').localeCompare(other.startedAt ?? ''));
+    const of = (queue: string) => starts.slice(0, count).filter((view) => view.queue === queue).length;
+    return { a: of('a'), b: of('b') };
+  }
+
+  it('serves its queues by weight: the lesser one gets its share, and does not starve', async () => {
+    await onTrial({}, async (trial) => {
+      const { b } = await firstStarts(trial, 'a:3,b:1', 60);
+      // A quarter of 60 is expected. None at all would come once in 30 million runs, and 40 more seldom.
+      expect(b).toBeGreaterThan(0);
+      expect(b).toBeLessThan(40);
+    });
+  });
+
+  it('serves them strictly in their order without weights', async () => {
+    await onTrial({}, async (trial) => {
+      expect(await firstStarts(trial, 'b,a', 40)).toEqual({ a: 0, b: 40 });
+    });
+  });
+});
+
+it('a pause that was answered holds, whatever is killed, and costs what runs nothing', async () => {
+  const env = { LEASE_MS: String(leaseMs), AGENT_QUEUES: 'mail,other', AGENT_CONCURRENCY: '2' };
+  await onTrial({ servers: 2, agents: 2, env }, async (trial) => {
+    const { deployment, clients, ledger } = trial;
+    await deployment.startAgent({ transport: 'http' });
+    const ids = await submitTo(trial, 'mail', 150, 30);
+    await until(async () => (await countsOf(trial)).COMPLETED >= 30);
+    const resume = await pauseQueue(trial, 'mail');
+    const before = (await viewsOf(trial, ids)).filter(({ status }) => status !== 'PENDING').length;
+
+    const [agent] = deployment.agents.splice(0, 1);
+    const [server] = deployment.servers.splice(1, 1);
+    for (const process of [agent, server?.process]) process?.kill('SIGKILL');
+    await Promise.all([agent?.exited, server?.process.exited]);
+    await deployment.startServer({ port: server?.port });
+    // The pause is in Redis: also of agents and servers that come when it is made.
+    await deployment.startAgent();
+    const others = await submitTo(trial, 'other', 20, 0);
+    await until(async () => (await viewsOf(trial, others)).every(({ status }) => status === 'COMPLETED'));
+    await until(async () => (await countsOf(trial)).RUNNING === 0);
+
+    const views = await viewsOf(trial, ids);
+    const waiting = views.filter(({ status }) => status === 'PENDING');
+    expect(waiting.length).toBeGreaterThanOrEqual(150 - before);
+    expect(new Set(waiting.map(({ waitingFor }) => waitingFor))).toEqual(new Set(['resume']));
+    const killed = { code: 'AGENT_LOST', executed: 'unknown' };
+    for (const view of views.filter(({ status }) => status === 'FAILED')) {
+      expect(view).toMatchObject({ agentId: expect.any(String) as string, error: killed });
+    }
+    await resume();
+    await deployment.settled(170);
+    const { violations } = await deployment.judge({ clients, ledger, faults: 'any' });
+    expect(violations).toEqual([]);
+  });
+});
