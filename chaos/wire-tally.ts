@@ -73,6 +73,8 @@ export class WireTally {
       case 'rescue':
       case 'promote':
       case 'expire':
+      case 'cancel':
+      case 'retry':
       case 'leave':
       case 'drain':
         return;
@@ -120,9 +122,13 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'submit':
       return !has('accepted') && has('same');
     case 'renew':
-      return !has('ok') && has('lost');
+      return !has('ok') && !has('cancelled') && has('lost');
     case 'release':
       return !has('released') && has('refused');
+    case 'cancel':
+      return !has('cancelled') && !has('requested') && has('refused');
+    case 'retry':
+      return !has('retried') && has('refused');
     case 'recover':
     case 'abandon':
     case 'rescue':

@@ -15,6 +15,8 @@ export const scriptNames = [
   'rescue',
   'promote',
   'expire',
+  'cancel',
+  'retry',
   'register',
   'admit',
   'leave',

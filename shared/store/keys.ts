@@ -39,6 +39,8 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     failedIndex: `${root}index:failed`,
     counts: `${root}counts`,
     recovery: `${root}recovery`,
+    /** Channel: `id attempt` of what that agent executes and somebody wants to stop. A hint: its renewals say it too. */
+    cancels: (agentId: string) => `${root}cancels:${agentId}`,
     dead: `${root}dead`,
     events: `${root}events`,
   } as const;
