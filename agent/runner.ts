@@ -1,5 +1,6 @@
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
-import { limits } from '../shared/protocol/commands.js';
+import { timeoutOf } from '../shared/protocol/command-types.js';
+import { defaults, limits } from '../shared/protocol/commands.js';
 import { ExecutionError, type CommandType } from './commands/command-type.js';
 import { type CommandRegistry } from './command-registry.js';
 
@@ -11,6 +12,15 @@ export class ExecutionTimeout extends Error {
 /** The attempt is no longer this agent's, or may not be for long: the `reason` of its signal, too. */
 export class AttemptLost extends Error {
   override readonly name = 'AttemptLost';
+}
+
+/** Somebody wants it to stop: the `reason` of its signal, too. */
+export class CommandCancelled extends Error {
+  override readonly name = 'CommandCancelled';
+
+  constructor() {
+    super('it was cancelled');
+  }
 }
 
 export interface RunnerOptions {
@@ -28,7 +38,7 @@ export interface RunnerOptions {
 const longestTimerMs = 2 ** 31 - 1;
 
 const failed = (
-  code: 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST',
+  code: 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST' | 'CANCELLED',
   message: string,
   error?: ExecutionError,
 ): Outcome => ({
@@ -37,12 +47,15 @@ const failed = (
   message,
   executed: 'yes',
   result: error?.result === undefined ? undefined : JSON.stringify(error.result),
-  retryable: error?.retryable ?? true,
+  retryable: code !== 'CANCELLED' && (error?.retryable ?? true),
   pauseMs: error?.retryAfterMs ?? 0,
 });
 
 /** The handler was never called, and never will be for this attempt. */
-const refused = (code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE' | 'AGENT_LOST', message: string): Outcome => ({
+const refused = (
+  code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE' | 'AGENT_LOST' | 'CANCELLED',
+  message: string,
+): Outcome => ({
   status: 'FAILED',
   code,
   message,
@@ -64,12 +77,13 @@ export class Runner {
    * settled, not before, however long that takes.
    *
    * @param abort the handler's signal is its: aborted here when the time is up, and by the caller
-   *   when this attempt is no longer this agent's
+   *   when this attempt is no longer this agent's, or was cancelled
    */
   async run(command: StartedCommand, abort: AbortController): Promise<Outcome> {
     const { signal } = abort;
     // Given up before it began, as by an agent that woke up late: nobody waits for what it would do.
     if (signal.reason instanceof AttemptLost) return refused('AGENT_LOST', signal.reason.message);
+    if (signal.reason instanceof CommandCancelled) return refused('CANCELLED', signal.reason.message);
     const type = this.#options.registry.get(command.type);
     // `start` gives an agent only types that it named.
     if (!type) return refused('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);
@@ -124,8 +138,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-function defaultTimeout(type: CommandType, payload: unknown): number {
-  return typeof type.defaultTimeoutMs === 'number' ? type.defaultTimeoutMs : type.defaultTimeoutMs(payload);
+function defaultTimeout({ defaultTimeoutMs }: CommandType, payload: unknown): number {
+  if (typeof defaultTimeoutMs === 'function') return defaultTimeoutMs(payload);
+  return timeoutOf(defaultTimeoutMs, payload) ?? defaults.timeoutMs;
 }
 
 /** The handler's result, as it is stored: checked here, since nothing executed may be unreportable. */
@@ -158,6 +173,7 @@ function failure(error: unknown, signal: AbortSignal): Outcome {
   if (signal.reason instanceof ExecutionTimeout) return failed('TIMEOUT', signal.reason.message, described);
   // Whether it is tried again is then for the rule for a lost agent.
   if (signal.reason instanceof AttemptLost) return failed('AGENT_LOST', signal.reason.message, described);
+  if (signal.reason instanceof CommandCancelled) return failed('CANCELLED', signal.reason.message, described);
   return failed('EXECUTION_FAILED', message.slice(0, 4096), described);
 }
 
@@ -176,10 +192,7 @@ class StuckWatch {
 
   begin(reason: unknown): void {
     const { graceMs, onStuck } = this.#options;
-    const [code, why] =
-      reason instanceof AttemptLost
-        ? (['AGENT_LOST', reason.message] as const)
-        : (['TIMEOUT', `not done after ${this.#timeoutMs} ms`] as const);
+    const [code, why] = this.#endingBy(reason);
     this.#timer = setTimeout(() => {
       onStuck(this.#command, failed(code, `${why}, and deaf to its signal for ${graceMs} ms more`));
     }, graceMs);
@@ -187,5 +200,11 @@ class StuckWatch {
 
   end(): void {
     clearTimeout(this.#timer);
+  }
+
+  #endingBy(reason: unknown): readonly ['AGENT_LOST' | 'CANCELLED' | 'TIMEOUT', string] {
+    if (reason instanceof AttemptLost) return ['AGENT_LOST', reason.message];
+    if (reason instanceof CommandCancelled) return ['CANCELLED', reason.message];
+    return ['TIMEOUT', `not done after ${this.#timeoutMs} ms`];
   }
 }
