@@ -3,6 +3,7 @@ import { type Logger } from '../shared/runtime/logger.js';
 import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
 import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
 import { accessLog } from './http/access-log.js';
+import { controlRoutes } from './control/control-routes.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
 import { problemOf } from './http/fault.js';
@@ -31,8 +32,8 @@ export function createApp(options: AppOptions): Express {
     refuseUndecodable,
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
-  const forClients = [...commandRoutes(options), ...statusRoutes(options)];
-  // `/commands/next` before `/commands/:id`, which would take it for an id.
+  const forClients = [...controlRoutes(options), ...commandRoutes(options), ...statusRoutes(options)];
+  // `/commands/next` and the like before `/commands/:id`, which would take them for ids.
   mount(app, [indexRoute([...forClients, ...forAgents]), ...forAgents, ...forClients]);
   app.use(() => {
     throw new Problem('not_found', 'there is nothing at this path; GET / lists what there is');

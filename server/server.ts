@@ -13,6 +13,7 @@ import { WaitingPolls } from './agents/waiting-polls.js';
 import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
 import { HttpServer } from './http/http-server.js';
+import { deadlineWatch } from './maintenance/deadline-watch.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
 import { recoverer } from './maintenance/recoverer.js';
@@ -90,6 +91,7 @@ export class Server implements Service {
       expirer(link, keys, logger),
       recoverer({ link, keys, leaseMs, faults, logger }),
       rescuer({ link, keys, leaseMs, logger }),
+      deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
       new Heartbeats({ admissions, polls, leaseMs, logger }),
     ];
   }

@@ -160,7 +160,7 @@ export function attemptRoutes({
       handle: releaseAttempt,
     },
   ];
-  return endpoints.map(repeatable);
+  return endpoints.map((endpoint) => repeatable(endpoint));
 }
 
 /** @throws Problem when the two do not fit */

@@ -127,6 +127,8 @@ export const commandViewSchema = z.object({
   runAt: z.iso.datetime().nullable(),
   expiresAt: z.iso.datetime().nullable(),
   waitingFor: z.string().nullable(),
+  /** When its running attempt was asked to stop. */
+  cancelRequestedAt: z.iso.datetime().nullable(),
   history: z.array(historyItemSchema),
 });
 export type CommandView = z.infer<typeof commandViewSchema>;

@@ -68,6 +68,7 @@ const summaryFields = {
   runAt: nullable(instant),
   expiresAt: nullable(instant),
   waitingFor: nullable(z.string()),
+  cancelRequestedAt: nullable(instant),
 };
 const summarySchema = z.object(summaryFields);
 const summaryNames = Object.keys(summaryFields);
