@@ -16,7 +16,7 @@ import { type Journal } from './journal.js';
 import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
 import { Reporter } from './reporter.js';
-import { Runner } from './runner.js';
+import { AttemptLost, CommandCancelled, Runner } from './runner.js';
 import { Slots } from './slots.js';
 
 export interface AgentOptions {
@@ -216,7 +216,7 @@ export class Agent implements Service {
     await this.#callsSent();
     // Its process ends, and it was not begun: the rule for a lost agent is for this, too.
     if (isAborted(this.#ending.signal)) return;
-    if (!this.#isFresh(askedAt) && !(await this.#isStillMine(command))) {
+    if (!this.#isFresh(askedAt) && !(await this.#isStillMine(command, abort))) {
       logger.warn(about, 'not executed: by the time its answer was read, the attempt was no longer current');
       return this.#letGo(command);
     }
@@ -251,15 +251,18 @@ export class Agent implements Service {
   }
 
   /** Whoever woke up late, with the answer that gave it a command long ago, asks before it executes. */
-  async #isStillMine(command: StartedCommand): Promise<boolean> {
+  async #isStillMine(command: StartedCommand, abort: HandlerSignal): Promise<boolean> {
     for (;;) {
       let sentAt = now();
       const words = await this.#insist('renewing', () => {
         sentAt = now();
         return this.#options.transport.renew([command]);
       });
-      if (words?.[0] === 'ok') this.#options.keeper.hold(command, sentAt);
-      if (words?.[0] !== 'broken') return words?.[0] === 'ok';
+      const word = words?.[0];
+      if (word === 'cancelled') abort.abort(new CommandCancelled());
+      const isMine = word === 'ok' || word === 'cancelled';
+      if (isMine) this.#options.keeper.hold(command, sentAt);
+      if (word !== 'broken') return isMine;
       // Somebody's key is in the way: whether the attempt is mine shows when it is gone.
       await pause(1000, this.#ending.signal);
     }
@@ -273,8 +276,16 @@ export class Agent implements Service {
   /** An attempt is no longer this session's: whoever executes it must stop. */
   lose(attempt: HeldAttempt, why: string): void {
     const { logger } = this.#options;
-    if (this.#executions.abort(attempt, why)) {
+    if (this.#executions.abort(attempt, new AttemptLost(why))) {
       logger.warn({ commandId: attempt.id, attempt: attempt.attempt, why }, 'aborted');
+    }
+  }
+
+  /** Somebody wants an attempt to stop. It is still this session's, and its report says how it ended. */
+  cancel(attempt: HeldAttempt): void {
+    if (this.#executions.abort(attempt, new CommandCancelled())) {
+      const { id: commandId, attempt: number } = attempt;
+      this.#options.logger.info({ commandId, attempt: number }, 'cancelled: its signal is aborted');
     }
   }
 

@@ -2,7 +2,7 @@ import { createLogger } from '../shared/runtime/logger.js';
 import { Announcer } from './announcer.js';
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
-const types = [{ type: 'ECHO', payload: {}, result: {}, onAgentLost: 'fail' }] as const;
+const types = [{ type: 'ECHO', payload: {}, result: {}, onAgentLost: 'fail', defaultTimeoutMs: 1 }] as const;
 
 /** Announces to a Redis that refuses `refusals` times. @returns what it was asked, once there were four calls */
 async function callsAfter(refusals: number): Promise<string[]> {

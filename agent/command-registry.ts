@@ -2,6 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { isAbsolute, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { typeTimeoutSchema } from '../shared/protocol/command-types.js';
 import { commandTypeSchema } from '../shared/protocol/commands.js';
 import { type AnnouncedType } from '../shared/transport/transport.js';
 import { type CommandType } from './commands/command-type.js';
@@ -19,7 +20,10 @@ const moduleSchema = z.looseObject({
   type: commandTypeSchema,
   payload: z.custom<z.ZodType>(isSchema, 'must be a zod schema'),
   result: z.custom<z.ZodType>(isSchema, 'must be a zod schema'),
-  defaultTimeoutMs: z.union([z.int().min(1), z.custom<() => number>((value) => typeof value === 'function')]),
+  defaultTimeoutMs: z.union([
+    typeTimeoutSchema,
+    z.custom<() => number>((value) => typeof value === 'function'),
+  ]),
   onAgentLost: z.enum(['fail', 'retry']).optional(),
   execute: z.custom<CommandType['execute']>((value) => typeof value === 'function', 'must be a function'),
 });
@@ -93,10 +97,11 @@ function defaultExport(module: unknown): unknown {
 
 /** What the agent tells the servers of its types, so that they can check payloads at the door. */
 export function announcementOf(registry: CommandRegistry): AnnouncedType[] {
-  return [...registry.values()].map(({ type, payload, result, onAgentLost }) => ({
+  return [...registry.values()].map(({ type, payload, result, onAgentLost, defaultTimeoutMs }) => ({
     type,
     payload: z.toJSONSchema(payload, { io: 'input', unrepresentable: 'any' }),
     result: z.toJSONSchema(result, { io: 'output', unrepresentable: 'any' }),
     onAgentLost: onAgentLost ?? 'fail',
+    defaultTimeoutMs: typeof defaultTimeoutMs === 'function' ? null : defaultTimeoutMs,
   }));
 }

@@ -1,6 +1,5 @@
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { HandlerSignal } from './handler-signal.js';
-import { AttemptLost } from './runner.js';
 import { attemptKey } from './slots.js';
 
 /** The executions under way in this process, each with its handler's signal. */
@@ -14,10 +13,13 @@ export class Executions {
     this.#running.set(key, { abort, ended });
   }
 
-  /** @returns whether that attempt was under way */
-  abort(attempt: Pick<StartedCommand, 'id' | 'attempt'>, why: string): boolean {
+  /**
+   * @param reason of the handler's signal; the first one stays
+   * @returns whether that attempt was under way
+   */
+  abort(attempt: Pick<StartedCommand, 'id' | 'attempt'>, reason: Error): boolean {
     const running = this.#running.get(attemptKey(attempt));
-    running?.abort.abort(new AttemptLost(why));
+    running?.abort.abort(reason);
     return running !== undefined;
   }
 

@@ -9,6 +9,8 @@ export interface KeeperData {
   readonly transport: TransportConfig;
   readonly leaseMs: number;
   readonly maxBlockMs: number;
+  /** How long a main thread that does not turn may take to hear that it must stop something. */
+  readonly graceMs: number;
   readonly logger: Pick<LoggerOptions, 'level' | 'pretty'>;
   /** One BigInt64: the monotonic time in ms at which the main thread last turned. */
   readonly pulse: SharedArrayBuffer;
@@ -53,6 +55,8 @@ export type FromKeeper =
   | { readonly kind: 'ready' }
   /** The attempt is no longer this session's, or its lease is about to end and another may begin. */
   | { readonly kind: 'lost'; readonly id: string; readonly attempt: number; readonly why: string }
+  /** Somebody wants it to stop; it is kept until its report was answered. */
+  | { readonly kind: 'cancelled'; readonly id: string; readonly attempt: number }
   /** An operator wants this session to take no more commands. */
   | { readonly kind: 'draining' }
   /** This session is over. */

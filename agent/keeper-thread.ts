@@ -23,11 +23,19 @@ const mostPerCall = 200;
 // What the main thread put there (keeper.ts): the one place where its type is known.
 const data = workerData as KeeperData;
 const pulse = new BigInt64Array(data.pulse);
-const { leaseMs, maxBlockMs } = data;
+const { leaseMs, maxBlockMs, graceMs } = data;
 const { agentId } = data.transport.agent;
 const logger = createLogger({ side: 'agent', ...data.logger }).child({ agentId });
 const transport = connect(data.transport, logger, noFaults);
-const held = new Map<string, { kept: KeptAttempt; renewedAt: Moment }>();
+interface Held {
+  readonly kept: KeptAttempt;
+  renewedAt: Moment;
+  /** A hint named it: it is renewed at once, and again until that is answered. */
+  hinted: boolean;
+  /** The main thread was told that somebody wants it to stop. */
+  cancelled: boolean;
+}
+const held = new Map<string, Held>();
 const keyOf = (one: { readonly id: string; readonly attempt: number }) => `${one.id}:${one.attempt}`;
 
 const say = (message: FromKeeper) => parentPort?.postMessage(message);
@@ -38,20 +46,36 @@ function lose({ id, attempt }: KeptAttempt, why: string): void {
   say({ kind: 'lost', id, attempt, why });
 }
 
-async function renewSome(batch: readonly { kept: KeptAttempt; renewedAt: Moment }[]): Promise<void> {
+/** It is kept: its report ends it, and until then nobody else may execute it. */
+function cancel(one: Held): void {
+  if (one.cancelled) return;
+  one.cancelled = true;
+  say({ kind: 'cancelled', id: one.kept.id, attempt: one.kept.attempt });
+  mustHear(graceMs);
+}
+
+async function renewSome(batch: readonly Held[]): Promise<void> {
   const sentAt = now();
   const words = await transport.renew(batch.map(({ kept }) => kept));
   batch.forEach((one, i) => {
     // Its report may have been answered meanwhile: then it is no longer held, and none of this matters.
     if (!held.has(keyOf(one.kept))) return;
-    if (words[i] === 'ok') one.renewedAt = sentAt;
-    else if (words[i] !== 'broken') lose(one.kept, 'the attempt is no longer current');
+    one.hinted = false;
+    const word = words[i];
+    if (word === 'ok' || word === 'cancelled') one.renewedAt = sentAt;
+    if (word === 'cancelled') cancel(one);
+    if (word === 'lost' || word === 'gone') {
+      lose(one.kept, 'the attempt is no longer current');
+      mustHear(graceMs);
+    }
   });
 }
 
 /** Asked often, so that a renewal that failed is tried again long before its lease ends. */
 async function renewDue(): Promise<void> {
-  const due = [...held.values()].filter(({ renewedAt }) => elapsedMs(renewedAt) >= leaseMs / 4);
+  const due = [...held.values()].filter(
+    ({ renewedAt, hinted }) => hinted || elapsedMs(renewedAt) >= transport.renewAfterMs,
+  );
   if (due.length === 0) return;
   const silentMs = mainSilentMs();
   if (silentMs > maxBlockMs) {
@@ -61,6 +85,26 @@ async function renewDue(): Promise<void> {
     due.slice(i * mostPerCall, (i + 1) * mostPerCall),
   );
   await Promise.all(batches.map(renewSome));
+}
+const renewals = quietly('renewing', renewDue);
+
+/** Hints about what is not held: the message that it was started may be on its way. The oldest go first. */
+const early = new Set<string>();
+const mostEarly = 100;
+
+function hear(hint: { readonly id: string; readonly attempt: number } | 'gap'): void {
+  const named = hint === 'gap' ? [...held.values()] : [held.get(keyOf(hint))];
+  for (const one of named) if (one) one.hinted = true;
+  if (hint !== 'gap' && !held.has(keyOf(hint))) early.add(keyOf(hint));
+  const [oldest] = early;
+  if (early.size > mostEarly && oldest !== undefined) early.delete(oldest);
+  void renewals();
+}
+
+function hold(kept: KeptAttempt, renewedAt: Moment): void {
+  const hinted = early.delete(keyOf(kept));
+  held.set(keyOf(kept), { kept, renewedAt, hinted, cancelled: false });
+  if (hinted) void renewals();
 }
 
 async function beat(): Promise<void> {
@@ -76,7 +120,13 @@ const deadlineTickMs = Math.min(250, leaseMs / 24);
  * thread, not by a clock: when the whole process was frozen, both wake up together, and the main
  * thread must be given time to hear.
  */
-let unheard: { readonly pulse: bigint; waitedMs: number } | undefined;
+let unheard: { readonly pulse: bigint; waitedMs: number; mostMs: number } | undefined;
+
+function mustHear(withinMs: number): void {
+  const turn = Atomics.load(pulse, 0);
+  if (unheard?.pulse !== turn) unheard = { pulse: turn, waitedMs: 0, mostMs: withinMs };
+  else unheard.mostMs = Math.min(unheard.mostMs, unheard.waitedMs + withinMs);
+}
 
 /**
  * Near the end of a lease that nobody renewed, another attempt may begin elsewhere: what may be
@@ -87,11 +137,11 @@ function watchDeadlines(): Promise<void> {
     unheard.waitedMs += deadlineTickMs;
     if (unheard.pulse !== Atomics.load(pulse, 0)) unheard = undefined;
     // Code that blocks its thread can be stopped in no other way.
-    else if (unheard.waitedMs >= leaseMs / 8) process.kill(process.pid, 'SIGKILL');
+    else if (unheard.waitedMs >= unheard.mostMs) process.kill(process.pid, 'SIGKILL');
   }
   for (const { kept, renewedAt } of held.values()) {
     if (kept.onAgentLost !== 'retry' || elapsedMs(renewedAt) <= (leaseMs * 5) / 6) continue;
-    unheard ??= { pulse: Atomics.load(pulse, 0), waitedMs: 0 };
+    mustHear(leaseMs / 8);
     lose(kept, 'its lease could not be renewed and is about to end');
   }
   return Promise.resolve();
@@ -119,7 +169,12 @@ function quietly(name: string, work: () => Promise<void>): () => Promise<void> {
 }
 
 const loops = [
-  new Loop({ name: 'renewals', intervalMs: leaseMs / 12, logger, tick: quietly('renewing', renewDue) }),
+  new Loop({
+    name: 'renewals',
+    intervalMs: Math.min(leaseMs / 12, transport.renewAfterMs / 3),
+    logger,
+    tick: renewals,
+  }),
   new Loop({ name: 'heartbeat', intervalMs: leaseMs / 3, logger, tick: quietly('the heartbeat', beat) }),
   new Loop({
     name: 'recovery',
@@ -137,7 +192,7 @@ parentPort?.on('message', (message: ToKeeper) => {
   switch (message.kind) {
     case 'change':
       for (const { renewedAt, attempts } of message.held) {
-        for (const kept of readAttempts(attempts)) held.set(keyOf(kept), { kept, renewedAt });
+        for (const kept of readAttempts(attempts)) hold(kept, renewedAt);
       }
       for (const attempt of readAttempts(message.dropped)) held.delete(keyOf(attempt));
       return;
@@ -149,4 +204,5 @@ parentPort?.on('message', (message: ToKeeper) => {
   }
 });
 for (const loop of loops) void loop.start();
+transport.hearCancels(hear);
 say({ kind: 'ready' });

@@ -14,6 +14,8 @@ import {
 export interface KeeperOptions extends Omit<KeeperData, 'pulse'> {
   /** An attempt is no longer this session's: abort it. */
   readonly onLost: (attempt: { readonly id: string; readonly attempt: number }, why: string) => void;
+  /** Somebody wants an attempt to stop. */
+  readonly onCancelled: (attempt: { readonly id: string; readonly attempt: number }) => void;
   /** An operator wants this session to take no more commands; said again with every heartbeat. */
   readonly onDraining: () => void;
   /** This process can no longer keep its commands: it must end. */
@@ -47,12 +49,13 @@ export class Keeper implements Service {
 
   async start(): Promise<void> {
     if (this.#worker) return;
-    const { transport, leaseMs, maxBlockMs, logger } = this.#options;
+    const { transport, leaseMs, maxBlockMs, graceMs, logger } = this.#options;
     this.#beat();
     this.#timer = setInterval(() => this.#beat(), pulseMs);
     // The pulse shows that this thread turns, and must not be what keeps it turning.
     this.#timer.unref();
-    const workerData: KeeperData = { transport, leaseMs, maxBlockMs, logger, pulse: this.#pulse.buffer };
+    const pulse = this.#pulse.buffer;
+    const workerData: KeeperData = { transport, leaseMs, maxBlockMs, graceMs, logger, pulse };
     const worker = new Worker(join(__dirname, 'keeper-thread.js'), { workerData });
     this.#worker = worker;
     let failure = 'its thread ended';
@@ -122,10 +125,12 @@ export class Keeper implements Service {
   }
 
   #hear(message: Exclude<FromKeeper, { kind: 'ready' }>): void {
-    const { onLost, onDraining, onOver } = this.#options;
+    const { onLost, onCancelled, onDraining, onOver } = this.#options;
     switch (message.kind) {
       case 'lost':
         return onLost(message, message.why);
+      case 'cancelled':
+        return onCancelled(message);
       case 'draining':
         return onDraining();
       case 'over':

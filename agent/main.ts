@@ -53,8 +53,10 @@ async function main(config: AgentConfig): Promise<void> {
     transport: transportConfig,
     leaseMs,
     maxBlockMs: config.maxBlockMs,
+    graceMs,
     logger: logging,
     onLost: (attempt, why) => agent.lose(attempt, why),
+    onCancelled: (attempt) => agent.cancel(attempt),
     onDraining: () => void agent.drain(),
     onOver: onFatal,
   });

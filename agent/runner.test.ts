@@ -8,7 +8,7 @@ import {
   type ExecutionContext,
 } from './commands/command-type.js';
 import { HandlerSignal } from './handler-signal.js';
-import { AttemptLost, Runner } from './runner.js';
+import { AttemptLost, CommandCancelled, Runner } from './runner.js';
 
 const started: StartedCommand = {
   queue: 'default',
@@ -134,6 +134,48 @@ it('fails with AGENT_LOST when it was aborted because the attempt was lost: no f
   abort.abort(new AttemptLost('its lease is about to end'));
   const lost = { code: 'AGENT_LOST', message: 'its lease is about to end', executed: 'yes' };
   expect(await outcome).toMatchObject({ status: 'FAILED', ...lost });
+});
+
+describe('when somebody wants it to stop', () => {
+  it('fails with CANCELLED, executed, once the handler has settled; another try would not help', async () => {
+    const abort = new HandlerSignal();
+    const outcome = runnerOf(untilAborted).run(started, abort);
+    abort.abort(new CommandCancelled());
+    const cancelled = { code: 'CANCELLED', message: 'it was cancelled', executed: 'yes', retryable: false };
+    expect(await outcome).toMatchObject({ status: 'FAILED', ...cancelled });
+  });
+
+  it('completes when the handler does all the same: what happened is reported', async () => {
+    const abort = new HandlerSignal();
+    const outcome = runnerOf(() => Promise.resolve(7)).run(started, abort);
+    abort.abort(new CommandCancelled());
+    expect(await outcome).toEqual({ status: 'COMPLETED', result: '7' });
+  });
+
+  it('does not call the handler if it was before that', async () => {
+    const execute = jest.fn();
+    const abort = new HandlerSignal();
+    abort.abort(new CommandCancelled());
+    const outcome = await runnerOf(execute).run(started, abort);
+    expect(outcome).toMatchObject({ status: 'FAILED', code: 'CANCELLED', executed: 'no' });
+    expect(execute).not.toHaveBeenCalled();
+  });
+
+  it('says so when the handler is deaf to its signal', async () => {
+    let wake: (value: null) => void = () => undefined;
+    const deaf = new Promise<null>((resolve) => (wake = resolve));
+    const abort = new HandlerSignal();
+    const stuck = new Promise<Outcome>((resolve) => {
+      const runner = runnerOf(
+        () => deaf,
+        (_, outcome) => resolve(outcome),
+      );
+      void runner.run(started, abort);
+    });
+    abort.abort(new CommandCancelled());
+    expect(await stuck).toMatchObject({ status: 'FAILED', code: 'CANCELLED', executed: 'yes' });
+    wake(null);
+  });
 });
 
 it('says so when a handler is deaf to its signal', async () => {

@@ -1,5 +1,6 @@
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
-import { limits } from '../shared/protocol/commands.js';
+import { timeoutOf } from '../shared/protocol/command-types.js';
+import { defaults, limits } from '../shared/protocol/commands.js';
 import { ExecutionError, type CommandType } from './commands/command-type.js';
 import { type CommandRegistry } from './command-registry.js';
 import { type HandlerSignal } from './handler-signal.js';
@@ -12,6 +13,15 @@ export class ExecutionTimeout extends Error {
 /** The attempt is no longer this agent's, or may not be for long: the `reason` of its signal, too. */
 export class AttemptLost extends Error {
   override readonly name = 'AttemptLost';
+}
+
+/** Somebody wants it to stop: the `reason` of its signal, too. */
+export class CommandCancelled extends Error {
+  override readonly name = 'CommandCancelled';
+
+  constructor() {
+    super('it was cancelled');
+  }
 }
 
 export interface RunnerOptions {
@@ -29,7 +39,7 @@ export interface RunnerOptions {
 const longestTimerMs = 2 ** 31 - 1;
 
 const failed = (
-  code: 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST',
+  code: 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST' | 'CANCELLED',
   message: string,
   error?: ExecutionError,
 ): Outcome => ({
@@ -38,12 +48,15 @@ const failed = (
   message,
   executed: 'yes',
   result: error?.result === undefined ? undefined : JSON.stringify(error.result),
-  retryable: error?.retryable ?? true,
+  retryable: code !== 'CANCELLED' && (error?.retryable ?? true),
   pauseMs: error?.retryAfterMs ?? 0,
 });
 
 /** The handler was never called, and never will be for this attempt. */
-const refused = (code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE' | 'AGENT_LOST', message: string): Outcome => ({
+const refused = (
+  code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE' | 'AGENT_LOST' | 'CANCELLED',
+  message: string,
+): Outcome => ({
   status: 'FAILED',
   code,
   message,
@@ -65,10 +78,11 @@ export class Runner {
    * settled, not before, however long that takes.
    *
    * @param abort the handler's signal is its: aborted here when the time is up, and by the caller
-   *   when this attempt is no longer this agent's
+   *   when this attempt is no longer this agent's, or was cancelled
    */
   async run(command: StartedCommand, abort: HandlerSignal): Promise<Outcome> {
     // Given up before it began, as by an agent that woke up late: nobody waits for what it would do.
+    if (abort.reason instanceof CommandCancelled) return refused('CANCELLED', abort.reason.message);
     if (abort.reason instanceof Error) return refused('AGENT_LOST', abort.reason.message);
     const type = this.#options.registry.get(command.type);
     // `start` gives an agent only types that it named.
@@ -125,8 +139,9 @@ function parseJson(text: string): unknown {
   }
 }
 
-function defaultTimeout(type: CommandType, payload: unknown): number {
-  return typeof type.defaultTimeoutMs === 'number' ? type.defaultTimeoutMs : type.defaultTimeoutMs(payload);
+function defaultTimeout({ defaultTimeoutMs }: CommandType, payload: unknown): number {
+  if (typeof defaultTimeoutMs === 'function') return defaultTimeoutMs(payload);
+  return timeoutOf(defaultTimeoutMs, payload) ?? defaults.timeoutMs;
 }
 
 /** The handler's result, as it is stored: checked here, since nothing executed may be unreportable. */
@@ -160,6 +175,7 @@ function failure(error: unknown, reason: unknown): Outcome {
   if (reason instanceof ExecutionTimeout) return failed('TIMEOUT', reason.message, described);
   // Whether it is tried again is then for the rule for a lost agent.
   if (reason instanceof AttemptLost) return failed('AGENT_LOST', reason.message, described);
+  if (reason instanceof CommandCancelled) return failed('CANCELLED', reason.message, described);
   return failed('EXECUTION_FAILED', message.slice(0, 4096), described);
 }
 
@@ -178,10 +194,7 @@ class StuckWatch {
 
   begin(reason: unknown): void {
     const { graceMs, onStuck } = this.#options;
-    const [code, why] =
-      reason instanceof AttemptLost
-        ? (['AGENT_LOST', reason.message] as const)
-        : (['TIMEOUT', `not done after ${this.#timeoutMs} ms`] as const);
+    const [code, why] = this.#endingBy(reason);
     this.#timer = setTimeout(() => {
       onStuck(this.#command, failed(code, `${why}, and deaf to its signal for ${graceMs} ms more`));
     }, graceMs);
@@ -189,5 +202,11 @@ class StuckWatch {
 
   end(): void {
     clearTimeout(this.#timer);
+  }
+
+  #endingBy(reason: unknown): readonly ['AGENT_LOST' | 'CANCELLED' | 'TIMEOUT', string] {
+    if (reason instanceof AttemptLost) return ['AGENT_LOST', reason.message];
+    if (reason instanceof CommandCancelled) return ['CANCELLED', reason.message];
+    return ['TIMEOUT', `not done after ${this.#timeoutMs} ms`];
   }
 }

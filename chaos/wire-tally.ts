@@ -74,6 +74,8 @@ export class WireTally {
       case 'promote':
       case 'expire':
       case 'prune':
+      case 'cancel':
+      case 'retry':
       case 'leave':
       case 'drain':
       case 'pause':
@@ -123,9 +125,13 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'submit':
       return !has('accepted') && (has('same') || has('expired'));
     case 'renew':
-      return !has('ok') && has('lost');
+      return !has('ok') && !has('cancelled') && has('lost');
     case 'release':
       return !has('released') && has('refused');
+    case 'cancel':
+      return !has('cancelled') && !has('requested') && has('refused');
+    case 'retry':
+      return !has('retried') && has('refused');
     case 'recover':
     case 'abandon':
     case 'rescue':

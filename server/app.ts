@@ -4,6 +4,7 @@ import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
 import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
 import { eventRoutes, type EventRoutesOptions } from './events/event-routes.js';
 import { accessLog } from './http/access-log.js';
+import { controlRoutes } from './control/control-routes.js';
 import { checking } from './http/check.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
@@ -45,13 +46,14 @@ export function createApp(options: AppOptions): Express {
   );
   const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
   const forClients = [
+    ...controlRoutes(options),
     ...commandRoutes(options),
     ...eventRoutes(options),
     ...queueRoutes(options),
     ...statusRoutes(options),
   ];
   const forMachines = metricsRoutes(options);
-  // `/commands/next` before `/commands/:id`, which would take it for an id.
+  // `/commands/next` and the like before `/commands/:id`, which would take them for ids.
   const all = [...forAgents, ...forClients, ...forMachines];
   mount(app, [indexRoute([...forClients, ...forAgents, ...forMachines]), ...all]);
   app.use(() => {

@@ -14,6 +14,7 @@ import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
 import { EventStreams } from './events/event-streams.js';
 import { HttpServer } from './http/http-server.js';
+import { deadlineWatch } from './maintenance/deadline-watch.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
 import { pruner } from './maintenance/pruner.js';
@@ -102,6 +103,7 @@ export class Server implements Service {
       recoverer({ link, keys, leaseMs, faults, logger }),
       rescuer({ link, keys, leaseMs, logger }),
       pruner({ link, keys, retentionMs, retentionMax, logger }),
+      deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
       new Heartbeats({ admissions, polls, leaseMs, logger }),
     ];
   }

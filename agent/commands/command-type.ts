@@ -1,4 +1,5 @@
 import { type z } from 'zod';
+import { type TypeTimeout } from '../../shared/protocol/command-types.js';
 import { type Json, type OnAgentLost } from '../../shared/protocol/commands.js';
 
 /** What a handler is given. */
@@ -19,8 +20,11 @@ export interface CommandType<Payload = unknown, Result = unknown> {
   readonly type: string;
   readonly payload: z.ZodType<Payload>;
   readonly result: z.ZodType<Result>;
-  /** What a submission without `timeoutMs` gets. */
-  readonly defaultTimeoutMs: number | ((payload: Payload) => number);
+  /**
+   * What a submission without `timeoutMs` gets: so many ms; as many as a number in its payload says, and
+   * more; or whatever a function says, which only agents know: should one hang, no server can tell.
+   */
+  readonly defaultTimeoutMs: TypeTimeout | ((payload: Payload) => number);
   /** What a submission without `onAgentLost` gets; `fail` when left out. */
   readonly onAgentLost?: OnAgentLost;
   /**

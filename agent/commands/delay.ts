@@ -9,7 +9,7 @@ export default defineCommand({
   type: 'DELAY',
   payload: z.strictObject({ ms: z.int().min(0).max(dayMs) }),
   result: z.strictObject({ ok: z.literal(true), tookMs: z.int().min(0) }),
-  defaultTimeoutMs: ({ ms }) => ms + 30_000,
+  defaultTimeoutMs: { payloadField: 'ms', plusMs: 60_000 },
 
   async execute(context) {
     const { ms } = context.payload;

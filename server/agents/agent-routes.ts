@@ -95,7 +95,7 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
       handle: drainAgent,
     },
   ];
-  return endpoints.map(repeatable);
+  return endpoints.map((endpoint) => repeatable(endpoint));
 }
 
 function fieldsOf({ queues: { queues, weights = [] }, types, concurrency, pid, version }: RegisterBody) {

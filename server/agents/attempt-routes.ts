@@ -103,7 +103,8 @@ export function attemptRoutes({
     const words = await link.call((redis) => renew(redis, keys, agentId, session, attempts));
     // What is broken is for somebody to mend; nobody is told to stop for it.
     const lost = held.filter((_, i) => words[i] === 'lost' || words[i] === 'gone');
-    response.json({ lost, cancelled: [] } satisfies z.input<typeof renewedSchema>);
+    const cancelled = held.filter((_, i) => words[i] === 'cancelled');
+    response.json({ lost, cancelled } satisfies z.input<typeof renewedSchema>);
   }
 
   async function releaseAttempt(request: Request, response: Response): Promise<void> {
@@ -159,7 +160,7 @@ export function attemptRoutes({
       handle: releaseAttempt,
     },
   ];
-  return endpoints.map(repeatable);
+  return endpoints.map((endpoint) => repeatable(endpoint));
 }
 
 /** @throws Problem when the two do not fit */

@@ -29,14 +29,19 @@ function nameTaken(agentId: string, { lastSeen, ...holder }: NameHolder): Proble
 
 const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
-/** For what agents send: all of it may be sent again, so that is what they are told when Redis is away. */
-export function repeatable(endpoint: Endpoint): Endpoint {
+const sendAgain = 'Whether the request was carried out is unknown: send the same request again';
+
+/**
+ * For what agents and operators send: it may be sent again, so that is what they are told when Redis is away.
+ *
+ * @param advice in other words
+ */
+export function repeatable(endpoint: Endpoint, advice: string = sendAgain): Endpoint {
   const handle: Endpoint['handle'] = async (request, response) => {
     try {
       await endpoint.handle(request, response);
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
-      const advice = 'Whether the request was carried out is unknown: send the same request again';
       throw new Problem('redis_unavailable', `${error.message}. ${advice}`, {
         headers: { 'Retry-After': '1' },
         cause: error,

@@ -32,12 +32,15 @@ export function startOf(query: ListQuery): Position | undefined | 'bad' {
 /**
  * One page of commands, newest first. It looks at 1,000 commands at most, so a filter that few pass
  * gives short pages, with a `nextCursor` for as long as there is more to look at.
+ *
+ * @param passes a filter beside those of the query
  */
 export async function readPage(
   redis: Redis,
   keys: PartitionKeys,
   query: ListQuery,
   start: Position | undefined,
+  passes: (summary: CommandSummary) => boolean = () => true,
 ): Promise<CommandListPage> {
   const reader = new CommandReader(redis, keys);
   const candidates = await candidatesFor(redis, keys, query);
@@ -51,7 +54,7 @@ export async function readPage(
     const summaries = await reader.summaries(found.map(({ id }) => id));
     for (const [i, candidate] of found.entries()) {
       const summary = summaries[i];
-      if (summary && matches(summary, query)) {
+      if (summary && matches(summary, query) && passes(summary)) {
         if (commands.size === query.limit) return pageOf(commands, candidates, position);
         commands.set(summary.commandId, summary);
       }

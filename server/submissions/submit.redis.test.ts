@@ -70,6 +70,7 @@ test('stores what was asked for, and says where to look', async () => {
       finishedAt: null,
       runAt: null,
       waitingFor: 'agent',
+      cancelRequestedAt: null,
       history: [],
     },
   });

@@ -3,13 +3,19 @@ import {
   announcedTypeSchema,
   builtInTypes,
   type CommandTypeInfo,
+  type TypeTimeout,
 } from '../../shared/protocol/command-types.js';
 import { type OnAgentLost } from '../../shared/protocol/commands.js';
 import { compilePayloadSchema, type PayloadValidator, UnusableSchema } from './payload-validator.js';
 
 /** A command type as submissions meet it. */
 export type CatalogType =
-  | { readonly usable: true; readonly validate: PayloadValidator; readonly onAgentLost: OnAgentLost }
+  | {
+      readonly usable: true;
+      readonly validate: PayloadValidator;
+      readonly onAgentLost: OnAgentLost;
+      readonly defaultTimeoutMs: TypeTimeout | null;
+    }
   /** Somebody announced it, but in a way that cannot be used: nothing can be checked, so nothing is let in. */
   | { readonly usable: false; readonly fault: string };
 
@@ -96,7 +102,13 @@ function builtInEntries(): Map<string, Entry> {
 }
 
 function announcedEntry(name: string, text: string): Entry {
-  const nothing = { payload: null, result: null, onAgentLost: null, announcedAt: null };
+  const nothing = {
+    payload: null,
+    result: null,
+    onAgentLost: null,
+    defaultTimeoutMs: null,
+    announcedAt: null,
+  };
   try {
     const { announcedAt, ...info } = parseAnnouncement(text);
     const said = { ...info, announcedAt: new Date(announcedAt).toISOString() };
@@ -121,13 +133,14 @@ function parseAnnouncement(text: string) {
 }
 
 function usable(info: CommandTypeInfo): CatalogType {
-  return { usable: true, validate: compilePayloadSchema(info.payload), onAgentLost: info.onAgentLost };
+  const { payload, onAgentLost, defaultTimeoutMs } = info;
+  return { usable: true, validate: compilePayloadSchema(payload), onAgentLost, defaultTimeoutMs };
 }
 
 function unusable(
   name: string,
   text: string,
-  said: Pick<TypeView, 'payload' | 'result' | 'onAgentLost' | 'announcedAt'>,
+  said: Pick<TypeView, 'payload' | 'result' | 'onAgentLost' | 'defaultTimeoutMs' | 'announcedAt'>,
   error: unknown,
 ): Entry {
   if (!(error instanceof UnusableSchema)) throw error;

@@ -11,8 +11,11 @@ export interface HeldAttempt {
   readonly attempt: number;
 }
 
-const renewWordSchema = z.enum(['ok', 'lost', 'gone', 'broken']);
-/** `lost`: the attempt is no longer this session's, and whoever executes it must stop. */
+const renewWordSchema = z.enum(['ok', 'cancelled', 'lost', 'gone', 'broken']);
+/**
+ * `lost`: the attempt is no longer this session's, and whoever executes it must stop. `cancelled`: it is,
+ * but somebody wants it to stop; its report ends it.
+ */
 export type RenewWord = z.infer<typeof renewWordSchema>;
 
 /** Says that a session is still at work on these attempts. @returns a word per attempt, in order */

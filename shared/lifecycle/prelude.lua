@@ -72,9 +72,11 @@ end
 local moved, delta = {}, {}
 local spentEntries, spentMarkers = {}, {}
 
+local function count(status, by) delta[status] = (delta[status] or 0) + by end
+
 local function move(id, from, to, attempt)
-  if from then delta[from] = (delta[from] or 0) - 1 end
-  delta[to] = (delta[to] or 0) + 1
+  if from then count(from, -1) end
+  count(to, 1)
   moved[#moved + 1] = id .. ' ' .. to .. ' ' .. (attempt or '0')
 end
 
@@ -225,7 +227,7 @@ end
 -- What the rule for a lost agent needs to know.
 local LOSS_FIELDS = {
   'status', 'attempt', 'entry', 'queue', 'losses', 'maxLosses', 'onAgentLost', 'executed', 'agentId', 'expiresAt', 'runAt',
-  'renewedAt',
+  'renewedAt', 'cancelRequestedAt',
 }
 
 local function readForLoss(id) return readCommand(id, unpack(LOSS_FIELDS)) end
@@ -243,7 +245,7 @@ end
 
 -- The rule for a lost agent: its attempt may have had its effect, so it is executed again only if the
 -- command says so, and only so many times: one poisonous command must not take agents down one after
--- another. Needs LOSS_FIELDS. `conceded` is the marker when its agent itself says that it gave the
+-- another; and not once somebody has asked it to stop. Needs LOSS_FIELDS. `conceded` is the marker when its agent itself says that it gave the
 -- attempt up. Says what became of it, or 'broken' and changes nothing.
 local function lose(command, conceded)
   local losses = (tonumber(command.losses) or 0) + 1
@@ -252,7 +254,8 @@ local function lose(command, conceded)
   local how = (command.agentId or 'its agent') .. (conceded and ' lost its lease' or ' vanished')
   local fields = { 'losses', whole(losses), 'executed', executed }
   if conceded then fields[5], fields[6] = 'reported', conceded end
-  if command.onAgentLost == 'retry' and losses < most then
+  local mayRetry = command.onAgentLost == 'retry' and not command.cancelRequestedAt
+  if mayRetry and losses < most then
     local item = {
       why = 'lost', at = now, attempt = tonumber(command.attempt) or 0, agentId = command.agentId or '',
       session = string.match(readMarker(command.id) or '', '([^:]*)$'), status = conceded and 'FAILED' or cjson.null,
@@ -263,7 +266,8 @@ local function lose(command, conceded)
     return 'requeued'
   end
   local message = how .. ' during attempt ' .. (command.attempt or '0')
-  if command.onAgentLost == 'retry' then message = message .. ', the last of ' .. whole(most) .. ' losses' end
+  if command.cancelRequestedAt then message = message .. ', which it was asked to stop' end
+  if mayRetry then message = message .. ', the last of ' .. whole(most) .. ' losses' end
   fields[#fields + 1] = 'error'; fields[#fields + 1] = cjson.encode({ code = 'AGENT_LOST', message = message })
   finish(command, 'FAILED', unpack(fields))
   return 'lost'

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- release: an agent hands commands back that it does not execute and never will: no loss. One that
 -- was delivered and not started stays PENDING with a new entry; one whose attempt was started goes
--- RUNNING -> PENDING, and that attempt's number is spent.
+-- RUNNING -> PENDING, and that attempt's number is spent; or -> FAILED when it was asked to stop.
 --
 -- KEYS  root
 -- ARGV  agentId session
@@ -10,7 +10,7 @@
 -- Guards, per item: attempt 0: the entry is the command's current one, PENDING, no marker, and the
 --   entry is pending under agentId. Else: RUNNING and the marker is attempt:agentId:session.
 -- Reply   { now, words… }: 'released' | 'refused' | 'gone' | 'broken'
--- Events  PENDING for each released one
+-- Events  PENDING or FAILED for each released one
 local agentId, session = ARGV[1], ARGV[2]
 
 local function ownedHere(queue, entry)
@@ -19,7 +19,7 @@ local function ownedHere(queue, entry)
 end
 
 local function release(queue, entry, id, attempt)
-  local command, why = readCommand(id, 'status', 'attempt', 'entry', 'queue', 'expiresAt')
+  local command, why = readCommand(id, 'status', 'attempt', 'entry', 'queue', 'expiresAt', 'executed', 'cancelRequestedAt')
   if not command then return why end
   if not canPutBack(command) then return 'broken' end
   local marker = readMarker(id)
@@ -31,6 +31,12 @@ local function release(queue, entry, id, attempt)
     may = command.status == 'RUNNING' and marker == attempt .. ':' .. agentId .. ':' .. session
   end
   if not may then return 'refused' end
+  -- Nobody may be given it any more.
+  if command.cancelRequestedAt then
+    local error = cjson.encode({ code = 'CANCELLED', message = 'it was cancelled, and handed back unexecuted' })
+    finish(command, 'FAILED', 'error', error, 'executed', raised(command.executed, 'no'))
+    return 'released'
+  end
   if not putBack(command) then return 'broken' end
   return 'released'
 end

@@ -7,12 +7,13 @@
 --       n, how many items; each: id attempt
 --
 -- Guards, per item: RUNNING and the marker is attempt:agentId:session.
--- Reply   { now, words… }: 'ok' | 'lost' | 'gone' | 'broken'
+-- Reply   { now, words… }: 'ok' | 'cancelled' | 'lost' | 'gone' | 'broken'
+--   cancelled: renewed like the others, but somebody wants it to stop; its report ends it
 -- Events  none
 local agentId, session = ARGV[1], ARGV[2]
 
 local function renew(id, attempt)
-  local command, why = readCommand(id, 'status', 'entry', 'queue')
+  local command, why = readCommand(id, 'status', 'entry', 'queue', 'cancelRequestedAt')
   if not command then return why end
   local marker = readMarker(id)
   -- What cannot be compared is for somebody to mend; nobody is told to stop for it.
@@ -24,7 +25,7 @@ local function renew(id, attempt)
   -- Somebody deleted the stream. The marker still says who executes, and this time says that it
   -- lives: `rescue` looks at it.
   if taken.err or #taken == 0 then redis.call('HSET', commandOf(id), 'renewedAt', whole(now)) end
-  return 'ok'
+  return command.cancelRequestedAt and 'cancelled' or 'ok'
 end
 
 local words = {}

@@ -67,8 +67,9 @@ local function rememberedAs(item)
     local isJson, one = pcall(cjson.decode, json)
     if isJson and type(one) == 'table' and one.attempt == attemptOf(item) and one.agentId == item.agentId then
       local same = item.session == one.session
-      -- `recover` notes no status: only an agent that gave up by itself has said how it ended.
-      local why = one.why == 'lost' and one.status == 'FAILED' and 'failed' or one.why
+      -- `recover` notes no status: only what an agent has said itself has one. After an operator's retry, too.
+      local isTold = (one.why == 'lost' or one.why == 'retried') and one.status == 'FAILED'
+      local why = isTold and 'failed' or one.why
       if why == 'failed' and (same or item.session == '') or why == 'late' and same then return why end
     end
   end
@@ -99,6 +100,9 @@ local function concede(item, marker)
   return lose(command, marker) == 'broken' and 'broken' or 'accepted'
 end
 
+-- Somebody has asked it to stop: no other attempt. Not on the hot path, so it is read only here.
+local function isCancelled(id) return type(redis.pcall('HGET', commandOf(id), 'cancelRequestedAt')) == 'string' end
+
 local function fail(item, marker)
   if string.match(item.error, '"code":"([A-Z_]+)"') == 'AGENT_LOST' then return concede(item, marker) end
   local command, why = readCommand(item.id, 'status', 'attempt', 'entry', 'queue', 'failures', 'maxAttempts', 'executed',
@@ -108,7 +112,7 @@ local function fail(item, marker)
   local fields = {
     'failures', whole(failures), 'reported', marker, 'executed', raised(command.executed, item.executed),
   }
-  if item.retryable and failures < (tonumber(command.maxAttempts) or 1) then
+  if item.retryable and failures < (tonumber(command.maxAttempts) or 1) and not isCancelled(item.id) then
     local runAt = now + pause(failures, item)
     if not canPutBack(command, runAt) or not putBack(command, runAt, fields) then return 'broken' end
     remember(item.id, evidence('failed', item))

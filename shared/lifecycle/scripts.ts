@@ -16,6 +16,8 @@ export const scriptNames = [
   'promote',
   'expire',
   'prune',
+  'cancel',
+  'retry',
   'register',
   'admit',
   'leave',

@@ -1,7 +1,7 @@
 import { type Status } from '../protocol/commands.js';
 import { type ScriptName } from './scripts.js';
 
-/** A command in one of these never changes again, except by an operator's retry. */
+/** A command in one of these never changes again, except by an operator's retry, which FAILED allows. */
 export const terminalStatuses = ['COMPLETED', 'FAILED'] as const satisfies readonly Status[];
 
 export const isTerminal = (status: Status): boolean => terminalStatuses.some((one) => one === status);
@@ -41,6 +41,12 @@ export const transitions: readonly Transition[] = [
     to: 'PENDING',
     script: 'release',
     when: 'an agent gives up an attempt that it did not execute',
+  },
+  {
+    from: 'RUNNING',
+    to: 'FAILED',
+    script: 'release',
+    when: 'an agent gives up an attempt that it did not execute, and that it was asked to stop',
   },
   { from: 'PENDING', to: 'PENDING', script: 'recover', when: 'its agent was lost before it started it' },
   {
@@ -86,6 +92,14 @@ export const transitions: readonly Transition[] = [
     script: 'rescue',
     when: 'somebody deleted its entry, nobody renews it, and it may not be executed again',
   },
+  { from: 'PENDING', to: 'FAILED', script: 'cancel', when: 'somebody cancels it' },
+  {
+    from: 'RUNNING',
+    to: 'FAILED',
+    script: 'cancel',
+    when: 'its time is over, or it was asked to stop, and its agent has not said in time how it ended',
+  },
+  { from: 'FAILED', to: 'PENDING', script: 'retry', when: 'an operator wants it to be executed again' },
 ];
 
 /** Scripts that change no status of a command, but say that its agent still executes it. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { queryInteger } from './api.js';
+import { typeTimeoutSchema } from './command-types.js';
 import {
   agentIdSchema,
   commandErrorCodeSchema,
@@ -118,7 +119,10 @@ const heldAttemptSchema = z.strictObject({ commandId: commandIdSchema, attempt: 
 
 /** Body of `POST /commands/renew`. */
 export const renewBodySchema = z.strictObject({ ...caller, held: z.array(heldAttemptSchema).max(1000) });
-/** Of `POST /commands/renew`: those whose execution must stop. */
+/**
+ * Of `POST /commands/renew`: those whose execution must stop. `lost`: nobody wants to hear how they end;
+ * `cancelled`: they were renewed, and their report ends them.
+ */
 export const renewedSchema = z.object({
   lost: z.array(heldAttemptSchema),
   cancelled: z.array(heldAttemptSchema),
@@ -135,6 +139,8 @@ const announcedSchema = z.strictObject({
   payload: z.record(z.string(), z.unknown()),
   result: z.record(z.string(), z.unknown()),
   onAgentLost: onAgentLostSchema.default('fail'),
+  /** Of a submission without `timeoutMs`; null: only agents know. */
+  defaultTimeoutMs: typeTimeoutSchema.nullable().default(null),
 });
 
 const typeError = 'must be the name of a command type, or {type, payload, result, onAgentLost}';

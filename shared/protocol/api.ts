@@ -9,6 +9,7 @@ import {
   queueNameSchema,
   statusSchema,
 } from './commands.js';
+import { typeTimeoutSchema } from './command-types.js';
 import { type ProblemCode, problems } from './errors.js';
 
 /** Deepest nesting of a body. Every parser and printer between here and a handler is recursive. */
@@ -153,6 +154,8 @@ export const typeViewSchema = z.object({
   payload: jsonSchemaSchema,
   result: jsonSchemaSchema,
   onAgentLost: onAgentLostSchema.nullable(),
+  /** Of a submission without `timeoutMs`; null: only its agents know. */
+  defaultTimeoutMs: typeTimeoutSchema.nullable(),
   announcedAt: z.iso.datetime().nullable(),
   /** Why submissions of this type are refused: what was announced cannot be used. */
   fault: z.string().nullable(),

@@ -6,12 +6,36 @@ import { onAgentLostSchema } from './commands.js';
 const jsonSchemaSchema = z.record(z.string(), z.unknown());
 export type JsonSchema = z.infer<typeof jsonSchemaSchema>;
 
+/**
+ * How long an attempt may take whose command does not say: so many ms, or as many as a number in its
+ * payload says and more. As data, so that servers know it of agents that hang.
+ */
+export const typeTimeoutSchema = z.union([
+  z.int().min(1),
+  z.strictObject({ payloadField: z.string().min(1).max(128), plusMs: z.int().min(1) }),
+]);
+export type TypeTimeout = z.infer<typeof typeTimeoutSchema>;
+
+/** @returns the ms, or undefined when the payload has no such number */
+export function timeoutOf(timeout: TypeTimeout, payload: unknown): number | undefined {
+  if (typeof timeout === 'number') return timeout;
+  const { payloadField, plusMs } = timeout;
+  const isObject = typeof payload === 'object' && payload !== null && Object.hasOwn(payload, payloadField);
+  const named = z
+    .number()
+    .min(0)
+    .safeParse(isObject && Reflect.get(payload, payloadField));
+  return named.success ? Math.ceil(named.data) + plusMs : undefined;
+}
+
 /** What everyone may know of a command type: how its payload and result look, and what happens when its agent is lost. */
 export const commandTypeInfoSchema = z.object({
   payload: jsonSchemaSchema,
   result: jsonSchemaSchema,
   /** What a submission without `onAgentLost` gets. */
   onAgentLost: onAgentLostSchema,
+  /** What a submission without `timeoutMs` gets; null: only its agents know. */
+  defaultTimeoutMs: typeTimeoutSchema.nullable().default(null),
 });
 export type CommandTypeInfo = z.infer<typeof commandTypeInfoSchema>;
 

@@ -138,6 +138,8 @@ export const commandViewSchema = z.object({
   expiresAt: z.iso.datetime().nullable(),
   /** null: for its turn, or for nothing any more. */
   waitingFor: waitingReasonSchema.nullable(),
+  /** When its running attempt was asked to stop. */
+  cancelRequestedAt: z.iso.datetime().nullable(),
   history: z.array(historyItemSchema),
 });
 export type CommandView = z.infer<typeof commandViewSchema>;

@@ -47,6 +47,7 @@ test('what has no value yet is null, and defaults are filled in', async () => {
     runAt: null,
     expiresAt: null,
     waitingFor: null,
+    cancelRequestedAt: null,
     history: [],
   });
   expect(commandViewSchema.parse(view)).toEqual(view);

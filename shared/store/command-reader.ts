@@ -71,6 +71,7 @@ const summaryFields = {
   expiresAt: nullable(instant),
   // The hash has the type that an agent did not know; who else waits for what, servers compute.
   waitingFor: nullable(z.string()),
+  cancelRequestedAt: nullable(instant),
 };
 const summarySchema = z.object(summaryFields);
 const summaryNames = Object.keys(summaryFields);

@@ -43,6 +43,8 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     recovery: `${root}recovery`,
     /** What retention did: how many commands were pruned, when last, and how late. */
     retention: `${root}retention`,
+    /** Channel: `id attempt` of what that agent executes and somebody wants to stop. A hint: its renewals say it too. */
+    cancels: (agentId: string) => `${root}cancels:${agentId}`,
     dead: `${root}dead`,
     events: `${root}events`,
   } as const;

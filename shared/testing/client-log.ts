@@ -43,8 +43,23 @@ const seenSchema = z.object({
   status: z.string(),
   attempt: z.int(),
   result: z.json(),
+  finishedAt: z.string().nullable().optional(),
 });
 export type SeenCommand = z.infer<typeof seenSchema>;
+
+/** What an operator asked for, and what became of that. */
+export interface Operation {
+  readonly action: 'cancel' | 'retry';
+  /** null: of whatever passed a filter. */
+  readonly commandId: string | null;
+  /** Of a retry: the failure that was meant; null: the last one, whichever that is. */
+  readonly finishedAt: string | null;
+  /** `unknown`: no answer, or a 5xx: it may have been done, and it may be done later. */
+  readonly outcome: 'done' | 'requested' | 'refused' | 'unknown';
+}
+
+const operationSchema = z.object({ state: z.string().optional() });
+const actionIn = /^\/commands\/(?:([0-9a-f-]{36})\/)?(cancel|retry)$/;
 
 const acceptedSchema = z.object({ commandId: z.string() });
 const batchAcceptedSchema = z.object({ commandIds: z.array(z.string()) });
@@ -66,6 +81,7 @@ export class ClientLog {
   readonly posts: Post[] = [];
   readonly sightings: Sighting[] = [];
   readonly pauses: Pause[] = [];
+  readonly operations: Operation[] = [];
   #events = 0;
 
   /** Submits one command over HTTP. Never throws: an answer that did not come is an outcome. */
@@ -114,6 +130,45 @@ export class ClientLog {
     } catch {
       return undefined;
     }
+  }
+
+  /**
+   * Cancels or retries: a POST without a body. Never throws, like `submit`. Every one of a run must go
+   * through here, or be noted: the judge takes what no operator asked for as a violation.
+   *
+   * @returns what became of it, with the answer's status and body when there was one
+   */
+  async operate(
+    serverUrl: string,
+    path: string,
+    { timeoutMs = defaultTimeoutMs }: { timeoutMs?: number } = {},
+  ): Promise<Operation & { readonly status?: number; readonly body?: unknown }> {
+    const url = new URL(path, serverUrl);
+    const [, id, action] = actionIn.exec(url.pathname) ?? [];
+    const about = {
+      action: action === 'retry' ? ('retry' as const) : ('cancel' as const),
+      commandId: id ?? null,
+      finishedAt: url.searchParams.get('finishedAt'),
+    };
+    try {
+      const answer = await fetch(url, { method: 'POST', signal: AbortSignal.timeout(timeoutMs) });
+      const body: unknown = await answer.json();
+      const { status } = answer;
+      const isRequested = status < 300 && operationSchema.parse(body).state === 'requested';
+      const done = isRequested ? 'requested' : status < 300 ? 'done' : undefined;
+      return {
+        ...this.noteOperation({ ...about, outcome: done ?? (status < 500 ? 'refused' : 'unknown') }),
+        status,
+        body,
+      };
+    } catch {
+      return this.noteOperation({ ...about, outcome: 'unknown' });
+    }
+  }
+
+  noteOperation(operation: Operation): Operation {
+    this.operations.push(operation);
+    return operation;
   }
 
   /** Notes a submission that was made by other means, such as a raw socket, or by hand. */

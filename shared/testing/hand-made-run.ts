@@ -165,6 +165,7 @@ export class HandMadeRun {
     const noted: (string | number)[] = ['error', error, 'executed', executed];
     if (code === 'EXECUTION_FAILED') noted.push('reported', this.life(id).marker);
     if (code === 'AGENT_LOST') noted.push('losses', ++this.life(id).losses);
+    if (code === 'CANCELLED') this.#noteCancel(id);
     await this.write(
       ...edit([...this.#end(id, 'FAILED', noted), ['ZADD', keys.failedIndex, Date.now(), id]]),
     );
@@ -185,11 +186,18 @@ export class HandMadeRun {
     await this.write(...edit(writes));
   }
 
+  /** Its running attempt is asked to stop. */
+  async askToStop(id: string): Promise<void> {
+    this.#noteCancel(id);
+    await this.write(['HSET', keys.command(id), 'cancelRequestedAt', Date.now()]);
+  }
+
   /** An operator's retry. */
   async retry(id: string, edit = keep): Promise<void> {
+    this.clients.noteOperation({ action: 'retry', commandId: id, finishedAt: null, outcome: 'done' });
     const writes: Write[] = [
       ['HSET', keys.command(id), 'retried', this.life(id).finishedAt, 'losses', 0],
-      ['HDEL', keys.command(id), 'result', 'error'],
+      ['HDEL', keys.command(id), 'result', 'error', 'cancelRequestedAt'],
       ['ZREM', keys.failedIndex, id],
       ...this.#turn(id, 'PENDING'),
       ...this.#enqueue(id),
@@ -221,6 +229,10 @@ export class HandMadeRun {
   async live(id: string, fields: Record<string, string> = {}): Promise<void> {
     await this.started(id, fields);
     await this.complete(id, await this.effect(id));
+  }
+
+  #noteCancel(id: string): void {
+    this.clients.noteOperation({ action: 'cancel', commandId: id, finishedAt: null, outcome: 'requested' });
   }
 
   #turn(id: string, status: string): Write[] {

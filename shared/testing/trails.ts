@@ -122,14 +122,15 @@ export class Trails {
   }
 }
 
-/** An operator's retry: the only way out of FAILED. It notes which failure it put aside in `retried`. */
+/** An operator's retry: the only way out of FAILED. It notes in `retried` which failure it put aside: the last. */
 export function isRetry({ before, after, statuses }: Transition): boolean {
   const retried = after.fields?.retried ?? '';
   return (
     statusOf(before) === 'FAILED' &&
     statuses[0] === 'PENDING' &&
     retried !== '' &&
-    retried !== before.fields?.retried
+    retried !== before.fields?.retried &&
+    retried === before.fields?.finishedAt
   );
 }
 

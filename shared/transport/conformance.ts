@@ -7,6 +7,7 @@ import { elapsedMs } from '../runtime/clock.js';
 import { pause } from '../runtime/service.js';
 import { CommandReader } from '../store/command-reader.js';
 import { agentKey, group, metaKey, partitionKeys, typesKey } from '../store/keys.js';
+import { cancel } from '../lifecycle/control.js';
 import { submit } from '../lifecycle/transitions.js';
 import { completed, failed, newCommand } from '../testing/command-fixtures.js';
 import { type AgentDescription, type AgentIdentity, type NextReply, type Transport } from './transport.js';
@@ -344,6 +345,87 @@ export function conformance(rig: () => TransportRig): void {
     });
   });
 
+  describe('a cancel', () => {
+    /** An operator's, of what runs its first attempt. */
+    const cancelFirst = (id: string) => cancel(rig().redis, keys, [{ id, attempt: 1, retried: '' }]);
+
+    it('is told by renewals, which keep the lease, also when an answer was lost', async () => {
+      const a = await run('a', 1, 2);
+      const [id, other] = [await submitOne(), await submitOne()];
+      const inHands: string[] = [];
+      while (inHands.length < 2) {
+        const reply = await ask(a.transport, 2, inHands);
+        if (reply.word === 'ok') inHands.push(...reply.started.map(({ entry }) => entry));
+      }
+      expect(await cancelFirst(id)).toEqual(['requested']);
+      const held = [
+        { id, attempt: 2 },
+        { id, attempt: 1 },
+        { id: other, attempt: 1 },
+      ];
+      const { lost } = rig().loseAnswer('renew');
+      expect(await a.transport.renew(held)).toEqual(['lost', 'cancelled', 'ok']);
+      await lost;
+      expect(await statusOf(id)).toBe('RUNNING');
+    });
+
+    it.each([
+      ['CANCELLED, executed as far as its handler came', 'CANCELLED', 'yes'],
+      ['CANCELLED before its handler was called', 'CANCELLED', 'no'],
+    ] as const)('ends by its report: %s', async (_what, code, executed) => {
+      const a = await run();
+      const id = await submitOne('retry');
+      await ask(a.transport);
+      await cancelFirst(id);
+      const outcome = { ...failed, code, executed, retryable: true } as const;
+      expect(await a.transport.report([reportOf(a, id, { outcome })])).toEqual(['accepted']);
+      expect(await show(id)).toMatchObject({ status: 'FAILED', error: { code, executed } });
+      expect(await a.transport.report([reportOf(a, id, { outcome })])).toEqual(['again']);
+    });
+
+    it('that comes too late for the handler does not change its result', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      await cancelFirst(id);
+      expect(await a.transport.report([reportOf(a, id)])).toEqual(['accepted']);
+      expect(await show(id)).toMatchObject({ status: 'COMPLETED', result: { ok: true }, error: null });
+    });
+
+    it('is heard within a second: by a hint, or because renewals come twice a second', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      if (a.transport.renewAfterMs <= 500) return;
+      const hints: unknown[] = [];
+      const heard = new Promise<void>((resolve) =>
+        a.transport.hearCancels((hint) => {
+          hints.push(hint);
+          // It listens from then on.
+          if (hint === 'gap') void cancelFirst(id);
+          else resolve();
+        }),
+      );
+      await heard;
+      expect(hints).toEqual(['gap', { id, attempt: 1 }]);
+    });
+
+    it('that a broken connection kept from being heard is told as a gap', async () => {
+      const a = await run();
+      if (a.transport.renewAfterMs <= 500) return;
+      let gaps = 0;
+      await new Promise<void>((resolve) =>
+        a.transport.hearCancels(() => {
+          gaps++;
+          if (gaps === 2) return resolve();
+          rig().cut();
+          rig().heal();
+        }),
+      );
+      expect(gaps).toBe(2);
+    });
+  });
+
   describe('settle', () => {
     it.each([
       ['fail', { status: 'FAILED', error: { code: 'AGENT_LOST', executed: 'unknown' } }],
@@ -414,7 +496,13 @@ export function conformance(rig: () => TransportRig): void {
 
   it('announces types: all of them, or those that are missing', async () => {
     const a = await run();
-    const resize = { type: 'RESIZE', payload: { type: 'object' }, result: {}, onAgentLost: 'retry' } as const;
+    const resize = {
+      type: 'RESIZE',
+      payload: { type: 'object' },
+      result: {},
+      onAgentLost: 'retry',
+      defaultTimeoutMs: 7,
+    } as const;
     const announced = async () => JSON.parse((await rig().redis.hget(typesKey, 'RESIZE')) ?? '{}') as object;
     await a.transport.announce([{ ...resize, onAgentLost: 'fail' }], 'all');
     await a.transport.announce([resize], 'missing');

@@ -44,6 +44,11 @@ export interface HttpTransportOptions {
 
 /** How long a poll is held: as long as a server holds one, since each costs it about a millisecond. */
 const pollSeconds = limits.waitSeconds;
+/**
+ * A server keeps no line open to tell of a cancel, so an agent asks: by renewing what it has held for so
+ * long, which leaves those alone that are idle, or whose commands are short.
+ */
+const hearWithinMs = 500;
 /** How long an ended poll may take to bring its last answer, before it is cut off. */
 const lastAnswerMs = 1000;
 /** Fewer than there are connections: renewals and a poll need theirs. */
@@ -66,12 +71,14 @@ export class HttpTransport implements Transport {
   /** Polls in a row that were empty and not held. */
   #early = 0;
   #inHands: () => readonly string[] = () => [];
+  readonly renewAfterMs: number;
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     const { serverUrls: urls, leaseMs } = options;
     this.#calls = new ServerCalls({ urls, tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))) });
     this.#session = sessionOf(options.agent);
+    this.renewAfterMs = Math.min(leaseMs / 4, hearWithinMs);
   }
 
   register(): Promise<RegisterReply> {
@@ -238,9 +245,17 @@ export class HttpTransport implements Transport {
     const attempts = held.map(({ id, attempt }) => ({ commandId: id, attempt }));
     const body = { agentId, session: this.#session, held: attempts };
     const answer = await this.#calls.call({ method: 'POST', path: 'commands/renew', body });
-    const { lost, cancelled } = renewedSchema.parse(orRefuse(answer));
-    const over = new Set([...lost, ...cancelled].map(({ commandId, attempt }) => `${commandId}:${attempt}`));
-    return held.map(({ id, attempt }) => (over.has(`${id}:${attempt}`) ? 'lost' : 'ok'));
+    const renewed = renewedSchema.parse(orRefuse(answer));
+    const [lost, cancelled] = [keysOf(renewed.lost), keysOf(renewed.cancelled)];
+    return held.map(({ id, attempt }) => {
+      const key = `${id}:${attempt}`;
+      return lost.has(key) ? 'lost' : cancelled.has(key) ? 'cancelled' : 'ok';
+    });
+  }
+
+  /** There is nothing to listen to: `renewAfterMs` is short. */
+  hearCancels(): void {
+    return undefined;
   }
 
   /** The server does it, at the first poll of a new session. */
@@ -278,6 +293,9 @@ export class HttpTransport implements Transport {
     return `agents/${this.#options.agent.agentId}${rest}`;
   }
 }
+
+const keysOf = (attempts: z.infer<typeof renewedSchema>['lost']) =>
+  new Set(attempts.map(({ commandId, attempt }) => `${commandId}:${attempt}`));
 
 const wordOf: Partial<Record<ProblemCode, ReportWord>> = {
   late_report: 'late',

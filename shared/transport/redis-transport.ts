@@ -24,6 +24,7 @@ import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { isAborted, pause } from '../runtime/service.js';
 import { announce } from '../store/announcements.js';
+import { CancelChannel } from './cancel-channel.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
 import { Turnstile } from './turnstile.js';
@@ -74,6 +75,8 @@ export class RedisTransport implements Transport {
   readonly #starting = new Turnstile();
   /** As the last `start` told it. */
   #paused: ReadonlySet<string> = new Set();
+  readonly #cancels: CancelChannel;
+  readonly renewAfterMs: number;
 
   constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
     this.#faults = faults;
@@ -89,6 +92,8 @@ export class RedisTransport implements Transport {
     // A call that hangs must leave time for another one within the lease.
     this.#redis = connectCommands(redisUrl, events, Math.floor(leaseMs / 4));
     this.#blocking = connectBlocking(redisUrl, this.#blockMs);
+    this.#cancels = new CancelChannel(redisUrl, this.#keys.cancels(agent.agentId), logger);
+    this.renewAfterMs = leaseMs / 4;
   }
 
   async register(): Promise<RegisterReply> {
@@ -217,6 +222,10 @@ export class RedisTransport implements Transport {
     return renew(this.#redis, this.#keys, this.#agent.agentId, this.#session, held);
   }
 
+  hearCancels(onHint: (hint: HeldAttempt | 'gap') => void): void {
+    this.#cancels.listen(onHint);
+  }
+
   settle(): Promise<'old-session' | readonly Resolved[]> {
     return abandon(this.#redis, this.#keys, this.#agent.agentId, this.#session);
   }
@@ -242,6 +251,7 @@ export class RedisTransport implements Transport {
   close(): void {
     this.#redis.disconnect();
     this.#blocking.disconnect();
+    this.#cancels.close();
   }
 }
 

@@ -1,6 +1,7 @@
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply } from '../lifecycle/registration.js';
+import { type TypeTimeout } from '../protocol/command-types.js';
 import { type Report, type ReportWord, type StartedCommand } from '../lifecycle/transitions.js';
 import { type ServedQueues } from '../protocol/served-queues.js';
 import { type Moment } from '../runtime/clock.js';
@@ -59,6 +60,8 @@ export interface AnnouncedType {
   readonly payload: unknown;
   readonly result: unknown;
   readonly onAgentLost: 'fail' | 'retry';
+  /** null: a function, which only the agent can ask. */
+  readonly defaultTimeoutMs: TypeTimeout | null;
 }
 
 /**
@@ -97,6 +100,16 @@ export interface Transport {
    * @returns a word per attempt, in order
    */
   renew(held: readonly HeldAttempt[]): Promise<RenewWord[]>;
+  /**
+   * How long after the last renewal the next is due. A third of the lease is enough to keep it; where
+   * nothing else tells of a cancel, it must come sooner, since an agent hears of one within a second.
+   */
+  readonly renewAfterMs: number;
+  /**
+   * Listens for cancels, where there is something to listen to. Hints: one may be lost, and whoever hears
+   * one renews the attempt that it names to know; of `gap`, all that it holds.
+   */
+  hearCancels(onHint: (hint: HeldAttempt | 'gap') => void): void;
   /**
    * Settles what earlier sessions of this instance left, at once. Call it only after every journalled
    * outcome was answered.

@@ -49,6 +49,17 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'a command that is put back, although it was asked to stop',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.askToStop('c');
+      await run.putBack('c', 'lost');
+      await run.fail('c', 'CANCELLED', 'unknown');
+    },
+    found: ['2 c: it was put back, although it had been asked to stop'],
+  },
+
+  {
     name: 'an attempt that was executed after it was handed back',
     plant: async (run) => {
       await run.started('c');

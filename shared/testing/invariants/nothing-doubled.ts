@@ -45,6 +45,9 @@ function policyAllowsAnotherAttempt(transition: Transition, say: Say): void {
   const { commandId, before, after, statuses } = transition;
   if (statusOf(before) !== 'RUNNING' || statuses[0] !== 'PENDING' || after.fields === null) return;
   const { fields } = after;
+  if (before.fields?.cancelRequestedAt !== undefined) {
+    say(commandId, 'it was put back, although it had been asked to stop', seenIn(transition));
+  }
   if (lossesIn(transition) > 0) {
     if (fields.onAgentLost !== 'retry') {
       say(commandId, 'it was put back after a loss, although its policy is to fail', seenIn(transition));

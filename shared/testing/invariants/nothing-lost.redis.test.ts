@@ -38,6 +38,10 @@ const plants: readonly Plant[] = [
       await run.fail('c', 'AGENT_LOST', 'unknown');
       await run.started('d', { onAgentLost: 'retry', maxLosses: '1' });
       await run.fail('d', 'AGENT_LOST', 'unknown');
+      // This one was not to be executed again.
+      await run.started('e', { onAgentLost: 'retry', maxLosses: '2' });
+      await run.askToStop('e');
+      await run.fail('e', 'AGENT_LOST', 'unknown');
     },
     found: ['1 c: it was given up after 1 of the 2 losses that it may have'],
   },

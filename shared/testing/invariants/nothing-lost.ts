@@ -41,6 +41,8 @@ function triedAsOftenAsItMay(transition: Transition, say: Say): void {
   const givenUp =
     statusOf(before) === 'RUNNING' && statuses[0] === 'FAILED' && errorCodeOf(after.fields) === 'AGENT_LOST';
   if (!givenUp || after.fields?.onAgentLost !== 'retry') return;
+  // Somebody has asked it to stop: it must not be executed again.
+  if (before.fields?.cancelRequestedAt !== undefined) return;
   const most = Number(after.fields.maxLosses ?? defaults.maxLosses);
   const losses = countOf(after.fields, 'losses');
   if (losses < most) {

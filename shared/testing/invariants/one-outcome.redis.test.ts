@@ -45,6 +45,56 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'a retry for an earlier failure than the last',
+    plant: async (run) => {
+      await run.started('c');
+      await run.effect('c');
+      await run.fail('c', 'EXECUTION_FAILED', 'yes');
+      const stale = String(run.life('c').finishedAt - 1);
+      await run.retry('c', (writes) => [...writes, ['HSET', keys.command('c'), 'retried', stale]]);
+      await run.fail('c', 'CANCELLED', 'yes');
+    },
+    found: ['3 c: it was FAILED, and was written to again'],
+  },
+
+  {
+    name: 'a life that nobody asked for',
+    plant: async (run) => {
+      await run.started('c');
+      await run.effect('c');
+      await run.fail('c', 'EXECUTION_FAILED', 'yes');
+      await run.retry('c');
+      await run.fail('c', 'CANCELLED', 'yes');
+      await run.retry('c');
+      await run.fail('c', 'CANCELLED', 'yes');
+      // One of the two was never asked for.
+      run.clients.operations.splice(
+        run.clients.operations.findIndex(({ action }) => action === 'retry'),
+        1,
+      );
+    },
+    found: ['3 c: it was retried 2 times, and 1 were asked for'],
+  },
+
+  {
+    name: 'two lives for a retry that named one failure',
+    plant: async (run) => {
+      await run.started('c');
+      await run.effect('c');
+      await run.fail('c', 'EXECUTION_FAILED', 'yes');
+      for (let i = 0; i < 2; i++) {
+        await run.retry('c');
+        await run.fail('c', 'CANCELLED', 'yes');
+      }
+      const named = { action: 'retry', commandId: 'c', finishedAt: 'then', outcome: 'unknown' } as const;
+      run.clients.operations.splice(0);
+      const cancel = { action: 'cancel', commandId: null, finishedAt: null, outcome: 'done' } as const;
+      for (const one of [named, named, cancel]) run.clients.noteOperation(one);
+    },
+    found: ['3 c: it was retried 2 times, and 1 were asked for'],
+  },
+
+  {
     name: 'two outcomes in one step',
     plant: async (run) => {
       await run.started('c');

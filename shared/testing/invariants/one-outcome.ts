@@ -1,9 +1,9 @@
 import { isTerminal, statusOf } from '../command-state.js';
-import { isRetry } from '../trails.js';
+import { isRetry, type Trails } from '../trails.js';
 import { isDeepStrictEqual } from 'node:util';
-import { type SeenCommand } from '../client-log.js';
+import { type ClientLog, type SeenCommand } from '../client-log.js';
 import { eachAfterWhatWasKnown } from './sightings.js';
-import { type Invariant, seenIn } from './invariant.js';
+import { type Invariant, type Say, seenIn } from './invariant.js';
 
 /**
  * 3. Exactly one outcome is accepted per life; a terminal status and its result never change. Only an
@@ -26,6 +26,7 @@ export const oneOutcome: Invariant = {
   },
 
   atRest({ clients, trails }, say) {
+    livesWereAskedFor(clients, trails, say);
     eachAfterWhatWasKnown(clients, lastTerminal, (known, sighting) => {
       const retried = (trails.get(sighting.commandId)?.retries ?? 0) > 0;
       if (known === undefined || sighting.view === null || retried) return;
@@ -36,6 +37,18 @@ export const oneOutcome: Invariant = {
     });
   },
 };
+
+/** A call that named its failure begins one life, however often it was sent; another one at most one. */
+function livesWereAskedFor({ operations }: ClientLog, trails: Trails, say: Say): void {
+  const retries = operations.filter(({ action, outcome }) => action === 'retry' && outcome !== 'refused');
+  for (const { commandId, retries: lives } of trails.all()) {
+    if (lives === 0) continue;
+    const asked = retries.filter((one) => one.commandId === commandId || one.commandId === null);
+    const named = new Set(asked.flatMap(({ finishedAt }) => finishedAt ?? []));
+    const most = named.size + asked.filter(({ finishedAt }) => finishedAt === null).length;
+    if (lives > most) say(commandId, `it was retried ${lives} times, and ${most} were asked for`, asked);
+  }
+}
 
 const lastTerminal = (known: SeenCommand | undefined, seen: SeenCommand) =>
   isTerminal(seen.status) ? seen : known;

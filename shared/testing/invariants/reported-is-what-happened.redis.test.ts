@@ -65,6 +65,26 @@ const plants: readonly Plant[] = [
     },
     found: ['6 c: clients were shown another outcome than the one that is stored'],
   },
+
+  {
+    name: 'a cancel that nobody asked for',
+    plant: async (run) => {
+      await run.submit('c');
+      await run.fail('c', 'CANCELLED', 'no');
+      run.clients.operations.splice(0);
+      run.clients.noteOperation({ action: 'cancel', commandId: 'c', finishedAt: null, outcome: 'refused' });
+    },
+    found: ['6 c: it is CANCELLED, and nobody asked for that'],
+  },
+
+  {
+    name: 'a cancel that a client was told of, and that did not happen',
+    plant: async (run) => {
+      await run.live('c');
+      run.clients.noteOperation({ action: 'cancel', commandId: 'c', finishedAt: null, outcome: 'done' });
+    },
+    found: ['6 c: a client was told that it is cancelled, and it is not'],
+  },
 ];
 
 test.each(plants)('the judge finds $name', async (plant) => {

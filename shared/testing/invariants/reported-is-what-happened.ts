@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { countOf, type Fields, isTerminal, jsonOf } from '../command-state.js';
-import { type SeenCommand } from '../client-log.js';
+import { countOf, errorCodeOf, type Fields, isTerminal, jsonOf } from '../command-state.js';
+import { type ClientLog, type SeenCommand } from '../client-log.js';
+import { type Trails } from '../trails.js';
 import { parseMarker } from '../keyspace.js';
 import { type Invariant, type Say } from './invariant.js';
 import { eachAfterWhatWasKnown } from './sightings.js';
@@ -11,6 +12,7 @@ export const reportedIsWhatHappened: Invariant = {
   promise: 'What is reported is what happened',
 
   atRest({ clients, lastSeen, trails }, say) {
+    cancelsAreWhatWasAskedFor(clients, trails, say);
     for (const [id, fields] of lastSeen)
       if (fields.status === 'COMPLETED') acceptedAttemptIsNamed(id, fields, say);
     const seen = new Map<string, SeenCommand>();
@@ -49,6 +51,23 @@ export const reportedIsWhatHappened: Invariant = {
     }
   },
 };
+
+/** Nothing is CANCELLED that nobody wanted to cancel; and what somebody was told is cancelled is. */
+function cancelsAreWhatWasAskedFor({ operations }: ClientLog, trails: Trails, say: Say): void {
+  const cancels = operations.filter(({ action, outcome }) => action === 'cancel' && outcome !== 'refused');
+  const asked = new Set(cancels.map(({ commandId }) => commandId));
+  const told = new Set(cancels.flatMap(({ commandId, outcome }) => (outcome === 'done' ? commandId : [])));
+  for (const { commandId, lastFields, retries } of trails.all()) {
+    const isCancelled = errorCodeOf(lastFields) === 'CANCELLED';
+    if (isCancelled && !asked.has(commandId) && !asked.has(null)) {
+      say(commandId, 'it is CANCELLED, and nobody asked for that', lastFields);
+    }
+    // A retry begins another life.
+    if (!isCancelled && told.has(commandId) && retries === 0) {
+      say(commandId, 'a client was told that it is cancelled, and it is not', lastFields);
+    }
+  }
+}
 
 /** `reported` is `<attempt>:<agentId>:<session>` of the report that was accepted. */
 function acceptedAttemptIsNamed(id: string, fields: Fields, say: Say): void {

@@ -1,0 +1,174 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { endOverdue, type Overdue } from '../../shared/lifecycle/control.js';
+import { timeoutOf, type TypeTimeout } from '../../shared/protocol/command-types.js';
+import { type Logger } from '../../shared/runtime/logger.js';
+import { runAll } from '../../shared/store/command-reader.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { commandsOf, type PendingRow, pendingRows } from '../reading/pending-rows.js';
+import { type RedisCalls } from '../redis/redis-link.js';
+import { type TypeCatalog } from '../submissions/type-catalog.js';
+import { Sweeper } from './sweeper.js';
+
+/** Attempts in one look: a pipeline of so many reads, and at most one script. */
+const mostAtOnce = 200;
+
+export interface DeadlineWatchOptions {
+  readonly link: RedisCalls;
+  readonly keys: PartitionKeys;
+  readonly catalog: Pick<TypeCatalog, 'find'>;
+  readonly leaseMs: number;
+  readonly graceMs: number;
+  readonly logger: Logger;
+}
+
+/**
+ * Ends attempts that hang: their time is over, or they were asked to stop, and their agent renews them
+ * but does not say how they end.
+ *
+ * Whoever executes keeps to its deadline by itself, gives a handler that is deaf `graceMs` more, and has
+ * told how that ended soon after its next start. So a server waits for the grace, and a lease and a half
+ * beyond it: by then recovery has dealt with agents that are gone. Nothing is written when an attempt
+ * starts: the pending lists say what runs, and each attempt is read when its deadline may have come, or
+ * a lease after it was last looked at, since it may have been asked to stop meanwhile.
+ */
+export function deadlineWatch(options: DeadlineWatchOptions): Sweeper {
+  const { link, leaseMs, logger } = options;
+  const deadlines = new Deadlines(options);
+  return new Sweeper({
+    name: 'deadlines',
+    intervalMs: leaseMs / 3,
+    link,
+    sweep: (redis) => deadlines.sweep(redis),
+    logger,
+  });
+}
+
+class Deadlines {
+  readonly #options: DeadlineWatchOptions;
+  readonly #marginMs: number;
+  /** By ticket, when to look at an attempt again, by `performance.now()`. */
+  #lookAt = new Map<string, number>();
+
+  constructor(options: DeadlineWatchOptions) {
+    this.#options = options;
+    this.#marginMs = options.graceMs + 1.5 * options.leaseMs;
+  }
+
+  async sweep(redis: Redis): Promise<{ count: number; more: boolean }> {
+    const { keys, logger } = this.#options;
+    const queues = await redis.smembers(keys.queues);
+    const rows = (await Promise.all(queues.map((queue) => pendingRows(redis, keys, queue)))).flat();
+    this.#lookAt = new Map(rows.flatMap((row) => this.#known(row)));
+    const isDue = (row: PendingRow) => (this.#lookAt.get(ticketOf(row)) ?? 0) <= performance.now();
+    const due = rows.filter(isDue);
+    const overdue = await this.#look(redis, due.slice(0, mostAtOnce));
+    const words = overdue.length === 0 ? [] : await endOverdue(redis, keys, this.#marginMs, overdue);
+    const ended = overdue.filter((_, i) => words[i] === 'cancelled');
+    for (const { id, attempt } of ended) {
+      logger.warn({ commandId: id, attempt }, 'ended: its time was over, and its agent did not say so');
+    }
+    return { count: ended.length, more: due.length > mostAtOnce };
+  }
+
+  #known(row: PendingRow): [string, number][] {
+    const lookAt = this.#lookAt.get(ticketOf(row));
+    return lookAt === undefined ? [] : [[ticketOf(row), lookAt]];
+  }
+
+  /** Reads attempts, and notes when to look at each again. @returns those whose time seems to be over */
+  async #look(redis: Redis, rows: readonly PendingRow[]): Promise<Overdue[]> {
+    if (rows.length === 0) return [];
+    const { keys, leaseMs } = this.#options;
+    const ids = await commandsOf(redis, keys, rows);
+    const nowMs = await timeOf(redis);
+    const attempts = await this.#read(redis, ids);
+    return rows.flatMap((row, i) => {
+      const attempt = attempts[i];
+      const leftMs = attempt ? this.#endOf(attempt) - nowMs : Infinity;
+      this.#lookAt.set(ticketOf(row), performance.now() + Math.max(leaseMs / 3, Math.min(leftMs, leaseMs)));
+      return attempt && leftMs <= 0 ? [attempt] : [];
+    });
+  }
+
+  /** By Redis's clock; the script decides. */
+  #endOf({ startedAt, timeoutMs, cancelRequestedAt }: Attempt): number {
+    return Math.min(startedAt + timeoutMs, cancelRequestedAt) + this.#marginMs;
+  }
+
+  /** @returns per id what runs; undefined for what does not */
+  async #read(redis: Redis, ids: readonly string[]): Promise<(Attempt | undefined)[]> {
+    const { keys, catalog } = this.#options;
+    const names = ['status', 'attempt', 'retried', 'startedAt', 'timeoutMs', 'cancelRequestedAt', 'type'];
+    const pipeline = redis.pipeline();
+    for (const id of ids) pipeline.hmget(keys.command(id), ...names);
+    const rows = (await runAll(pipeline)).map((row) => rowSchema.safeParse(row).data);
+    const types = await catalog.find([...new Set(rows.flatMap((row) => row?.[6] ?? []))]);
+    return Promise.all(
+      ids.map(async (id, i) => {
+        const row = rows[i];
+        if (!row) return undefined;
+        const [, attempt, retried, startedAt, timeoutMs, cancelRequestedAt, type] = row;
+        const known = types.get(type);
+        const rule = known?.usable ? known.defaultTimeoutMs : null;
+        const typesTimeoutMs =
+          timeoutMs === null && rule !== null ? await this.#timeoutBy(redis, id, rule) : undefined;
+        return {
+          id,
+          attempt,
+          retried,
+          typesTimeoutMs,
+          startedAt,
+          timeoutMs: timeoutMs ?? typesTimeoutMs ?? Infinity,
+          cancelRequestedAt: cancelRequestedAt ?? Infinity,
+        };
+      }),
+    );
+  }
+
+  async #timeoutBy(redis: Redis, id: string, rule: TypeTimeout): Promise<number | undefined> {
+    if (typeof rule === 'number') return rule;
+    return timeoutOf(rule, parsed(await redis.hget(this.#options.keys.command(id), 'payload')));
+  }
+}
+
+interface Attempt extends Overdue {
+  readonly startedAt: number;
+  /** Infinity: nobody knows. */
+  readonly timeoutMs: number;
+  /** Infinity: nobody has asked it to stop. */
+  readonly cancelRequestedAt: number;
+}
+
+const optional = z
+  .string()
+  .nullable()
+  .transform((value) => (value === null ? null : Number(value)))
+  .pipe(z.int().nullable());
+const rowSchema = z.tuple([
+  z.literal('RUNNING'),
+  z.coerce.number().int(),
+  z
+    .string()
+    .nullable()
+    .transform((value) => value ?? ''),
+  z.coerce.number().int(),
+  optional,
+  optional,
+  z.string(),
+]);
+
+const ticketOf = ({ queue, entry }: PendingRow) => `${queue}/${entry}`;
+
+function parsed(text: string | null): unknown {
+  try {
+    return text === null ? undefined : JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+async function timeOf(redis: Redis): Promise<number> {
+  const [seconds, micros] = await redis.time();
+  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+}

@@ -1,0 +1,89 @@
+import { partitionKeys } from '../shared/store/keys.js';
+import { type Fate, fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
+import { atWork, handlers, post } from './operations.js';
+import { onTrial, processesOf } from './trial.js';
+
+/** What becomes of commands that somebody cancels, and of those that he wants to have executed after all. */
+
+const keys = partitionKeys();
+
+/** Nobody waits for it: what ends in these tests was heard of by other means than a renewal for the lease. */
+const endlessLease = { LEASE_MS: '600000' };
+
+const cancelled: Fate = { ...undisturbed, status: 'FAILED', code: 'CANCELLED', executed: 'yes' };
+
+const requested = (commandId: string) => ({ status: 202, body: { commandId, state: 'requested' } });
+
+describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) => {
+  it.concurrent('the signal of what runs fires long before its lease is renewed', () =>
+    onTrial({ agents: 1, transport, env: { ...handlers('steady'), ...endlessLease } }, async (trial) => {
+      const before = processesOf(trial);
+      const id = await atWork(trial, 'STEADY');
+      const began = performance.now();
+      expect(await post(trial, `/commands/${id}/cancel`)).toEqual(requested(id));
+      expect(await fateOf(trial, id)).toEqual(cancelled);
+      // A second is promised; a machine that is busy with other tests is given more.
+      expect(performance.now() - began).toBeLessThan(10_000);
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(processesOf(trial)).toEqual(before);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+
+  it.concurrent('a handler that is deaf ends with its process, which says so when it is back', () =>
+    onTrial(
+      { agents: 1, transport, env: { ...handlers('deaf'), ...endlessLease, GRACE_MS: '300' } },
+      async (trial) => {
+        const id = await atWork(trial, 'DEAF');
+        await post(trial, `/commands/${id}/cancel`);
+        expect(await trial.deployment.agents[0]?.exited).toEqual({ code: 1, signal: null });
+        await trial.deployment.startAgent();
+        expect(await fateOf(trial, id)).toEqual(cancelled);
+        expect(await fateOfAnother(trial)).toEqual(undisturbed);
+        expect(await violationsIn(trial)).toEqual([]);
+      },
+    ),
+  );
+});
+
+it.concurrent('a hint that was lost is made up for by a renewal', () =>
+  onTrial({ agents: 1, env: { ...handlers('steady'), LEASE_MS: '3000' } }, async (trial) => {
+    const id = await atWork(trial, 'STEADY');
+    // As the script writes it, without the message.
+    await trial.deployment.redis.client().hset(keys.command(id), 'cancelRequestedAt', Date.now());
+    expect(await fateOf(trial, id)).toEqual(cancelled);
+  }),
+);
+
+it.concurrent('a cancel of a thousand that wait, and a retry of them, in steps', () =>
+  onTrial({}, async (trial) => {
+    const { clients, deployment, ledger } = trial;
+    const commands = Array.from({ length: 1000 }, () => ({
+      type: 'HTTP_GET_JSON',
+      payload: { url: ledger.url },
+    }));
+    const { ids } = await clients.submitBatch(deployment.url, commands);
+    const walk = async (path: string, count: string) => {
+      let [sum, steps, cursor] = [0, 0, ''];
+      for (let goOn = true; goOn; steps++) {
+        const { body } = await post(trial, `${path}&limit=200${cursor}`);
+        const answer = body as Record<string, number> & { nextCursor: string | null };
+        sum += answer[count] ?? 0;
+        goOn = answer.nextCursor !== null;
+        cursor = `&cursor=${answer.nextCursor}`;
+      }
+      return { sum, steps };
+    };
+    expect(await walk('/commands/cancel?status=PENDING', 'cancelled')).toEqual({ sum: 1000, steps: 5 });
+    expect(await fateOf(trial, ids[0] ?? '')).toMatchObject({ code: 'CANCELLED', executed: 'no' });
+    expect(await walk('/commands/retry?status=FAILED&code=CANCELLED', 'retried')).toEqual({
+      sum: 1000,
+      steps: 5,
+    });
+    await deployment.startAgent({ env: { AGENT_CONCURRENCY: '20' } });
+    await deployment.settled();
+    const { violations, counts } = await deployment.judge({ clients, ledger, faults: 'none' });
+    expect(violations).toEqual([]);
+    expect(counts).toMatchObject({ completed: 1000, effects: 1000 });
+  }),
+);
