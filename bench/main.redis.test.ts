@@ -1,16 +1,22 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endProcesses, startProcess } from '../shared/testing/processes.js';
+import { endProcesses, startProcess, type TestProcess } from '../shared/testing/processes.js';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'fencepost-bench-'))));
 afterEach(async () => {
+  // With its Redis and its workers, which a SIGKILL of the program alone would leave behind.
+  for (const bench of started.splice(0)) bench.killGroup('SIGKILL');
   await endProcesses();
   rmSync(folder, { recursive: true });
 });
-const start = (...args: string[]) =>
-  startProcess(['dist/bench/main.js', ...args], { env: { TMPDIR: folder }, ownGroup: true });
+const started: TestProcess[] = [];
+const start = (...args: string[]) => {
+  const bench = startProcess(['dist/bench/main.js', ...args], { env: { TMPDIR: folder }, ownGroup: true });
+  started.push(bench);
+  return bench;
+};
 /** Whether any process of the group that `pid` leads is left. */
 const groupIsAlive = (pid: number) => {
   try {
