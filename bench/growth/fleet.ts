@@ -22,11 +22,11 @@ export class Fleet implements Contestant {
   /** What one command costs from its start to its report, when `commands` wait for these agents. */
   async lap(commands: number, signal: AbortSignal): Promise<Cost> {
     let elapsedMs = 0;
-    // Its scripts are those of the submission too, which costs as much whoever executes.
-    const { scriptUs } = await costDuring(this.#redis, commands, async () => {
+    // Redis's part has the submission in it, which costs as much whoever executes.
+    const cost = await costDuring(this.#redis, commands, async () => {
       elapsedMs = await workLap(commands)(this, signal);
     });
-    return { elapsedUs: (1000 * elapsedMs) / commands, scriptUs };
+    return { ...cost, elapsedUs: (1000 * elapsedMs) / commands };
   }
 
   async start(): Promise<void> {

@@ -25,4 +25,4 @@ export const ratios = (pairs: readonly Pair<Cost>[], of: keyof Cost) =>
 
 export const lineOf = (pairs: readonly Pair<Cost>[]) =>
   `${median(pairs.map(({ ours }) => ours.elapsedUs))} µs, ${ratioText(ratios(pairs, 'elapsedUs'))}; ` +
-  `in scripts ${median(pairs.map(({ ours }) => ours.scriptUs))} µs, ${ratioText(ratios(pairs, 'scriptUs'))}`;
+  `in scripts ${ratioText(ratios(pairs, 'scriptUs'))}; Redis CPU ${ratioText(ratios(pairs, 'redisCpuUs'))}`;

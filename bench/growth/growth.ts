@@ -11,7 +11,6 @@ import {
 import { load } from '../load.js';
 import { ratioText } from '../report/wording.js';
 import { spreadOf } from '../statistics.js';
-import { type Pair } from '../turns.js';
 import { takeBacklogs } from './backlogs.js';
 import { type Cost } from './cost.js';
 import { takeFleets } from './fleets.js';
@@ -34,19 +33,20 @@ export const growth: Benchmark = {
   name: 'growth',
   about: 'what a command costs, and takes in memory, while more wait, more are retained, or more agents work',
   method: [
-    'Two private Redis servers: in one so many commands wait, in the other 1 thousand. They take turns (A B A B …), so ' +
-      'that each ratio is of two neighbours. In a lap 5,000 commands with a payload of 50 bytes are submitted, started and ' +
-      'reported by the scripts themselves, in batches of 100, one call after the other; each batch submitted is ' +
-      'followed by the start and the report of the 100 that wait longest, so that the backlog stays as it is. *Elapsed* is ' +
-      'the time from the first call to the last answer, per command; *in scripts* is what Redis itself counted for its scripts (`INFO ' +
-      'commandstats`), without Node, the sockets and the disk. The target is judged by elapsed.',
-    'For the last row the million is worked off until 1 thousand wait: 1 million completed commands are retained. ' +
-      'Beside it, at most as many as the laps themselves leave.',
-    "Memory: how much more Redis's `used_memory` is, less what its connections and its file's buffer take, after a backlog was " +
-      'filled than before, per command that was added.',
+    'Two private Redis servers: in one so many commands wait, in the other 1 thousand. They take turns (A B A B …), ' +
+      'so that each ratio is of two neighbours. In a lap 5,000 commands with a payload of 50 bytes are submitted, started ' +
+      'and reported by the scripts themselves, in batches of 100, one call after the other; each batch that is submitted ' +
+      'is followed by the start and the report of the 100 that wait longest, so that the backlog stays as it is.',
+    '*Elapsed* is the time from the first call to the last answer, per command: the target is judged by it. *In scripts* ' +
+      'is what Redis counted for its scripts (`INFO commandstats`), without Node, the sockets and the disk. *Redis ' +
+      'CPU* is the processor time of its main thread (`INFO cpu`), which what else the machine does hardly touches.',
+    'For the last row the million is worked off, and 1 thousand wait again: 1 million completed commands are retained. ' +
+      'In the other Redis only those are that the laps themselves leave, 30 thousand at most.',
+    "Memory: how much more Redis's `used_memory`, less what its connections and its file's buffer take, is after a backlog " +
+      'was filled than before, per command that was added.',
     'Agents: real ones as processes, each with concurrency 100 and its journal; so many on one Redis, and one on the ' +
-      'other. A lap is start→report of 10,000 no-ops that wait when the agents are thawed; *in scripts* there has the ' +
-      'submission in it. On a machine with few cores the agents share them.',
+      "other. A lap is start→report of 10,000 no-ops that wait when the agents are thawed; Redis's figures have their " +
+      'submission in them. On a machine with few cores the agents share them.',
   ],
   targets: ['growth-cost', 'growth-memory'],
 
@@ -90,6 +90,13 @@ export const growth: Benchmark = {
   },
 };
 
+/** What is shown of a command's cost. */
+const parts = [
+  { name: 'elapsed', of: 'elapsedUs' },
+  { name: 'in scripts', of: 'scriptUs' },
+  { name: 'Redis CPU', of: 'redisCpuUs' },
+] as const satisfies readonly { name: string; of: keyof Cost }[];
+
 function growthOf(grown: Grown | undefined): Measured {
   const percent = (grown?.pairs ?? []).map(
     ({ ours, theirs }) => 100 * (ours.elapsedUs / theirs.elapsedUs - 1),
@@ -100,10 +107,10 @@ function growthOf(grown: Grown | undefined): Measured {
 function costTable(title: string, by: string, growths: readonly Grown[]): Table {
   return {
     title,
-    columns: [by, 'elapsed', 'beside', 'ratio', 'in scripts', 'beside', 'ratio'],
+    columns: [by, ...parts.flatMap(({ name }) => [name, 'beside', 'ratio'])],
     rows: growths.map(({ name, pairs }) => [
       name,
-      ...(['elapsedUs', 'scriptUs'] as const).flatMap((of) => [
+      ...parts.flatMap(({ of }) => [
         median(pairs.map(({ ours }) => ours[of])),
         median(pairs.map(({ theirs }) => theirs[of])),
         ratioText(ratios(pairs, of)),
@@ -113,34 +120,25 @@ function costTable(title: string, by: string, growths: readonly Grown[]): Table 
 }
 
 function plotOf(title: string, by: string, growths: readonly Grown[]): Plot {
-  const series = (name: string, value: (pair: Pair<Cost>) => number) => ({
-    name,
-    values: growths.map(({ pairs }) => spreadOf(pairs.map(value))),
-  });
   return {
     title,
     unit: 'µs per command',
     by,
     groups: growths.map(({ name }) => name),
-    series: [
-      series('elapsed', ({ ours }) => ours.elapsedUs),
-      series('beside', ({ theirs }) => theirs.elapsedUs),
-      series('in scripts', ({ ours }) => ours.scriptUs),
-      series('in scripts, beside', ({ theirs }) => theirs.scriptUs),
-    ],
+    series: parts.flatMap(({ name, of }) => [
+      { name, values: growths.map(({ pairs }) => spreadOf(pairs.map(({ ours }) => ours[of]))) },
+      {
+        name: `${name}, beside`,
+        values: growths.map(({ pairs }) => spreadOf(pairs.map(({ theirs }) => theirs[of]))),
+      },
+    ]),
   };
 }
 
 function samplesOf({ name, pairs }: Grown): Samples[] {
-  const of = (what: string, value: (pair: Pair<Cost>) => number): Samples => ({
-    what: `${name}: ${what}`,
-    unit: 'µs per command',
-    values: pairs.map(value),
-  });
-  return [
-    of('elapsed', ({ ours }) => ours.elapsedUs),
-    of('elapsed beside', ({ theirs }) => theirs.elapsedUs),
-    of('in scripts', ({ ours }) => ours.scriptUs),
-    of('in scripts beside', ({ theirs }) => theirs.scriptUs),
-  ];
+  const unit = 'µs per command';
+  return parts.flatMap(({ name: part, of }) => [
+    { what: `${name}: ${part}`, unit, values: pairs.map(({ ours }) => ours[of]) },
+    { what: `${name}: ${part}, beside`, unit, values: pairs.map(({ theirs }) => theirs[of]) },
+  ]);
 }

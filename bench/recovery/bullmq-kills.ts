@@ -19,6 +19,8 @@ export interface BullMqKillOptions {
   readonly afterMs: number;
   /** `lockDuration` and `stalledInterval`; BullMQ's defaults when left out. */
   readonly pauseMs: number | undefined;
+  /** Lets the start of its processes wait for that of others: many that start at once are all late. */
+  readonly inTurn: <T>(start: () => Promise<T>) => Promise<T>;
   readonly signal: AbortSignal;
 }
 
@@ -56,7 +58,7 @@ interface Parts {
 }
 
 async function kill(options: BullMqKillOptions, { ledger, queue, events, workers }: Parts): Promise<Kill> {
-  const { redis, inFlight: count, fate, afterMs, pauseMs, signal } = options;
+  const { redis, inFlight: count, fate, afterMs, pauseMs, inTurn, signal } = options;
   const startWorker = async () => {
     const args = [
       redis.socket,
@@ -75,12 +77,16 @@ async function kill(options: BullMqKillOptions, { ledger, queue, events, workers
     return jobs.map(({ id }) => `${queue.name}:${id}`);
   };
 
-  await events.waitUntilReady();
-  const victim = await startWorker();
-  const inFlight = await add(count, longMs);
-  await ledger.waitForHits(count);
-  // Not earlier: it would have taken its share of them.
-  if (fate === 'gone') await startWorker();
+  const { victim, inFlight } = await inTurn(async () => {
+    signal.throwIfAborted();
+    await events.waitUntilReady();
+    const victim = await startWorker();
+    const inFlight = await add(count, longMs);
+    await ledger.waitForHits(count);
+    // Not earlier: it would have taken its share of them.
+    if (fate === 'gone') await startWorker();
+    return { victim, inFlight };
+  });
   await pause(afterMs, signal);
 
   const settled = lastStalled(events, count);

@@ -1,18 +1,10 @@
 import { type OnAgentLost, onAgentLostSchema } from '../../shared/protocol/commands.js';
-import {
-  type Benchmark,
-  type BenchmarkContext,
-  type BenchmarkResult,
-  measuredP99,
-  type Plot,
-  type Samples,
-  type Table,
-} from '../benchmark.js';
+import { type Benchmark, type BenchmarkContext, type BenchmarkResult, measuredP99 } from '../benchmark.js';
 import { withRedis } from '../redis.js';
-import { quantile, spreadOf } from '../statistics.js';
 import { killBullMqWorker } from './bullmq-kills.js';
 import { FencepostKills } from './fencepost-kills.js';
-import { type Fate, fates, type Kill, recoveredMs } from './kill.js';
+import { type Fate, fates, type Kill } from './kill.js';
+import { lineOf, plotOf, recoveredS, samplesOf, type Series, tableOf } from './series.js';
 
 interface Settings {
   readonly inFlight: readonly number[];
@@ -47,14 +39,6 @@ const short: Settings = {
   bullMqPauseMs: 1000,
 };
 
-/** One kind of kill, and each time that it was done. */
-interface Series {
-  readonly system: string;
-  readonly inFlight: number;
-  readonly fate: Fate;
-  readonly kills: readonly Kill[];
-}
-
 const policies = onAgentLostSchema.options;
 const fencepostWith = (policy: OnAgentLost) => `Fencepost, ${policy}`;
 
@@ -68,7 +52,8 @@ export const recovery: Benchmark = {
       "(Fencepost's channel, BullMQ's `stalled` events) **and** the next command has written itself into the ledger.",
     'Restarted: the process is started again, with the same data directory, as soon as its exit is noticed, as ' +
       '`npm start` does it. Gone: another one with free slots is there, and the killed one never comes back. ' +
-      "Fencepost's agents are killed as soon as all has begun, when their lease has the longest still to run.",
+      "Fencepost's agents are killed as soon as all has begun, or, when the other one has been started meanwhile, " +
+      'about a second later: most of the lease is then still to run.',
     'Fencepost with one server and `onAgentLost` both ways: `fail` ends what was in flight as AGENT_LOST, ' +
       '`retry` puts it back. Its kills come one after the other; those that wait for a lease at the same time for all ' +
       'three sizes. Afterwards each deployment is judged by the eight invariants: any violation fails the ' +
@@ -94,7 +79,10 @@ export const recovery: Benchmark = {
         'BullMQ lockDuration and stalledInterval, s': (settings.bullMqPauseMs ?? 30_000) / 1000,
       },
       tables: [tableOf(all)],
-      plots: fates.map((fate) => plotOf(all, settings, fate)),
+      plots: [
+        plotOf(all, 'Recovery, process restarted at once', 'restarted'),
+        plotOf(all, `Recovery, process gone for good (lease ${settings.leaseMs / 1000} s)`, 'gone'),
+      ],
       measured: [
         measuredP99('recovery-restarted', seconds('restarted')),
         measuredP99(
@@ -106,8 +94,6 @@ export const recovery: Benchmark = {
     };
   },
 };
-
-const recoveredS = (kill: Kill) => recoveredMs(kill) / 1000;
 
 async function killAgents(settings: Settings, { signal, say }: BenchmarkContext): Promise<Series[]> {
   const { inFlight, leaseMs, restarts, departures } = settings;
@@ -152,84 +138,40 @@ function checkExecutions(all: readonly Series[]): void {
   }
 }
 
-async function killWorkers(settings: Settings, { signal, say }: BenchmarkContext): Promise<Series[]> {
+async function killWorkers(settings: Settings, context: BenchmarkContext): Promise<Series[]> {
   const { inFlight, bullMqAfterMs, bullMqPauseMs: pauseMs } = settings;
+  const failed = new AbortController();
+  const signal = AbortSignal.any([context.signal, failed.signal]);
+  const inTurn = oneByOne();
+  const kinds = inFlight.flatMap((size) => fates.map((fate) => ({ inFlight: size, fate })));
   return withRedis(async (redis) => {
-    const kinds = inFlight.flatMap((size) => fates.map((fate) => ({ inFlight: size, fate })));
-    return Promise.all(
-      kinds.map(async (kind) => {
-        const kills = await Promise.all(
-          bullMqAfterMs.map((afterMs) => killBullMqWorker({ redis, ...kind, afterMs, pauseMs, signal })),
-        );
-        const series = { system: 'BullMQ', ...kind, kills };
-        say(lineOf(series));
-        return series;
+    const killAll = async (kind: (typeof kinds)[number]): Promise<Series> => {
+      const under = { redis, ...kind, pauseMs, inTurn, signal };
+      const kills = await Promise.all(
+        bullMqAfterMs.map((afterMs) => killBullMqWorker({ ...under, afterMs })),
+      );
+      const series = { system: 'BullMQ', ...kind, kills };
+      context.say(lineOf(series));
+      return series;
+    };
+    const all = kinds.map((kind) =>
+      killAll(kind).catch((error: unknown) => {
+        failed.abort(error);
+        throw error;
       }),
     );
+    // All have ended what they started before Redis ends, also when one of them fails.
+    await Promise.allSettled(all);
+    return Promise.all(all);
   });
 }
 
-function lineOf(series: Series): string {
-  const { median, max } = spreadOf(series.kills.map(recoveredS));
-  return `  ${labelOf(series)}: median ${median.toFixed(2)} s, longest ${max.toFixed(2)} s of ${series.kills.length}`;
-}
-
-const labelOf = ({ system, inFlight, fate }: Series) => `${system}, ${inFlight} in flight, ${fate}`;
-
-function tableOf(all: readonly Series[]): Table {
-  return {
-    title: 'From SIGKILL until all is settled and the next command runs',
-    columns: ['', 'in flight', 'process', 'kills', 'median, s', 'p99, s', 'min–max, s', 'executed twice'],
-    rows: all.map(({ system, inFlight, fate, kills }) => {
-      const seconds = kills.map(recoveredS);
-      const { median, min, max } = spreadOf(seconds);
-      const twice = spreadOf(kills.map(({ executedTwice }) => executedTwice));
-      return [
-        system,
-        String(inFlight),
-        fate,
-        String(kills.length),
-        median.toFixed(2),
-        quantile(seconds, 0.99).toFixed(2),
-        `${min.toFixed(2)}–${max.toFixed(2)}`,
-        twice.min === twice.max ? String(twice.max) : `${twice.min}–${twice.max}`,
-      ];
-    }),
+/** Lets work begin only when what was given before has ended, however it did. */
+function oneByOne() {
+  let last: Promise<unknown> = Promise.resolve();
+  return <T>(work: () => Promise<T>): Promise<T> => {
+    const mine = last.then(work);
+    last = mine.catch(() => undefined);
+    return mine;
   };
-}
-
-function plotOf(all: readonly Series[], { inFlight, leaseMs }: Settings, fate: Fate): Plot {
-  const systems = [...policies.map(fencepostWith), 'BullMQ'];
-  return {
-    title:
-      fate === 'restarted'
-        ? 'Recovery, process restarted at once'
-        : `Recovery, process gone (lease ${leaseMs / 1000} s)`,
-    unit: 's',
-    by: 'in flight',
-    groups: inFlight.map(String),
-    series: systems.map((system) => ({
-      name: system,
-      values: inFlight.map((size) => {
-        const one = all.find(
-          (each) => each.system === system && each.inFlight === size && each.fate === fate,
-        );
-        return one ? spreadOf(one.kills.map(recoveredS)) : null;
-      }),
-    })),
-  };
-}
-
-function samplesOf(series: Series): Samples[] {
-  const label = labelOf(series);
-  const of = (what: string, value: (kill: Kill) => number): Samples => ({
-    what: `${label}: ${what}`,
-    unit: 'ms',
-    values: series.kills.map(value),
-  });
-  return [
-    of('until all are settled', ({ settledMs }) => settledMs),
-    of('until the next command runs', ({ nextMs }) => nextMs),
-    { ...of('executed twice', ({ executedTwice }) => executedTwice), unit: 'commands' },
-  ];
 }
