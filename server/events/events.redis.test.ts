@@ -1,8 +1,15 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Redis } from 'ioredis';
-import { resyncEventSchema, type TransitionEvent, transitionEventSchema } from '../../shared/protocol/api.js';
+import {
+  resyncEventSchema,
+  resyncReasons,
+  type TransitionEvent,
+  transitionEventSchema,
+} from '../../shared/protocol/api.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { repositoryRoot, TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { type Block, EventClient } from '../testing/event-client.js';
 import { TestApi } from '../testing/test-api.js';
@@ -189,4 +196,11 @@ test('pages of other sites get no stream', async () => {
   const own = await EventClient.open(`${server.url}/events`, { 'sec-fetch-site': 'same-origin' });
   expect(own.headers['content-type']).toBe('text/event-stream');
   own.close();
+});
+
+test('docs/events.md has every reason for a resync, and no other', () => {
+  const page = readFileSync(join(repositoryRoot, 'docs/events.md'), 'utf8');
+  const [, table = ''] = page.split('| `reason` | when |');
+  const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, reason]) => reason);
+  expect(documented.sort()).toEqual(Object.keys(resyncReasons).sort());
 });

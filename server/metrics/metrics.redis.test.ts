@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { repositoryRoot, TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { EventClient } from '../testing/event-client.js';
 import { TestApi } from '../testing/test-api.js';
@@ -172,4 +174,12 @@ test('answers while Redis is away, with nothing that may be out of date', async 
   await redis.start();
   await scrapedAs('fencepost_redis_up', 1);
   expect((await scrape()).get('fencepost_commands{status="PENDING"}')).toBe(1);
+});
+
+test('every metric of Fencepost is in docs/deployment.md, and no other', async () => {
+  const page = readFileSync(join(repositoryRoot, 'docs/deployment.md'), 'utf8');
+  const documented = new Set(page.match(/fencepost_[a-z_]+/g));
+  const { body } = await api.get('/metrics');
+  const told = [...String(body).matchAll(/^# TYPE (fencepost_\w+)/gm)].map(([, name]) => name);
+  expect([...documented].sort()).toEqual(told.sort());
 });

@@ -21,7 +21,7 @@ export interface MetricsOptions {
 
 let ofProcess: Registry | undefined;
 
-/** Memory, event loop, files: of this process, so once for all servers in it, and only if somebody asks. */
+/** Memory, event loop, files: of this process, so once for all servers in it. */
 function processRegistry(): Registry {
   if (!ofProcess) collectDefaultMetrics({ register: (ofProcess = new Registry()) });
   return ofProcess;
@@ -33,6 +33,7 @@ export class Metrics {
   /** Counts the requests that pass through it. */
   readonly countRequests: Check;
   readonly #registry = new Registry();
+  readonly #ofProcess = processRegistry();
   readonly #redis: RedisMetrics;
 
   constructor({ link, keys, waiter, polls, eventStreams }: MetricsOptions) {
@@ -46,7 +47,7 @@ export class Metrics {
   /** The text of a scrape. */
   async text(): Promise<string> {
     await this.#redis.update();
-    return (await Promise.all([this.#registry.metrics(), processRegistry().metrics()])).join('');
+    return (await Promise.all([this.#registry.metrics(), this.#ofProcess.metrics()])).join('');
   }
 
   #gauge(name: string, help: string, source: Sized): void {

@@ -147,7 +147,7 @@ test('once it is known that Redis is silent, nobody waits for a timeout again', 
   expect(await redis.client().zcard(keys.index)).toBe(0);
 });
 
-test('who waits for a command is told when Redis goes away', async () => {
+test('who waits for a command is told when Redis does not come back', async () => {
   const { body } = await api.post('/commands', delay);
   const waiting = api.get(`/commands/${(body as { commandId: string }).commandId}?wait=60`);
   await redis.kill();
