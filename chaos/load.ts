@@ -99,13 +99,14 @@ const recipes: readonly Recipe[] = [
 ];
 
 const batchShare = 0.08;
-const cancelShare = 0.08;
+const cancelShare = 0.1;
 const retryShare = 0.15;
 
-/** Some at once, while they wait, and some while they run, or when they have ended. */
+/** Half of the cancels come at once, when most commands wait; the others while they run, or have ended. */
 function drawWish(dice: Dice): Wish {
+  const cancelAfterMs = dice.chance(0.5) ? 0 : dice.between(1, 1500);
   return {
-    cancelAfterMs: dice.chance(cancelShare) ? dice.between(0, 1500) : null,
+    cancelAfterMs: dice.chance(cancelShare) ? cancelAfterMs : null,
     retry: dice.chance(retryShare),
   };
 }
