@@ -1,9 +1,9 @@
 import { setMaxListeners } from 'node:events';
 import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { type ClientLog, type Post } from '../shared/testing/client-log.js';
+import { type ClientLog, type Operation, type Post, type SeenCommand } from '../shared/testing/client-log.js';
 import { type Dice } from './dice.js';
-import { drawOrder, type Order, type Queues } from './load.js';
+import { drawOrder, type Order, type Queues, type Wish } from './load.js';
 import { isKey, type Watch } from './watch.js';
 
 /** A server as its clients see it. */
@@ -84,7 +84,7 @@ export class Clients {
       const order = drawOrder(dice, this.#options.ledgerUrl, this.#options.queues);
       const ids = await this.#place(client, order, `${client.name}-${orders}`);
       this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
-      await Promise.all(ids.map((id) => this.#untilEnded(client, id)));
+      await Promise.all(ids.map((id) => this.#follow(client, id, order.wish)));
     }
   }
 
@@ -135,18 +135,43 @@ export class Clients {
     this.#options.watch.accepted(key);
   }
 
-  async #untilEnded(client: Client, id: string): Promise<void> {
+  async #follow(client: Client, id: string, { cancelAfterMs, retry }: Wish): Promise<void> {
+    if (cancelAfterMs !== null) {
+      await pause(cancelAfterMs, this.#givenUp.signal);
+      await this.#operate(client, id, `/commands/${id}/cancel`);
+    }
+    const ended = await this.#untilEnded(client, id);
+    if (!retry || ended?.status !== 'FAILED') return;
+    // By its failure: however often that is sent, one life begins.
+    await this.#operate(client, id, `/commands/${id}/retry?finishedAt=${ended.finishedAt}`);
+    await this.#untilEnded(client, id);
+  }
+
+  /** Until it is answered, by whichever server. */
+  async #operate(client: Client, id: string, path: string): Promise<void> {
+    const options = { timeoutMs: submitTimeoutMs };
+    while (!this.#givenUp.signal.aborted) {
+      const operate = (url: string) => this.#options.log.operate(url, path, options);
+      const { outcome } = await client.visit([id], operate, isUnknown);
+      if (outcome !== 'unknown') return;
+      await client.rest(this.#givenUp.signal);
+    }
+  }
+
+  async #untilEnded(client: Client, id: string): Promise<SeenCommand | undefined> {
     const { log } = this.#options;
     const options = { waitSeconds: readSeconds, timeoutMs: readTimeoutMs };
     while (!this.#givenUp.signal.aborted) {
       const view = await client.visit([id], (url) => log.read(url, id, options), isNothing);
       if (view?.status === 'COMPLETED' || view?.status === 'FAILED') {
-        return this.#options.watch.sawEnded(id, view.status, view.attempt);
+        this.#options.watch.sawEnded(id, view.status, view.attempt);
+        return view;
       }
       // Pruned, since there was no server to be asked for so long. Or it was lost: the judge will tell.
       if (view === null) return this.#options.watch.sawGone(id);
       if (!view) await client.rest(this.#givenUp.signal);
     }
+    return undefined;
   }
 }
 
@@ -193,5 +218,5 @@ class Client {
   }
 }
 
-const isUnknown = ({ outcome }: Post) => outcome === 'unknown';
+const isUnknown = ({ outcome }: Pick<Post | Operation, 'outcome'>) => outcome === 'unknown';
 const isNothing = (view: unknown) => view === undefined;

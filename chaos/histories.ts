@@ -99,10 +99,14 @@ function ofClients(id: string, { clients }: HistorySources): string[] {
   const posts = clients.posts
     .filter(({ ids }) => ids.includes(id))
     .map(({ begin, idempotencyKey, outcome }) => ({ begin, text: `POST ${idempotencyKey}: ${outcome}` }));
+  const operations = clients.operations
+    .filter(({ commandId }) => commandId === id || commandId === null)
+    .map(({ action, finishedAt, outcome }) => `client: ${action} ${finishedAt ?? ''}: ${outcome}`);
   const sightings = clients.sightings
     .filter(({ commandId }) => commandId === id)
     .map(({ begin, view }) => ({ begin, text: `GET: ${JSON.stringify(view).slice(0, 300)}` }));
-  return [...posts, ...sightings]
+  const inOrder = [...posts, ...sightings]
     .sort((a, b) => a.begin - b.begin)
     .map(({ begin, text }) => `client event ${begin}  ${text}`);
+  return [...inOrder, ...operations];
 }

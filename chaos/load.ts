@@ -10,6 +10,15 @@ export type Queues = readonly [string, ...string[]];
 export interface Order {
   readonly commands: readonly [Submission, ...Submission[]];
   readonly label: string;
+  readonly wish: Wish;
+}
+
+/** What an operator does with the commands of an order. */
+export interface Wish {
+  /** So long after it was accepted he cancels it; null: never. */
+  readonly cancelAfterMs: number | null;
+  /** Should it fail, he wants it to be executed again, once. */
+  readonly retry: boolean;
 }
 
 type Extra = Omit<Submission, 'type' | 'payload' | 'onAgentLost' | 'queue'>;
@@ -90,6 +99,20 @@ const recipes: readonly Recipe[] = [
 ];
 
 const batchShare = 0.08;
+const cancelShare = 0.1;
+const retryShare = 0.15;
+
+/** Half of the cancels come at once, when most commands wait; the others while they run, or have ended. */
+function drawWish(dice: Dice): Wish {
+  const cancelAfterMs = dice.chance(0.5) ? 0 : dice.between(1, 1500);
+  return {
+    cancelAfterMs: dice.chance(cancelShare) ? cancelAfterMs : null,
+    retry: dice.chance(retryShare),
+  };
+}
+
+const told = ({ cancelAfterMs, retry }: Wish) =>
+  (cancelAfterMs === null ? '' : ', cancelled') + (retry ? ', retried if it fails' : '');
 
 /** Draws what a client asks for next. */
 export function drawOrder(dice: Dice, ledgerUrl: string, to: Queues = queues): Order {
@@ -103,9 +126,12 @@ export function drawOrder(dice: Dice, ledgerUrl: string, to: Queues = queues): O
     ...recipe.extra?.(dice),
   });
   const label = `${recipe.label}, onAgentLost ${onAgentLost}`;
-  if (!dice.chance(batchShare)) return { commands: [draw()], label };
-  return {
-    commands: [draw(), ...Array.from({ length: dice.between(1, 5) }, draw)],
-    label: `batch: ${label}`,
-  };
+  if (!dice.chance(batchShare)) {
+    const commands = [draw()] as const;
+    const wish = drawWish(dice);
+    return { commands, label: label + told(wish), wish };
+  }
+  const commands = [draw(), ...Array.from({ length: dice.between(1, 5) }, draw)] as const;
+  const wish = drawWish(dice);
+  return { commands, label: `batch: ${label}${told(wish)}`, wish };
 }

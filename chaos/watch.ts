@@ -30,7 +30,7 @@ const rereadMs = 500;
  * the hashes. It is the clock of the schedule: faults are due by how many commands have ended.
  */
 export class Watch {
-  /** COMPLETED and FAILED so far. */
+  /** COMPLETED and FAILED now. */
   ended = 0;
   readonly #redis: Redis;
   readonly #nowMs: () => number;
@@ -121,6 +121,8 @@ export class Watch {
   #learn(id: string, now: Known): void {
     const before = this.#known.get(id);
     this.#known.set(id, now);
+    // An operator's retry: it will end once more.
+    if (before && isTerminal(before.status) && !isTerminal(now.status)) this.ended--;
     if (isTerminal(now.status) && !isTerminal(before?.status ?? '')) {
       this.ended++;
       this.#onEnded(this.ended);

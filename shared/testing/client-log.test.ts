@@ -80,6 +80,32 @@ describe('the client log', () => {
     expect(log.sightings.map((sighting) => sighting.view)).toEqual([view, null]);
   });
 
+  const id = '00000000-0000-7000-8000-000000000001';
+
+  test.each<[string, (request: IncomingMessage, response: ServerResponse) => void, object]>([
+    [
+      `/commands/${id}/cancel`,
+      json(202, { commandId: id, state: 'requested' }),
+      { action: 'cancel', commandId: id, finishedAt: null, outcome: 'requested' },
+    ],
+    [
+      `/commands/${id}/retry?finishedAt=then`,
+      json(200, { commandId: id, mayStillRun: false }),
+      { action: 'retry', commandId: id, finishedAt: 'then', outcome: 'done' },
+    ],
+    [
+      '/commands/retry?status=FAILED',
+      json(409, {}),
+      { action: 'retry', commandId: null, finishedAt: null, outcome: 'refused' },
+    ],
+    ['/commands/cancel?status=PENDING', json(503, {}), { commandId: null, outcome: 'unknown' }],
+    [`/commands/${id}/cancel`, (request) => request.destroy(), { commandId: id, outcome: 'unknown' }],
+  ])('notes what an operator asked for, and what became of it: %s', async (path, how, noted) => {
+    answer = how;
+    expect(await log.operate(url, path)).toMatchObject(noted);
+    expect(log.operations).toMatchObject([noted]);
+  });
+
   test('orders what did not overlap', async () => {
     answer = json(202, { commandId: 'c' });
     await Promise.all([log.submit(url, submission), log.submit(url, submission)]);

@@ -1,0 +1,41 @@
+import { type PlantedBug } from './planted-bug.js';
+
+/** Guards that a cancel, or an operator's retry, might lack. */
+export const controlBugs: readonly PlantedBug[] = [
+  {
+    name: 'cancel-ends-what-runs',
+    file: 'shared/lifecycle/cancel.lua',
+    text: "if command.status == 'RUNNING' then return request(command) end",
+    replacement: "if command.status == 'RUNNING' then return endPending(command) end",
+    breaks: [6, 8],
+    imitates: 'a cancelled command has ended, whatever its agent is at',
+  },
+  {
+    name: 'cancel-leaves-its-place',
+    file: 'shared/lifecycle/cancel.lua',
+    text: "  redis.pcall('ZREM', root .. 'scheduled', command.id)\n",
+    replacement: '',
+    breaks: [5],
+    imitates: 'promote drops what is not PENDING any more, so nobody else has to',
+  },
+  {
+    name: 'lost-ignores-cancel',
+    file: 'shared/lifecycle/prelude.lua',
+    text: "local mayRetry = command.onAgentLost == 'retry' and not command.cancelRequestedAt",
+    replacement: "local mayRetry = command.onAgentLost == 'retry'",
+    breaks: [2],
+    imitates: 'the next agent will be told to stop, too',
+    needs: {
+      mix: 'kill=3,freeze=3',
+      because: 'an agent must vanish between the request and its report',
+    },
+  },
+  {
+    name: 'retry-forgets-executed',
+    file: 'shared/lifecycle/retry.lua',
+    text: "redis.call('HDEL', commandOf(id), 'result',",
+    replacement: "redis.call('HDEL', commandOf(id), 'executed', 'result',",
+    breaks: [8],
+    imitates: 'a new life begins with nothing executed',
+  },
+];
