@@ -4,9 +4,9 @@ import { pino, type DestinationStream } from 'pino';
 const warnLevel = pino.levels.values.warn ?? 0;
 
 /**
- * Where a server's log goes. The lines of one turn of the event loop are one write: one for each of
- * a hundred requests that are answered in one turn costs more than answering them. A warning, or worse, is
- * written at once with all before it: the last words of a process that dies are not lost.
+ * Where a server's log goes. The lines of one turn of the event loop are one write: a write for each
+ * request was a seventh of what a submission costs. A warning, or worse, is written at once with all
+ * before it: the last words of a process that dies are not lost.
  */
 export class TurnOutput implements DestinationStream {
   /** Makes pino tell the level of each line. */

@@ -18,6 +18,8 @@ const noContent = 204;
  * no path as it was sent: any of them may hold a secret.
  */
 export function accessLog(logger: Logger): Check {
+  // Lines that nobody is to see would cost nearly as much as those that somebody is.
+  if (!logger.isLevelEnabled('info')) return () => undefined;
   return (request, response) => {
     const startedAt = performance.now();
     response.on('close', () => {

@@ -2,8 +2,8 @@ import { type OutgoingHttpHeaders } from 'node:http';
 import { type Response } from 'express';
 
 /**
- * Answers with JSON, in one write to the socket. Express's own `json` looks for settings and headers
- * that are never there, which costs a submission more than checking it does.
+ * Answers with JSON, for routes whose time counts: Express's own `json` first looks for settings and
+ * headers that are never there.
  */
 export function answer(
   response: Response,

@@ -4,8 +4,8 @@ import { type Request, type RequestHandler, type Response } from 'express';
 export type Check = (request: Request, response: Response) => void;
 
 /**
- * Checks as one handler, in their order. Express spends more on calling a handler of its own for
- * each than all of them take.
+ * Checks as one handler, in their order: each that Express calls costs a request a search for the next
+ * one, and a few closures.
  */
 export function checking(...checks: readonly Check[]): RequestHandler {
   return (request, response, next) => {
