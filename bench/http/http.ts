@@ -35,7 +35,7 @@ export const http: Benchmark = {
   targets: ['http-submit', 'http-to-completed'],
 
   async run(context: BenchmarkContext): Promise<BenchmarkResult> {
-    const commands = context.short ? 1000 : 20_000;
+    const commands = context.short ? 1000 : 10_000;
     const cases = httpCases(context.short);
     const submission = await withRedis((redis) => takeSubmission(redis, cases, context));
     const whole = await withRedis((redis) => takeToCompleted(redis, commands, context));
