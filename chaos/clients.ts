@@ -168,7 +168,10 @@ export class Clients {
         return view;
       }
       // Pruned, since there was no server to be asked for so long. Or it was lost: the judge will tell.
-      if (view === null) return this.#options.watch.sawGone(id);
+      if (view === null) {
+        this.#options.watch.sawGone(id);
+        return undefined;
+      }
       if (!view) await client.rest(this.#givenUp.signal);
     }
     return undefined;
