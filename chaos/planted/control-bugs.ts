@@ -17,6 +17,10 @@ export const controlBugs: readonly PlantedBug[] = [
     replacement: '',
     breaks: [5],
     imitates: 'promote drops what is not PENDING any more, so nobody else has to',
+    needs: {
+      mix: 'double',
+      because: 'it needs many commands, of which a few are cancelled before their time',
+    },
   },
   {
     name: 'lost-ignores-cancel',
