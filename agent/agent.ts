@@ -238,12 +238,13 @@ export class Agent implements Service {
 
   /**
    * The end of this turn of the event loop: what an answer lets this agent send is on its way by then, so
-   * that Redis works while the handlers do.
+   * that Redis works while the handlers do, and the keeper knows what is held.
    */
   #callsSent(): Promise<void> {
     this.#nextTurn ??= new Promise((resolve) =>
       setImmediate(() => {
         this.#nextTurn = undefined;
+        this.#options.keeper.tell();
         resolve();
       }),
     );
@@ -261,7 +262,10 @@ export class Agent implements Service {
       const word = words?.[0];
       if (word === 'cancelled') abort.abort(new CommandCancelled());
       const isMine = word === 'ok' || word === 'cancelled';
-      if (isMine) this.#options.keeper.hold(command, sentAt);
+      if (isMine) {
+        this.#options.keeper.hold(command, sentAt);
+        this.#options.keeper.tell();
+      }
       if (word !== 'broken') return isMine;
       // Somebody's key is in the way: whether the attempt is mine shows when it is gone.
       await pause(1000, this.#ending.signal);

@@ -41,7 +41,7 @@ export class Keeper implements Service {
   #stopping = false;
   readonly #held = new Map<Moment, KeptAttempt[]>();
   #dropped: KeptAttempt[] = [];
-  #tells = false;
+  #tells: NodeJS.Immediate | undefined;
 
   constructor(options: KeeperOptions) {
     this.#options = options;
@@ -97,23 +97,23 @@ export class Keeper implements Service {
     this.#tellSoon();
   }
 
-  /**
-   * One message for all that one answer brought: a message each would cost more than all the rest.
-   * Before anything else runs, and so before a handler that blocks this thread.
-   */
+  /** One message for all that one turn of the event loop brought: a message each would cost more than all the rest. */
   #tellSoon(): void {
-    if (this.#tells) return;
-    this.#tells = true;
-    queueMicrotask(() => {
-      const held = Array.from(this.#held, ([renewedAt, attempts]) => ({
-        renewedAt,
-        attempts: writeAttempts(attempts),
-      }));
-      this.#say({ kind: 'change', held, dropped: writeAttempts(this.#dropped) });
-      this.#held.clear();
-      this.#dropped = [];
-      this.#tells = false;
-    });
+    this.#tells ??= setImmediate(() => this.tell());
+  }
+
+  /** Tells what is held now. To be called before a handler begins, which may block this thread. */
+  tell(): void {
+    if (!this.#tells) return;
+    clearImmediate(this.#tells);
+    this.#tells = undefined;
+    const held = Array.from(this.#held, ([renewedAt, attempts]) => ({
+      renewedAt,
+      attempts: writeAttempts(attempts),
+    }));
+    this.#say({ kind: 'change', held, dropped: writeAttempts(this.#dropped) });
+    this.#held.clear();
+    this.#dropped = [];
   }
 
   #beat(): void {

@@ -14,7 +14,7 @@ interface Item {
 }
 
 /** Most outcomes in one call: a script must stay short. */
-const mostPerCall = 100;
+const mostPerCall = 200;
 /** How long an outcome waits whose command's keys hold something else. */
 const brokenPauseMs = 1000;
 /** Most bytes of them: a client library and Redis both hold the whole call in memory. */

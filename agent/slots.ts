@@ -90,15 +90,10 @@ export class Slots {
     return this.#demandFor(staying, this.#free(staying.size));
   }
 
-  /**
-   * Half of the slots at a time, so that two batches are under way: one here, the other in Redis. The
-   * other half is asked for by the next call.
-   */
   #demandFor(held: ReadonlyMap<string, { entry: string }>, free: number): Demand {
-    const half = Math.ceil(this.#concurrency / 2);
     const inHands: string[] = [];
     for (const { entry } of held.values()) inHands.push(entry);
-    return { limit: held.size + Math.min(free, half), inHands };
+    return { limit: held.size + free, inHands };
   }
 
   /** Resolves when another command may be started, or `signal` is aborted. */

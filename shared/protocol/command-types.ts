@@ -16,15 +16,15 @@ export const typeTimeoutSchema = z.union([
 ]);
 export type TypeTimeout = z.infer<typeof typeTimeoutSchema>;
 
+/** Made once: every command that an agent executes asks for its time. */
+const namedMsSchema = z.number().min(0);
+
 /** @returns the ms, or undefined when the payload has no such number */
 export function timeoutOf(timeout: TypeTimeout, payload: unknown): number | undefined {
   if (typeof timeout === 'number') return timeout;
   const { payloadField, plusMs } = timeout;
   const isObject = typeof payload === 'object' && payload !== null && Object.hasOwn(payload, payloadField);
-  const named = z
-    .number()
-    .min(0)
-    .safeParse(isObject && Reflect.get(payload, payloadField));
+  const named = namedMsSchema.safeParse(isObject && Reflect.get(payload, payloadField));
   return named.success ? Math.ceil(named.data) + plusMs : undefined;
 }
 
