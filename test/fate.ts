@@ -1,6 +1,6 @@
 import { commandViewSchema, type CommandView, type Submission } from '../shared/protocol/commands.js';
 import { type Violation } from '../shared/testing/invariants.js';
-import { type Trial } from './trial.js';
+import { type Trial, until } from './trial.js';
 
 /** All that became of one command, as people and the outside world saw it. */
 export interface Fate {
@@ -43,7 +43,11 @@ export async function viewOf({ deployment }: Trial, id: string): Promise<Command
 
 /** What became of a command; waits until it has ended. */
 export async function fateOf(trial: Trial, id: string): Promise<Fate> {
-  await trial.clients.read(trial.deployment.url, id, { waitSeconds: 40 });
+  // Again: a server that was frozen itself may say at first that Redis does not answer.
+  await until(async () => {
+    const seen = await trial.clients.read(trial.deployment.url, id, { waitSeconds: 40 });
+    return seen === null || seen?.status === 'COMPLETED' || seen?.status === 'FAILED';
+  });
   const { status, error, attempt, losses, history } = await viewOf(trial, id);
   return {
     status,

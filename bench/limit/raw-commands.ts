@@ -94,16 +94,17 @@ export async function reportRaw(redis: Redis, entries: readonly RawEntry[]): Pro
 
 function addReports(pipeline: Pipeline, entries: readonly RawEntry[]): void {
   const now = Date.now();
-  for (const { id, entry } of entries) {
+  for (const { id } of entries) {
     pipeline.hset(
       rawKeys.command(id),
       ...['status', 'COMPLETED', 'finishedAt', now, 'result', JSON.stringify(load.result)],
       ...['reported', '1:raw:raw.1'],
     );
-    pipeline.xack(rawKeys.stream, rawGroup, entry);
-    pipeline.xdel(rawKeys.stream, entry);
-    pipeline.del(rawKeys.marker(id));
   }
+  const spent = entries.map(({ entry }) => entry);
+  pipeline.xack(rawKeys.stream, rawGroup, ...spent);
+  pipeline.xdel(rawKeys.stream, ...spent);
+  pipeline.del(...entries.map(({ id }) => rawKeys.marker(id)));
   tell(
     pipeline,
     entries.map(({ id }) => id),

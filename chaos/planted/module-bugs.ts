@@ -12,8 +12,8 @@ export const moduleBugs: readonly PlantedBug[] = [
   {
     name: 'no-journal',
     file: 'agent/reporter.js',
-    text: 'await this.#journal.keep(batch.map((item) => item.report));',
-    replacement: 'void batch;',
+    text: 'await this.#options.journal.keep(fresh.map(({ report }) => report))',
+    replacement: 'undefined',
     breaks: [8],
     imitates: 'the report is on its way in a moment, what good is a disk',
     needs: backInTime,

@@ -15,7 +15,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'start-ignores-marker',
     file: 'shared/lifecycle/start.lua',
-    text: 'if readMarker(command.id) ~= mine then return end',
+    text: "if readMarker(command.id) ~= (command.attempt or '') .. signature then return end",
     replacement: 'if not readMarker(command.id) then return end',
     breaks: [2],
     imitates: 'whatever runs under my name is mine, also what another run of it has started',
@@ -49,8 +49,8 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'marker-expires',
     file: 'shared/lifecycle/start.lua',
-    text: "session, 'NX')",
-    replacement: "session, 'NX', 'PX', 60000)",
+    text: "signature, 'NX')",
+    replacement: "signature, 'NX', 'PX', 60000)",
     breaks: [2, 4],
     imitates: 'a lock must have a time to live',
   },
