@@ -41,6 +41,7 @@ export class JournalLocked extends Error {
 }
 
 const identityKey = 'identity';
+const tidyAfterMs = 200;
 const outcomePrefix = 'outcome:';
 /** One outcome by itself is how earlier versions wrote them. */
 const recordSchema = z.union([z.array(reportSchema), reportSchema.transform((report) => [report])]);
@@ -74,6 +75,7 @@ export class Journal {
   #records = 0;
   /** Records that are of no use any more: they go with the next write. */
   #spent: string[] = [];
+  #tidying: NodeJS.Timeout | undefined;
 
   private constructor(db: ClassicLevel, identity: Identity) {
     this.#db = db;
@@ -123,9 +125,15 @@ export class Journal {
     return kept;
   }
 
-  /** One of these outcomes was answered. */
+  /** One of these outcomes was answered. Its record goes with the next one's write, or soon by itself. */
   answered(kept: Kept): void {
-    if (kept.answered()) this.#spent.push(kept.key);
+    if (!kept.answered()) return;
+    this.#spent.push(kept.key);
+    // Now it would hold up the next outcome.
+    this.#tidying ??= setTimeout(() => {
+      // What it leaves behind is reported again, and answered again.
+      this.tidy().catch(() => undefined);
+    }, tidyAfterMs).unref();
   }
 
   /**
@@ -133,6 +141,8 @@ export class Journal {
    * again and answered again.
    */
   async tidy(): Promise<void> {
+    clearTimeout(this.#tidying);
+    this.#tidying = undefined;
     if (this.#spent.length > 0) await this.#db.batch(this.#deletions());
   }
 
@@ -152,6 +162,7 @@ export class Journal {
 
   /** Frees the directory. */
   async close(): Promise<void> {
+    clearTimeout(this.#tidying);
     await this.#db.close();
   }
 }

@@ -68,6 +68,7 @@ export class Reporter {
   /** Resolves when every outcome taken on so far was answered, or `stop()` was called. */
   async drained(): Promise<void> {
     while (this.#working) await this.#working;
+    await this.#options.journal.tidy();
   }
 
   /** Gives up on what Redis does not answer: it stays in the journal. */
@@ -80,11 +81,7 @@ export class Reporter {
     // What ends in this turn of the event loop goes into one journal write and one call.
     await new Promise((resolve) => setImmediate(resolve));
     // Also after `stop()`: an outcome that is only in memory would be lost.
-    do {
-      while (this.#waiting.length > 0) await this.#bringHome(this.#take());
-      await this.#options.journal.tidy();
-      // What came meanwhile found this at work.
-    } while (this.#waiting.length > 0);
+    while (this.#waiting.length > 0) await this.#bringHome(this.#take());
   }
 
   async #bringHome(batch: readonly Item[]): Promise<void> {
