@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { agentKey, agentsKey, type PartitionKeys } from '../store/keys.js';
-import { callScript, callScripts } from './scripts.js';
+import { callScript, callScripts, valueOf } from './scripts.js';
 
 /** The scripts that change no command, as functions: who an agent is, and which of its sessions is the newest. */
 
@@ -90,7 +90,7 @@ export async function registerAgain(redis: Redis, agents: readonly Registration[
     args: registerArgs(agent),
   }));
   const replies = await callScripts(redis, calls);
-  return replies.map((reply) => registerReplySchema.parse(reply));
+  return replies.map((reply) => registerReplySchema.parse(valueOf(reply)));
 }
 
 /** The newest session of an agent in this partition, or '' when none was admitted. */

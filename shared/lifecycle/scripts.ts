@@ -86,18 +86,27 @@ export interface ScriptCall {
   readonly args: readonly (string | number)[];
 }
 
-/** Several calls in one round trip, carried out in their order. @returns the raw replies, in order */
-export async function callScripts(redis: Redis, calls: readonly ScriptCall[]): Promise<unknown[]> {
+/** Several calls in one round trip, carried out in their order. @returns the raw reply or the error of each, in order */
+export async function callScripts(
+  redis: Redis,
+  calls: readonly ScriptCall[],
+): Promise<PromiseSettledResult<unknown>[]> {
   const pipeline = redis.pipeline();
   for (const { name, key, args } of calls) pipeline.evalsha(scriptOf(name).sha, 1, key, ...args);
   const replies = (await pipeline.exec()) ?? [];
-  return Promise.all(
+  return Promise.allSettled(
     calls.map(({ name, key, args }, i) => {
       const [error, reply] = replies[i] ?? [];
-      if (error && !isUnknownScript(error)) throw error;
+      if (error && !isUnknownScript(error)) return Promise.reject(error);
       return error ? callScript(redis, name, key, args) : reply;
     }),
   );
+}
+
+/** @throws the error, when it is one */
+export function valueOf(result: PromiseSettledResult<unknown> | undefined): unknown {
+  if (result?.status === 'rejected') throw result.reason;
+  return result?.value;
 }
 
 const isUnknownScript = (error: unknown) => error instanceof Error && error.message.startsWith('NOSCRIPT');

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type CommandErrorCode } from '../protocol/errors.js';
 import { type Executed, type OnAgentLost } from '../protocol/commands.js';
 import { type PartitionKeys } from '../store/keys.js';
-import { callScript, callScripts } from './scripts.js';
+import { callScript, callScripts, valueOf } from './scripts.js';
 
 /**
  * The scripts as functions: arguments and replies with types. Nothing here decides anything.
@@ -247,19 +247,21 @@ function reportArgs(reports: readonly Report[]): (string | number)[] {
 /**
  * Reports, then starts what now fits, in one round trip: two scripts, the one right after the other.
  *
- * @returns a word per report, in order, and what was started
+ * @returns a word per report, in order, and what was started: undefined when only that failed. Whoever
+ *   starts next meets the reason; the reports are not to be sent again for it.
  */
 export async function reportAndStart(
   redis: Redis,
   keys: PartitionKeys,
   reports: readonly Report[],
   options: StartOptions,
-): Promise<{ words: ReportWord[]; started: StartReply }> {
+): Promise<{ words: ReportWord[]; started: StartReply | undefined }> {
   const [reported, started] = await callScripts(redis, [
     { name: 'report', key: keys.root, args: reportArgs(reports) },
     { name: 'start', key: keys.root, args: startArgs(options) },
   ]);
-  return { words: reportReplySchema.parse(reported)[1], started: parseStart(started) };
+  const words = reportReplySchema.parse(valueOf(reported))[1];
+  return { words, started: started?.status === 'fulfilled' ? parseStart(started.value) : undefined };
 }
 
 function failureArgs(outcome: Outcome & { readonly status: 'FAILED' }): (string | number)[] {

@@ -129,6 +129,15 @@ describe('a call that reports and starts', () => {
     expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['accepted'], given: [[ids[1]]] });
   });
 
+  it('has its reports answered also when nothing can be started', async () => {
+    const one = await first();
+    // An ACL that takes `start` away from it.
+    await redis.client().call('ACL', 'SETUSER', 'default', '-xreadgroup');
+    const answer = await turn(one, { limit: 1, inHands: [] });
+    await redis.client().call('ACL', 'SETUSER', 'default', '+xreadgroup');
+    expect(answer).toEqual({ words: ['accepted'], given: [] });
+  });
+
   it('says that this session is over', async () => {
     const one = await first();
     const next = rig.connect({ ...agent, boot: 2 }, description);

@@ -206,7 +206,7 @@ export class RedisTransport implements Transport {
       const answer = reportAndStart(this.#redis, this.#keys, reports, this.#startOptions(demand));
       this.#faults.at('start-sent');
       const { words, started } = await this.#sent(answer);
-      turn.onAnswer(this.#nextReplyOf(started, askedAt));
+      if (started) turn.onAnswer(this.#nextReplyOf(started, askedAt));
       return words;
     } finally {
       free();
