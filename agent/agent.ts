@@ -23,7 +23,7 @@ export interface AgentOptions {
   readonly transport: Transport;
   readonly journal: Journal;
   readonly registry: CommandRegistry;
-  readonly keeper: Keeper;
+  readonly keeper: Pick<Keeper, 'start' | 'stop' | 'hold' | 'drop' | 'tell'>;
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly graceMs: number;
@@ -53,6 +53,8 @@ export class Agent implements Service {
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
   #draining = false;
+  /** What the last session left is settled: before that, this one has fetched nothing. */
+  #hasSettled = false;
   #nextTurn: Promise<void> | undefined;
 
   constructor(options: AgentOptions) {
@@ -118,6 +120,7 @@ export class Agent implements Service {
     await this.#reporter.drained();
     const settled = await this.#insist('settling', () => transport.settle());
     if (settled === 'old-session') return this.#oldSession();
+    this.#hasSettled = settled !== undefined;
     for (const { word, id, ...about } of settled ?? []) {
       logger.warn({ commandId: id, ...about, word }, 'settled');
     }
@@ -195,8 +198,13 @@ export class Agent implements Service {
     }
   }
 
+  /**
+   * Not before the past is settled: there is nothing to hand back then, and to ask for it is a poll, at
+   * which a server would settle what the journal still knows better.
+   */
   async #handBack(): Promise<void> {
     const { transport, logger } = this.#options;
+    if (!this.#hasSettled) return;
     const handedBack = await transport.handBack();
     if (handedBack > 0) logger.info({ handedBack }, 'handed back what was delivered and not started');
   }
