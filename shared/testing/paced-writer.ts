@@ -71,9 +71,11 @@ export class PacedWriter {
 
   #writeNext(): void {
     this.#timer = undefined;
-    const next = this.#queue.shift();
     if (this.#socket.destroyed) this.#queue.length = 0;
-    else if (next) this.#socket.write(next.bytes);
+    const { delayMs, sliceBytes } = this.#pace();
+    // A line that was healed holds nothing back: slices of a large request would go on for seconds.
+    const most = delayMs === 0 && sliceBytes === 0 ? this.#queue.length : 1;
+    for (const { bytes } of this.#queue.splice(0, most)) this.#socket.write(bytes);
     if (this.#queue.length > 0) this.#schedule();
     else if (this.#ends) this.#socket.end();
   }
