@@ -21,8 +21,9 @@ export const moduleBugs: readonly PlantedBug[] = [
   {
     name: 'settle-before-reports',
     file: 'agent/agent.js',
-    text: 'await this.#reporter.drained();\n        const settled',
-    replacement: 'void this.#reporter.drained();\n        const settled',
+    text: 'this.#reporter.add(report, undefined, kept);',
+    // A moment later: else the report, which is sent at once, is there first.
+    replacement: 'setTimeout(() => this.#reporter.add(report, undefined, kept), 100);',
     breaks: [8],
     imitates: 'reports and settling do not need to wait for each other',
     needs: backInTime,
