@@ -1,11 +1,13 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { endOverdue, type Overdue } from '../../shared/lifecycle/control.js';
+import { ticketOf } from '../../shared/lifecycle/transitions.js';
 import { timeoutOf, type TypeTimeout } from '../../shared/protocol/command-types.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { runAll } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { commandsOf, type PendingRow, pendingRows } from '../reading/pending-rows.js';
+import { readTime } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
 import { Sweeper } from './sweeper.js';
@@ -60,7 +62,7 @@ class Deadlines {
     const queues = await redis.smembers(keys.queues);
     const rows = (await Promise.all(queues.map((queue) => pendingRows(redis, keys, queue)))).flat();
     this.#lookAt = new Map(rows.flatMap((row) => this.#known(row)));
-    const isDue = (row: PendingRow) => (this.#lookAt.get(ticketOf(row)) ?? 0) <= performance.now();
+    const isDue = (row: PendingRow) => (this.#lookAt.get(ticketOfRow(row)) ?? 0) <= performance.now();
     const due = rows.filter(isDue);
     const overdue = await this.#look(redis, due.slice(0, mostAtOnce));
     const words = overdue.length === 0 ? [] : await endOverdue(redis, keys, this.#marginMs, overdue);
@@ -72,8 +74,8 @@ class Deadlines {
   }
 
   #known(row: PendingRow): [string, number][] {
-    const lookAt = this.#lookAt.get(ticketOf(row));
-    return lookAt === undefined ? [] : [[ticketOf(row), lookAt]];
+    const lookAt = this.#lookAt.get(ticketOfRow(row));
+    return lookAt === undefined ? [] : [[ticketOfRow(row), lookAt]];
   }
 
   /** Reads attempts, and notes when to look at each again. @returns those whose time seems to be over */
@@ -81,12 +83,15 @@ class Deadlines {
     if (rows.length === 0) return [];
     const { keys, leaseMs } = this.#options;
     const ids = await commandsOf(redis, keys, rows);
-    const nowMs = await timeOf(redis);
+    const nowMs = await readTime(redis);
     const attempts = await this.#read(redis, ids);
     return rows.flatMap((row, i) => {
       const attempt = attempts[i];
       const leftMs = attempt ? this.#endOf(attempt) - nowMs : Infinity;
-      this.#lookAt.set(ticketOf(row), performance.now() + Math.max(leaseMs / 3, Math.min(leftMs, leaseMs)));
+      this.#lookAt.set(
+        ticketOfRow(row),
+        performance.now() + Math.max(leaseMs / 3, Math.min(leftMs, leaseMs)),
+      );
       return attempt && leftMs <= 0 ? [attempt] : [];
     });
   }
@@ -158,7 +163,7 @@ const rowSchema = z.tuple([
   z.string(),
 ]);
 
-const ticketOf = ({ queue, entry }: PendingRow) => `${queue}/${entry}`;
+const ticketOfRow = ({ queue, entry }: PendingRow) => ticketOf(queue, entry);
 
 function parsed(text: string | null): unknown {
   try {
@@ -166,9 +171,4 @@ function parsed(text: string | null): unknown {
   } catch {
     return undefined;
   }
-}
-
-async function timeOf(redis: Redis): Promise<number> {
-  const [seconds, micros] = await redis.time();
-  return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }
