@@ -63,6 +63,24 @@ export async function strikeAtFlag(
 }
 
 /**
+ * An agent dies in the call that reports its first command and starts its second, or with the answer.
+ *
+ * @param point with the arrival that belongs to that call
+ * @returns the ids of both
+ */
+export async function strikeInTurn(
+  trial: Trial,
+  point: 'start-sent:2' | 'report-sent:1' | 'start-won:2',
+  onAgentLost: OnAgentLost,
+): Promise<readonly [reported: string, started: string]> {
+  await loadScripts(trial);
+  const ids = [await submit(trial, { onAgentLost }), await submit(trial, { onAgentLost })] as const;
+  const agent = await trial.deployment.startAgent({ args: [`--crash-at=${point}`], dontWait: true });
+  await untilStruck(agent, 'SIGKILL');
+  return ids;
+}
+
+/**
  * A Redis that has never seen a script says so, and is sent its text next. An agent that dies in
  * between has asked for nothing.
  */

@@ -1,6 +1,6 @@
 import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
-import { startStranger, strike, strikeAtFlag } from './agent-crash.js';
+import { startStranger, strike, strikeAtFlag, strikeInTurn } from './agent-crash.js';
 import { fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
 import { fates, fatesOverHttp, lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
@@ -20,6 +20,24 @@ describe('killed, and started again on its data directory', () => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await trial.deployment.startAgent();
       expect(await fateOf(trial, id)).toEqual(fates[point].restarted[policy]);
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+  );
+});
+
+// One round trip, two scripts: Redis has carried out both, or will.
+describe('killed in the call that reports one command and starts the next', () => {
+  const turns = (['start-sent:2', 'report-sent:1', 'start-won:2'] as const).flatMap((point) =>
+    policies.map((policy) => ({ point, policy })),
+  );
+
+  it.concurrent.each(turns)('at $point, onAgentLost $policy', ({ point, policy }) =>
+    onTrial({ env: longLease }, async (trial) => {
+      const [reported, started] = await strikeInTurn(trial, point, policy);
+      await trial.deployment.startAgent();
+      expect(await fateOf(trial, reported)).toEqual(undisturbed);
+      expect(await fateOf(trial, started)).toEqual(lostAfter([])[policy]);
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
     }),
