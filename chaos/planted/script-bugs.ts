@@ -122,7 +122,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     file: 'shared/lifecycle/recover.lua',
     text: "command and resolve(command) or 'stray'",
     replacement: "command and command.status == 'PENDING' and resolve(command) or 'stray'",
-    breaks: [1, 5],
+    breaks: [1, 5, 8],
     imitates: "a started command is its agent's, which will be back",
   },
   {
