@@ -1,5 +1,6 @@
 import { type z } from 'zod';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
 import { type Report, type ReportWord } from '../lifecycle/transitions.js';
@@ -7,6 +8,7 @@ import {
   drainingHeader,
   type NextCommand,
   nextCommandSchema,
+  progressToldSchema,
   registeredSchema,
   renewedSchema,
   type reportBodySchema,
@@ -251,6 +253,19 @@ export class HttpTransport implements Transport {
       const key = `${id}:${attempt}`;
       return lost.has(key) ? 'lost' : cancelled.has(key) ? 'cancelled' : 'ok';
     });
+  }
+
+  async tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]> {
+    const { agentId } = this.#options.agent;
+    const items = told.map(({ id, progress, ...one }) => ({
+      commandId: id,
+      ...one,
+      progress: JSON.parse(progress) as unknown,
+    }));
+    const body = { agentId, session: this.#session, told: items };
+    const answer = await this.#calls.call({ method: 'POST', path: 'commands/progress', body });
+    const lost = keysOf(progressToldSchema.parse(orRefuse(answer)).lost);
+    return told.map(({ id, attempt }) => (lost.has(`${id}:${attempt}`) ? 'lost' : 'ok'));
   }
 
   /** There is nothing to listen to: `renewAfterMs` is short. */
