@@ -9,8 +9,8 @@ import { runNode } from './child.mjs';
  */
 const scopes = {
   app: {
-    projects: ['shared', 'server', 'agent', 'cli'],
-    folders: ['shared', 'server', 'agent', 'cli'],
+    projects: ['shared', 'server', 'agent', 'examples', 'cli'],
+    folders: ['shared', 'server', 'agent', 'examples', 'cli'],
     tests: false,
   },
   // What an image holds: one side, and nothing of the stack around it.
@@ -19,7 +19,7 @@ const scopes = {
   chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],
-    folders: ['shared', 'server', 'agent', 'cli', 'bench', 'chaos', 'test'],
+    folders: ['shared', 'server', 'agent', 'examples', 'cli', 'bench', 'chaos', 'test'],
     tests: true,
   },
 };
