@@ -30,7 +30,7 @@ export interface EventsOptions {
   /** Begin after this one, of an earlier stream. */
   readonly lastEventId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called whenever a connection is there: what happens from now on is told. */
+  /** Called whenever a connection stands: what happens from now on is told, also if that one breaks. */
   readonly onOpen?: (() => void) | undefined;
   /** A stream that is silent for so long is given up for a new one; servers send a heartbeat every 15 s. */
   readonly silenceMs?: number | undefined;
@@ -61,8 +61,7 @@ export async function* readEvents(
       signal,
     });
     try {
-      onOpen?.();
-      yield* readStream(text, position, silenceMs);
+      yield* readStream(text, position, silenceMs, onOpen);
     } finally {
       text.destroy();
     }
@@ -78,15 +77,19 @@ async function* readStream(
   text: Readable,
   position: Position,
   silenceMs: number,
+  onOpen: (() => void) | undefined,
 ): AsyncGenerator<ClientEvent, void, undefined> {
   const parser = new EventParser(position.lastEventId);
   const parts: AsyncIterator<unknown, undefined> = text[Symbol.asyncIterator]();
-  for (;;) {
+  // A stream begins with its position, as the first block.
+  for (let isOpen = false; ;) {
     const part = await nextPart(text, parts, silenceMs);
     if (part === undefined) return;
     for (const parsed of parser.read(part)) {
       position.lastEventId = parsed.lastEventId;
       position.retryMs = parser.retryMs ?? position.retryMs;
+      if (!isOpen) onOpen?.();
+      isOpen = true;
       const event = eventOf(parsed);
       if (event) yield event;
     }
