@@ -3,11 +3,12 @@ import { type Agent as CoreAgent } from '../agent/agent.js';
 import { assembleAgent } from '../agent/assembly.js';
 import { agentSettings, checkTransport } from '../agent/config.js';
 import { type Reach } from '../agent/connect.js';
+import { type CommandType } from '../agent/commands/command-type.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger, type Logger } from '../shared/runtime/logger.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
-import { type AnyCommandType, registryOf } from './commands.js';
+import { type AnyCommandType, readCommands, registryOf } from './commands.js';
 import { readOptions } from './options.js';
 
 /** As the variables of `npm run agent`; all but `commands` may be left out. */
@@ -62,7 +63,7 @@ export interface Agent {
    * Resolves when it is registered, has settled what its last run left, and fetches. While Redis is away
    * it waits. Called again, it changes nothing.
    *
-   * @throws NameTaken, DataDirectoryUnavailable, ConfigError for its commands
+   * @throws NameTaken, DataDirectoryUnavailable
    */
   start(): Promise<void>;
   /**
@@ -80,7 +81,7 @@ const settings = {
 } as const;
 const ownOptions = ['commands', 'builtInCommands', 'logger', 'onFatal', 'mayKillProcess'];
 
-/** @throws ConfigError with every fault of the options */
+/** @throws ConfigError with every fault of the options, BadCommandModule for a command type that is none */
 export function createAgent(options: AgentOptions): Agent {
   return new EmbeddedAgent(options);
 }
@@ -94,6 +95,7 @@ interface Run {
 
 class EmbeddedAgent implements Agent {
   readonly #options: AgentOptions;
+  readonly #types: readonly CommandType[];
   readonly #config;
   readonly #logger: Logger;
   #agentId: string | undefined;
@@ -105,6 +107,7 @@ class EmbeddedAgent implements Agent {
       ...(config.redisUrl !== undefined && config.serverUrl ? ['give redisUrl or serverUrl, not both'] : []),
       ...checkTransport({ ...config, transport: config.serverUrl ? 'http' : 'redis' }),
     ]);
+    this.#types = readCommands(options.commands, options.builtInCommands ?? false);
     this.#logger = options.logger ?? createLogger({ side: 'agent', level: 'silent' });
   }
 
@@ -150,9 +153,9 @@ class EmbeddedAgent implements Agent {
   }
 
   async #assemble(): Promise<CoreAgent> {
-    const { commands, builtInCommands = false, mayKillProcess: mayKill = false } = this.#options;
+    const { builtInCommands = false, mayKillProcess: mayKill = false } = this.#options;
     const { concurrency, queues, leaseMs, graceMs, maxBlockMs, dataDir, agentId } = this.#config;
-    const registry = await registryOf(commands, builtInCommands);
+    const registry = await registryOf(this.#types, builtInCommands);
     const journal = await takeDataDirectory(dataDir, agentId);
     this.#agentId = journal.identity.agentId;
     const logger = this.#logger.child({ agentId: this.#agentId });

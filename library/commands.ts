@@ -1,7 +1,6 @@
-import { z } from 'zod';
+import { commandTypeOf } from '../agent/command-modules.js';
 import { type CommandRegistry, loadCommands } from '../agent/command-registry.js';
 import { type CommandType, type ExecutionContext } from '../agent/commands/command-type.js';
-import { commandTypeSchema } from '../shared/protocol/commands.js';
 import { ConfigError } from '../shared/runtime/config.js';
 
 /** What `defineCommand` makes, of whatever payload. */
@@ -9,37 +8,20 @@ export interface AnyCommandType extends Pick<CommandType, 'type' | 'payload' | '
   execute(context: ExecutionContext<never>): Promise<unknown>;
 }
 
-const isSchema = (value: unknown) => value instanceof z.ZodType;
-const definitionSchema = z.looseObject({
-  type: commandTypeSchema,
-  payload: z.custom<z.ZodType>(isSchema, 'must be a zod schema'),
-  result: z.custom<z.ZodType>(isSchema, 'must be a zod schema'),
-  execute: z.custom<CommandType['execute']>((value) => typeof value === 'function', 'must be a function'),
-});
+/** @throws BadCommandModule when one is no command type, ConfigError when there are none, or two have the same name */
+export function readCommands(commands: readonly AnyCommandType[], builtIn: boolean): CommandType[] {
+  const types = commands.map((command, i) => commandTypeOf(`commands[${i}]`, command));
+  if (types.length === 0 && !builtIn)
+    throw new ConfigError(['commands: names none, so there is nothing to execute']);
+  const names = types.map(({ type }) => type);
+  const twice = names.filter((name, i) => names.indexOf(name) < i);
+  if (twice.length > 0) throw new ConfigError([`commands: has ${twice.join(', ')} twice`]);
+  return types;
+}
 
-/**
- * The command types of an agent within another program: those that it is given, and the built-in ones
- * only if it is told so.
- *
- * @throws ConfigError with every fault
- */
-export async function registryOf(
-  commands: readonly AnyCommandType[],
-  builtIn: boolean,
-): Promise<CommandRegistry> {
+/** Those that an agent was given, before the built-in ones of the same name, and those only if it is told so. */
+export async function registryOf(types: readonly CommandType[], builtIn: boolean): Promise<CommandRegistry> {
   const registry = new Map<string, CommandType>(builtIn ? await loadCommands() : []);
-  const faults: string[] = [];
-  for (const [i, command] of commands.entries()) {
-    const checked = definitionSchema.safeParse(command);
-    const found = checked.error?.issues.map(
-      ({ path, message }) => `commands[${i}].${path.join('.')}: ${message}`,
-    );
-    faults.push(...(found ?? []));
-    if (registry.has(command.type)) faults.push(`commands[${i}]: the type ${command.type} exists already`);
-    // Checked just above; what `execute` does with its context only its author knows.
-    registry.set(command.type, command as unknown as CommandType);
-  }
-  if (registry.size === 0) faults.push('commands: names none, so there is nothing to execute');
-  if (faults.length > 0) throw new ConfigError(faults);
+  for (const type of types) registry.set(type.type, type);
   return registry;
 }

@@ -1,11 +1,12 @@
 /** What `import … from 'fencepost'` gives. The client alone, without Redis, is `fencepost/client`. */
-export { defineCommand } from '../agent/commands/command-type.js';
+export { type CommandDefinition, defineCommand } from '../agent/commands/define-command.js';
 export {
   type CommandType,
   type ExecutionContext,
   ExecutionError,
   type ExecutionErrorOptions,
 } from '../agent/commands/command-type.js';
+export { BadCommandModule } from '../agent/command-modules.js';
 export { DataDirectoryUnavailable } from '../agent/data-directory.js';
 export { NameTaken } from '../agent/name.js';
 export { ConfigError } from '../shared/runtime/config.js';
