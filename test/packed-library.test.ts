@@ -108,6 +108,14 @@ describe.each([
   }
 });
 
+test.each([
+  ['docs/library.md', 'tour.ts'],
+  ['docs/client.md', 'client-tour.ts'],
+])('%s shows %s as it is', async (page, program) => {
+  const code = await readFile(join(repositoryRoot, 'test/packed', program), 'utf8');
+  expect(await readFile(join(repositoryRoot, page), 'utf8')).toContain(`\n\`\`\`ts\n${code}\`\`\`\n`);
+});
+
 test('the client alone loads neither Redis nor a server', async () => {
   const project = await emptyProject('commonjs', 'node16');
   const program = `require('fencepost/client'); console.log(JSON.stringify(Object.keys(require.cache)))`;
