@@ -55,6 +55,8 @@ export class ProgressTeller {
 
   /** The attempt is over: what it said last goes out ahead of its report, and nothing after that. */
   end(attempt: HeldAttempt): void {
+    // As a rule nobody says anything, and this is asked of every command.
+    if (this.#sequences.size === 0) return;
     const key = attemptKey(attempt);
     if (!this.#sequences.delete(key)) return;
     const last = this.#waiting.get(key);
