@@ -1,5 +1,7 @@
 import { type z } from 'zod';
+import { askAround, refusalOf, type ServerAnswer, ServerCalls } from '../client/server-calls.js';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
 import { type Report, type ReportWord } from '../lifecycle/transitions.js';
@@ -7,12 +9,13 @@ import {
   drainingHeader,
   type NextCommand,
   nextCommandSchema,
+  progressToldSchema,
   registeredSchema,
   renewedSchema,
   type reportBodySchema,
   reportedSchema,
 } from '../protocol/agent-api.js';
-import { type ProblemBody, typeListSchema } from '../protocol/api.js';
+import { type ProblemBody } from '../protocol/api.js';
 import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
 import { namesOf } from '../protocol/served-queues.js';
@@ -21,7 +24,6 @@ import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { pause } from '../runtime/service.js';
 import { bodyOf, startedBy, unreportable } from './http-bodies.js';
-import { CallRefused, type ServerAnswer, ServerCalls } from './server-calls.js';
 import {
   type AgentDescription,
   type AgentIdentity,
@@ -51,7 +53,8 @@ const pollSeconds = limits.waitSeconds;
 const hearWithinMs = 500;
 /** How long an ended poll may take to bring its last answer, before it is cut off. */
 const lastAnswerMs = 1000;
-/** Fewer than there are connections: renewals and a poll need theirs. */
+const mostConnections = 8;
+/** Fewer than there are connections: renewals need theirs. */
 const reportsAtOnce = 6;
 /** Most lost answers that are handed back at a stop: far more than can be under way at once. */
 const mostHandedBack = 100;
@@ -76,7 +79,13 @@ export class HttpTransport implements Transport {
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     const { serverUrls: urls, leaseMs } = options;
-    this.#calls = new ServerCalls({ urls, tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))) });
+    this.#calls = new ServerCalls({
+      urls,
+      // A call that hangs must leave time for another one within the lease.
+      tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))),
+      connections: mostConnections,
+      patience: askAround(urls.length),
+    });
     this.#session = sessionOf(options.agent);
     this.renewAfterMs = Math.min(leaseMs / 4, hearWithinMs);
   }
@@ -85,28 +94,20 @@ export class HttpTransport implements Transport {
     return this.#register(this.#options.description.types);
   }
 
-  async announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
-    const known = which === 'all' ? new Set<string>() : await this.#announced();
-    const isNews = types.some(({ type }) => !known.has(type));
-    if (isNews) await this.#register(types.map((one) => (known.has(one.type) ? one.type : one)));
+  async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
+    return registeredSchema.parse(orRefuse(await this.#put(types))).differing;
   }
 
-  async #announced(): Promise<Set<string>> {
-    const answer = await this.#calls.call({ method: 'GET', path: 'types' });
-    const { types } = typeListSchema.parse(orRefuse(answer));
-    return new Set(types.map(({ type }) => type));
-  }
-
-  async #register(types: readonly (string | AnnouncedType)[]): Promise<RegisterReply> {
+  #put(types: readonly (string | AnnouncedType)[]): Promise<ServerAnswer> {
     const { instance } = this.#options.agent;
     const { weights, ...description } = this.#options.description;
     const queues = namesOf({ queues: description.queues, weights });
     const body = { ...description, queues, session: this.#session, instance, types };
-    const answer = await this.#calls.call({
-      method: 'PUT',
-      path: this.#path(''),
-      body,
-    });
+    return this.#calls.call({ method: 'PUT', path: this.#path(''), body });
+  }
+
+  async #register(types: readonly string[]): Promise<RegisterReply> {
+    const answer = await this.#put(types);
     if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
     const { at, leaseMs, draining } = registeredSchema.parse(orRefuse(answer));
     this.#compareLease(leaseMs);
@@ -253,6 +254,19 @@ export class HttpTransport implements Transport {
     });
   }
 
+  async tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]> {
+    const { agentId } = this.#options.agent;
+    const items = told.map(({ id, progress, ...one }) => ({
+      commandId: id,
+      ...one,
+      progress: JSON.parse(progress) as unknown,
+    }));
+    const body = { agentId, session: this.#session, told: items };
+    const answer = await this.#calls.call({ method: 'POST', path: 'commands/progress', body });
+    const lost = keysOf(progressToldSchema.parse(orRefuse(answer)).lost);
+    return told.map(({ id, attempt }) => (lost.has(`${id}:${attempt}`) ? 'lost' : 'ok'));
+  }
+
   /** There is nothing to listen to: `renewAfterMs` is short. */
   hearCancels(): void {
     return undefined;
@@ -286,7 +300,7 @@ export class HttpTransport implements Transport {
   }
 
   close(): void {
-    this.#calls.close();
+    void this.#calls.close();
   }
 
   #path(rest: string): string {
@@ -304,12 +318,12 @@ const wordOf: Partial<Record<ProblemCode, ReportWord>> = {
   redis_key_broken: 'broken',
 };
 
-/** @returns the body of an answer that is not an error @throws CallRefused */
+/** @returns the body of an answer that is not an error @throws RequestRefused */
 function orRefuse(answer: ServerAnswer): unknown {
   if (answer.status < 300) return answer.body;
   return refuse(answer);
 }
 
 function refuse(answer: ServerAnswer): never {
-  throw new CallRefused(answer.problem?.detail ?? `the server answered ${answer.status}`);
+  throw refusalOf(answer);
 }
