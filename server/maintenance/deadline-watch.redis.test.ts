@@ -104,7 +104,7 @@ async function watching(): Promise<{ sweptTwice: () => Promise<void>; stop: () =
   const watch = deadlineWatch({
     link: { call: (work) => link.call(work).finally(() => swept.emit('one')) },
     keys,
-    catalog: new TypeCatalog(() => client.hgetall(typesKey)),
+    catalog: new TypeCatalog(() => readAnnouncements(client)),
     leaseMs,
     graceMs,
     logger,
