@@ -19,6 +19,10 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: 'if not readMarker(command.id) then return end',
     breaks: [2],
     imitates: 'whatever runs under my name is mine, also what another run of it has started',
+    needs: {
+      mix: 'agent-killed=4,redis=3,late',
+      because: 'its name must be given to another run before recovery has acted',
+    },
   },
   {
     name: 'never-given-again',
