@@ -23,6 +23,12 @@ export default tseslint.config(
     },
   },
   {
+    // For browsers: without types, too.
+    files: ['**/*.js'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { window: 'readonly' } },
+  },
+  {
     // The bootstrap runs before anything is installed, so it has no types to check against.
     files: ['**/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],

@@ -67,6 +67,11 @@ export class TypeCatalog {
   /** For `GET /types`: as Redis has them now. */
   async views(): Promise<TypeView[]> {
     await this.#share();
+    return this.known();
+  }
+
+  /** The same, as it was read last. */
+  known(): TypeView[] {
     return this.names.flatMap((name) => (this.#builtIn.get(name) ?? this.#announced.get(name))?.view ?? []);
   }
 

@@ -234,3 +234,11 @@ export const readinessSchema = z.object({
   /** Whether Redis runs in a way that the guarantees hold with; if not, why. */
   durability: z.object({ ok: z.boolean(), reasons: z.array(z.string()) }),
 });
+
+/** Of `GET /`. */
+export const indexSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  /** What each does, by method and path. */
+  endpoints: z.record(z.string(), z.string()),
+});

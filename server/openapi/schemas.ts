@@ -1,0 +1,100 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { components, type Io, namedSchemas } from './components.js';
+import { type SchemaObject, schemasPointer } from './schema-object.js';
+
+/** Any JSON: what zod makes of `z.json()` says no more, in twenty lines. */
+const anyJson: SchemaObject = { description: 'Any JSON value.' };
+
+/**
+ * The JSON Schema of a zod schema, as it stands in the document: what has a name there is a reference.
+ *
+ * @param io `input`: as it is sent to the server; `output`: as the server answers
+ */
+export function schemaOf(schema: z.ZodType, io: Io): SchemaObject {
+  const { $defs, ...own } = convert(schema, io);
+  return tidy(own, namesOfJson($defs));
+}
+
+/** Every schema that has a name, by it. */
+export function componentSchemas(): Record<string, SchemaObject> {
+  const schemas: Record<string, SchemaObject> = { Json: anyJson };
+  for (const { name, schema, io } of components) {
+    const { $defs = {} } = convert(schema, io);
+    const own = $defs[name];
+    if (own === undefined) throw new Error(`zod has no definition of ${name}`);
+    schemas[name] = tidy(own, namesOfJson($defs));
+  }
+  return schemas;
+}
+
+const convert = (schema: z.ZodType, io: Io) =>
+  z.toJSONSchema(schema, {
+    io,
+    metadata: namedSchemas,
+    override: ({ zodSchema, jsonSchema }) => spell(zodSchema, jsonSchema),
+  });
+
+type Definitions = Readonly<Record<string, unknown>>;
+
+/**
+ * What text in a query is made into: digits a whole number, words with commas between an array. Its
+ * schema is that of what it becomes, since OpenAPI says separately how it is written.
+ */
+function spell(zodSchema: z.core.$ZodTypes, jsonSchema: z.core.JSONSchema.BaseSchema): void {
+  const { def } = zodSchema._zod;
+  // Those given with `.describe` are in zod's own registry.
+  const description = z.globalRegistry.get(zodSchema)?.description;
+  if (description !== undefined) jsonSchema.description ??= description;
+  if (def.type === 'default') jsonSchema.default ??= def.defaultValue;
+  if (def.type !== 'pipe' || jsonSchema.type !== 'string') return;
+  const becomes = z.toJSONSchema(def.out, { io: 'input', unrepresentable: 'any' });
+  if (becomes.type !== 'integer' && becomes.type !== 'array') return;
+  delete jsonSchema.pattern;
+  Object.assign(jsonSchema, becomes);
+}
+
+const jsonByZod = z.toJSONSchema(z.object({ json: z.json() })).$defs?.__schema0;
+
+/** zod's own names for `z.json()`, the only schema here that refers to itself. */
+function namesOfJson($defs: Definitions = {}): ReadonlySet<string> {
+  const own = Object.entries($defs).filter(([name]) => name.startsWith('__schema'));
+  for (const [name, schema] of own) {
+    const same = JSON.parse(JSON.stringify(schema).replaceAll(name, '__schema0')) as unknown;
+    if (!isDeepStrictEqual(same, jsonByZod)) throw new Error(`${name} refers to itself, and needs a name`);
+  }
+  return new Set(own.map(([name]) => name));
+}
+
+/** Formats that say all that zod's pattern for them says. */
+const tellingFormats = new Set<unknown>(['date-time', 'uuid']);
+
+/** Without what a reader does not need: bounds that every number in JSON has, patterns of formats, `propertyNames` of any string. */
+function tidy(schema: unknown, json: ReadonlySet<string>): SchemaObject {
+  const tidied = tidyNode(schema, json);
+  if (typeof tidied !== 'object' || tidied === null || Array.isArray(tidied)) throw new Error('no schema');
+  return tidied as SchemaObject;
+}
+
+function tidyNode(node: unknown, json: ReadonlySet<string>): unknown {
+  if (Array.isArray(node)) return node.map((item) => tidyNode(item, json));
+  if (typeof node !== 'object' || node === null) return node;
+  const all = Object.entries(node);
+  const { format } = node as { format?: unknown };
+  const kept = all.filter(([key, value]) => {
+    // The dialect is that of the document.
+    if (key === '$schema') return false;
+    if (key === 'minimum') return value !== Number.MIN_SAFE_INTEGER;
+    if (key === 'maximum') return value !== Number.MAX_SAFE_INTEGER;
+    if (key === 'pattern') return !tellingFormats.has(format);
+    return key !== 'propertyNames' || !isDeepStrictEqual(value, { type: 'string' });
+  });
+  return Object.fromEntries(
+    kept.map(([key, value]) => [key, key === '$ref' ? placeOf(String(value), json) : tidyNode(value, json)]),
+  );
+}
+
+function placeOf(ref: string, json: ReadonlySet<string>): string {
+  const name = ref.replace('#/$defs/', '');
+  return `${schemasPointer}${json.has(name) ? 'Json' : name}`;
+}
