@@ -1,5 +1,6 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { undocumented } from './documented-answers.js';
 
 export interface TestAnswer {
   readonly status: number;
@@ -21,12 +22,17 @@ const isJson = (type: string | undefined) => type !== undefined && /^application
 /**
  * Sends requests as a plain client does: one connection each, any header. Not `fetch`, which has its
  * own mind about some headers, and a pool that outlives a test.
+ *
+ * Every answer is held against the OpenAPI document, so that every test shows that it tells the truth.
  */
 export class TestApi {
   readonly url: string;
+  readonly #isStandIn: boolean;
 
-  constructor(url: string) {
+  /** @param isStandIn there is no Fencepost behind it, but a few handlers of the test's own */
+  constructor(url: string, isStandIn = false) {
     this.url = url;
+    this.#isStandIn = isStandIn;
   }
 
   async send(method: string, path: string, { body, headers, signal }: TestRequest = {}): Promise<TestAnswer> {
@@ -48,7 +54,10 @@ export class TestApi {
         text(response).then((answer) => {
           const parsed: unknown =
             isJson(response.headers['content-type']) && answer !== '' ? JSON.parse(answer) : answer;
-          answered({ status: response.statusCode ?? 0, headers: response.headers, body: parsed });
+          const whole = { status: response.statusCode ?? 0, headers: response.headers, body: parsed };
+          const faults = this.#isStandIn ? [] : undocumented(method, path, whole);
+          if (faults.length === 0) answered(whole);
+          else failed(new Error(`docs/openapi.json does not tell of this: ${faults.join('; ')}`));
         }, failed);
       });
       sent.end(payload);
