@@ -1,9 +1,10 @@
+import { extname } from 'node:path';
 import { type Request, type Response } from 'express';
 import { type Endpoint } from '../http/endpoint.js';
 import { Problem } from '../http/problem.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
-import { contentSecurityPolicy, docsFiles, docsFolder, docsPage } from './docs-files.js';
+import { contentSecurityPolicy, docsFiles, docsPage, readDocsFile } from './docs-files.js';
 import { openApiDocument } from './document.js';
 import { type DocumentedType } from './submission-schemas.js';
 
@@ -19,6 +20,12 @@ export function openApiRoutes({ catalog }: OpenApiRoutesOptions): Endpoint[] {
     response.type('application/json').send(served.of(await typesOf(catalog)));
   }
 
+  function sendPage(request: Request, response: Response): void | Promise<void> {
+    // The router takes `/docs/` for the same, but what the page names would not be below it.
+    if (!request.path.endsWith('/')) return sendFile(response, docsPage);
+    response.status(308).location('../docs').end();
+  }
+
   return [
     {
       method: 'get',
@@ -30,7 +37,7 @@ export function openApiRoutes({ catalog }: OpenApiRoutesOptions): Endpoint[] {
       method: 'get',
       path: '/docs',
       about: 'the same as pages, from which requests can be sent',
-      handle: (_request, response) => sendFile(response, docsPage),
+      handle: sendPage,
     },
     {
       method: 'get',
@@ -72,13 +79,10 @@ class ServedDocument {
 }
 
 /** May be kept, and is asked for again each time: after an upgrade the pages fit the server at once. */
-function sendFile(response: Response, name: string): Promise<void> {
-  response.set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': contentSecurityPolicy });
-  return new Promise((sent, failed) => {
-    response.sendFile(name, { root: docsFolder, cacheControl: false }, (error?: Error) => {
-      // A client that went away was answered as far as it wanted.
-      if (error && !response.headersSent) failed(error);
-      else sent();
-    });
-  });
+async function sendFile(response: Response, name: string): Promise<void> {
+  const { body, etag } = await readDocsFile(name);
+  response
+    .set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': contentSecurityPolicy, ETag: etag })
+    .type(extname(name))
+    .send(body);
 }

@@ -149,6 +149,12 @@ export const requestHeaders: Readonly<Record<RequestHeader, ParameterObject>> = 
     schema: { type: 'string' },
     example: '938d43dacab7-22',
   },
+  'If-None-Match': {
+    name: 'If-None-Match',
+    in: 'header',
+    description: 'The `ETag` of what the client has.',
+    schema: { type: 'string' },
+  },
 };
 
 export const responseHeaders: Readonly<Record<ResponseHeader, SchemaObject>> = {

@@ -14,7 +14,7 @@ export const tags = {
 export type Tag = keyof typeof tags;
 
 /** Request headers that an operation looks at. */
-export type RequestHeader = 'Idempotency-Key' | 'Last-Event-ID';
+export type RequestHeader = 'Idempotency-Key' | 'Last-Event-ID' | 'If-None-Match';
 /** Headers of an answer that a client should look at. */
 export type ResponseHeader = 'Location' | 'Retry-After' | 'Fencepost-Draining' | 'ETag';
 
@@ -48,7 +48,7 @@ export interface Operation {
   readonly headers?: readonly RequestHeader[];
   /** The schema that its handler parses the body with. */
   readonly body?: { readonly schema: z.ZodType; readonly examples: Examples };
-  readonly answers: Readonly<Partial<Record<200 | 202 | 204, Answer>>>;
+  readonly answers: Readonly<Partial<Record<200 | 202 | 204 | 304 | 308, Answer>>>;
   /** It asks nothing of Redis, and is answered while Redis is away. */
   readonly withoutRedis?: true;
   /** Beside those that every operation may answer with, and those of a body and of Redis. */

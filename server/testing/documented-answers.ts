@@ -34,12 +34,20 @@ export function operationOf(method: string, path: string): Operation | undefined
 }
 
 const parametersIn = ({ path }: Operation) => path.split(':').length;
-const patternOf = (path: string) => new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}$`);
+const patternOf = (path: string) => new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}/?$`);
 
 const responseSchema = z.object({
   headers: z.record(z.string(), z.unknown()).default({}),
   content: z.record(z.string(), z.unknown()).default({}),
 });
+
+const answered: string[] = [];
+
+/** Which answers have come. @returns `since`: those from now on, as `getCommand 200` */
+export function documented() {
+  const from = answered.length;
+  return { since: () => new Set(answered.slice(from)) };
+}
 
 /**
  * What is wrong with an answer by the document: a status, a media type, a header or a body that it does
@@ -50,9 +58,11 @@ const responseSchema = z.object({
 export function undocumented(method: string, path: string, answer: TestAnswer): string[] {
   const [plain = ''] = path.split('?');
   const operation = operationOf(method === 'HEAD' ? 'GET' : method, plain);
-  if (!operation) return outsideOfOperations(answer);
+  // A GET that changes state is no HEAD either.
+  if (!operation || answer.status === 405) return outsideOfOperations(answer);
   const { pointer, response } = responseTo(operation, answer.status) ?? {};
   if (pointer === undefined || !response) return [`${operation.id} does not answer with ${answer.status}`];
+  answered.push(`${operation.id} ${answer.status}`);
   const { headers, content } = responseSchema.parse(response);
   return [
     ...headerFaults(Object.keys(headers), answer),
@@ -62,7 +72,9 @@ export function undocumented(method: string, path: string, answer: TestAnswer): 
 
 /** Another method, or no path of this API: OPTIONS, 404 and 405 are the same everywhere. */
 function outsideOfOperations({ status, body }: TestAnswer): string[] {
-  return body === '' && status === 204 ? [] : faultsOf('#/components/schemas/Problem', body);
+  return body === '' && (status === 204 || status === 405)
+    ? []
+    : faultsOf('#/components/schemas/Problem', body);
 }
 
 function responseTo({ method, path }: Operation, status: number) {

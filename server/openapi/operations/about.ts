@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { indexSchema } from '../../../shared/protocol/api.js';
 import { version } from '../../../shared/runtime/version.js';
 import { example } from '../examples.js';
-import { type Operation } from '../operation.js';
+import { type Answer, type Operation } from '../operation.js';
+
+const unchanged: Answer = { description: 'It is what the client has.' };
 
 /** Of server/http/status-routes.ts and server/openapi: the API about itself. */
 export const aboutOperations: readonly Operation[] = [
@@ -43,7 +45,12 @@ export const aboutOperations: readonly Operation[] = [
     id: 'getDocs',
     tag: 'About',
     summary: 'This document as pages, from which requests can be sent',
-    answers: { 200: { description: 'HTML.', text: 'text/html', headers: ['ETag'] } },
+    headers: ['If-None-Match'],
+    answers: {
+      200: { description: 'HTML.', text: 'text/html', headers: ['ETag'] },
+      304: unchanged,
+      308: { description: 'From `/docs/`, below which nothing is.', headers: ['Location'] },
+    },
     withoutRedis: true,
     problems: [],
   },
@@ -53,7 +60,11 @@ export const aboutOperations: readonly Operation[] = [
     id: 'getDocsFile',
     tag: 'About',
     summary: 'What these pages load',
-    answers: { 200: { description: 'A script or a style sheet.', text: '*/*', headers: ['ETag'] } },
+    headers: ['If-None-Match'],
+    answers: {
+      200: { description: 'A script or a style sheet.', text: '*/*', headers: ['ETag'] },
+      304: unchanged,
+    },
     withoutRedis: true,
     problems: ['not_found'],
   },
