@@ -138,16 +138,15 @@ export const requestHeaders: Readonly<Record<RequestHeader, ParameterObject>> = 
   'Idempotency-Key': {
     name: 'Idempotency-Key',
     in: 'header',
+    // No `example`: the pages would send it, and the second command with it would be refused.
     description: 'Of your choice, and new for each new command: then the request may be sent again.',
     schema: { type: 'string', pattern: keyPattern.source },
-    example: 'order-1042',
   },
   'Last-Event-ID': {
     name: 'Last-Event-ID',
     in: 'header',
     description: 'The `id` of the last event that was read: the stream goes on behind it.',
     schema: { type: 'string' },
-    example: '938d43dacab7-22',
   },
   'If-None-Match': {
     name: 'If-None-Match',
