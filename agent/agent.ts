@@ -15,6 +15,7 @@ import { type HandlerSignal } from './handler-signal.js';
 import { type Journal } from './journal.js';
 import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
+import { ProgressTeller } from './progress-teller.js';
 import { Reporter } from './reporter.js';
 import { AttemptLost, CommandCancelled, Runner } from './runner.js';
 import { Slots } from './slots.js';
@@ -49,6 +50,7 @@ export class Agent implements Service {
   readonly #reporter: Reporter;
   readonly #fetcher: Fetcher;
   readonly #announcer: Announcer;
+  readonly #progress: ProgressTeller;
   readonly #executions = new Executions();
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
@@ -61,10 +63,13 @@ export class Agent implements Service {
     const { transport, journal, registry, concurrency, leaseMs, graceMs, faults, logger } = options;
     this.#options = options;
     this.#slots = new Slots(concurrency, { leavesToReports: transport.startsWhenItReports });
+    this.#progress = new ProgressTeller({ transport, logger });
     this.#runner = new Runner({
       registry,
       graceMs,
       onStuck: (command, outcome) => this.#stuck(command, outcome),
+      onProgress: (command, progress) => this.#progress.note(command, progress),
+      logger,
     });
     this.#reporter = new Reporter({
       transport,
@@ -233,6 +238,7 @@ export class Agent implements Service {
     faults.soonAt('mid-execution');
     const outcome = await running;
     faults.at('executed');
+    this.#progress.end(command);
     this.#slots.executed(command);
     // A process that ends leaves the command to the rule for a lost agent: what its handler said
     // after that is not an outcome.

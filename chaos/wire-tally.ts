@@ -69,6 +69,8 @@ export class WireTally {
       case 'register':
         this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
         return;
+      // It decides nothing: a zombie's progress is neither seen nor worth a number.
+      case 'progress':
       case 'recover':
       case 'rescue':
       case 'promote':
@@ -78,6 +80,7 @@ export class WireTally {
       case 'retry':
       case 'leave':
       case 'drain':
+      case 'announce':
       case 'pause':
       case 'resume':
         return;
@@ -126,6 +129,8 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
       return !has('accepted') && (has('same') || has('expired'));
     case 'renew':
       return !has('ok') && !has('cancelled') && has('lost');
+    case 'progress':
+      return !has('ok') && (has('again') || has('lost'));
     case 'release':
       return !has('released') && has('refused');
     case 'cancel':
@@ -142,6 +147,7 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'admit':
     case 'leave':
     case 'drain':
+    case 'announce':
     case 'pause':
     case 'resume':
       // Not asked of these: as many calls as there are ticks say nothing.

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { commandTypeInfoSchema } from '../../shared/protocol/command-types.js';
 import { openApiDocument } from './document.js';
 import { postmanCollection } from './postman-collection.js';
+import { builtIn } from './submission-schemas.js';
 
 /**
  * What is committed of the API, by its path in the repository. With the built-in command types as their
@@ -12,9 +13,7 @@ import { postmanCollection } from './postman-collection.js';
  */
 export function generatedFiles(builtInTypes: string): Record<string, string> {
   const infos = builtInSchema.parse(JSON.parse(readFileSync(builtInTypes, 'utf8')));
-  const document = openApiDocument(
-    Object.entries(infos).map(([type, { payload, result }]) => ({ type, payload, result, fault: null })),
-  );
+  const document = openApiDocument(Object.entries(infos).map(([type, info]) => builtIn(type, info)));
   return {
     'docs/openapi.json': textOf(document),
     'docs/fencepost.postman_collection.json': textOf(postmanCollection(document)),

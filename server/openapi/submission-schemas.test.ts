@@ -6,9 +6,11 @@ import { type DocumentedType } from './submission-schemas.js';
 /** A type as an agent announced it. */
 const typeOf = (type: string, payload: object, more: Partial<DocumentedType> = {}): DocumentedType => ({
   type,
+  source: 'announced',
   payload: { ...payload },
   result: { type: 'object' },
   fault: null,
+  conflict: null,
   ...more,
 });
 
@@ -76,9 +78,33 @@ test.each<[string, object]>([
   expect(isSubmission([typeOf('ODD', payload)], { type: 'ODD', payload: 7 })).toBe(true);
 });
 
+test('of a type that agents disagree about, a payload fits all versions, and a result one of them', () => {
+  const version = (name: string) => ({
+    digest: name,
+    agents: [name],
+    payload: { required: [name], $defs: { any: {} }, properties: { [name]: { $ref: '#/$defs/any' } } },
+    result: { required: [name] },
+    onAgentLost: null,
+    defaultTimeoutMs: null,
+    announcedAt: null,
+  });
+  const conflict = { note: 'they disagree', versions: [version('width'), version('height')] };
+  const disputed = typeOf('SIZE', { required: ['width'] }, { conflict });
+  const isOfAll = (payload: object) => isSubmission([disputed], { type: 'SIZE', payload });
+  expect([isOfAll({ width: 1 }), isOfAll({ height: 1 }), isOfAll({ width: 1, height: 1 })]).toEqual([
+    false,
+    false,
+    true,
+  ]);
+  expect(schemasOf(disputed)['Result.SIZE']).toEqual({
+    anyOf: [{ required: ['width'] }, { required: ['height'] }],
+  });
+  const builtIn = typeOf('SIZE', { required: ['width'] }, { conflict, source: 'built-in' });
+  expect(schemasOf(builtIn)['Payload.SIZE']).toEqual({ required: ['width'] });
+});
+
 test.each<[string, DocumentedType]>([
   ['cannot be used', typeOf('BAD', {}, { fault: 'no schema' })],
-  ['is not known', typeOf('BAD', {}, { payload: null })],
   ['has a name that no submission can have', typeOf('a/b ~{}', {})],
 ])('a type that %s is left out', (_, type) => {
   const schemas = schemasOf(type, resize);

@@ -29,6 +29,7 @@ export function appWithoutRedis(): Express {
   const admissions = new Admissions({ link, keys, leaseMs, logger });
   const waiter = new CommandWaiter({ read: gone, readStatus: gone, feed });
   const eventStreams = new EventStreams({ feed, logger });
+  const catalog = new TypeCatalog(() => Promise.resolve({ nowMs: 0, texts: {}, agents: new Map() }));
   return createApp({
     link,
     keys,
@@ -37,11 +38,11 @@ export function appWithoutRedis(): Express {
     polls,
     leaseMs,
     faults,
-    catalog: new TypeCatalog(() => Promise.resolve({})),
+    catalog,
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
     waiter,
     eventStreams,
-    metrics: new Metrics({ link, keys, waiter, polls, eventStreams }),
+    metrics: new Metrics({ link, keys, catalog, waiter, polls, eventStreams }),
     leftovers: () => null,
     host: '127.0.0.1',
     logger,

@@ -6,12 +6,11 @@ import { openApiDocument } from '../openapi/document.js';
 import { type Operation } from '../openapi/operation.js';
 import { operations } from '../openapi/operations.js';
 import { type SchemaObject } from '../openapi/schema-object.js';
+import { builtIn } from '../openapi/submission-schemas.js';
 import { type TestAnswer } from './test-api.js';
 
 /** The document as it is committed. */
-export const document = openApiDocument(
-  [...builtInTypes].map(([type, { payload, result }]) => ({ type, payload, result, fault: null })),
-);
+export const document = openApiDocument([...builtInTypes].map(([type, info]) => builtIn(type, info)));
 
 const ajv = new Ajv2020({ strict: false, allErrors: true });
 addFormats(ajv);

@@ -8,6 +8,7 @@ export const scriptNames = [
   'submit',
   'start',
   'renew',
+  'progress',
   'report',
   'release',
   'recover',
@@ -22,6 +23,7 @@ export const scriptNames = [
   'admit',
   'leave',
   'drain',
+  'announce',
   'pause',
   'resume',
 ] as const;

@@ -9,6 +9,7 @@ import {
   executedSchema,
   limits,
   onAgentLostSchema,
+  progressSchema,
 } from './commands.js';
 import { servedQueuesSchema } from './served-queues.js';
 
@@ -128,6 +129,25 @@ export const renewedSchema = z.object({
   cancelled: z.array(heldAttemptSchema),
 });
 
+/** Body of `POST /commands/progress`. */
+export const progressBodySchema = z.strictObject({
+  ...caller,
+  told: z
+    .array(
+      heldAttemptSchema.extend({
+        progress: progressSchema,
+        /** Must grow with each telling of an attempt: one that arrives late does not replace a later one. */
+        sequence: z.int().min(1),
+      }),
+    )
+    .max(100),
+});
+/** Of `POST /commands/progress`. */
+export const progressToldSchema = z.object({
+  /** Attempts that are no longer this session's: nobody wants to hear of them. */
+  lost: z.array(heldAttemptSchema),
+});
+
 /** Body of `POST /commands/:id/release`. */
 export const releaseBodySchema = z.strictObject({ ...caller, attempt: z.int().min(1) });
 /** Of `POST /commands/:id/release`. */
@@ -173,6 +193,8 @@ export const registeredSchema = z.object({
   at: z.iso.datetime(),
   /** An operator wants this session to take no more commands. */
   draining: z.boolean(),
+  /** Of the types that this call announced: those of which other agents announce another version. */
+  differing: z.array(z.string()).default([]),
 });
 
 /** Query of `DELETE /agents/:agentId`. */

@@ -1,8 +1,10 @@
 import { type Redis } from 'ioredis';
+import { announcedBy } from '../lifecycle/registration.js';
 import { pauseQueue, resumeQueue } from '../lifecycle/pausing.js';
 import { type Report } from '../lifecycle/transitions.js';
 import { type CommandView } from '../protocol/commands.js';
 import { type ServedQueues } from '../protocol/served-queues.js';
+import { fieldOfType } from '../protocol/type-digest.js';
 import { elapsedMs } from '../runtime/clock.js';
 import { pause } from '../runtime/service.js';
 import { CommandReader } from '../store/command-reader.js';
@@ -13,7 +15,7 @@ import { completed, failed, newCommand } from '../testing/command-fixtures.js';
 import { type AgentDescription, type AgentIdentity, type NextReply, type Transport } from './transport.js';
 
 /** The calls of a transport whose answers get lost in tests. */
-export type LosableCall = 'next' | 'report' | 'renew' | 'register' | 'leave';
+export type LosableCall = 'next' | 'report' | 'renew' | 'tellProgress' | 'register' | 'leave';
 
 /** What a transport is tested on. */
 export interface TransportRig {
@@ -345,6 +347,51 @@ export function conformance(rig: () => TransportRig): void {
     });
   });
 
+  describe('tellProgress', () => {
+    const half = { attempt: 1, sequence: 1, progress: '0.5' };
+
+    it('shows it, and has a word for each that is lost, also when its answer was', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const { lost } = rig().loseAnswer('tellProgress');
+      const words = await a.transport.tellProgress([
+        { id, ...half, attempt: 2 },
+        { id, ...half },
+      ]);
+      await lost;
+      expect(words[0]).toBe('lost');
+      // That it was told twice is for whoever asks twice to know.
+      expect(['ok', 'again']).toContain(words[1]);
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', progress: 0.5 });
+    });
+
+    it('takes any JSON, and the later one whichever comes first', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const last = { id, attempt: 1, sequence: 2, progress: '{"done":[1, 2],"of":"two words"}' };
+      await a.transport.tellProgress([last]);
+      await a.transport.tellProgress([{ id, ...half }]);
+      expect(await show(id)).toMatchObject({ progress: { done: [1, 2], of: 'two words' } });
+    });
+
+    it('of a former attempt is not shown as that of the next one', async () => {
+      const old = await run('a', 1);
+      const id = await submitOne('retry');
+      await ask(old.transport);
+      await old.transport.tellProgress([{ id, ...half }]);
+      const next = await run('a', 2);
+      await next.transport.settle();
+      expect(await show(id)).toMatchObject({ status: 'PENDING', progress: null });
+      expect(given(await ask(next.transport))).toEqual([`${id}:2`]);
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', progress: null });
+      expect(await old.transport.tellProgress([{ id, ...half, sequence: 2 }])).toEqual(['lost']);
+      await next.transport.tellProgress([{ id, ...half, attempt: 2, progress: '0.1' }]);
+      expect(await show(id)).toMatchObject({ progress: 0.1 });
+    });
+  });
+
   describe('a cancel', () => {
     /** An operator's, of what runs its first attempt. */
     const cancelFirst = (id: string) => cancel(rig().redis, keys, [{ id, attempt: 1, retried: '' }]);
@@ -494,22 +541,31 @@ export function conformance(rig: () => TransportRig): void {
     });
   });
 
-  it('announces types: all of them, or those that are missing', async () => {
-    const a = await run();
-    const resize = {
-      type: 'RESIZE',
+  it('announces types, again when somebody deleted that, and hears of those that others announce differently', async () => {
+    const [a, b] = [await run('a'), await run('b')];
+    const said = {
       payload: { type: 'object' },
       result: {},
       onAgentLost: 'retry',
       defaultTimeoutMs: 7,
     } as const;
-    const announced = async () => JSON.parse((await rig().redis.hget(typesKey, 'RESIZE')) ?? '{}') as object;
-    await a.transport.announce([{ ...resize, onAgentLost: 'fail' }], 'all');
-    await a.transport.announce([resize], 'missing');
-    expect(await announced()).toMatchObject({ payload: { type: 'object' }, onAgentLost: 'fail' });
+    const resize = { type: 'RESIZE', ...said };
+    const other = { ...resize, payload: { type: 'string' } };
+    const announced = async () =>
+      Object.values(await rig().redis.hgetall(typesKey)).map((text) => JSON.parse(text) as object);
+    expect(await a.transport.announce([resize])).toEqual([]);
+    expect(await announced()).toEqual([{ ...said, announcedAt: expect.any(Number) as number }]);
     await rig().redis.del(typesKey);
-    await a.transport.announce([resize], 'missing');
-    expect(await announced()).toMatchObject({ onAgentLost: 'retry' });
+    expect(await a.transport.announce([resize])).toEqual([]);
+    expect(await announced()).toHaveLength(1);
+    expect(await b.transport.announce([{ ...resize, type: 'OTHER' }, other])).toEqual(['RESIZE']);
+    expect(await a.transport.announce([resize])).toEqual(['RESIZE']);
+    const versions = [fieldOfType({ ...resize, type: 'OTHER' }), fieldOfType(other)];
+    const registered = await rig().redis.hget(agentKey(b.agentId), 'announced');
+    expect(registered).toBe(announcedBy(b.session, versions));
+    // A heartbeat leaves that alone.
+    await b.transport.register();
+    expect(await rig().redis.hget(agentKey(b.agentId), 'announced')).toBe(registered);
   });
 
   it('throws while nothing is reached, and comes back by itself', async () => {

@@ -1,5 +1,6 @@
 import { type z } from 'zod';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
 import { type Report, type ReportWord } from '../lifecycle/transitions.js';
@@ -7,12 +8,13 @@ import {
   drainingHeader,
   type NextCommand,
   nextCommandSchema,
+  progressToldSchema,
   registeredSchema,
   renewedSchema,
   type reportBodySchema,
   reportedSchema,
 } from '../protocol/agent-api.js';
-import { type ProblemBody, typeListSchema } from '../protocol/api.js';
+import { type ProblemBody } from '../protocol/api.js';
 import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
 import { namesOf } from '../protocol/served-queues.js';
@@ -85,28 +87,20 @@ export class HttpTransport implements Transport {
     return this.#register(this.#options.description.types);
   }
 
-  async announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
-    const known = which === 'all' ? new Set<string>() : await this.#announced();
-    const isNews = types.some(({ type }) => !known.has(type));
-    if (isNews) await this.#register(types.map((one) => (known.has(one.type) ? one.type : one)));
+  async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
+    return registeredSchema.parse(orRefuse(await this.#put(types))).differing;
   }
 
-  async #announced(): Promise<Set<string>> {
-    const answer = await this.#calls.call({ method: 'GET', path: 'types' });
-    const { types } = typeListSchema.parse(orRefuse(answer));
-    return new Set(types.map(({ type }) => type));
-  }
-
-  async #register(types: readonly (string | AnnouncedType)[]): Promise<RegisterReply> {
+  #put(types: readonly (string | AnnouncedType)[]): Promise<ServerAnswer> {
     const { instance } = this.#options.agent;
     const { weights, ...description } = this.#options.description;
     const queues = namesOf({ queues: description.queues, weights });
     const body = { ...description, queues, session: this.#session, instance, types };
-    const answer = await this.#calls.call({
-      method: 'PUT',
-      path: this.#path(''),
-      body,
-    });
+    return this.#calls.call({ method: 'PUT', path: this.#path(''), body });
+  }
+
+  async #register(types: readonly string[]): Promise<RegisterReply> {
+    const answer = await this.#put(types);
     if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
     const { at, leaseMs, draining } = registeredSchema.parse(orRefuse(answer));
     this.#compareLease(leaseMs);
@@ -251,6 +245,19 @@ export class HttpTransport implements Transport {
       const key = `${id}:${attempt}`;
       return lost.has(key) ? 'lost' : cancelled.has(key) ? 'cancelled' : 'ok';
     });
+  }
+
+  async tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]> {
+    const { agentId } = this.#options.agent;
+    const items = told.map(({ id, progress, ...one }) => ({
+      commandId: id,
+      ...one,
+      progress: JSON.parse(progress) as unknown,
+    }));
+    const body = { agentId, session: this.#session, told: items };
+    const answer = await this.#calls.call({ method: 'POST', path: 'commands/progress', body });
+    const lost = keysOf(progressToldSchema.parse(orRefuse(answer)).lost);
+    return told.map(({ id, attempt }) => (lost.has(`${id}:${attempt}`) ? 'lost' : 'ok'));
   }
 
   /** There is nothing to listen to: `renewAfterMs` is short. */

@@ -4,6 +4,8 @@ import {
   leftSchema,
   nextCommandSchema,
   nextQuerySchema,
+  progressBodySchema,
+  progressToldSchema,
   registerBodySchema,
   registeredSchema,
   releaseBodySchema,
@@ -67,7 +69,13 @@ const registerAgent: Operation = {
     200: {
       description: 'The name is its own until it has not been heard of for `leaseMs`.',
       schema: registeredSchema,
-      examples: example({ ...caller, leaseMs: 15_000, at: '2026-11-22T13:07:25.694Z', draining: false }),
+      examples: example({
+        ...caller,
+        leaseMs: 15_000,
+        at: '2026-11-22T13:07:25.694Z',
+        draining: false,
+        differing: [],
+      }),
     },
   },
   problems: ['not_found', 'old_session', 'agent_name_taken', 'redis_full'],
@@ -118,6 +126,29 @@ const attemptOperations: readonly Operation[] = [
         description: 'All others were renewed.',
         schema: renewedSchema,
         examples: example({ lost: [], cancelled: [] }),
+      },
+    },
+    problems: [],
+  },
+  {
+    method: 'post',
+    path: '/commands/progress',
+    id: 'tellProgress',
+    tag: 'Agents',
+    summary: 'Say how far these are',
+    description: 'Shown of the command and in the events. `sequence` grows with each telling of an attempt.',
+    body: {
+      schema: progressBodySchema,
+      examples: example({
+        ...caller,
+        told: [{ commandId, attempt: 1, sequence: 1, progress: { done: 3, of: 6 } }],
+      }),
+    },
+    answers: {
+      200: {
+        description: 'Stored, but for those that are no longer of this session.',
+        schema: progressToldSchema,
+        examples: example({ lost: [] }),
       },
     },
     problems: [],

@@ -8,7 +8,7 @@ const events = [
   '',
   'id: 938d43dacab7-23',
   'event: transition',
-  'data: {"commandId":"01a2035e-6333-76d8-b908-07584663f8a8","status":"RUNNING","attempt":1,"at":"2026-11-22T13:07:27.159Z"}',
+  'data: {"commandId":"01a2035e-6333-76d8-b908-07584663f8a8","status":"RUNNING","attempt":1,"progress":null,"at":"2026-11-22T13:07:27.159Z"}',
   '',
   '',
 ].join('\n');
