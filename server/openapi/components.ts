@@ -16,6 +16,7 @@ import {
   queueViewSchema,
   readinessSchema,
   resyncEventSchema,
+  resyncReasons,
   statsSchema,
   transitionEventSchema,
   typeViewSchema,
@@ -29,6 +30,7 @@ import {
   onAgentLostSchema,
   statusSchema,
   submissionSchema,
+  waitingReasons,
   waitingReasonSchema,
 } from '../../shared/protocol/commands.js';
 import {
@@ -37,6 +39,7 @@ import {
   retriedManySchema,
   retriedSchema,
 } from '../../shared/protocol/control-api.js';
+import { commandErrors } from '../../shared/protocol/errors.js';
 
 /** Which side of a zod schema: as it is sent to the server, or as the server answers. */
 export type Io = 'input' | 'output';
@@ -88,9 +91,20 @@ export const components: readonly Component[] = [
   ...Object.entries(bodies).map(([name, schema]) => ({ name, schema, io: 'input' as const })),
 ];
 
-/** Rules of theirs that zod keeps in functions, which nothing can be read from. */
-const rules: Readonly<Record<string, object>> = { Submission: { not: { required: ['runAt', 'delayMs'] } } };
+/** Each word of a table with what it means, for people. */
+const meanings = (table: Readonly<Record<string, string>>) =>
+  Object.entries(table)
+    .map(([word, meaning]) => `\`${word}\`: ${meaning}.`)
+    .join(' ');
+
+/** What is said of them elsewhere: what words mean, and rules that zod keeps in functions, which nothing can be read from. */
+const more: Readonly<Record<string, object>> = {
+  Submission: { not: { required: ['runAt', 'delayMs'] } },
+  WaitingReason: { description: meanings(waitingReasons) },
+  CommandErrorCode: { description: meanings(commandErrors) },
+  ResyncEvent: { description: `\`reason\` is why transitions may be missing. ${meanings(resyncReasons)}` },
+};
 
 /** By them zod knows a schema again wherever it is used in another. */
-export const namedSchemas = z.registry<{ id: string; not?: object }>();
-for (const { name, schema } of components) namedSchemas.add(schema, { id: name, ...rules[name] });
+export const namedSchemas = z.registry<{ id: string }>();
+for (const { name, schema } of components) namedSchemas.add(schema, { id: name, ...more[name] });
