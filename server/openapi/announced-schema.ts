@@ -1,6 +1,7 @@
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020.js';
 import { type JsonSchema } from '../../shared/protocol/command-types.js';
+import { anyJsonPointer, namesOfJson } from './any-json.js';
 import { type SchemaObject } from './schema-object.js';
 
 /** Keywords of JSON Schema 2020-12 (and `definitions`, from before it) by what they hold: that is where schemas are. */
@@ -48,11 +49,20 @@ addFormats(ajv);
  * @returns undefined when it cannot be a part of one: it is no JSON Schema, or has names of its own
  */
 export function embed(schema: JsonSchema, place: string): SchemaObject | undefined {
-  const move = new Move(place);
-  const { $schema: dialect, ...moved } = move.schema(schema, '#', 1);
+  const json = namesOfJson(schema.$defs);
+  const move = new Move(place, json);
+  const { $schema: dialect, ...moved } = move.schema(withoutJson(schema, json), '#', 1);
   const isKnown =
     dialect === undefined || (typeof dialect === 'string' && ajv.getSchema(dialect) !== undefined);
   return isKnown && move.isWhole && ajv.validateSchema(moved) === true ? moved : undefined;
+}
+
+/** Without the definitions of any JSON, which the document has once. */
+function withoutJson(schema: JsonSchema, json: ReadonlySet<string>): JsonSchema {
+  const { $defs, ...rest } = schema;
+  if (json.size === 0 || !isObject($defs)) return schema;
+  const others = Object.entries($defs).filter(([name]) => !json.has(name));
+  return others.length === 0 ? rest : { ...rest, $defs: Object.fromEntries(others) };
 }
 
 /** Rewrites references, and remembers what they refer to: that must be a schema which was rewritten as well. */
@@ -60,10 +70,12 @@ class Move {
   readonly #place: string;
   readonly #moved = new Set<string>();
   readonly #wanted = new Set<string>();
+  readonly #json: ReadonlySet<string>;
   #canMove = true;
 
-  constructor(place: string) {
+  constructor(place: string, json: ReadonlySet<string>) {
     this.#place = place;
+    this.#json = json;
   }
 
   get isWhole(): boolean {
@@ -99,6 +111,7 @@ class Move {
   }
 
   #reference(ref: string): string {
+    if (this.#json.has(ref.replace('#/$defs/', ''))) return anyJsonPointer;
     this.#wanted.add(decoded(ref));
     return `${this.#place}${ref.slice(1)}`;
   }

@@ -1,10 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { anyJson, anyJsonPointer, namesOfJson } from './any-json.js';
 import { components, type Io, namedSchemas } from './components.js';
 import { type SchemaObject, schemasPointer } from './schema-object.js';
-
-/** Any JSON: what zod makes of `z.json()` says no more, in twenty lines. */
-const anyJson: SchemaObject = { description: 'Any JSON value.' };
 
 /**
  * The JSON Schema of a zod schema, as it stands in the document: what has a name there is a reference.
@@ -35,8 +33,6 @@ const convert = (schema: z.ZodType, io: Io) =>
     override: ({ zodSchema, jsonSchema }) => spell(zodSchema, jsonSchema),
   });
 
-type Definitions = Readonly<Record<string, unknown>>;
-
 /**
  * What text in a query is made into: digits a whole number, words with commas between an array. Its
  * schema is that of what it becomes, since OpenAPI says separately how it is written.
@@ -52,18 +48,6 @@ function spell(zodSchema: z.core.$ZodTypes, jsonSchema: z.core.JSONSchema.BaseSc
   if (becomes.type !== 'integer' && becomes.type !== 'array') return;
   delete jsonSchema.pattern;
   Object.assign(jsonSchema, becomes);
-}
-
-const jsonByZod = z.toJSONSchema(z.object({ json: z.json() })).$defs?.__schema0;
-
-/** zod's own names for `z.json()`, the only schema here that refers to itself. */
-function namesOfJson($defs: Definitions = {}): ReadonlySet<string> {
-  const own = Object.entries($defs).filter(([name]) => name.startsWith('__schema'));
-  for (const [name, schema] of own) {
-    const same = JSON.parse(JSON.stringify(schema).replaceAll(name, '__schema0')) as unknown;
-    if (!isDeepStrictEqual(same, jsonByZod)) throw new Error(`${name} refers to itself, and needs a name`);
-  }
-  return new Set(own.map(([name]) => name));
 }
 
 /** Formats that say all that zod's pattern for them says. */
@@ -96,5 +80,7 @@ function tidyNode(node: unknown, json: ReadonlySet<string>): unknown {
 
 function placeOf(ref: string, json: ReadonlySet<string>): string {
   const name = ref.replace('#/$defs/', '');
-  return `${schemasPointer}${json.has(name) ? 'Json' : name}`;
+  if (json.has(name)) return anyJsonPointer;
+  if (name.startsWith('__schema')) throw new Error(`${name} refers to itself, and needs a name`);
+  return `${schemasPointer}${name}`;
 }

@@ -1,5 +1,6 @@
 import addFormats from 'ajv-formats';
 import Ajv2020 from 'ajv/dist/2020.js';
+import { z } from 'zod';
 import { openApiDocument } from './document.js';
 import { type DocumentedType } from './submission-schemas.js';
 
@@ -56,6 +57,20 @@ test('a submission is of a type that is known, and gives runAt or delayMs', () =
   expect(isSubmission(types, { type: 'LIST', payload: [], queu: 'q' })).toBe(false);
   const both = { delayMs: 1, runAt: '2026-11-22T13:00:00Z' };
   expect(isSubmission(types, { type: 'LIST', payload: [], ...both })).toBe(false);
+});
+
+test('what zod makes of any JSON is the one schema that the document has for it', () => {
+  const payload = z.toJSONSchema(z.strictObject({ body: z.json(), more: z.json().optional() }));
+  const schemas = schemasOf(typeOf('ANY', payload));
+  expect(schemas['Payload.ANY']).toEqual({
+    type: 'object',
+    properties: {
+      body: { $ref: '#/components/schemas/Json' },
+      more: { $ref: '#/components/schemas/Json' },
+    },
+    required: ['body'],
+    additionalProperties: false,
+  });
 });
 
 const deep = Array.from({ length: 5000 }).reduce<object>((items) => ({ items }), {});
