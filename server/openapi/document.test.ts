@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
-import { document, validatorAt } from '../testing/documented-answers.js';
+import { document, validatorAt } from '../testing/document.js';
 import { generatedFiles } from './generated-files.js';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');

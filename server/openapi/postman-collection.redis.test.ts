@@ -4,7 +4,7 @@ import { v4 } from 'uuid';
 import { z } from 'zod';
 import { endProcesses, startProcess } from '../../shared/testing/processes.js';
 import { repositoryRoot, TestRedis } from '../../shared/testing/redis-server.js';
-import { operationOf } from '../testing/documented-answers.js';
+import { operationOf } from '../testing/document.js';
 import { EventClient } from '../testing/event-client.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
 import { operations } from './operations.js';

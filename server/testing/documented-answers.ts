@@ -1,39 +1,9 @@
-import addFormats from 'ajv-formats';
-import Ajv2020, { type ValidateFunction } from 'ajv/dist/2020.js';
 import { z } from 'zod';
-import { builtInTypes } from '../../shared/protocol/command-types.js';
-import { openApiDocument } from '../openapi/document.js';
+import { templateOf } from '../openapi/document.js';
 import { type Operation } from '../openapi/operation.js';
-import { operations } from '../openapi/operations.js';
 import { type SchemaObject } from '../openapi/schema-object.js';
-import { builtIn } from '../openapi/submission-schemas.js';
+import { document, escaped, faultsOf, operationOf, pointerOf } from './document.js';
 import { type TestAnswer } from './test-api.js';
-
-/** The document as it is committed. */
-export const document = openApiDocument([...builtInTypes].map(([type, info]) => builtIn(type, info)));
-
-const ajv = new Ajv2020({ strict: false, allErrors: true });
-addFormats(ajv);
-ajv.addSchema({ $id: 'document', ...document });
-
-const compiled = new Map<string, ValidateFunction>();
-
-/** Checks by a schema of the document. @param pointer `#/components/schemas/Command` */
-export function validatorAt(pointer: string): ValidateFunction {
-  const known = compiled.get(pointer) ?? ajv.compile({ $ref: `document${pointer}` });
-  compiled.set(pointer, known);
-  return known;
-}
-
-/** The operation that a request is for, as the router finds it: the path with the fewest parameters, then the method. */
-export function operationOf(method: string, path: string): Operation | undefined {
-  const fits = operations.filter((one) => patternOf(one.path).test(path));
-  const parameters = Math.min(...fits.map(parametersIn));
-  return fits.find((one) => parametersIn(one) === parameters && one.method.toUpperCase() === method);
-}
-
-const parametersIn = ({ path }: Operation) => path.split(':').length;
-const patternOf = (path: string) => new RegExp(`^${path.replaceAll(/:\w+/g, '[^/]+')}/?$`);
 
 const responseSchema = z.object({
   headers: z.record(z.string(), z.unknown()).default({}),
@@ -76,23 +46,23 @@ function outsideOfOperations({ status, body }: TestAnswer): string[] {
     : faultsOf('#/components/schemas/Problem', body);
 }
 
-function responseTo({ method, path }: Operation, status: number) {
-  const template = path.replaceAll(/:(\w+)/g, '{$1}');
-  const own = document.paths[template]?.[method]?.responses[String(status)];
+function responseTo(operation: Operation, status: number) {
+  const own = document.paths[templateOf(operation.path)]?.[operation.method]?.responses[String(status)];
   if (!own) return undefined;
   if (typeof own.$ref !== 'string') {
-    return { pointer: `#/paths/${escaped(template)}/${method}/responses/${status}`, response: own };
+    return { pointer: `${pointerOf(operation)}/responses/${status}`, response: own };
   }
   const name = own.$ref.replace('#/components/responses/', '');
   return { pointer: own.$ref, response: document.components.responses[name] as SchemaObject };
 }
 
-/** Only these are always there: the others depend on what happened. */
-const always = new Set(['Location', 'ETag']);
+/** Others depend on what happened. */
+const isAlwaysThere = (name: string, status: number) =>
+  ['Location', 'ETag'].includes(name) || (name === 'Retry-After' && status === 503);
 
-const headerFaults = (names: readonly string[], { headers }: TestAnswer) =>
+const headerFaults = (names: readonly string[], { status, headers }: TestAnswer) =>
   names
-    .filter((name) => always.has(name) && headers[name.toLowerCase()] === undefined)
+    .filter((name) => isAlwaysThere(name, status) && headers[name.toLowerCase()] === undefined)
     .map((name) => `the header ${name} is missing`);
 
 function bodyFaults(
@@ -107,14 +77,3 @@ function bodyFaults(
   if (!documented.includes(type)) return [`the media type ${type}`];
   return faultsOf(`${pointer}/${escaped(type)}/schema`, answer.body);
 }
-
-function faultsOf(pointer: string, body: unknown): string[] {
-  const validate = validatorAt(pointer);
-  if (validate(body)) return [];
-  return (validate.errors ?? []).map(
-    ({ instancePath, message = '', params }) => `body${instancePath} ${message} ${JSON.stringify(params)}`,
-  );
-}
-
-/** As a part of a JSON pointer in a URI. */
-const escaped = (part: string) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));
