@@ -96,11 +96,14 @@ export class Agent implements Service {
     const { transport, keeper, leaseMs, logger } = this.#options;
     const { signal } = this.#ending;
     await takeName({ transport, leaseMs, signal, logger });
+    // Stopped meanwhile: what is begun now, nobody would end.
+    if (isAborted(signal)) return;
     // From here on, so that a long settling costs neither the name nor the pulse of recovery.
     await keeper.start();
+    if (isAborted(signal)) return;
     await this.#announcer.start();
     await this.#settle();
-    if (!signal.aborted && !this.#draining) await this.#fetcher.start();
+    if (!isAborted(signal) && !this.#draining) await this.#fetcher.start();
   }
 
   /** Fetches nothing more, finishes what it has, and stays. */
@@ -162,7 +165,9 @@ export class Agent implements Service {
     this.#ending.abort();
     this.#executions.abortAll('the agent is stopping');
     await this.#reporter.stop();
-    await Promise.race([this.#part(), pause(1000)]);
+    const parted = new AbortController();
+    await Promise.race([this.#part(), pause(1000, parted.signal)]);
+    parted.abort();
     await Promise.all([keeper.stop(), this.#announcer.stop()]);
     transport.close();
     await journal.close();

@@ -88,7 +88,11 @@ const marksIn = (value: unknown) =>
   isObject(value) ? ['type', 'payload', 'execute'].filter((mark) => mark in value).length : 0;
 
 function commandTypeIn(file: string, name: string, value: unknown): CommandType {
-  const where = name === '' || name === 'default' ? file : `${file}, export ${name}`;
+  return commandTypeOf(name === '' || name === 'default' ? file : `${file}, export ${name}`, value);
+}
+
+/** @param where it was found, for the message @throws BadCommandModule when it is no command type */
+export function commandTypeOf(where: string, value: unknown): CommandType {
   const checked = definitionSchema.safeParse(value);
   if (!checked.success) {
     const faults = checked.error.issues.flatMap(faultsOf);
