@@ -77,6 +77,7 @@ function copyAssets(root, scope) {
   }
   if (scopes[scope].folders.includes('server')) {
     for (const [file, place] of Object.entries(packageFiles)) {
+      mkdirSync(dirname(join(root, 'dist', place)), { recursive: true });
       copyFileSync(join(root, 'node_modules/swagger-ui-dist', file), join(root, 'dist', place));
     }
   }
