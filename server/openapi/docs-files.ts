@@ -32,12 +32,12 @@ const fileOf = (body: Buffer): DocsFile => ({
 
 /**
  * The page loads from this server only, sends requests to it only, and is shown in no frame. Swagger UI
- * has styles in its elements and images in its style sheet.
+ * has images in its style sheet.
  */
 export const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self' 'unsafe-inline'",
+  "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
   "base-uri 'none'",
