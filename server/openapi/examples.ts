@@ -1,4 +1,4 @@
-import { type z } from 'zod';
+import { z } from 'zod';
 import { type Examples } from './operation.js';
 
 /** One example needs no name. */
@@ -9,11 +9,8 @@ export function withNulls<Schema extends z.ZodObject>(
   schema: Schema,
   value: Readonly<Partial<z.input<Schema>>>,
 ): Readonly<Record<string, unknown>> {
-  const fields: Record<string, z.core.$ZodType> = schema.shape;
-  const nulls = Object.entries(fields).filter(
-    ([, field]) => 'safeParse' in field && isNullable(field as z.ZodType),
+  const nulls = Object.entries<z.core.$ZodType>(schema.shape).filter(
+    ([, field]) => z.safeParse(field, null).success,
   );
   return { ...Object.fromEntries(nulls.map(([name]) => [name, null])), ...value };
 }
-
-const isNullable = (field: z.ZodType) => field.safeParse(null).success;

@@ -50,7 +50,7 @@ export function operationObject(operation: Operation): OperationObject {
     operationId: id,
     tags: [tag],
     summary,
-    ...(typeof description === 'string' ? { description } : {}),
+    ...(description === undefined ? {} : { description }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(body
       ? { requestBody: { required: true, content: json(schemaOf(body.schema, 'input'), body.examples) } }
@@ -60,12 +60,12 @@ export function operationObject(operation: Operation): OperationObject {
 }
 
 function responsesOf(operation: Operation): OperationObject['responses'] {
-  const answers = Object.entries(operation.answers).map(([status, answer]) => [status, answerObject(answer)]);
-  const problems = [...byStatus(problemsOf(operation))].map(([status, codes]) => [
-    String(status),
-    { $ref: `#/components/responses/${responseName(status, codes)}` },
-  ]);
-  return Object.fromEntries([...answers, ...problems]) as OperationObject['responses'];
+  const responses: Record<string, SchemaObject> = {};
+  for (const [status, answer] of Object.entries(operation.answers)) responses[status] = answerObject(answer);
+  for (const [status, codes] of byStatus(problemsOf(operation))) {
+    responses[String(status)] = { $ref: `#/components/responses/${responseName(status, codes)}` };
+  }
+  return responses;
 }
 
 function answerObject({ description, schema, text, headers, examples = {} }: Answer): SchemaObject {
@@ -117,15 +117,18 @@ const pathParameters: Readonly<Record<string, { description: string; schema: z.Z
     file: { description: 'The name of a file.', schema: z.string(), example: 'swagger-ui.css' },
   };
 
+const fieldSchema = z.looseObject({ description: z.string().optional(), type: z.unknown().optional() });
+const querySchema = z.object({
+  properties: z.record(z.string(), fieldSchema),
+  required: z.array(z.string()).default([]),
+});
+
 function queryParameters(query: z.ZodObject, examples: Readonly<Record<string, unknown>>): ParameterObject[] {
-  const { properties, required = [] } = schemaOf(query, 'input') as {
-    properties: Readonly<Record<string, SchemaObject>>;
-    required?: readonly string[];
-  };
+  const { properties, required } = querySchema.parse(schemaOf(query, 'input'));
   return Object.entries(properties).map(([name, { description, ...schema }]) => ({
     name,
     in: 'query',
-    ...(typeof description === 'string' ? { description } : {}),
+    ...(description === undefined ? {} : { description }),
     ...(required.includes(name) ? { required: true } : {}),
     // As one parameter with commas in it, not as one for each item.
     ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),

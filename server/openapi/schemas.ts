@@ -54,18 +54,9 @@ function spell(zodSchema: z.core.$ZodTypes, jsonSchema: z.core.JSONSchema.BaseSc
 const tellingFormats = new Set<unknown>(['date-time', 'uuid']);
 
 /** Without what a reader does not need: bounds that every number in JSON has, patterns of formats, `propertyNames` of any string. */
-function tidy(schema: unknown, json: ReadonlySet<string>): SchemaObject {
-  const tidied = tidyNode(schema, json);
-  if (typeof tidied !== 'object' || tidied === null || Array.isArray(tidied)) throw new Error('no schema');
-  return tidied as SchemaObject;
-}
-
-function tidyNode(node: unknown, json: ReadonlySet<string>): unknown {
-  if (Array.isArray(node)) return node.map((item) => tidyNode(item, json));
-  if (typeof node !== 'object' || node === null) return node;
-  const all = Object.entries(node);
-  const { format } = node as { format?: unknown };
-  const kept = all.filter(([key, value]) => {
+function tidy(schema: object, json: ReadonlySet<string>): SchemaObject {
+  const format = 'format' in schema ? schema.format : undefined;
+  const kept = Object.entries(schema).filter(([key, value]) => {
     // The dialect is that of the document.
     if (key === '$schema') return false;
     if (key === 'minimum') return value !== Number.MIN_SAFE_INTEGER;
@@ -74,8 +65,13 @@ function tidyNode(node: unknown, json: ReadonlySet<string>): unknown {
     return key !== 'propertyNames' || !isDeepStrictEqual(value, { type: 'string' });
   });
   return Object.fromEntries(
-    kept.map(([key, value]) => [key, key === '$ref' ? placeOf(String(value), json) : tidyNode(value, json)]),
+    kept.map(([key, value]) => [key, key === '$ref' ? placeOf(String(value), json) : tidyValue(value, json)]),
   );
+}
+
+function tidyValue(value: unknown, json: ReadonlySet<string>): unknown {
+  if (Array.isArray(value)) return value.map((item) => tidyValue(item, json));
+  return typeof value === 'object' && value !== null ? tidy(value, json) : value;
 }
 
 function placeOf(ref: string, json: ReadonlySet<string>): string {

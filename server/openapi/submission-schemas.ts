@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { commandTypeSchema } from '../../shared/protocol/commands.js';
 import { type TypeView } from '../../shared/protocol/api.js';
 import { type CommandTypeInfo, type JsonSchema } from '../../shared/protocol/command-types.js';
@@ -74,10 +75,10 @@ function embedAll(
   return { [how]: parts };
 }
 
+const baseSchema = z.looseObject({ properties: z.record(z.string(), z.unknown()) });
+
 function submissionOf(type: string, base: SchemaObject): SchemaObject {
-  const properties = base.properties as Readonly<Record<string, SchemaObject>>;
-  return {
-    ...base,
-    properties: { ...properties, type: { type: 'string', const: type }, payload: refTo(`Payload.${type}`) },
-  };
+  const { properties } = baseSchema.parse(base);
+  const own = { type: { type: 'string', const: type }, payload: refTo(`Payload.${type}`) };
+  return { ...base, properties: { ...properties, ...own } };
 }

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { templateOf } from '../openapi/document.js';
 import { type Operation } from '../openapi/operation.js';
-import { type SchemaObject } from '../openapi/schema-object.js';
 import { document, escaped, faultsOf, operationOf, pointerOf } from './document.js';
 import { type TestAnswer } from './test-api.js';
 
@@ -53,7 +52,7 @@ function responseTo(operation: Operation, status: number) {
     return { pointer: `${pointerOf(operation)}/responses/${status}`, response: own };
   }
   const name = own.$ref.replace('#/components/responses/', '');
-  return { pointer: own.$ref, response: document.components.responses[name] as SchemaObject };
+  return { pointer: own.$ref, response: document.components.responses[name] };
 }
 
 /** Others depend on what happened. */
