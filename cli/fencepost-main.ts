@@ -1,0 +1,43 @@
+import { constants } from 'node:os';
+import { ConfigError } from '../shared/runtime/config.js';
+import { errorCode } from '../shared/runtime/error-code.js';
+import { onStopSignals } from '../shared/runtime/stop-signals.js';
+import { exitCodes, UsageError } from './client/exit-codes.js';
+import { createProgram, isTold } from './client/program.js';
+import { Terminal } from './client/terminal.js';
+
+/** `fencepost …`: from its arguments to its exit code. */
+async function main(argv: readonly string[]): Promise<void> {
+  const stopped = new AbortController();
+  const terminal = new Terminal(process, stopped.signal);
+  let received: NodeJS.Signals = 'SIGINT';
+  onStopSignals({
+    first: (signal) => {
+      received = signal;
+      stopped.abort();
+    },
+    second: (signal) => process.exit(128 + constants.signals[signal]),
+  });
+  // `fencepost list | head`: whoever reads has had enough, and that is no failure.
+  process.stdout.on('error', (error) => {
+    if (errorCode(error) === 'EPIPE') process.exit(exitCodes.done);
+    throw error;
+  });
+  try {
+    await createProgram(terminal).parseAsync([...argv], { from: 'user' });
+  } catch (error) {
+    process.exitCode = stopped.signal.aborted ? 128 + constants.signals[received] : tell(error, terminal);
+  }
+}
+
+/** Says what went wrong in a line, unless that was done. @returns the exit code */
+function tell(error: unknown, terminal: Terminal): number {
+  if (isTold(error)) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
+  if (error instanceof UsageError || error instanceof ConfigError) {
+    terminal.say(error.message);
+    return exitCodes.usage;
+  }
+  throw error;
+}
+
+void main(process.argv.slice(2));
