@@ -1,4 +1,5 @@
 import { type z } from 'zod';
+import { askAround, refusalOf, type ServerAnswer, ServerCalls } from '../client/server-calls.js';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
@@ -21,7 +22,6 @@ import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { pause } from '../runtime/service.js';
 import { bodyOf, startedBy, unreportable } from './http-bodies.js';
-import { CallRefused, type ServerAnswer, ServerCalls } from './server-calls.js';
 import {
   type AgentDescription,
   type AgentIdentity,
@@ -51,7 +51,8 @@ const pollSeconds = limits.waitSeconds;
 const hearWithinMs = 500;
 /** How long an ended poll may take to bring its last answer, before it is cut off. */
 const lastAnswerMs = 1000;
-/** Fewer than there are connections: renewals and a poll need theirs. */
+const mostConnections = 8;
+/** Fewer than there are connections: renewals need theirs. */
 const reportsAtOnce = 6;
 /** Most lost answers that are handed back at a stop: far more than can be under way at once. */
 const mostHandedBack = 100;
@@ -76,7 +77,13 @@ export class HttpTransport implements Transport {
   constructor(options: HttpTransportOptions) {
     this.#options = options;
     const { serverUrls: urls, leaseMs } = options;
-    this.#calls = new ServerCalls({ urls, tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))) });
+    this.#calls = new ServerCalls({
+      urls,
+      // A call that hangs must leave time for another one within the lease.
+      tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))),
+      connections: mostConnections,
+      patience: askAround(urls.length),
+    });
     this.#session = sessionOf(options.agent);
     this.renewAfterMs = Math.min(leaseMs / 4, hearWithinMs);
   }
@@ -286,7 +293,7 @@ export class HttpTransport implements Transport {
   }
 
   close(): void {
-    this.#calls.close();
+    void this.#calls.close();
   }
 
   #path(rest: string): string {
@@ -304,12 +311,12 @@ const wordOf: Partial<Record<ProblemCode, ReportWord>> = {
   redis_key_broken: 'broken',
 };
 
-/** @returns the body of an answer that is not an error @throws CallRefused */
+/** @returns the body of an answer that is not an error @throws RequestRefused */
 function orRefuse(answer: ServerAnswer): unknown {
   if (answer.status < 300) return answer.body;
   return refuse(answer);
 }
 
 function refuse(answer: ServerAnswer): never {
-  throw new CallRefused(answer.problem?.detail ?? `the server answered ${answer.status}`);
+  throw refusalOf(answer);
 }

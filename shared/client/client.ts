@@ -1,0 +1,320 @@
+import { v7 } from 'uuid';
+import { z } from 'zod';
+import { drainingSchema } from '../protocol/agent-api.js';
+import {
+  agentListSchema,
+  batchSubmittedSchema,
+  commandListSchema,
+  type CommandSummary,
+  type ListQuery,
+  queueListSchema,
+  queueViewSchema,
+  readinessSchema,
+  statsSchema,
+  submittedSchema,
+  typeListSchema,
+} from '../protocol/api.js';
+import { type CommandView, commandViewSchema, type submissionSchema } from '../protocol/commands.js';
+import {
+  cancelledManySchema,
+  cancelledSchema,
+  type CancelQuery,
+  retriedManySchema,
+  retriedSchema,
+  type RetryQuery,
+} from '../protocol/control-api.js';
+import { AnswerUnexpected } from './errors.js';
+import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
+import {
+  goOnFor,
+  refusalOf,
+  type Resend,
+  type ServerAnswer,
+  type ServerCall,
+  ServerCalls,
+} from './server-calls.js';
+import { waitFor, type WaitOptions } from './waiting.js';
+
+export interface ClientOptions {
+  /** Where a server is reached; `http://127.0.0.1:3000` when left out. */
+  readonly url?: string | undefined;
+  /** How long one try may take; 10 s when left out. */
+  readonly timeoutMs?: number | undefined;
+  /** How long a call that is not answered is sent again, before it fails; 30 s when left out, 0: it is sent once. */
+  readonly retryForMs?: number | undefined;
+}
+
+export interface CallOptions {
+  /** Aborted: the call ends with the signal's reason. Whether it was carried out is then unknown. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface SubmitOptions extends CallOptions {
+  /** 1 to 255 visible ASCII characters; made for this call when left out. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What to execute, and how. */
+export type Submission = z.input<typeof submissionSchema>;
+/** As `get` and `wait` give it. */
+export type Command = CommandView;
+/** As `list` gives it: without payload, result and history, which may be large. */
+export type ListedCommand = CommandSummary;
+
+/** `limit`: how many are asked for at a time. */
+export type ListFilter = Partial<Omit<ListQuery, 'cursor'>>;
+export type CancelFilter = Omit<CancelQuery, 'limit' | 'cursor'>;
+export type RetryFilter = Omit<RetryQuery, 'status' | 'limit' | 'cursor'>;
+
+/** For a far server with much to do: how many calls may be under way at once. */
+const mostConnections = 32;
+
+/**
+ * A client of Fencepost's servers. Answers are parsed: what it gives is what the types say.
+ *
+ * Calls that are safe to repeat are sent again, with exponential backoff and full jitter, when a
+ * connection breaks, an answer does not come, or a server cannot serve now (`Retry-After` is heeded).
+ * They end as ServerUnavailable when that lasts. An answer that refuses is thrown at once, as RequestRefused.
+ */
+export class Client {
+  readonly #calls: ServerCalls;
+
+  constructor({
+    url = 'http://127.0.0.1:3000',
+    timeoutMs = 10_000,
+    retryForMs = 30_000,
+  }: ClientOptions = {}) {
+    if (!URL.canParse(url)) throw new TypeError(`${url} is no URL`);
+    const patience = goOnFor(retryForMs);
+    this.#calls = new ServerCalls({ urls: [url], tryMs: timeoutMs, connections: mostConnections, patience });
+  }
+
+  /**
+   * Stores a command, once: with its key, a request whose answer was lost is found again.
+   *
+   * @returns isNew: false when the key had come before with the same body, by an earlier call or, if the
+   *   key was given, by an earlier try of this one
+   */
+  async submit(
+    submission: Submission,
+    { idempotencyKey, signal }: SubmitOptions = {},
+  ): Promise<{ commandId: string; isNew: boolean }> {
+    const answer = await this.#call({
+      method: 'POST',
+      path: 'commands',
+      body: submission,
+      headers: { 'idempotency-key': idempotencyKey ?? v7() },
+      signal,
+    });
+    const { commandId } = parse(submittedSchema, answer);
+    // Nobody else knows a key that was made here.
+    return { commandId, isNew: idempotencyKey === undefined || answer.status === 202 };
+  }
+
+  /**
+   * Stores up to 1,000 commands, all of them or none. A batch has no key, so it is sent again only when
+   * it was not stored for certain.
+   *
+   * @throws AnswerLost: all of it was stored, or nothing. `list` shows which; sent again, it may be stored
+   *   twice. Where that matters, submit one by one, each with its key
+   */
+  async submitBatch(
+    submissions: readonly Submission[],
+    { signal }: CallOptions = {},
+  ): Promise<{ commandIds: string[] }> {
+    const body = { commands: submissions };
+    const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, signal }, 'undone');
+    return parse(batchSubmittedSchema, answer);
+  }
+
+  /** @throws RequestRefused with code `not_found` when there is none */
+  async get(commandId: string, { signal }: CallOptions = {}): Promise<Command> {
+    return parse(
+      commandViewSchema,
+      await this.#call({ method: 'GET', path: commandPath(commandId), signal }),
+    );
+  }
+
+  /**
+   * Waits until a command has ended, COMPLETED or FAILED, through restarts of servers and of Redis.
+   *
+   * @throws WaitTimedOut with the command as it was seen last; the command goes on
+   */
+  wait(commandId: string, options: WaitOptions = {}): Promise<Command> {
+    const { closed } = this.#calls;
+    return waitFor(commandId, { ...options, closed }, async (waitSeconds, signal) => {
+      const path = `${commandPath(commandId)}?wait=${waitSeconds}`;
+      const answer = await this.#call({ method: 'GET', path, waitMs: waitSeconds * 1000, signal });
+      return parse(commandViewSchema, answer);
+    });
+  }
+
+  /** Commands, newest first; read page by page, as far as the loop goes. */
+  async *list(
+    filter: ListFilter = {},
+    { signal }: CallOptions = {},
+  ): AsyncGenerator<ListedCommand, void, undefined> {
+    let cursor: string | undefined;
+    do {
+      const path = `commands${queryOf({ ...filter, cursor })}`;
+      const page = parse(commandListSchema, await this.#call({ method: 'GET', path, signal }));
+      yield* page.commands;
+      // A short page, or an empty one, is not the last: a server looks at a bounded number for each.
+      cursor = page.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+
+  /** Ends a command that waits at once, and asks the agent of one that runs: `wait` tells how it ended. */
+  async cancel(commandId: string, { signal }: CallOptions = {}) {
+    const path = `${commandPath(commandId)}/cancel`;
+    return parse(cancelledSchema, await this.#call({ method: 'POST', path, signal }));
+  }
+
+  /**
+   * Lets a FAILED command be executed again. It names the failure that is meant, so that the call begins
+   * one life however often it is sent.
+   *
+   * @param options finishedAt: of the failure that is meant; looked up when left out
+   */
+  async retry(
+    commandId: string,
+    { finishedAt, signal }: CallOptions & { readonly finishedAt?: string } = {},
+  ) {
+    const meant = finishedAt ?? (await this.get(commandId, { signal })).finishedAt;
+    const path = `${commandPath(commandId)}/retry${queryOf({ finishedAt: meant ?? undefined })}`;
+    // Without a failure to name it is refused, unless the command fails at this very moment.
+    const resend = meant === null ? 'undone' : 'always';
+    return parse(retriedSchema, await this.#call({ method: 'POST', path, signal }, resend));
+  }
+
+  /**
+   * Cancels what waits, or runs, and passes the filter, step by step.
+   *
+   * @returns how many; those of a step whose answer was lost are not counted
+   */
+  async cancelAll(filter: CancelFilter, { signal }: CallOptions = {}) {
+    const sum = { cancelled: 0, requested: 0, skipped: 0 };
+    for await (const step of this.#steps('commands/cancel', filter, cancelledManySchema, 'always', signal)) {
+      sum.cancelled += step.cancelled;
+      sum.requested += step.requested;
+      sum.skipped += step.skipped;
+    }
+    return sum;
+  }
+
+  /**
+   * Retries what FAILED and passes the filter, step by step.
+   *
+   * @throws AnswerLost: some may have been retried. Called again, it takes those that are still FAILED,
+   *   and those that have failed again since
+   */
+  async retryAll(filter: RetryFilter = {}, { signal }: CallOptions = {}) {
+    const sum = { retried: 0, mayStillRun: 0, skipped: 0 };
+    const all = { status: 'FAILED', ...filter };
+    for await (const step of this.#steps('commands/retry', all, retriedManySchema, 'undone', signal)) {
+      sum.retried += step.retried;
+      sum.mayStillRun += step.mayStillRun;
+      sum.skipped += step.skipped;
+    }
+    return sum;
+  }
+
+  /** Transitions as they happen, without an end: it connects again by itself, and goes on where it was. */
+  events(options: EventsOptions = {}): AsyncGenerator<ClientEvent, void, undefined> {
+    return readEvents(this.#calls, options);
+  }
+
+  async agents({ signal }: CallOptions = {}) {
+    return parse(agentListSchema, await this.#call({ method: 'GET', path: 'agents', signal })).agents;
+  }
+
+  /** Lets an agent take no more commands, until its next run. */
+  async drain(agentId: string, { signal }: CallOptions = {}) {
+    const path = `agents/${encodeURIComponent(agentId)}/drain`;
+    return parse(drainingSchema, await this.#call({ method: 'POST', path, signal }));
+  }
+
+  async queues({ signal }: CallOptions = {}) {
+    return parse(queueListSchema, await this.#call({ method: 'GET', path: 'queues', signal })).queues;
+  }
+
+  /** Nothing is started from a queue until it is resumed; what runs goes on. */
+  pauseQueue(queue: string, { signal }: CallOptions = {}) {
+    return this.#changeQueue(queue, 'pause', signal);
+  }
+
+  resumeQueue(queue: string, { signal }: CallOptions = {}) {
+    return this.#changeQueue(queue, 'resume', signal);
+  }
+
+  async types({ signal }: CallOptions = {}) {
+    return parse(typeListSchema, await this.#call({ method: 'GET', path: 'types', signal })).types;
+  }
+
+  async stats({ signal }: CallOptions = {}) {
+    return parse(statsSchema, await this.#call({ method: 'GET', path: 'stats', signal }));
+  }
+
+  /** Whether Redis runs in a way that the guarantees hold with. A server that is not ready is asked again, for `retryForMs`. */
+  async ready({ signal }: CallOptions = {}) {
+    return parse(readinessSchema, await this.#call({ method: 'GET', path: 'ready', signal }));
+  }
+
+  /** Ends what is under way, with ClientClosed, and every connection. */
+  close(): Promise<void> {
+    return this.#calls.close();
+  }
+
+  async #changeQueue(queue: string, what: 'pause' | 'resume', signal: AbortSignal | undefined) {
+    const path = `queues/${encodeURIComponent(queue)}/${what}`;
+    return parse(queueViewSchema, await this.#call({ method: 'POST', path, signal }));
+  }
+
+  async *#steps<Step extends { readonly nextCursor: string | null }>(
+    path: string,
+    filter: Query,
+    schema: z.ZodType<Step>,
+    resend: Resend,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<Step, void, undefined> {
+    let cursor: string | undefined;
+    do {
+      const query = queryOf({ ...filter, cursor });
+      const step = parse(
+        schema,
+        await this.#call({ method: 'POST', path: `${path}${query}`, signal }, resend),
+      );
+      yield step;
+      cursor = step.nextCursor ?? undefined;
+    } while (cursor !== undefined);
+  }
+
+  /** @throws RequestRefused for every answer that is an error */
+  async #call(call: ServerCall, resend: Resend = 'always'): Promise<ServerAnswer> {
+    const answer = await this.#calls.call(call, resend);
+    if (answer.status >= 300) throw refusalOf(answer);
+    return answer;
+  }
+}
+
+export function createClient(options: ClientOptions = {}): Client {
+  return new Client(options);
+}
+
+const commandPath = (commandId: string) => `commands/${encodeURIComponent(commandId)}`;
+
+type Query = Readonly<Record<string, string | number | undefined>>;
+
+function queryOf(query: Query): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  const text = given.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+function parse<Value>(schema: z.ZodType<Value>, { status, body }: ServerAnswer): Value {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const message = `what answered is no Fencepost of this version: ${z.prettifyError(parsed.error)}`;
+  throw new AnswerUnexpected(message, { status, cause: parsed.error });
+}

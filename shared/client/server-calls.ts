@@ -1,0 +1,214 @@
+import { errors } from 'undici';
+import { backoffMs } from '../runtime/backoff.js';
+import { errorCode } from '../runtime/error-code.js';
+import { pause } from '../runtime/service.js';
+import { Cut } from './cut.js';
+import { AnswerLost, RequestRefused, ServerUnavailable } from './errors.js';
+import {
+  type ServerAnswer,
+  ServerConnections,
+  type ServerConnectionsOptions,
+  type ServerRequest,
+  type StreamedAnswer,
+} from './server-connections.js';
+
+export { type ServerAnswer, type StreamedAnswer } from './server-connections.js';
+
+export interface ServerCall extends Omit<ServerRequest, 'body'> {
+  /** Sent as JSON. */
+  readonly body?: unknown;
+}
+
+export interface ServerCallsOptions extends ServerConnectionsOptions {
+  /** Any of them will do: they share one Redis. */
+  readonly urls: readonly string[];
+  readonly patience: Patience;
+}
+
+/**
+ * How long to pause before a call is tried again; undefined: it has been tried often enough.
+ *
+ * @param failures how many tries have failed
+ * @param forMs since the first began
+ * @param retryAfterMs the least pause that the last answer asked for
+ */
+export type Patience = (failures: number, forMs: number, retryAfterMs: number) => number | undefined;
+
+/** Each server once and one twice, with a short pause between. */
+export const askAround =
+  (servers: number): Patience =>
+  (failures) =>
+    failures > servers ? undefined : backoffMs(failures, { firstMs: 20, maxMs: 200 });
+
+/** For so long, with exponential backoff and full jitter, and never sooner than the server asked for. */
+export const goOnFor =
+  (limitMs: number): Patience =>
+  (failures, forMs, retryAfterMs) => {
+    const pauseMs = retryAfterMs + backoffMs(failures, { firstMs: 100, maxMs: 5000 });
+    return forMs + pauseMs > limitMs ? undefined : pauseMs;
+  };
+
+/**
+ * When a call that was not answered is sent again. `always`: it is safe to send twice. `undone`: only
+ * when it cannot have been carried out.
+ */
+export type Resend = 'always' | 'undone';
+
+interface Failure {
+  readonly error: unknown;
+  readonly answer?: ServerAnswer;
+  /** No server has carried it out, for certain. */
+  readonly isUndone: boolean;
+}
+
+type Send<Answer> = (url: URL, request: ServerRequest) => Promise<Answer>;
+
+/** Calls to the servers of a deployment: what cannot be served now is sent again, to the next server in turn. */
+export class ServerCalls {
+  readonly #urls: readonly string[];
+  readonly #patience: Patience;
+  readonly #connections: ServerConnections;
+  /** Whom to ask: the one that answered last. */
+  #turn = 0;
+
+  constructor({ urls, patience, ...options }: ServerCallsOptions) {
+    this.#urls = urls.map((url) => (url.endsWith('/') ? url : `${url}/`));
+    this.#patience = patience;
+    this.#connections = new ServerConnections(options);
+  }
+
+  /** The next server is asked first from now on. */
+  moveOn(): void {
+    this.#turn = (this.#turn + 1) % this.#urls.length;
+  }
+
+  /**
+   * @returns what a server answered, an error of the caller's included
+   * @throws ServerUnavailable, AnswerLost, ClientClosed, or the reason of the call's signal
+   */
+  call(call: ServerCall, resend: Resend = 'always'): Promise<ServerAnswer> {
+    return this.#insist(call, resend, (url, request) => this.#connections.exchange(url, request));
+  }
+
+  /** @throws what `call` throws, and RequestRefused: an answer that is an error is no stream */
+  async stream(call: ServerCall): Promise<StreamedAnswer> {
+    const answer = await this.#insist(call, 'always', (url, request) =>
+      this.#connections.stream(url, request),
+    );
+    if ('text' in answer) return answer;
+    throw refusalOf(answer);
+  }
+
+  async #insist<Answer extends ServerAnswer | StreamedAnswer>(
+    call: ServerCall,
+    resend: Resend,
+    send: Send<Answer>,
+  ): Promise<Answer> {
+    // Once, and before the first try: what cannot be JSON is a fault of the caller.
+    const request = { ...call, body: call.body === undefined ? undefined : JSON.stringify(call.body) };
+    const startedAt = performance.now();
+    for (let failures = 1; ; failures++) {
+      this.#throwIfOver(call);
+      const turn = this.#turn;
+      const outcome = await this.#try(request, send);
+      if (!('isUndone' in outcome)) return outcome;
+      this.#throwIfOver(call);
+      if (resend === 'undone' && !outcome.isUndone) throw this.#errorOf(AnswerLost, outcome);
+      // Unless another call has moved on meanwhile.
+      if (turn === this.#turn) this.moveOn();
+      const forMs = performance.now() - startedAt;
+      const pauseMs = this.#patience(failures, forMs, retryAfterMs(outcome.answer));
+      if (pauseMs === undefined) throw this.#errorOf(ServerUnavailable, outcome);
+      await this.#pause(pauseMs, call);
+    }
+  }
+
+  async #try<Answer extends ServerAnswer | StreamedAnswer>(
+    request: ServerRequest,
+    send: Send<Answer>,
+  ): Promise<Answer | Failure> {
+    try {
+      const answer = await send(new URL(request.path, this.#urls[this.#turn]), request);
+      if ('text' in answer || !isAway(answer)) return answer;
+      return { error: new Error(whyAway(answer)), answer, isUndone: nothingDone(answer) };
+    } catch (error) {
+      // A header that cannot be sent: no try will do better.
+      if (error instanceof errors.InvalidArgumentError) throw error;
+      return { error, isUndone: neverArrived(error) };
+    }
+  }
+
+  /** Aborted by `close`. */
+  get closed(): AbortSignal {
+    return this.#connections.closed;
+  }
+
+  async #pause(ms: number, { signal }: ServerCall): Promise<void> {
+    const cut = new Cut([signal, this.closed]);
+    await pause(ms, cut.signal);
+    cut.release();
+  }
+
+  #throwIfOver({ signal }: ServerCall): void {
+    signal?.throwIfAborted();
+    this.closed.throwIfAborted();
+  }
+
+  #errorOf(Kind: typeof ServerUnavailable | typeof AnswerLost, { error, answer }: Failure) {
+    const { status, problem } = answer ?? {};
+    return new Kind(`${this.#urls.join(', ')}: ${messageOf(error)}`, { status, problem, cause: error });
+  }
+
+  /** Ends what is under way. */
+  close(): Promise<void> {
+    return this.#connections.close();
+  }
+}
+
+/** An answer that its caller has no use for, as an error. */
+export function refusalOf({ status, problem }: ServerAnswer): RequestRefused {
+  return new RequestRefused(problem?.detail ?? `the server answered ${status}`, { status, problem });
+}
+
+/** Another server, or another moment, may do better. A key that somebody spoiled stays as it is. */
+function isAway({ status, problem }: ServerAnswer): boolean {
+  return (status >= 500 && problem?.code !== 'redis_key_broken') || status === 408 || status === 429;
+}
+
+const whyAway = ({ status, problem }: ServerAnswer) => problem?.detail ?? `it answered ${status}`;
+
+/** Answers that say so: the request did not arrive, or was refused before anything was stored. */
+function nothingDone({ status, problem }: ServerAnswer): boolean {
+  return status === 429 || ['backlog_full', 'redis_full', 'request_timeout'].includes(problem?.code ?? '');
+}
+
+/** A connection that was never there has carried nothing. Of several addresses, each failure must say so. */
+function neverArrived(error: unknown): boolean {
+  const each = failuresIn(error);
+  if (each.length > 1) return each.every(neverArrived);
+  if (typeof error !== 'object' || error === null) return false;
+  const isOfConnecting = 'syscall' in error && ['connect', 'getaddrinfo'].includes(String(error.syscall));
+  return isOfConnecting || errorCode(error) === 'UND_ERR_CONNECT_TIMEOUT';
+}
+
+/** Of several addresses Node has a message for each, and none for all. */
+const messageOf = (error: unknown): string =>
+  failuresIn(error)
+    .map((one) => (typeof one === 'object' && one !== null && 'message' in one ? one.message : one))
+    .map(String)
+    .join('; ');
+
+/** By its shape: an error of Node itself is no `Error` of a context that was made within it. */
+function failuresIn(error: unknown): readonly unknown[] {
+  const isMany = typeof error === 'object' && error !== null && 'errors' in error;
+  return isMany && Array.isArray(error.errors) && error.errors.length > 0 ? error.errors : [error];
+}
+
+/** `Retry-After` in seconds, as Fencepost answers it, or as a date, as a proxy may. */
+function retryAfterMs(answer: ServerAnswer | undefined): number {
+  const text = answer?.headers['retry-after'];
+  if (typeof text !== 'string') return 0;
+  if (/^\d{1,9}$/.test(text)) return Number(text) * 1000;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? 0 : Math.max(0, at - Date.now());
+}
