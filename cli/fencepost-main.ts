@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
-import { ConfigError } from '../shared/runtime/config.js';
 import { errorCode } from '../shared/runtime/error-code.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
-import { exitCodes, UsageError } from './client/exit-codes.js';
-import { createProgram, isTold } from './client/program.js';
+import { exitCodes } from './client/exit-codes.js';
+import { faultOf } from './client/faults.js';
+import { createProgram } from './client/program.js';
 import { Terminal } from './client/terminal.js';
 
 /** `fencepost …`: from its arguments to its exit code. */
@@ -30,14 +30,12 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
-/** Says what went wrong in a line, unless that was done. @returns the exit code */
+/** Says what went wrong, unless that was done. @returns the exit code */
 function tell(error: unknown, terminal: Terminal): number {
-  if (isTold(error)) return error.exitCode === 0 ? exitCodes.done : exitCodes.usage;
-  if (error instanceof UsageError || error instanceof ConfigError) {
-    terminal.say(error.message);
-    return exitCodes.usage;
-  }
-  throw error;
+  const fault = faultOf(error);
+  if (!fault) throw error;
+  for (const line of fault.lines) terminal.say(line);
+  return fault.exitCode;
 }
 
 void main(process.argv.slice(2));

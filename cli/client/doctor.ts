@@ -3,8 +3,9 @@ import { checks } from '../doctor/checks.js';
 import { examine } from '../doctor/examination.js';
 import { reportText } from '../doctor/report.js';
 import { redisUrlSchema } from '../../shared/runtime/settings.js';
-import { exitCodes, UsageError } from './exit-codes.js';
+import { exitCodes } from './exit-codes.js';
 import { resolveWhereabouts } from './settings.js';
+import { by } from './values.js';
 import { type Terminal } from './terminal.js';
 import { examples, type GlobalFlags, withGlobalFlags } from './flags.js';
 
@@ -16,7 +17,11 @@ interface DoctorFlags extends GlobalFlags {
 export function doctorCommand(command: Command, terminal: Terminal): Command {
   return withGlobalFlags(command)
     .description('say what is wrong with this deployment, and what to do about it; changes nothing')
-    .addOption(new Option('--redis <url>', 'the Redis to look at; else REDIS_URL, else that of npm start'))
+    .addOption(
+      new Option('--redis <url>', 'the Redis to look at; else REDIS_URL, else that of npm start').argParser(
+        by(redisUrlSchema),
+      ),
+    )
     .addHelpText(
       'after',
       examples(
@@ -33,15 +38,9 @@ export function doctorCommand(command: Command, terminal: Terminal): Command {
     )
     .action(async (flags: DoctorFlags) => {
       const { redisUrl, serverUrl } = resolveWhereabouts(flags);
-      const examination = await examine({ redisUrl: redisOf(flags) ?? redisUrl, serverUrl });
+      const examination = await examine({ redisUrl: flags.redis ?? redisUrl, serverUrl });
       if (flags.json) terminal.printJson(examination);
       else terminal.stdout.write(reportText(examination, terminal.paint));
       process.exitCode = examination.ok ? exitCodes.done : exitCodes.failed;
     });
-}
-
-function redisOf({ redis }: DoctorFlags): string | undefined {
-  const parsed = redisUrlSchema.optional().safeParse(redis);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`--redis: ${parsed.error.issues[0]?.message ?? ''}, but is "${redis ?? ''}"`);
 }

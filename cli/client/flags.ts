@@ -1,5 +1,7 @@
 import { type Command, Option } from 'commander';
-import { parseServerUrl } from './settings.js';
+import { z } from 'zod';
+import { type ClientOptions } from '../../shared/client/client.js';
+import { by, durationSchema } from './values.js';
 
 /** What every subcommand takes. */
 export interface GlobalFlags {
@@ -7,18 +9,38 @@ export interface GlobalFlags {
   readonly server?: string;
 }
 
+/** What every subcommand that asks the server takes. */
+export interface ServerFlags extends GlobalFlags {
+  readonly retryFor: number;
+}
+
+const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' });
+
 export function withGlobalFlags(command: Command): Command {
   return command
     .addOption(
       new Option('--server <url>', 'the server; else SERVER_URL, else that of npm start').argParser(
-        parseServerUrl,
+        by(serverUrlSchema),
       ),
     )
     .option('--json', 'print JSON: one document per line');
 }
 
+/** @param retryFor how long it goes on asking unless told otherwise: who waits for long has more patience */
+export function withServerFlags(command: Command, retryFor = '5s'): Command {
+  const patience = new Option(
+    '--retry-for <time>',
+    'how long to go on asking while the server does not answer',
+  )
+    .default(durationSchema.parse(retryFor), retryFor)
+    .argParser(by(durationSchema));
+  return withGlobalFlags(command).addOption(patience);
+}
+
+export const patienceOf = ({ retryFor }: ServerFlags): ClientOptions => ({ retryForMs: retryFor });
+
 /** The end of a help text. @param pairs a line without `fencepost`, and what it does */
 export function examples(...pairs: readonly (readonly [line: string, about: string])[]): string {
-  const lines = pairs.map(([line, about]) => `  $ fencepost ${line}\n      ${about}`);
+  const lines = pairs.map(([line, about]) => `  # ${about}\n  fencepost ${line}`);
   return `\nExamples:\n${lines.join('\n')}\n`;
 }

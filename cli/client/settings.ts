@@ -2,16 +2,12 @@ import { z } from 'zod';
 import { type Config, loadConfig, setting } from '../../shared/runtime/config.js';
 import { sharedSettings } from '../../shared/runtime/settings.js';
 import { liveStack, resolveRedisUrl } from '../../shared/runtime/stack-file.js';
-import { UsageError } from './exit-codes.js';
-
-const serverUrlRule = 'must be http://host:port, or https';
-const serverUrlSchema = z.url({ protocol: /^https?$/, error: serverUrlRule });
 
 /** What an agent over HTTP takes as well: of several servers, any will do. */
 const firstUrlSchema = z
   .string()
   .transform((text) => text.split(',')[0]?.trim() ?? '')
-  .pipe(serverUrlSchema);
+  .pipe(z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' }));
 
 /** Variables, also from `.env`, that say where Fencepost is. */
 const settings = {
@@ -38,11 +34,4 @@ export function resolveWhereabouts(flags: { readonly server?: string | undefined
     serverUrl: flags.server ?? config.serverUrl ?? liveStack(config.dataDir)?.serverUrl ?? usualServerUrl,
     redisUrl: resolveRedisUrl(config),
   };
-}
-
-/** For `--server`. @throws UsageError */
-export function parseServerUrl(text: string): string {
-  const parsed = serverUrlSchema.safeParse(text);
-  if (parsed.success) return parsed.data;
-  throw new UsageError(`--server: ${serverUrlRule}, but is "${text}"`);
 }

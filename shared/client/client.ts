@@ -49,6 +49,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Of a call that acts on many commands, step by step. */
+export interface ManyOptions<Sum> extends CallOptions {
+  /** Told after each step, of all steps so far: for whoever shows how far it is. */
+  readonly onStep?: ((sum: Sum) => void) | undefined;
+}
+export interface CancelledSum {
+  readonly cancelled: number;
+  readonly requested: number;
+  readonly skipped: number;
+}
+export interface RetriedSum {
+  readonly retried: number;
+  readonly mayStillRun: number;
+  readonly skipped: number;
+}
+
 export interface SubmitOptions extends CallOptions {
   /** 1 to 255 visible ASCII characters; made for this call when left out. */
   readonly idempotencyKey?: string | undefined;
@@ -192,12 +208,16 @@ export class Client {
    *
    * @returns how many; those of a step whose answer was lost are not counted
    */
-  async cancelAll(filter: CancelFilter, { signal }: CallOptions = {}) {
+  async cancelAll(
+    filter: CancelFilter,
+    { signal, onStep }: ManyOptions<CancelledSum> = {},
+  ): Promise<CancelledSum> {
     const sum = { cancelled: 0, requested: 0, skipped: 0 };
     for await (const step of this.#steps('commands/cancel', filter, cancelledManySchema, 'always', signal)) {
       sum.cancelled += step.cancelled;
       sum.requested += step.requested;
       sum.skipped += step.skipped;
+      onStep?.({ ...sum });
     }
     return sum;
   }
@@ -208,13 +228,17 @@ export class Client {
    * @throws AnswerLost: some may have been retried. Called again, it takes those that are still FAILED,
    *   and those that have failed again since
    */
-  async retryAll(filter: RetryFilter = {}, { signal }: CallOptions = {}) {
+  async retryAll(
+    filter: RetryFilter = {},
+    { signal, onStep }: ManyOptions<RetriedSum> = {},
+  ): Promise<RetriedSum> {
     const sum = { retried: 0, mayStillRun: 0, skipped: 0 };
     const all = { status: 'FAILED', ...filter };
     for await (const step of this.#steps('commands/retry', all, retriedManySchema, 'undone', signal)) {
       sum.retried += step.retried;
       sum.mayStillRun += step.mayStillRun;
       sum.skipped += step.skipped;
+      onStep?.({ ...sum });
     }
     return sum;
   }
