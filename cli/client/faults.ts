@@ -28,8 +28,9 @@ export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof WaitTimedOut) return { exitCode: exitCodes.failed, lines: [error.message] };
   const isAway = [ServerUnavailable, AnswerLost, AnswerUnexpected].some((kind) => error instanceof kind);
   if (isAway && error instanceof ClientError) {
-    const more = 'fencepost doctor says what is wrong';
-    return { exitCode: exitCodes.away, lines: [error.problem?.detail ?? error.message, more] };
+    const { problem, message } = error;
+    const what = problem ? `${problem.title}: ${problem.detail}` : message;
+    return { exitCode: exitCodes.away, lines: [what, 'fencepost doctor says what is wrong'] };
   }
   return undefined;
 }

@@ -1,9 +1,4 @@
-/** As far as a bar needs a stream. */
-export interface BarStream {
-  readonly isTTY?: boolean | undefined;
-  readonly columns?: number | undefined;
-  write(text: string): unknown;
-}
+import { type Output } from './terminal.js';
 
 const cells = 24;
 /** A person sees no more, and a terminal at the far end of a line is slow. */
@@ -14,13 +9,13 @@ const betweenMs = 80;
  * standard error, and only where that is a terminal: a log does not want it.
  */
 export class ProgressBar {
-  readonly #stream: BarStream;
+  readonly #stream: Output;
   readonly #label: string;
   readonly #total: number | undefined;
   #drawnAt = -Infinity;
 
   /** @param total undefined: nobody knows, and it only counts */
-  constructor(stream: BarStream, label: string, total?: number) {
+  constructor(stream: Output, label: string, total?: number) {
     this.#stream = stream;
     this.#label = label;
     this.#total = total;

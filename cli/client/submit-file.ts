@@ -116,10 +116,12 @@ async function* chunksOf(
 
 function submissionIn({ number, text }: Line, path: string): Submission {
   const where = `${path === '-' ? 'standard input' : path}, line ${number}`;
-  const parsed = submissionSchema.safeParse(parseJson(where, text));
+  const json = parseJson(where, text);
+  const parsed = submissionSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new UsageError(
-    `${where}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? 'is not valid'}`.replace(':  ', ': '),
-  );
+  const field = issue?.path.join('.') ?? '';
+  const isMissing = typeof json === 'object' && json !== null && field !== '' && !Object.hasOwn(json, field);
+  const why = isMissing ? 'is missing' : (issue?.message ?? 'is not valid');
+  throw new UsageError(`${where}: ${field === '' ? why : `${field} ${why}`}`);
 }

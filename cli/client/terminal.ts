@@ -1,17 +1,25 @@
+import { type Readable } from 'node:stream';
 import { type Paint, paintFor } from './paint.js';
 
-/** The streams of a process, as far as the command line cares about them. */
+/** As far as the command line cares about a stream that it writes to. */
+export interface Output {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** The streams of a process. */
 export interface Streams {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: Readable;
+  readonly stdout: Output;
+  readonly stderr: Output;
 }
 
 /** Where a subcommand reads and writes, and how it learns that it should stop. */
 export class Terminal {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: Readable;
+  readonly stdout: Output;
+  readonly stderr: Output;
   /** Colours of standard output, and of standard error. */
   readonly paint: Paint;
   readonly errorPaint: Paint;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
+import { type Readable } from 'node:stream';
 import { type Deployment } from '../../shared/testing/deployment.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
 
@@ -25,8 +25,10 @@ export interface LineOptions {
 
 export interface RunningLine {
   /** Resolves as soon as standard output holds this. */
-  said(words: string): Promise<void>;
-  kill(signal: NodeJS.Signals): void;
+  readonly said: (words: string) => Promise<void>;
+  /** The same of standard error. */
+  readonly saidAside: (words: string) => Promise<void>;
+  readonly kill: (signal: NodeJS.Signals) => void;
 }
 
 /** What tells a command line where a deployment is. */
@@ -47,19 +49,35 @@ export async function runLine(
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
-  let soFar = '';
-  const said = (words: string) =>
-    new Promise<void>((resolve, reject) => {
-      const look = () => soFar.includes(words) && resolve();
-      child.stdout.on('data', look);
-      look();
-      void ended.then(() => reject(new Error(`it ended without "${words}": ${soFar}`)));
-    });
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (soFar += chunk));
-  const stderr = text(child.stderr);
+  const [stdout, stderr] = [new Output(child.stdout, ended), new Output(child.stderr, ended)];
   // One that does not read its input closes it.
   child.stdin.on('error', () => undefined).end(stdin);
-  await whileRunning?.({ said, kill: (signal) => void child.kill(signal) });
+  await whileRunning?.({
+    said: (words) => stdout.said(words),
+    saidAside: (words) => stderr.said(words),
+    kill: (signal) => void child.kill(signal),
+  });
   const end = await ended;
-  return { ...end, stdout: soFar, stderr: await stderr };
+  return { ...end, stdout: stdout.text, stderr: stderr.text };
+}
+
+/** What came so far, and who waits for more. */
+class Output {
+  text = '';
+  readonly #stream: Readable;
+  readonly #ended: Promise<unknown>;
+
+  constructor(stream: Readable, ended: Promise<unknown>) {
+    this.#stream = stream.setEncoding('utf8').on('data', (chunk: string) => (this.text += chunk));
+    this.#ended = ended;
+  }
+
+  said(words: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = () => void (this.text.includes(words) && resolve());
+      this.#stream.on('data', look);
+      look();
+      void this.#ended.then(() => reject(new Error(`it ended without "${words}": ${this.text}`)));
+    });
+  }
 }
