@@ -48,6 +48,7 @@ function transportOf(answer: () => Promise<ReportWord[]>) {
       return answer();
     },
     renew: () => Promise.resolve([]),
+    tellProgress: () => Promise.resolve([]),
     hearCancels: () => undefined,
     settle: () => note('settle', []),
     handBack: () => note('handBack', 0),

@@ -15,6 +15,7 @@ import { type HandlerSignal } from './handler-signal.js';
 import { type Journal } from './journal.js';
 import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
+import { ProgressTeller } from './progress-teller.js';
 import { Reporter } from './reporter.js';
 import { AttemptLost, CommandCancelled, Runner } from './runner.js';
 import { Slots } from './slots.js';
@@ -49,6 +50,7 @@ export class Agent implements Service {
   readonly #reporter: Reporter;
   readonly #fetcher: Fetcher;
   readonly #announcer: Announcer;
+  readonly #progress: ProgressTeller;
   readonly #executions = new Executions();
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
@@ -61,10 +63,13 @@ export class Agent implements Service {
     const { transport, journal, registry, concurrency, leaseMs, graceMs, faults, logger } = options;
     this.#options = options;
     this.#slots = new Slots(concurrency, { leavesToReports: transport.startsWhenItReports });
+    this.#progress = new ProgressTeller({ transport, logger });
     this.#runner = new Runner({
       registry,
       graceMs,
       onStuck: (command, outcome) => this.#stuck(command, outcome),
+      onProgress: (command, progress) => this.#progress.note(command, progress),
+      logger,
     });
     this.#reporter = new Reporter({
       transport,
@@ -91,11 +96,14 @@ export class Agent implements Service {
     const { transport, keeper, leaseMs, logger } = this.#options;
     const { signal } = this.#ending;
     await takeName({ transport, leaseMs, signal, logger });
+    // Stopped meanwhile: what is begun now, nobody would end.
+    if (isAborted(signal)) return;
     // From here on, so that a long settling costs neither the name nor the pulse of recovery.
     await keeper.start();
+    if (isAborted(signal)) return;
     await this.#announcer.start();
     await this.#settle();
-    if (!signal.aborted && !this.#draining) await this.#fetcher.start();
+    if (!isAborted(signal) && !this.#draining) await this.#fetcher.start();
   }
 
   /** Fetches nothing more, finishes what it has, and stays. */
@@ -157,7 +165,9 @@ export class Agent implements Service {
     this.#ending.abort();
     this.#executions.abortAll('the agent is stopping');
     await this.#reporter.stop();
-    await Promise.race([this.#part(), pause(1000)]);
+    const parted = new AbortController();
+    await Promise.race([this.#part(), pause(1000, parted.signal)]);
+    parted.abort();
     await Promise.all([keeper.stop(), this.#announcer.stop()]);
     transport.close();
     await journal.close();
@@ -233,6 +243,7 @@ export class Agent implements Service {
     faults.soonAt('mid-execution');
     const outcome = await running;
     faults.at('executed');
+    this.#progress.end(command);
     this.#slots.executed(command);
     // A process that ends leaves the command to the rule for a lost agent: what its handler said
     // after that is not an outcome.

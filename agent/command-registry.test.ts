@@ -17,7 +17,7 @@ async function moduleWith(source: string): Promise<string> {
 }
 
 const echo = (type: string) => `module.exports = {
-  type: '${type}', payload: z.strictObject({ text: z.string() }), result: z.string(), defaultTimeoutMs: 1000,
+  type: '${type}', payload: z.strictObject({ text: z.string() }), result: z.string(), timeoutMs: 1000,
   onAgentLost: 'retry', execute: async ({ payload }) => payload.text,
 };`;
 
@@ -39,7 +39,7 @@ it.each([
   [
     'exports no command type',
     'module.exports = { type: "X" };',
-    /is no command type: payload: must be a zod schema/,
+    /is no command type: payload: must be a schema made with zod 4/,
   ],
   ['takes the name of another type', echo('DELAY'), /DELAY exists already/],
 ])('refuses a module that %s', async (_, source, message) => {

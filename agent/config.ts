@@ -64,7 +64,10 @@ export const agentSettings = {
 /** Over HTTP the list of what it holds must fit the head of a request. */
 const mostOverHttp = mostHeld / 2;
 
-function checkTransport({ transport, concurrency }: AgentConfig): string[] {
+export function checkTransport({
+  transport,
+  concurrency,
+}: Pick<AgentConfig, 'transport' | 'concurrency'>): string[] {
   if (transport !== 'http' || concurrency <= mostOverHttp) return [];
   return [
     `AGENT_CONCURRENCY: must be at most ${mostOverHttp} with AGENT_TRANSPORT=http, but is ${concurrency}`,

@@ -12,6 +12,10 @@ export interface KeeperData {
   /** How long a main thread that does not turn may take to hear that it must stop something. */
   readonly graceMs: number;
   readonly logger: Pick<LoggerOptions, 'level' | 'pretty'>;
+  /** The lines of its log go to the main thread, instead of to standard output. */
+  readonly forwardsLog: boolean;
+  /** Whether it may end its process, when nothing else stops code that blocks the main thread. */
+  readonly mayKill: boolean;
   /** One BigInt64: the monotonic time in ms at which the main thread last turned. */
   readonly pulse: SharedArrayBuffer;
 }
@@ -59,5 +63,7 @@ export type FromKeeper =
   | { readonly kind: 'cancelled'; readonly id: string; readonly attempt: number }
   /** An operator wants this session to take no more commands. */
   | { readonly kind: 'draining' }
+  /** A line of its log, as JSON. */
+  | { readonly kind: 'log'; readonly line: string }
   /** This session is over. */
   | { readonly kind: 'over'; readonly why: string };

@@ -25,7 +25,13 @@ const data = workerData as KeeperData;
 const pulse = new BigInt64Array(data.pulse);
 const { leaseMs, maxBlockMs, graceMs } = data;
 const { agentId } = data.transport.agent;
-const logger = createLogger({ side: 'agent', ...data.logger }).child({ agentId });
+const say = (message: FromKeeper) => parentPort?.postMessage(message);
+const forwarded = { destination: { write: (line: string) => say({ kind: 'log', line }) } };
+const logger = createLogger({
+  side: 'agent',
+  ...data.logger,
+  ...(data.forwardsLog ? forwarded : {}),
+}).child({ agentId });
 const transport = connect(data.transport, logger, noFaults);
 interface Held {
   readonly kept: KeptAttempt;
@@ -38,7 +44,6 @@ interface Held {
 const held = new Map<string, Held>();
 const keyOf = (one: { readonly id: string; readonly attempt: number }) => `${one.id}:${one.attempt}`;
 
-const say = (message: FromKeeper) => parentPort?.postMessage(message);
 const mainSilentMs = () => now().monotonicMs - Number(Atomics.load(pulse, 0));
 
 function lose({ id, attempt }: KeptAttempt, why: string): void {
@@ -128,6 +133,14 @@ function mustHear(withinMs: number): void {
   else unheard.mostMs = Math.min(unheard.mostMs, unheard.waitedMs + withinMs);
 }
 
+/** Code that blocks its thread can be stopped in no other way. */
+function endProcess(): void {
+  unheard = undefined;
+  if (data.mayKill) process.kill(process.pid, 'SIGKILL');
+  else
+    logger.error('the main thread is blocked, and what it runs cannot be stopped: another attempt may begin');
+}
+
 /**
  * Near the end of a lease that nobody renewed, another attempt may begin elsewhere: what may be
  * tried again must stop here first. What may not, goes on: nobody else may execute it.
@@ -136,8 +149,7 @@ function watchDeadlines(): Promise<void> {
   if (unheard) {
     unheard.waitedMs += deadlineTickMs;
     if (unheard.pulse !== Atomics.load(pulse, 0)) unheard = undefined;
-    // Code that blocks its thread can be stopped in no other way.
-    else if (unheard.waitedMs >= unheard.mostMs) process.kill(process.pid, 'SIGKILL');
+    else if (unheard.waitedMs >= unheard.mostMs) endProcess();
   }
   for (const { kept, renewedAt } of held.values()) {
     if (kept.onAgentLost !== 'retry' || elapsedMs(renewedAt) <= (leaseMs * 5) / 6) continue;

@@ -11,13 +11,15 @@ import {
   writeAttempts,
 } from './keeper-protocol.js';
 
-export interface KeeperOptions extends Omit<KeeperData, 'pulse'> {
+export interface KeeperOptions extends Omit<KeeperData, 'pulse' | 'forwardsLog'> {
   /** An attempt is no longer this session's: abort it. */
   readonly onLost: (attempt: { readonly id: string; readonly attempt: number }, why: string) => void;
   /** Somebody wants an attempt to stop. */
   readonly onCancelled: (attempt: { readonly id: string; readonly attempt: number }) => void;
   /** An operator wants this session to take no more commands; said again with every heartbeat. */
   readonly onDraining: () => void;
+  /** Writes a line of the thread's log, which is JSON; when left out, the thread writes it by itself. */
+  readonly onLog?: ((line: string) => void) | undefined;
   /** This process can no longer keep its commands: it must end. */
   readonly onOver: (why: string) => void;
 }
@@ -49,13 +51,15 @@ export class Keeper implements Service {
 
   async start(): Promise<void> {
     if (this.#worker) return;
-    const { transport, leaseMs, maxBlockMs, graceMs, logger } = this.#options;
+    const { transport, leaseMs, maxBlockMs, graceMs, logger, mayKill, onLog } = this.#options;
     this.#beat();
     this.#timer = setInterval(() => this.#beat(), pulseMs);
     // The pulse shows that this thread turns, and must not be what keeps it turning.
     this.#timer.unref();
     const pulse = this.#pulse.buffer;
-    const workerData: KeeperData = { transport, leaseMs, maxBlockMs, graceMs, logger, pulse };
+    const forwardsLog = onLog !== undefined;
+    const more = { logger, forwardsLog, mayKill, pulse };
+    const workerData: KeeperData = { transport, leaseMs, maxBlockMs, graceMs, ...more };
     const worker = new Worker(join(__dirname, 'keeper-thread.js'), { workerData });
     this.#worker = worker;
     let failure = 'its thread ended';
@@ -125,7 +129,7 @@ export class Keeper implements Service {
   }
 
   #hear(message: Exclude<FromKeeper, { kind: 'ready' }>): void {
-    const { onLost, onCancelled, onDraining, onOver } = this.#options;
+    const { onLost, onCancelled, onDraining, onLog, onOver } = this.#options;
     switch (message.kind) {
       case 'lost':
         return onLost(message, message.why);
@@ -133,6 +137,8 @@ export class Keeper implements Service {
         return onCancelled(message);
       case 'draining':
         return onDraining();
+      case 'log':
+        return onLog?.(message.line);
       case 'over':
         if (!this.#stopping) onOver(message.why);
     }

@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import { sessionOf } from '../shared/lifecycle/registration.js';
 import { namesOf } from '../shared/protocol/served-queues.js';
 import { ConfigError } from '../shared/runtime/config.js';
@@ -7,14 +6,13 @@ import { createLogger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
-import { version } from '../shared/runtime/version.js';
-import { Agent } from './agent.js';
-import { BadCommandModule, loadCommands } from './command-registry.js';
+import { assembleAgent } from './assembly.js';
+import { BadCommandModule } from './command-modules.js';
+import { loadCommands } from './command-registry.js';
 import { type AgentConfig, loadAgentConfig } from './config.js';
-import { connect, type Reach, type TransportConfig } from './connect.js';
+import { type Reach } from './connect.js';
 import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
 import { HealthPort, HealthPortTaken } from './health-port.js';
-import { Keeper } from './keeper.js';
 import { NameTaken } from './name.js';
 
 /** An error whose message is for the user, who can do something about it. */
@@ -37,48 +35,27 @@ async function main(config: AgentConfig): Promise<void> {
   const { identity } = journal;
   const logging = { side: 'agent', level: config.logLevel, pretty: config.logPretty } as const;
   const logger = createLogger(logging).child({ agentId: identity.agentId });
-  const types = [...registry.keys()];
-  const transportConfig: TransportConfig = {
-    ...reachOf(config),
-    agent: identity,
-    description: { host: hostname(), pid: process.pid, version, ...config.queues, types, concurrency },
-    leaseMs,
-  };
   const faults = new Faults<AgentPoint>(config, logger);
-  const onFatal = (reason: string) => {
-    logger.fatal(`${reason}; this process ends`);
-    end(1);
-  };
-  const keeper = new Keeper({
-    transport: transportConfig,
-    leaseMs,
-    maxBlockMs: config.maxBlockMs,
-    graceMs,
-    logger: logging,
-    onLost: (attempt, why) => agent.lose(attempt, why),
-    onCancelled: (attempt) => agent.cancel(attempt),
-    onDraining: () => void agent.drain(),
-    onOver: onFatal,
-  });
-  const transport = connect(transportConfig, logger, faults);
-  const agent = new Agent({
-    transport,
+  const agent = assembleAgent({
+    reach: reachOf(config),
     journal,
     registry,
-    keeper,
-    concurrency,
-    leaseMs,
-    graceMs,
-    longestPauseMs: config.transport === 'http' ? config.pollIntervalMs : undefined,
+    ...{ queues: config.queues, concurrency, leaseMs, graceMs, maxBlockMs: config.maxBlockMs },
     faults,
-    onFatal,
     logger,
+    keeperLog: { logger: logging },
+    mayKill: true,
+    onFatal: (reason) => {
+      logger.fatal(`${reason}; this process ends`);
+      end(1);
+    },
   });
   const end = stopOnSignals(() => agent.stop(), graceMs + 2000, logger);
   // Before the agent, which waits for Redis for as long as it takes.
   if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
   const queues = namesOf(config.queues);
+  const types = [...registry.keys()];
   logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }

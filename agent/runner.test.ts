@@ -1,14 +1,11 @@
 import { z } from 'zod';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { limits } from '../shared/protocol/commands.js';
-import {
-  type CommandType,
-  defineCommand,
-  ExecutionError,
-  type ExecutionContext,
-} from './commands/command-type.js';
+import { createLogger } from '../shared/runtime/logger.js';
+import { type CommandType, ExecutionError, type ExecutionContext } from './commands/command-type.js';
+import { defineCommand } from './commands/define-command.js';
 import { HandlerSignal } from './handler-signal.js';
-import { AttemptLost, CommandCancelled, Runner } from './runner.js';
+import { AttemptLost, CommandCancelled, Runner, type RunnerOptions } from './runner.js';
 
 const started: StartedCommand = {
   queue: 'default',
@@ -26,16 +23,25 @@ type Context = ExecutionContext<{ n: number }>;
 function runnerOf(
   execute: (context: Context) => Promise<unknown>,
   onStuck: (command: StartedCommand, outcome: Outcome) => void = () => undefined,
+  more: Partial<RunnerOptions> = {},
+  part: Partial<CommandType> = {},
 ): Runner {
   const type = defineCommand({
     type: 'TEST',
     payload: z.strictObject({ n: z.int() }),
     result: z.unknown(),
-    defaultTimeoutMs: 60_000,
+    timeoutMs: 60_000,
     execute,
   });
   // A registry holds types of every payload.
-  return new Runner({ registry: new Map([['TEST', type as CommandType]]), graceMs: 0, onStuck });
+  return new Runner({
+    registry: new Map([['TEST', { ...(type as CommandType), ...part }]]),
+    graceMs: 0,
+    onStuck,
+    onProgress: () => undefined,
+    logger: createLogger({ side: 'agent', level: 'silent' }),
+    ...more,
+  });
 }
 
 /** Settles as a well-behaved handler does: when its signal is aborted. */
@@ -47,6 +53,65 @@ it('gives the handler what it needs to know', async () => {
   const runner = runnerOf((context) => Promise.resolve((seen = context)).then(() => null));
   await runner.run({ ...started, timeoutMs: 5000 }, new HandlerSignal());
   expect(seen).toMatchObject({ commandId: started.id, attempt: 3, payload: { n: 1 }, timeoutMs: 5000 });
+});
+
+it('gives the handler a log whose lines say what they are about', async () => {
+  const lines: unknown[] = [];
+  const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+  const logger = createLogger({ side: 'agent', level: 'info', pretty: false, destination });
+  const runner = runnerOf(({ log }) => Promise.resolve(log.info({ n: 1 }, 'resizing')), undefined, {
+    logger,
+  });
+  await runner.run(started, new HandlerSignal());
+  const about = { commandId: started.id, attempt: 3, type: 'TEST' };
+  expect(lines).toEqual([expect.objectContaining({ ...about, n: 1, msg: 'resizing' })]);
+});
+
+describe('progress', () => {
+  it('goes to whoever tells it, until the handler has settled', async () => {
+    const told: unknown[] = [];
+    let late: () => void = () => undefined;
+    const runner = runnerOf(
+      ({ progress }) => {
+        progress(0.5);
+        late = () => progress(0.9);
+        return Promise.resolve(null);
+      },
+      undefined,
+      { onProgress: ({ id, attempt }, progress) => void told.push([id, attempt, progress]) },
+    );
+    await runner.run(started, new HandlerSignal());
+    late();
+    expect(told).toEqual([[started.id, 3, 0.5]]);
+  });
+
+  it('that cannot be told fails its handler, which says why', async () => {
+    const onProgress = () => {
+      throw new Error('progress must be JSON');
+    };
+    const runner = runnerOf(({ progress }) => Promise.resolve(progress('x')), undefined, { onProgress });
+    const outcome = await runner.run(started, new HandlerSignal());
+    expect(outcome).toMatchObject({ code: 'EXECUTION_FAILED', message: 'progress must be JSON' });
+  });
+});
+
+describe('a definition that fails by itself fails the command, and not the agent:', () => {
+  const broken = () => {
+    throw new Error('oops');
+  };
+  it.each<[string, Partial<CommandType>, string]>([
+    ['a schema', { payload: z.unknown().refine(broken) }, 'oops'],
+    ['a schema that takes its time', { payload: z.unknown().refine(() => Promise.resolve(true)) }, 'Promise'],
+    ['a timeout', { timeoutMs: broken }, 'oops'],
+    ['a timeout that is none', { timeoutMs: () => NaN }, 'its timeoutMs gave NaN'],
+  ])('%s', async (_, part, message) => {
+    const outcome = await runnerOf(() => Promise.resolve(null), undefined, {}, part).run(
+      started,
+      new HandlerSignal(),
+    );
+    expect(outcome).toMatchObject({ code: 'INVALID_PAYLOAD', executed: 'no' });
+    expect(outcome).toHaveProperty('message', expect.stringContaining(message));
+  });
 });
 
 it('completes with the result as JSON', async () => {

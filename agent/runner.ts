@@ -1,6 +1,7 @@
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { timeoutOf } from '../shared/protocol/command-types.js';
-import { defaults, limits } from '../shared/protocol/commands.js';
+import { defaults, limits, type Progress } from '../shared/protocol/commands.js';
+import { type Logger } from '../shared/runtime/logger.js';
 import { ExecutionError, type CommandType } from './commands/command-type.js';
 import { type CommandRegistry } from './command-registry.js';
 import { type HandlerSignal } from './handler-signal.js';
@@ -33,6 +34,9 @@ export interface RunnerOptions {
    * as long as the handler runs, no other attempt may begin.
    */
   readonly onStuck: (command: StartedCommand, outcome: Outcome) => void;
+  /** A handler said how far it is. @throws what is thrown in the handler */
+  readonly onProgress: (command: StartedCommand, progress: Progress) => void;
+  readonly logger: Logger;
 }
 
 /** Node turns a longer delay into 1 ms. */
@@ -87,23 +91,19 @@ export class Runner {
     const type = this.#options.registry.get(command.type);
     // `start` gives an agent only types that it named.
     if (!type) return refused('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);
-    const payload = type.payload.safeParse(parseJson(command.payload));
-    if (!payload.success) {
-      const faults = payload.error.issues.map(
-        (issue) => `${['payload', ...issue.path].join('.')}: ${issue.message}`,
-      );
-      return refused('INVALID_PAYLOAD', faults.join('; '));
-    }
-    return this.#execute(type, command, payload.data, abort);
+    const prepared = prepare(type, command);
+    if ('why' in prepared) return refused('INVALID_PAYLOAD', prepared.why);
+    return this.#execute(type, command, prepared, abort);
   }
 
   async #execute(
     type: CommandType,
     command: StartedCommand,
-    payload: unknown,
+    { payload, timeoutMs }: Prepared,
     abort: HandlerSignal,
   ): Promise<Outcome> {
-    const timeoutMs = command.timeoutMs ?? defaultTimeout(type, payload);
+    const { onProgress, logger } = this.#options;
+    let isOver = false;
     const stuck = new StuckWatch(this.#options, command, timeoutMs);
     const timer = setTimeout(
       () => abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
@@ -119,14 +119,44 @@ export class Runner {
           return abort.signal;
         },
         timeoutMs,
+        // Made when it is asked for, as the signal is: most handlers never do.
+        get log() {
+          return logger.child({ commandId: command.id, attempt: command.attempt, type: command.type });
+        },
+        progress(value) {
+          if (!isOver) onProgress(command, value);
+        },
       });
       return completed(type, result);
     } catch (error) {
       return failure(error, abort.reason);
     } finally {
+      isOver = true;
       clearTimeout(timer);
       stuck.end();
     }
+  }
+}
+
+interface Prepared {
+  readonly payload: unknown;
+  readonly timeoutMs: number;
+}
+
+/** What a type's author wrote may throw: that is the command's failure, not its agent's. */
+function prepare(type: CommandType, command: StartedCommand): Prepared | { readonly why: string } {
+  try {
+    const payload = type.payload.safeParse(parseJson(command.payload));
+    if (payload.success) {
+      return { payload: payload.data, timeoutMs: command.timeoutMs ?? defaultTimeout(type, payload.data) };
+    }
+    const faults = payload.error.issues.map(
+      (issue) => `${['payload', ...issue.path].join('.')}: ${issue.message}`,
+    );
+    return { why: faults.join('; ') };
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error);
+    return { why: `the definition of ${type.type} failed at this payload: ${why}` };
   }
 }
 
@@ -139,9 +169,12 @@ function parseJson(text: string): unknown {
   }
 }
 
-function defaultTimeout({ defaultTimeoutMs }: CommandType, payload: unknown): number {
-  if (typeof defaultTimeoutMs === 'function') return defaultTimeoutMs(payload);
-  return timeoutOf(defaultTimeoutMs, payload) ?? defaults.timeoutMs;
+function defaultTimeout({ timeoutMs }: CommandType, payload: unknown): number {
+  if (typeof timeoutMs !== 'function') return timeoutOf(timeoutMs, payload) ?? defaults.timeoutMs;
+  const ms = timeoutMs(payload);
+  // A timer takes anything else for 1 ms.
+  if (!(ms >= 1)) throw new Error(`its timeoutMs gave ${ms}, and not a number of ms`);
+  return ms;
 }
 
 /** The handler's result, as it is stored: checked here, since nothing executed may be unreportable. */

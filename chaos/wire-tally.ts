@@ -69,6 +69,8 @@ export class WireTally {
       case 'register':
         this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
         return;
+      // It decides nothing: a zombie's progress is neither seen nor worth a number.
+      case 'progress':
       case 'recover':
       case 'rescue':
       case 'promote':
@@ -126,6 +128,8 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
       return !has('accepted') && (has('same') || has('expired'));
     case 'renew':
       return !has('ok') && !has('cancelled') && has('lost');
+    case 'progress':
+      return !has('ok') && (has('again') || has('lost'));
     case 'release':
       return !has('released') && has('refused');
     case 'cancel':

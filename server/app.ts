@@ -1,6 +1,7 @@
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { type Logger } from '../shared/runtime/logger.js';
 import { agentRoutes, type AgentRoutesOptions } from './agents/agent-routes.js';
+import { progressRoutes } from './agents/progress-routes.js';
 import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-routes.js';
 import { eventRoutes, type EventRoutesOptions } from './events/event-routes.js';
 import { accessLog } from './http/access-log.js';
@@ -44,7 +45,7 @@ export function createApp(options: AppOptions): Express {
       refuseUndecodable,
     ),
   );
-  const forAgents = [...attemptRoutes(options), ...agentRoutes(options)];
+  const forAgents = [...attemptRoutes(options), ...progressRoutes(options), ...agentRoutes(options)];
   const forClients = [
     ...controlRoutes(options),
     ...commandRoutes(options),

@@ -1,6 +1,7 @@
 import { type z } from 'zod';
 import { type TypeTimeout } from '../../shared/protocol/command-types.js';
-import { type Json, type OnAgentLost } from '../../shared/protocol/commands.js';
+import { type Json, type OnAgentLost, type Progress } from '../../shared/protocol/commands.js';
+import { type Logger } from '../../shared/runtime/logger.js';
 
 /** What a handler is given. */
 export interface ExecutionContext<Payload> {
@@ -12,9 +13,18 @@ export interface ExecutionContext<Payload> {
   /** Aborted when the time is up, the command was cancelled, or the lease is gone. Stop, then settle. */
   readonly signal: AbortSignal;
   readonly timeoutMs: number;
+  /** Writes to the agent's log, with the command's id, attempt and type in each line. */
+  readonly log: Logger;
+  /**
+   * Says how far this attempt is: a number, or whatever JSON of at most 1 KiB its callers understand. The
+   * latest counts; it is sent a few times a second at most, so it may be called as often as one likes.
+   *
+   * @throws BadProgress when it is no JSON, or too large
+   */
+  readonly progress: (value: Progress) => void;
 }
 
-/** One command type: one file in `agent/commands/`, or a module named by `AGENT_COMMANDS`. */
+/** One command type, made by `defineCommand`: a file in `agent/commands/`, or of a module that `AGENT_COMMANDS` names. */
 export interface CommandType<Payload = unknown, Result = unknown> {
   /** As in a submission's `type`, for example `DELAY`. */
   readonly type: string;
@@ -24,21 +34,14 @@ export interface CommandType<Payload = unknown, Result = unknown> {
    * What a submission without `timeoutMs` gets: so many ms; as many as a number in its payload says, and
    * more; or whatever a function says, which only agents know: should one hang, no server can tell.
    */
-  readonly defaultTimeoutMs: TypeTimeout | ((payload: Payload) => number);
+  readonly timeoutMs: TypeTimeout | ((payload: Payload) => number);
   /** What a submission without `onAgentLost` gets; `fail` when left out. */
-  readonly onAgentLost?: OnAgentLost;
+  readonly onAgentLost?: OnAgentLost | undefined;
   /**
    * Does the work. Resolves to the result: the command is COMPLETED. Throws: it is FAILED, with
    * the code of an `ExecutionError`, or `EXECUTION_FAILED`.
    */
   execute(context: ExecutionContext<Payload>): Promise<Result>;
-}
-
-/** Keeps the payload's type between `payload` and `execute`, which an annotation would lose. */
-export function defineCommand<Payload, Result>(
-  type: CommandType<Payload, Result>,
-): CommandType<Payload, Result> {
-  return type;
 }
 
 export interface ExecutionErrorOptions {

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { timeoutOf } from '../../shared/protocol/command-types.js';
+import { contextOf } from '../testing/execution-context.js';
 import { ExecutionError } from './command-type.js';
 import delay from './delay.js';
 
-function execute(ms: number, signal = new AbortController().signal) {
-  return delay.execute({ commandId: 'c', attempt: 1, payload: { ms }, signal, timeoutMs: ms + 30_000 });
-}
+const execute = (ms: number, signal = new AbortController().signal) =>
+  delay.execute(contextOf({ ms }, { signal }));
 
 test.each([0, 1, 25])('waits %d ms, never less, and says how long it took', async (ms) => {
   const result = await execute(ms);
@@ -44,8 +44,8 @@ test.each([
 });
 
 test('gives 30 s more than the delay, and fails when its agent is lost', () => {
-  const { defaultTimeoutMs, onAgentLost } = delay;
-  expect(typeof defaultTimeoutMs !== 'function' && timeoutOf(defaultTimeoutMs, { ms: 5000 })).toBe(65_000);
+  const { timeoutMs, onAgentLost } = delay;
+  expect(typeof timeoutMs !== 'function' && timeoutOf(timeoutMs, { ms: 5000 })).toBe(65_000);
   expect(onAgentLost).toBeUndefined();
 });
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { defineCommand, ExecutionError } from './command-type.js';
+import { ExecutionError } from './command-type.js';
+import { defineCommand } from './define-command.js';
 
 const dayMs = 24 * 3600 * 1000;
 
@@ -9,7 +10,7 @@ export default defineCommand({
   type: 'DELAY',
   payload: z.strictObject({ ms: z.int().min(0).max(dayMs) }),
   result: z.strictObject({ ok: z.literal(true), tookMs: z.int().min(0) }),
-  defaultTimeoutMs: { payloadField: 'ms', plusMs: 60_000 },
+  timeoutMs: { payloadField: 'ms', plusMs: 60_000 },
 
   async execute(context) {
     const { ms } = context.payload;

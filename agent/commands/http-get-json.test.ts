@@ -19,6 +19,7 @@ import {
   sends,
 } from '../../shared/testing/misbehaving-target.js';
 import { systemNetwork, type Network } from '../http/guarded-agent.js';
+import { contextOf } from '../testing/execution-context.js';
 import { ExecutionError } from './command-type.js';
 import standard, { httpGetJson, maxBodyBytes } from './http-get-json.js';
 
@@ -53,13 +54,10 @@ interface RunOptions {
 
 async function run(url: string, { retryOnStatus, signal, network }: RunOptions = {}) {
   const type = network ? httpGetJson({ ...systemNetwork, ...network }) : standard;
-  const result = await type.execute({
-    commandId,
-    attempt: 3,
-    payload: type.payload.parse({ url, retryOnStatus }),
-    signal: signal ?? new AbortController().signal,
-    timeoutMs: 30_000,
-  });
+  const payload = type.payload.parse({ url, retryOnStatus });
+  const result = await type.execute(
+    contextOf(payload, { commandId, attempt: 3, ...(signal ? { signal } : {}) }),
+  );
   return type.result.parse(result);
 }
 
@@ -660,7 +658,7 @@ describe('the payload', () => {
   });
 
   test('asks for 30 s, and for no second execution when an agent is lost', () => {
-    expect(standard).toMatchObject({ type: 'HTTP_GET_JSON', defaultTimeoutMs: 30_000 });
+    expect(standard).toMatchObject({ type: 'HTTP_GET_JSON', timeoutMs: 30_000 });
     expect(standard.onAgentLost).toBeUndefined();
   });
 });

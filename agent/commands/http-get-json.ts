@@ -4,7 +4,8 @@ import { systemNetwork, type Network } from '../http/guarded-agent.js';
 import { parseJsonText } from '../http/json-text.js';
 import { NoAnswer } from '../http/no-answer.js';
 import { retryAfterMs } from '../http/retry-after.js';
-import { defineCommand, ExecutionError, type CommandType, type ExecutionContext } from './command-type.js';
+import { ExecutionError, type CommandType, type ExecutionContext } from './command-type.js';
+import { defineCommand } from './define-command.js';
 
 export const maxBodyBytes = 102_400;
 
@@ -50,7 +51,7 @@ export function httpGetJson(network: Network): CommandType<Payload, Result> {
     type: 'HTTP_GET_JSON',
     payload: payloadSchema,
     result: resultSchema,
-    defaultTimeoutMs: 30_000,
+    timeoutMs: 30_000,
 
     async execute(context) {
       const answer = await answerTo(context, network);

@@ -8,7 +8,7 @@ export default {
   type: workType,
   payload: workSchema,
   result: z.json(),
-  defaultTimeoutMs: ({ ms }: Work) => ms + 60_000,
+  timeoutMs: ({ ms }: Work) => ms + 60_000,
   execute: (context: { payload: Work; commandId: string; attempt: number; signal: AbortSignal }) =>
     doWork(context.payload, context.commandId, context.attempt, context.signal),
 };

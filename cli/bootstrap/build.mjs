@@ -19,7 +19,7 @@ const scopes = {
   chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],
-    folders: ['shared', 'server', 'agent', 'cli', 'bench', 'chaos', 'test'],
+    folders: ['shared', 'server', 'agent', 'library', 'cli', 'bench', 'chaos', 'test'],
     tests: true,
   },
 };

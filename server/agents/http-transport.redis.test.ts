@@ -14,6 +14,7 @@ const calls: Record<LosableCall, SeenMatch> = {
   next: ({ path }) => path.startsWith('/commands/next'),
   report: ({ path }) => path.endsWith('/result'),
   renew: ({ path }) => path === '/commands/renew',
+  tellProgress: ({ path }) => path === '/commands/progress',
   register: ({ method }) => method === 'PUT',
   leave: ({ method }) => method === 'DELETE',
 };

@@ -201,6 +201,40 @@ describe('a renewal', () => {
   });
 });
 
+describe('progress', () => {
+  const half = { attempt: 1, sequence: 1, progress: { done: 3, of: 6 } };
+
+  test('is shown of the command, and in lists, until another attempt begins', async () => {
+    const commandId = await started();
+    const { agentId, session } = mine;
+    const answer = await agents.tellProgress({ agentId, session, told: [{ commandId, ...half }] });
+    expect(answer).toMatchObject({ status: 200, body: { lost: [] } });
+    expect(await show(commandId)).toMatchObject({ status: 'RUNNING', progress: half.progress });
+    const { commands } = (await api.get('/commands?status=RUNNING')).body as { commands: unknown[] };
+    expect(commands).toContainEqual(expect.objectContaining({ commandId, progress: half.progress }));
+    await agents.release(commandId, mine);
+    expect(await show(commandId)).toMatchObject({ status: 'PENDING', progress: null });
+  });
+
+  test('says which attempts are lost', async () => {
+    const [kept, ended] = [await started(), await started()];
+    await agents.report(ended, done);
+    const told = [kept, ended].map((commandId) => ({ commandId, ...half }));
+    const answer = await agents.tellProgress({ agentId: mine.agentId, session: mine.session, told });
+    expect(answer.body).toEqual({ lost: [{ commandId: ended, attempt: 1 }] });
+  });
+
+  test.each([
+    ['null', { ...half, progress: null }, 'told[0].progress'],
+    ['too large', { ...half, progress: 'x'.repeat(1023) }, 'told[0].progress'],
+    ['without its place', { attempt: 1, progress: 1 }, 'told[0].sequence'],
+  ])('that is %s is refused', async (_what, one, field) => {
+    const told = [{ commandId: '00000000-0000-7000-8000-000000000000', ...one }];
+    const answer = await agents.tellProgress({ agentId: 'a', told });
+    expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } });
+  });
+});
+
 describe('a release', () => {
   test('puts the command back, once, and spends the attempt', async () => {
     const id = await started();

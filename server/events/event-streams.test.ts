@@ -21,7 +21,7 @@ const feed = {
   },
 };
 const say = (id: string, status: Status = 'RUNNING', attempt = 1) =>
-  listener?.onTransition({ id, status, attempt });
+  listener?.onTransition({ id, status, attempt, progress: null });
 const gap = () => listener?.onGap();
 
 let streams: EventStreams;
@@ -112,7 +112,13 @@ describe('a stream', () => {
     expect(client.events[0]).toEqual({
       id: expect.stringMatching(/^[0-9a-f]{12}-2$/) as string,
       event: 'transition',
-      data: { commandId: 'c1', status: 'PENDING', attempt: 0, at: expect.any(String) as string },
+      data: {
+        commandId: 'c1',
+        status: 'PENDING',
+        attempt: 0,
+        progress: null,
+        at: expect.any(String) as string,
+      },
     });
   });
 

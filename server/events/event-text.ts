@@ -7,8 +7,8 @@ import { type Heard } from './transition-ring.js';
  */
 export function textOf(id: string, heard: Heard): string {
   if (heard === 'gap') return resyncText(id, 'gap');
-  const { id: commandId, status, attempt, atMs } = heard;
-  const data: TransitionEvent = { commandId, status, attempt, at: new Date(atMs).toISOString() };
+  const { id: commandId, status, attempt, progress, atMs } = heard;
+  const data: TransitionEvent = { commandId, status, attempt, progress, at: new Date(atMs).toISOString() };
   return `id: ${id}\nevent: transition\ndata: ${JSON.stringify(data)}\n\n`;
 }
 

@@ -99,6 +99,28 @@ test('tells the life of a command, as it happens', async () => {
   stream.close();
 });
 
+test('tells how far an attempt says that it is, between its steps', async () => {
+  const stream = await EventClient.open(`${server.url}/events`);
+  const commandId = await submitOne();
+  await api.get('/commands/next?agentId=a');
+  const progress = { done: 3, of: 'many words' };
+  const told = [{ commandId, attempt: 1, sequence: 1, progress }];
+  await api.post('/commands/progress', { agentId: 'a', told });
+  // The same again is no news.
+  await api.post('/commands/progress', { agentId: 'a', told });
+  const body = { agentId: 'a', status: 'COMPLETED', result: { ok: true, tookMs: 1 } };
+  await api.send('PUT', `/commands/${commandId}/result`, { body });
+  await stream.untilEvents(4);
+  const events = stream.events.map(({ data }) => transitionEventSchema.strict().parse(data));
+  expect(events).toMatchObject([
+    { status: 'PENDING', progress: null },
+    { status: 'RUNNING', attempt: 1, progress: null },
+    { commandId, status: 'RUNNING', attempt: 1, progress },
+    { status: 'COMPLETED', progress: null },
+  ]);
+  stream.close();
+});
+
 test('tells of one command only, at a server that it was not submitted to', async () => {
   const other = await startServer();
   const id = '0192f3a4-5b6c-7d8e-9f01-23456789abcd';

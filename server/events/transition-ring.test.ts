@@ -1,6 +1,6 @@
 import { type Heard, TransitionRing } from './transition-ring.js';
 
-const heard = (id: string): Heard => ({ id, status: 'RUNNING', attempt: 1, atMs: 0 });
+const heard = (id: string): Heard => ({ id, status: 'RUNNING', attempt: 1, progress: null, atMs: 0 });
 
 function ringOf(count: number, capacity: number): TransitionRing {
   const ring = new TransitionRing(capacity);

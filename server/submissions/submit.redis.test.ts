@@ -71,6 +71,7 @@ test('stores what was asked for, and says where to look', async () => {
       runAt: null,
       waitingFor: 'agent',
       cancelRequestedAt: null,
+      progress: null,
       history: [],
     },
   });

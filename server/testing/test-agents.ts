@@ -25,6 +25,10 @@ export class TestAgents {
     return this.#api.post('/commands/renew', body);
   }
 
+  tellProgress(body: Readonly<Record<string, unknown>>): Promise<TestAnswer> {
+    return this.#api.post('/commands/progress', body);
+  }
+
   release(id: string, body: Readonly<Record<string, unknown>>): Promise<TestAnswer> {
     return this.#api.post(`/commands/${id}/release`, body);
   }

@@ -18,7 +18,9 @@ class FakeFeed {
   }
 
   say(id: string, status: 'RUNNING' | 'COMPLETED'): void {
-    this.listeners.get(id)?.forEach((listener) => listener.onTransition({ id, status, attempt: 1 }));
+    this.listeners
+      .get(id)
+      ?.forEach((listener) => listener.onTransition({ id, status, attempt: 1, progress: null }));
   }
 
   gap(): void {

@@ -1,15 +1,17 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
-import { type Status, statusSchema } from '../../shared/protocol/commands.js';
+import { type Json, type Status, statusSchema } from '../../shared/protocol/commands.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { Loop, type Service } from '../../shared/runtime/service.js';
 import { connectSubscriber } from '../../shared/store/connection.js';
 
-/** One change of a command, as the scripts publish it. */
+/** One change of a command, as the scripts publish it: a step, or how far its attempt says that it is. */
 export interface Transition {
   readonly id: string;
   readonly status: Status;
   readonly attempt: number;
+  /** null: it is a step. */
+  readonly progress: Json;
 }
 
 export interface TransitionListener {
@@ -26,10 +28,19 @@ export interface TransitionFeedOptions {
   readonly probeMs?: number;
 }
 
-/** A line of a message: `<id> <STATUS> <attempt>`. */
+/** A line of a message: `<id> <STATUS> <attempt>`, and behind it, when it is no step, a progress as JSON. */
 const lineSchema = z
-  .tuple([z.string(), statusSchema, z.coerce.number().int()])
-  .transform(([id, status, attempt]): Transition => ({ id, status, attempt }));
+  .tuple([z.string(), statusSchema, z.coerce.number().int()], z.string())
+  .transform(([id, status, attempt, ...rest], context): Transition => {
+    if (rest.length === 0) return { id, status, attempt, progress: null };
+    try {
+      // As the script wrote it.
+      return { id, status, attempt, progress: JSON.parse(rest.join(' ')) as Json };
+    } catch {
+      context.addIssue({ code: 'custom', message: 'is not JSON' });
+      return z.NEVER;
+    }
+  });
 
 /**
  * The transitions of all commands, for whoever listens. Hints, not a log: a channel forgets what

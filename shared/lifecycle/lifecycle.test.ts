@@ -5,6 +5,7 @@ import { scriptNames } from './scripts.js';
 import {
   isTerminal,
   leaseScripts,
+  progressScripts,
   queueScripts,
   registrationScripts,
   retentionScripts,
@@ -67,6 +68,7 @@ describe('the scripts are', () => {
         ...transitions.map(({ script }) => script),
         ...registrationScripts,
         ...leaseScripts,
+        ...progressScripts,
         ...retentionScripts,
         ...queueScripts,
       ]),
@@ -157,6 +159,7 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
 const callers = [
   'transitions.ts',
   'holding.ts',
+  'progress.ts',
   'control.ts',
   'recovery.ts',
   'registration.ts',

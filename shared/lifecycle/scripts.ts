@@ -8,6 +8,7 @@ export const scriptNames = [
   'submit',
   'start',
   'renew',
+  'progress',
   'report',
   'release',
   'recover',

@@ -105,6 +105,9 @@ export const transitions: readonly Transition[] = [
 /** Scripts that change no status of a command, but say that its agent still executes it. */
 export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 
+/** Scripts that change no status of a command, but say what its attempt says of itself. */
+export const progressScripts = ['progress'] as const satisfies readonly ScriptName[];
+
 /** Scripts that end the existence of commands: from a terminal status there is no way on but this. */
 export const retentionScripts = ['prune'] as const satisfies readonly ScriptName[];
 

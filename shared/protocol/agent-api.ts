@@ -9,6 +9,7 @@ import {
   executedSchema,
   limits,
   onAgentLostSchema,
+  progressSchema,
 } from './commands.js';
 import { servedQueuesSchema } from './served-queues.js';
 
@@ -126,6 +127,25 @@ export const renewBodySchema = z.strictObject({ ...caller, held: z.array(heldAtt
 export const renewedSchema = z.object({
   lost: z.array(heldAttemptSchema),
   cancelled: z.array(heldAttemptSchema),
+});
+
+/** Body of `POST /commands/progress`. */
+export const progressBodySchema = z.strictObject({
+  ...caller,
+  told: z
+    .array(
+      heldAttemptSchema.extend({
+        progress: progressSchema,
+        /** Must grow with each telling of an attempt: one that arrives late does not replace a later one. */
+        sequence: z.int().min(1),
+      }),
+    )
+    .max(100),
+});
+/** Of `POST /commands/progress`. */
+export const progressToldSchema = z.object({
+  /** Attempts that are no longer this session's: nobody wants to hear of them. */
+  lost: z.array(heldAttemptSchema),
 });
 
 /** Body of `POST /commands/:id/release`. */

@@ -85,6 +85,8 @@ export const transitionEventSchema = z.object({
   commandId: z.string(),
   status: statusSchema,
   attempt: z.int(),
+  /** How far the attempt says that it is: the status has not changed. null: this is a step. */
+  progress: z.json(),
   /** When this server heard of it, by its own clock: for display. Times that count are in the command. */
   at: z.iso.datetime(),
 });

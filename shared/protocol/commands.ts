@@ -8,6 +8,8 @@ export const limits = {
   reportBodyBytes: 2 * 1024 * 1024,
   payloadBytes: 64 * 1024,
   resultBytes: 1024 * 1024,
+  /** Small: it is kept beside the command, in every list, and by each server with the last events. */
+  progressBytes: 1024,
   batchCommands: 1000,
   listLimit: 200,
   listScan: 1000,
@@ -61,6 +63,18 @@ export const commandIdSchema = z.guid();
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
 const utf8Bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
+
+/** How far an attempt says that it is. Not null, which says that it has said nothing. */
+export type Progress = Exclude<Json, null>;
+export const progressSchema = z
+  .json({ error: 'must be JSON' })
+  .refine((progress) => progress !== null, {
+    error: 'must not be null, which says that there is none',
+    abort: true,
+  })
+  .refine((progress) => utf8Bytes(progress) <= limits.progressBytes, {
+    error: `must be at most ${limits.progressBytes} bytes as JSON`,
+  });
 
 const payloadSchema = z
   .json({ error: 'must be JSON' })
@@ -123,6 +137,8 @@ export const commandViewSchema = z.object({
   queue: z.string(),
   result: z.json(),
   error: commandErrorSchema.nullable(),
+  /** How far its last attempt says that it is; null: it has said nothing, or there is to be another one. */
+  progress: z.json(),
   agentId: z.string().nullable(),
   attempt: z.int(),
   losses: z.int(),

@@ -33,6 +33,7 @@ test('what has no value yet is null, and defaults are filled in', async () => {
     queue: 'default',
     result: null,
     error: null,
+    progress: null,
     agentId: null,
     attempt: 0,
     losses: 0,
@@ -51,6 +52,38 @@ test('what has no value yet is null, and defaults are filled in', async () => {
     history: [],
   });
   expect(commandViewSchema.parse(view)).toEqual(view);
+});
+
+describe('how far an attempt says that it is', () => {
+  const running = { ...pending, status: 'RUNNING', attempt: '2', agentId: 'a', startedAt: '1700000000001' };
+  const progressOf = async (fields: Record<string, string>) => {
+    await put(fields);
+    const [summary] = await reader.summaries([id]);
+    const view = await reader.read(id);
+    expect(summary?.progress).toEqual(view?.progress);
+    expect(view).not.toHaveProperty('progressOf');
+    return view?.progress;
+  };
+
+  test.each([
+    ['0.5', 0.5],
+    ['{"done":3}', { done: 3 }],
+  ])('is shown while it runs, and after it has ended: %s', async (progress, shown) => {
+    expect(await progressOf({ ...running, progress, progressOf: '2:9' })).toEqual(shown);
+    expect(await progressOf({ status: 'COMPLETED', finishedAt: '1700000000002' })).toEqual(shown);
+  });
+
+  test.each([
+    ['was said by a former attempt', { ...running, progress: '0.5', progressOf: '1:9' }],
+    [
+      'is of an attempt that another one is to follow',
+      { ...running, status: 'PENDING', progress: '0.5', progressOf: '2:9' },
+    ],
+    ['was spoiled by somebody', { ...running, progress: '{', progressOf: '2:9' }],
+    ['is of nobody', { ...running, progress: '0.5' }],
+  ])('is null where it %s', async (_, fields) => {
+    expect(await progressOf(fields)).toBeNull();
+  });
 });
 
 test('shows an outcome, with what is known of its execution', async () => {

@@ -72,6 +72,10 @@ const summaryFields = {
   // The hash has the type that an agent did not know; who else waits for what, servers compute.
   waitingFor: nullable(z.string()),
   cancelRequestedAt: nullable(instant),
+  // What somebody spoiled here must not hide the command.
+  progress: nullable(jsonText).catch(null),
+  /** Which attempt said it. */
+  progressOf: nullable(z.string()),
 };
 const summarySchema = z.object(summaryFields);
 const summaryNames = Object.keys(summaryFields);
@@ -98,10 +102,15 @@ export class CommandReader {
       this.#readHistory(id),
     ]);
     if (hash.status === undefined) return undefined;
-    const { status, type, payload, result, error, executed, ...rest } = parse(key, hashSchema, hash);
+    const { status, type, payload, result, error, executed, progressOf, ...rest } = parse(
+      key,
+      hashSchema,
+      hash,
+    );
+    const progress = isOf(progressOf, rest.attempt, status) ? rest.progress : null;
     // What one looks for first stands first.
     const first = { commandId: id, status, type, payload, result, error: withExecuted(error, executed) };
-    return { ...first, ...rest, waitingFor: reasonIn(status, rest.waitingFor), history };
+    return { ...first, ...rest, progress, waitingFor: reasonIn(status, rest.waitingFor), history };
   }
 
   /** Its status as it is stored; null when there is none, or its key holds something else. */
@@ -128,9 +137,10 @@ export class CommandReader {
       );
       const parsed = summarySchema.safeParse(Object.fromEntries(present));
       if (!parsed.success) return undefined;
-      const { error, executed, ...rest } = parsed.data;
+      const { error, executed, progressOf, ...rest } = parsed.data;
+      const progress = isOf(progressOf, rest.attempt, rest.status) ? rest.progress : null;
       const waitingFor = reasonIn(rest.status, rest.waitingFor);
-      return { commandId: id, ...rest, error: withExecuted(error, executed), waitingFor };
+      return { commandId: id, ...rest, error: withExecuted(error, executed), progress, waitingFor };
     });
   }
 
@@ -160,6 +170,10 @@ const historyTextSchema = parsedText.pipe(
     ),
   }),
 );
+
+/** Whether a progress is the last attempt's, and no other is to follow. */
+const isOf = (progressOf: string | null, attempt: number, status: Status) =>
+  status !== 'PENDING' && progressOf?.split(':')[0] === String(attempt);
 
 /** The one reason that is stored. */
 const reasonIn = (status: Status, unknownType: string | null): WaitingReason | null =>

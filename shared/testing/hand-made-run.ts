@@ -186,6 +186,11 @@ export class HandMadeRun {
     await this.write(...edit(writes));
   }
 
+  /** An attempt says how far it is. */
+  async tellProgress(id: string, attempt = this.life(id).attempt): Promise<void> {
+    await this.write(['HSET', keys.command(id), 'progress', '0.5', 'progressOf', `${attempt}:1`]);
+  }
+
   /** Its running attempt is asked to stop. */
   async askToStop(id: string): Promise<void> {
     this.#noteCancel(id);

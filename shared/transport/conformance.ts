@@ -13,7 +13,7 @@ import { completed, failed, newCommand } from '../testing/command-fixtures.js';
 import { type AgentDescription, type AgentIdentity, type NextReply, type Transport } from './transport.js';
 
 /** The calls of a transport whose answers get lost in tests. */
-export type LosableCall = 'next' | 'report' | 'renew' | 'register' | 'leave';
+export type LosableCall = 'next' | 'report' | 'renew' | 'tellProgress' | 'register' | 'leave';
 
 /** What a transport is tested on. */
 export interface TransportRig {
@@ -342,6 +342,51 @@ export function conformance(rig: () => TransportRig): void {
       const next = await run('a', 2);
       await next.transport.settle();
       expect(await old.transport.renew([{ id, attempt: 1 }])).toEqual(['lost']);
+    });
+  });
+
+  describe('tellProgress', () => {
+    const half = { attempt: 1, sequence: 1, progress: '0.5' };
+
+    it('shows it, and has a word for each that is lost, also when its answer was', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const { lost } = rig().loseAnswer('tellProgress');
+      const words = await a.transport.tellProgress([
+        { id, ...half, attempt: 2 },
+        { id, ...half },
+      ]);
+      await lost;
+      expect(words[0]).toBe('lost');
+      // That it was told twice is for whoever asks twice to know.
+      expect(['ok', 'again']).toContain(words[1]);
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', progress: 0.5 });
+    });
+
+    it('takes any JSON, and the later one whichever comes first', async () => {
+      const a = await run();
+      const id = await submitOne();
+      await ask(a.transport);
+      const last = { id, attempt: 1, sequence: 2, progress: '{"done":[1, 2],"of":"two words"}' };
+      await a.transport.tellProgress([last]);
+      await a.transport.tellProgress([{ id, ...half }]);
+      expect(await show(id)).toMatchObject({ progress: { done: [1, 2], of: 'two words' } });
+    });
+
+    it('of a former attempt is not shown as that of the next one', async () => {
+      const old = await run('a', 1);
+      const id = await submitOne('retry');
+      await ask(old.transport);
+      await old.transport.tellProgress([{ id, ...half }]);
+      const next = await run('a', 2);
+      await next.transport.settle();
+      expect(await show(id)).toMatchObject({ status: 'PENDING', progress: null });
+      expect(given(await ask(next.transport))).toEqual([`${id}:2`]);
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', progress: null });
+      expect(await old.transport.tellProgress([{ id, ...half, sequence: 2 }])).toEqual(['lost']);
+      await next.transport.tellProgress([{ id, ...half, attempt: 2, progress: '0.1' }]);
+      expect(await show(id)).toMatchObject({ progress: 0.1 });
     });
   });
 

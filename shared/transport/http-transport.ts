@@ -1,6 +1,7 @@
 import { type z } from 'zod';
 import { askAround, refusalOf, type ServerAnswer, ServerCalls } from '../client/server-calls.js';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
 import { type Report, type ReportWord } from '../lifecycle/transitions.js';
@@ -8,6 +9,7 @@ import {
   drainingHeader,
   type NextCommand,
   nextCommandSchema,
+  progressToldSchema,
   registeredSchema,
   renewedSchema,
   type reportBodySchema,
@@ -258,6 +260,19 @@ export class HttpTransport implements Transport {
       const key = `${id}:${attempt}`;
       return lost.has(key) ? 'lost' : cancelled.has(key) ? 'cancelled' : 'ok';
     });
+  }
+
+  async tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]> {
+    const { agentId } = this.#options.agent;
+    const items = told.map(({ id, progress, ...one }) => ({
+      commandId: id,
+      ...one,
+      progress: JSON.parse(progress) as unknown,
+    }));
+    const body = { agentId, session: this.#session, told: items };
+    const answer = await this.#calls.call({ method: 'POST', path: 'commands/progress', body });
+    const lost = keysOf(progressToldSchema.parse(orRefuse(answer)).lost);
+    return told.map(({ id, attempt }) => (lost.has(`${id}:${attempt}`) ? 'lost' : 'ok'));
   }
 
   /** There is nothing to listen to: `renewAfterMs` is short. */

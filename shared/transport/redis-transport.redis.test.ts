@@ -16,6 +16,7 @@ const scripts = {
   next: 'start',
   report: 'report',
   renew: 'renew',
+  tellProgress: 'progress',
   register: 'register',
   leave: 'leave',
 } as const;

@@ -1,5 +1,6 @@
 import { type Redis } from 'ioredis';
 import { type HeldAttempt, release, renew, type RenewWord } from '../lifecycle/holding.js';
+import { type ProgressWord, tellProgress, type ToldProgress } from '../lifecycle/progress.js';
 import { abandon, pendingOf, recover, type Resolved } from '../lifecycle/recovery.js';
 import {
   admit,
@@ -220,6 +221,10 @@ export class RedisTransport implements Transport {
 
   renew(held: readonly HeldAttempt[]): Promise<RenewWord[]> {
     return renew(this.#redis, this.#keys, this.#agent.agentId, this.#session, held);
+  }
+
+  tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]> {
+    return tellProgress(this.#redis, this.#keys, this.#agent.agentId, this.#session, told);
   }
 
   hearCancels(onHint: (hint: HeldAttempt | 'gap') => void): void {

@@ -1,4 +1,5 @@
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
+import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
 import { type Resolved } from '../lifecycle/recovery.js';
 import { type RegisterReply } from '../lifecycle/registration.js';
 import { type TypeTimeout } from '../protocol/command-types.js';
@@ -100,6 +101,13 @@ export interface Transport {
    * @returns a word per attempt, in order
    */
   renew(held: readonly HeldAttempt[]): Promise<RenewWord[]>;
+  /**
+   * Says how far attempts are. It must not be older than what was said before of the same attempt: that is
+   * what `sequence` is for, and then a call may be sent twice, and arrive late.
+   *
+   * @returns a word per attempt, in order
+   */
+  tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]>;
   /**
    * How long after the last renewal the next is due. A third of the lease is enough to keep it; where
    * nothing else tells of a cancel, it must come sooner, since an agent hears of one within a second.

@@ -5,7 +5,7 @@ export default {
   type: 'BUSY',
   payload: z.strictObject({ url: z.url(), ms: z.int() }),
   result: z.json(),
-  defaultTimeoutMs: 60_000,
+  timeoutMs: 60_000,
   async execute({ payload, commandId, attempt }) {
     const answer = await fetch(payload.url, {
       headers: { 'idempotency-key': commandId, 'fencepost-attempt': String(attempt) },

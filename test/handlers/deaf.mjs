@@ -5,7 +5,7 @@ export default {
   type: 'DEAF',
   payload: z.strictObject({ url: z.url() }),
   result: z.json(),
-  defaultTimeoutMs: 300,
+  timeoutMs: 300,
   async execute({ payload, commandId, attempt }) {
     await fetch(payload.url, {
       headers: { 'idempotency-key': commandId, 'fencepost-attempt': String(attempt) },

@@ -5,7 +5,7 @@ export default {
   type: 'STEADY',
   payload: z.strictObject({ url: z.url() }),
   result: z.json(),
-  defaultTimeoutMs: 3_600_000,
+  timeoutMs: 3_600_000,
   async execute({ payload, commandId, attempt, signal }) {
     await fetch(payload.url, {
       headers: { 'idempotency-key': commandId, 'fencepost-attempt': String(attempt) },

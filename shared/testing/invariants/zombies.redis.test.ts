@@ -46,6 +46,56 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'a progress of an attempt that is no longer current',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.deliver('B');
+      await run.start('c', { agentId: 'B' });
+      await run.tellProgress('c', 1);
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['4 c: its progress was told by another than the attempt that runs'],
+  },
+
+  {
+    name: 'a progress of a command that waits',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.tellProgress('c', 1);
+      await run.deliver('B');
+      await run.start('c', { agentId: 'B' });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['4 c: its progress was told by another than the attempt that runs'],
+  },
+
+  {
+    name: 'a progress of a command that has ended',
+    plant: async (run) => {
+      await run.started('c');
+      await run.complete('c', await run.effect('c'));
+      await run.tellProgress('c');
+    },
+    found: ['3 c: it was COMPLETED, and was written to again'],
+  },
+
+  {
+    name: 'nothing in the progress of an attempt that runs, nor in that of the next',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.tellProgress('c');
+      await run.putBack('c', 'lost');
+      await run.deliver('B');
+      await run.start('c', { agentId: 'B' });
+      await run.tellProgress('c');
+      await run.complete('c', await run.effect('c'));
+    },
+    found: [],
+  },
+
+  {
     name: 'a renewal by an agent that does not hold the command',
     plant: async (run) => {
       await run.started('c');

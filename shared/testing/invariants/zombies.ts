@@ -6,7 +6,7 @@ import { type Transition } from '../transitions-log.js';
 import { type Evidence, type Invariant, type Say, seenIn } from './invariant.js';
 
 /**
- * 4. A start, renewal, report or release with an older attempt, another session, or an entry that is
+ * 4. A start, renewal, report, release or progress with an older attempt, another session, or an entry that is
  * no longer theirs, is refused: none of them ever shows in the log. Nor does a start from a queue that
  * an operator had paused.
  */
@@ -18,6 +18,7 @@ export const zombiesChangeNothing: Invariant = {
     movesAreLegal(transition, say);
     markerStandsWhileRunning(transition, say);
     reportIsOfTheHolder(transition, say);
+    progressIsOfTheHolder(transition, say);
     startIsOfTheNewestSession(transition, say);
     entryStaysWithTheHolder(transition, say);
     startIsNotFromAPausedQueue(transition, say);
@@ -72,6 +73,18 @@ function reportIsOfTheHolder(transition: Transition, say: Say): void {
   const completed = statuses.includes('COMPLETED');
   if ((changed || completed) && reported !== before.marker) {
     say(commandId, 'an outcome was accepted from another than the holder of its marker', seenIn(transition));
+  }
+}
+
+/** Only the attempt that runs may say how far it is; `progressOf` says which one did. */
+function progressIsOfTheHolder(transition: Transition, say: Say): void {
+  const { commandId, before, after } = transition;
+  const told = after.fields?.progressOf;
+  // What is written to a settled command is invariant 3's.
+  if (told === undefined || told === before.fields?.progressOf || isTerminal(statusOf(before))) return;
+  const { attempt } = parseMarker(before.marker ?? '');
+  if (statusOf(before) !== 'RUNNING' || told.split(':')[0] !== String(attempt)) {
+    say(commandId, 'its progress was told by another than the attempt that runs', seenIn(transition));
   }
 }
 

@@ -1,0 +1,46 @@
+import { hostname } from 'node:os';
+import { type ServedQueues } from '../shared/protocol/served-queues.js';
+import { type AgentPoint, type Faults } from '../shared/runtime/faults.js';
+import { version } from '../shared/runtime/version.js';
+import { Agent, type AgentOptions } from './agent.js';
+import { connect, type Reach, type TransportConfig } from './connect.js';
+import { Keeper, type KeeperOptions } from './keeper.js';
+
+export interface AssemblyOptions
+  extends
+    Pick<AgentOptions, 'journal' | 'registry' | 'concurrency' | 'leaseMs' | 'graceMs' | 'onFatal' | 'logger'>,
+    Pick<KeeperOptions, 'maxBlockMs' | 'mayKill'> {
+  readonly reach: Reach;
+  readonly queues: ServedQueues;
+  readonly faults: Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'isDueAt' | 'poll'>;
+  /** What its keeper's thread writes to: it cannot share a logger. */
+  readonly keeperLog: Pick<KeeperOptions, 'logger' | 'onLog'>;
+}
+
+/** An agent with its transport and its keeper, for whatever process it is in. */
+export function assembleAgent(options: AssemblyOptions): Agent {
+  const { reach, journal, registry, queues, concurrency, leaseMs, graceMs, maxBlockMs } = options;
+  const { faults, logger, keeperLog, mayKill, onFatal } = options;
+  const types = [...registry.keys()];
+  const transportConfig: TransportConfig = {
+    ...reach,
+    agent: journal.identity,
+    description: { host: hostname(), pid: process.pid, version, ...queues, types, concurrency },
+    leaseMs,
+  };
+  const keeper = new Keeper({
+    transport: transportConfig,
+    ...{ leaseMs, maxBlockMs, graceMs, mayKill, ...keeperLog },
+    onLost: (attempt, why) => agent.lose(attempt, why),
+    onCancelled: (attempt) => agent.cancel(attempt),
+    onDraining: () => void agent.drain(),
+    onOver: onFatal,
+  });
+  const agent = new Agent({
+    transport: connect(transportConfig, logger, faults),
+    ...{ journal, registry, keeper, concurrency, leaseMs, graceMs },
+    longestPauseMs: reach.transport === 'http' ? reach.pollIntervalMs : undefined,
+    ...{ faults, onFatal, logger },
+  });
+  return agent;
+}

@@ -1,0 +1,110 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { loadCommandModule } from './command-modules.js';
+
+// CommonJS here, since Jest has no import(); ES modules in test/custom-types.test.ts.
+
+let folder: string;
+beforeEach(async () => (folder = await mkdtemp(join(tmpdir(), 'fencepost-modules-'))));
+afterEach(() => rm(folder, { recursive: true }));
+
+const head = `
+  const { z } = require(${JSON.stringify(require.resolve('zod'))});
+  const of = (type) => ({ type, payload: z.object({}), result: z.null(), execute: async () => null });
+`;
+
+async function load(source: string) {
+  const file = join(folder, 'module.js');
+  await writeFile(file, head + source);
+  return loadCommandModule(file);
+}
+const namesIn = async (source: string) => (await load(source)).map(({ type }) => type).sort();
+
+test.each([
+  ['one', 'module.exports = of("A")', ['A']],
+  ['an array', 'module.exports = [of("A"), of("B")]', ['A', 'B']],
+  ['several by name', 'exports.a = of("A"); exports.b = of("B")', ['A', 'B']],
+  ['a default, as compiled TypeScript', 'exports.__esModule = true; exports.default = of("A")', ['A']],
+  ['a default array', 'exports.__esModule = true; exports.default = [of("A"), of("B")]', ['A', 'B']],
+  ['a default and others by name', 'exports.default = of("A"); exports.b = of("B")', ['A', 'B']],
+  ['the same twice', 'exports.default = exports.a = of("A")', ['A']],
+  [
+    'other things beside it',
+    'exports.a = of("A"); exports.schema = z.object({}); exports.sizes = [1, 2]; exports.n = 1; exports.f = () => 1',
+    ['A'],
+  ],
+  [
+    'one that is an object of a class',
+    'class A { constructor() { Object.assign(this, of("A")); } }; module.exports = new A()',
+    ['A'],
+  ],
+])('finds the command types of a module that exports %s', async (_, source, names) => {
+  expect(await namesIn(source)).toEqual(names);
+});
+
+test('a time that is left out is 30 s', async () => {
+  expect(await load('module.exports = of("A")')).toMatchObject([{ timeoutMs: 30_000 }]);
+});
+
+test('execute is called as the method that it is', async () => {
+  const [type] = await load('module.exports = { ...of("A"), execute() { return this.type; } }');
+  // @ts-expect-error -- what it is given does not matter here
+  expect(type?.execute()).toBe('A');
+});
+
+const isNone = 'is no command type';
+test.each([
+  ['exports nothing', '', 'exports no command type: make one with defineCommand, and export it'],
+  ['exports something else', 'module.exports = () => 1', 'exports no command type'],
+  ['has an empty array', 'module.exports = []', 'exports no command type'],
+  ['throws', 'throw new Error("no database")', 'cannot be loaded: no database'],
+  [
+    'has no schema',
+    'module.exports = { ...of("A"), payload: {} }',
+    `${isNone}: payload: must be a schema made with zod 4`,
+  ],
+  ['does nothing', 'module.exports = { ...of("A"), execute: 1 }', `${isNone}: execute: must be a function`],
+  ['has a name that is none', 'module.exports = of("a b")', `${isNone}: type: a command type is 1 to 64`],
+  [
+    'misspells',
+    'module.exports = { ...of("A"), onAgentlost: "retry" }',
+    'onAgentlost: is not known, did you mean onAgentLost?',
+  ],
+  [
+    'uses a former name',
+    'module.exports = { ...of("A"), defaultTimeoutMs: 1 }',
+    'defaultTimeoutMs: is not known, did you mean timeoutMs?',
+  ],
+  [
+    'has a policy that is none',
+    'module.exports = { ...of("A"), onAgentLost: "again" }',
+    'onAgentLost: must be fail or retry',
+  ],
+  [
+    'has a time that is none',
+    'module.exports = { ...of("A"), timeoutMs: "1s" }',
+    'timeoutMs: must be a whole number of ms, {payloadField, plusMs}, or a function',
+  ],
+])('refuses a module that %s, and names it', async (_, source, message) => {
+  const file = join(folder, 'module.js');
+  await expect(load(source)).rejects.toThrow(message);
+  await expect(load(source)).rejects.toThrow(file);
+});
+
+test.each([
+  ['in an array', 'module.exports = [of("A"), 1]', 'export default[1] is no command type'],
+  [
+    'by name',
+    'exports.a = of("A"); exports.b = { ...of("B"), result: 1 }',
+    'export b is no command type: result:',
+  ],
+])('says which of several is none: %s', async (_, source, message) => {
+  await expect(load(source)).rejects.toThrow(message);
+});
+
+test('a file that is named like a package: the message says how to name it', async () => {
+  await expect(loadCommandModule('my-commands.js')).rejects.toThrow(
+    'a file is named by its path: ./my-commands.js',
+  );
+});

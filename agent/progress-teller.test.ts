@@ -1,0 +1,118 @@
+import { type ToldProgress } from '../shared/lifecycle/progress.js';
+import { type Progress } from '../shared/protocol/commands.js';
+import { createLogger } from '../shared/runtime/logger.js';
+import { BadProgress, ProgressTeller } from './progress-teller.js';
+
+const logger = createLogger({ side: 'agent', level: 'silent' });
+const a = { id: 'a', attempt: 1 };
+const b = { id: 'b', attempt: 2 };
+
+let calls: (readonly ToldProgress[])[];
+let answer: () => Promise<[]>;
+let teller: ProgressTeller;
+beforeEach(() => {
+  jest.useFakeTimers();
+  calls = [];
+  answer = () => Promise.resolve([]);
+  const tellProgress = (told: readonly ToldProgress[]) => {
+    calls.push(told);
+    return answer();
+  };
+  teller = new ProgressTeller({ transport: { tellProgress }, intervalMs: 250, logger });
+});
+afterEach(() => jest.useRealTimers());
+
+const told = () => calls.map((call) => call.map(({ id, progress }) => `${id} ${progress}`));
+
+test('the first goes out at once, then the latest of each attempt, four times a second', async () => {
+  for (let i = 0; i <= 1000; i++) teller.note(a, i);
+  await jest.advanceTimersByTimeAsync(0);
+  expect(told()).toEqual([['a 1000']]);
+  for (let i = 0; i <= 1000; i++) {
+    teller.note(a, i / 1000);
+    teller.note(b, { done: i });
+  }
+  await jest.advanceTimersByTimeAsync(249);
+  expect(calls).toHaveLength(1);
+  await jest.advanceTimersByTimeAsync(1);
+  expect(told()[1]).toEqual(['a 1', 'b {"done":1000}']);
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(calls).toHaveLength(2);
+});
+
+test('each is later than those before, so that one on its way cannot replace it', async () => {
+  for (let i = 0; i < 3; i++) {
+    teller.note(a, i);
+    await jest.advanceTimersByTimeAsync(250);
+  }
+  expect(calls.map(([one]) => one?.sequence)).toEqual([1, 2, 3]);
+});
+
+test('one call at a time, however long it takes', async () => {
+  let arrive: () => void = () => undefined;
+  answer = () => new Promise((resolve) => (arrive = () => resolve([])));
+  teller.note(a, 1);
+  await jest.advanceTimersByTimeAsync(0);
+  teller.note(a, 2);
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect(told()).toEqual([['a 1']]);
+  arrive();
+  await jest.advanceTimersByTimeAsync(250);
+  expect(told()).toEqual([['a 1'], ['a 2']]);
+});
+
+test('what could not be told is told again, unless there is something later', async () => {
+  answer = () => Promise.reject(new Error('away'));
+  teller.note(a, 1);
+  teller.note(b, 1);
+  await jest.advanceTimersByTimeAsync(0);
+  teller.note(a, 2);
+  answer = () => Promise.resolve([]);
+  await jest.advanceTimersByTimeAsync(250);
+  expect(told()).toEqual([
+    ['a 1', 'b 1'],
+    ['a 2', 'b 1'],
+  ]);
+});
+
+test('an attempt that ends has its last word at once, and no other', async () => {
+  teller.note(a, 1);
+  await jest.advanceTimersByTimeAsync(0);
+  teller.note(a, 2);
+  teller.end(a);
+  expect(told()).toEqual([['a 1'], ['a 2']]);
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(calls).toHaveLength(2);
+});
+
+test('an attempt that said nothing costs nothing', () => {
+  teller.end(a);
+  expect(calls).toEqual([]);
+});
+
+test('more attempts than fit into one call are told in several', async () => {
+  for (let i = 0; i < 150; i++) teller.note({ id: String(i), attempt: 1 }, i);
+  await jest.advanceTimersByTimeAsync(250);
+  expect(calls.map(({ length }) => length)).toEqual([100, 50]);
+});
+
+const itself: { self?: unknown } = {};
+itself.self = itself;
+test.each<[string, unknown, string]>([
+  ['too large', 'x'.repeat(1023), 'progress must be at most 1024 bytes as JSON'],
+  ['null, which says that there is none', null, 'progress must not be null, which says that there is none'],
+  ['no number', NaN, 'progress must be JSON'],
+  ['a function', () => 1, 'progress must be JSON'],
+  ['nothing', undefined, 'progress must be JSON'],
+  ['made of itself', itself, 'progress must be JSON'],
+])('refuses what is %s', (_, progress, message) => {
+  const note = () => teller.note(a, progress as Progress);
+  expect(note).toThrow(BadProgress);
+  expect(note).toThrow(message);
+});
+
+test('takes 1 KiB', async () => {
+  teller.note(a, 'x'.repeat(1022));
+  await jest.advanceTimersByTimeAsync(0);
+  expect(calls).toHaveLength(1);
+});

@@ -1,0 +1,115 @@
+import { type HeldAttempt } from '../shared/lifecycle/holding.js';
+import { type ToldProgress } from '../shared/lifecycle/progress.js';
+import { type Progress, progressSchema } from '../shared/protocol/commands.js';
+import { type Logger } from '../shared/runtime/logger.js';
+import { type Transport } from '../shared/transport/transport.js';
+import { attemptKey } from './slots.js';
+
+/** What a handler said of its progress cannot be stored: it is no JSON, or too large. */
+export class BadProgress extends Error {
+  override readonly name = 'BadProgress';
+}
+
+export interface ProgressTellerOptions {
+  readonly transport: Pick<Transport, 'tellProgress'>;
+  /** Between two calls; the first goes out at once. */
+  readonly intervalMs?: number;
+  readonly logger: Logger;
+}
+
+/** Most attempts in one call: a script must stay short. */
+const mostPerCall = 100;
+
+/**
+ * Tells how far the attempts of this agent are: of each the latest, all of them in one call, one call
+ * at a time. A handler may say it a million times a second; Redis hears of it four times.
+ *
+ * What cannot be told is told again with the next call. It decides nothing, so nobody waits for it.
+ */
+export class ProgressTeller {
+  readonly #options: ProgressTellerOptions;
+  /** By attempt: what was not told yet. */
+  readonly #waiting = new Map<string, ToldProgress>();
+  readonly #sequences = new Map<string, number>();
+  #timer: NodeJS.Timeout | undefined;
+  #isTelling = false;
+  #toldAt = -Infinity;
+  #failing = false;
+
+  constructor(options: ProgressTellerOptions) {
+    this.#options = options;
+  }
+
+  /** @throws BadProgress */
+  note(attempt: HeldAttempt, progress: Progress): void {
+    checkProgress(progress);
+    const key = attemptKey(attempt);
+    // Also counted when nothing is sent: of two calls under way, the one that is later here wins there.
+    const sequence = (this.#sequences.get(key) ?? 0) + 1;
+    this.#sequences.set(key, sequence);
+    // A copy now: the handler may go on changing what it gave.
+    const { id, attempt: number } = attempt;
+    this.#waiting.set(key, { id, attempt: number, sequence, progress: JSON.stringify(progress) });
+    this.#tellSoon();
+  }
+
+  /** The attempt is over: what it said last goes out ahead of its report, and nothing after that. */
+  end(attempt: HeldAttempt): void {
+    const key = attemptKey(attempt);
+    if (!this.#sequences.delete(key)) return;
+    const last = this.#waiting.get(key);
+    this.#waiting.delete(key);
+    if (last) this.#options.transport.tellProgress([last]).catch(() => undefined);
+  }
+
+  #tellSoon(): void {
+    if (this.#isTelling || this.#timer !== undefined) return;
+    const { intervalMs = 250 } = this.#options;
+    const waitMs = Math.max(0, this.#toldAt + intervalMs - performance.now());
+    this.#timer = setTimeout(() => void this.#tell(), waitMs);
+    // It must not be what keeps a process alive that is ending.
+    this.#timer.unref();
+  }
+
+  async #tell(): Promise<void> {
+    this.#timer = undefined;
+    // All that said something has ended meanwhile.
+    if (this.#waiting.size === 0) return;
+    this.#isTelling = true;
+    this.#toldAt = performance.now();
+    const batch = [...this.#waiting.values()].slice(0, mostPerCall);
+    try {
+      await this.#options.transport.tellProgress(batch);
+      if (this.#failing) this.#options.logger.info('telling progress works again');
+      this.#failing = false;
+      // Whatever the answer: one that is refused is refused for ever. What was said meanwhile is later.
+      for (const told of batch) {
+        const key = attemptKey(told);
+        if (this.#waiting.get(key) === told) this.#waiting.delete(key);
+      }
+    } catch (error) {
+      if (!this.#failing) this.#options.logger.warn({ err: error }, 'telling progress fails; trying again');
+      this.#failing = true;
+    }
+    this.#isTelling = false;
+    if (this.#waiting.size > 0) this.#tellSoon();
+  }
+}
+
+function checkProgress(progress: Progress): void {
+  // By far the most are numbers, said in tight loops.
+  if (typeof progress === 'number' && Number.isFinite(progress)) return;
+  const checked = safely(() => progressSchema.safeParse(progress));
+  if (checked?.success) return;
+  const [issue] = checked?.error.issues ?? [];
+  throw new BadProgress(`progress ${issue?.code === 'custom' ? issue.message : 'must be JSON'}`);
+}
+
+/** undefined: it refers to itself, or throws when it is looked at. */
+function safely<T>(look: () => T): T | undefined {
+  try {
+    return look();
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,198 @@
+import { z } from 'zod';
+import { type Agent as CoreAgent } from '../agent/agent.js';
+import { assembleAgent } from '../agent/assembly.js';
+import { agentSettings, checkTransport } from '../agent/config.js';
+import { type Reach } from '../agent/connect.js';
+import { type CommandType } from '../agent/commands/command-type.js';
+import { takeDataDirectory } from '../agent/data-directory.js';
+import { noFaults } from '../shared/runtime/faults.js';
+import { createLogger, type Logger } from '../shared/runtime/logger.js';
+import { sharedSettings } from '../shared/runtime/settings.js';
+import { type AnyCommandType, readCommands, registryOf } from './commands.js';
+import { readOptions } from './options.js';
+
+/** As the variables of `npm run agent`; all but `commands` may be left out. */
+export interface AgentOptions {
+  /** What it executes, made with `defineCommand`. */
+  readonly commands: readonly AnyCommandType[];
+  /** Execute DELAY and HTTP_GET_JSON, too. */
+  readonly builtInCommands?: boolean | undefined;
+  /** The Redis that it works on; `redis://127.0.0.1:6379` when left out, unless there is a `serverUrl`. */
+  readonly redisUrl?: string | undefined;
+  /** Instead of Redis: one server or several, of which any will do. */
+  readonly serverUrl?: string | readonly string[] | undefined;
+  /** Most commands that it executes at once; 1 when left out. */
+  readonly concurrency?: number | undefined;
+  /** Most important first (`a`, `b`), or by weight (`a:6`, `b:3`); `default` when left out. */
+  readonly queues?: readonly string[] | undefined;
+  /**
+   * Where its name and its journal are kept, below `agents/`; `./data` when left out. It must outlive the
+   * process: from it the next run reports what this one had finished.
+   */
+  readonly dataDir?: string | undefined;
+  /** Its name; kept in its data directory when left out. */
+  readonly agentId?: string | undefined;
+  /** The same for all servers and agents of a deployment. */
+  readonly leaseMs?: number | undefined;
+  /** How long `stop` waits for what is running; and how long a handler may be deaf to its signal. */
+  readonly graceMs?: number | undefined;
+  /** How long a command may block this thread without losing its lease. */
+  readonly maxBlockMs?: number | undefined;
+  /** With `serverUrl`: most ms between two polls after one that failed. */
+  readonly pollIntervalMs?: number | undefined;
+  /** A pino logger. Nothing is logged when left out. */
+  readonly logger?: Logger | undefined;
+  /**
+   * It can go on no more: its name was taken over, its thread died, or a handler is deaf to its signal.
+   * By then it stops by itself. A deaf handler goes on in this process, while the rule for a lost agent
+   * may let another attempt begin: what must never overlap ends its process here, as `npm run agent` does.
+   */
+  readonly onFatal?: ((reason: string) => void) | undefined;
+  /**
+   * When code blocks this thread and must stop, since another attempt may begin: end this process by
+   * SIGKILL, as `npm run agent` does. False when left out: then it is only logged.
+   */
+  readonly mayKillProcess?: boolean | undefined;
+}
+
+/** An agent within another program. */
+export interface Agent {
+  /** Its name. @throws before it was started */
+  readonly agentId: string;
+  /**
+   * Resolves when it is registered, has settled what its last run left, and fetches. While Redis is away
+   * it waits. Called again, it changes nothing.
+   *
+   * @throws NameTaken, DataDirectoryUnavailable
+   */
+  start(): Promise<void>;
+  /**
+   * Fetches nothing more, finishes what runs within `graceMs`, and gives its name back. What runs on
+   * then is aborted, and left to the rule for a lost agent. Started again, it is a new session.
+   */
+  stop(): Promise<void>;
+}
+
+const { agentId, concurrency, queues, serverUrls, pollIntervalMs } = agentSettings;
+const { redisUrl, dataDir, leaseMs, graceMs, maxBlockMs } = sharedSettings;
+const settings = {
+  ...{ agentId, concurrency, queues, serverUrl: serverUrls, pollIntervalMs },
+  ...{ redisUrl, dataDir, leaseMs, graceMs, maxBlockMs },
+} as const;
+const ownOptions = ['commands', 'builtInCommands', 'logger', 'onFatal', 'mayKillProcess'];
+
+/** @throws ConfigError with every fault of the options, BadCommandModule for a command type that is none */
+export function createAgent(options: AgentOptions): Agent {
+  return new EmbeddedAgent(options);
+}
+
+/** One run, from a start to a stop. */
+interface Run {
+  /** Its core, once it could be made. */
+  readonly core: Promise<CoreAgent>;
+  readonly started: Promise<void>;
+}
+
+class EmbeddedAgent implements Agent {
+  readonly #options: AgentOptions;
+  readonly #types: readonly CommandType[];
+  readonly #config;
+  readonly #logger: Logger;
+  #agentId: string | undefined;
+  #run: Run | undefined;
+
+  constructor(options: AgentOptions) {
+    this.#options = options;
+    this.#config = readOptions('createAgent', settings, options, ownOptions, (config) => [
+      ...(config.redisUrl !== undefined && config.serverUrl ? ['give redisUrl or serverUrl, not both'] : []),
+      ...checkTransport({ ...config, transport: config.serverUrl ? 'http' : 'redis' }),
+    ]);
+    this.#types = readCommands(options.commands, options.builtInCommands ?? false);
+    this.#logger = options.logger ?? createLogger({ side: 'agent', level: 'silent' });
+  }
+
+  get agentId(): string {
+    if (this.#agentId === undefined) throw new Error('an agent has its name from its start on');
+    return this.#agentId;
+  }
+
+  start(): Promise<void> {
+    this.#run ??= this.#begin();
+    return this.#run.started;
+  }
+
+  async stop(): Promise<void> {
+    const run = this.#run;
+    // One that could not be made has left nothing.
+    const core = await run?.core.catch(() => undefined);
+    await core?.stop();
+    await run?.started.catch(() => undefined);
+    if (this.#run === run) this.#run = undefined;
+  }
+
+  #begin(): Run {
+    const core = this.#assemble();
+    return { core, started: this.#startCore(core) };
+  }
+
+  async #startCore(core: Promise<CoreAgent>): Promise<void> {
+    try {
+      await core;
+    } catch (error) {
+      this.#run = undefined;
+      throw error;
+    }
+    const agent = await core;
+    try {
+      await agent.start();
+    } catch (error) {
+      await agent.stop();
+      this.#run = undefined;
+      throw error;
+    }
+  }
+
+  async #assemble(): Promise<CoreAgent> {
+    const { builtInCommands = false, mayKillProcess: mayKill = false } = this.#options;
+    const { concurrency, queues, leaseMs, graceMs, maxBlockMs, dataDir, agentId } = this.#config;
+    const registry = await registryOf(this.#types, builtInCommands);
+    const journal = await takeDataDirectory(dataDir, agentId);
+    this.#agentId = journal.identity.agentId;
+    const logger = this.#logger.child({ agentId: this.#agentId });
+    const { level } = logger;
+    return assembleAgent({
+      reach: this.#reach(),
+      ...{ journal, registry, queues, concurrency, leaseMs, graceMs, maxBlockMs, mayKill, logger },
+      faults: noFaults,
+      keeperLog: {
+        logger: { level: levelSchema.parse(level), pretty: false },
+        onLog: (line) => writeLine(logger, line),
+      },
+      onFatal: (reason) => this.#end(reason, logger),
+    });
+  }
+
+  #reach(): Reach {
+    const { redisUrl = 'redis://127.0.0.1:6379', serverUrl, pollIntervalMs } = this.#config;
+    if (serverUrl) return { transport: 'http', serverUrls: serverUrl, pollIntervalMs };
+    return { transport: 'redis', redisUrl };
+  }
+
+  #end(reason: string, logger: Logger): void {
+    logger.fatal(`${reason}; this agent stops`);
+    this.stop().catch((error: unknown) => logger.error({ err: error }, 'did not stop in good order'));
+    this.#options.onFatal?.(reason);
+  }
+}
+
+/** A logger may have levels of its own: then its thread tells everything, and the logger decides. */
+const levelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).catch('trace');
+const lineSchema = z.looseObject({ level: levelSchema, msg: z.string().default('') });
+
+/** A line of the keeper's thread, through the logger of this one. */
+function writeLine(logger: Logger, line: string): void {
+  const { level, msg, ...fields } = lineSchema.parse(JSON.parse(line));
+  // What each line of the logger says by itself.
+  for (const name of ['time', 'pid', 'hostname', 'side', 'agentId']) delete fields[name];
+  logger[level](fields, msg);
+}

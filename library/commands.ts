@@ -1,0 +1,27 @@
+import { commandTypeOf } from '../agent/command-modules.js';
+import { type CommandRegistry, loadCommands } from '../agent/command-registry.js';
+import { type CommandType, type ExecutionContext } from '../agent/commands/command-type.js';
+import { ConfigError } from '../shared/runtime/config.js';
+
+/** What `defineCommand` makes, of whatever payload. */
+export interface AnyCommandType extends Pick<CommandType, 'type' | 'payload' | 'result' | 'onAgentLost'> {
+  execute(context: ExecutionContext<never>): Promise<unknown>;
+}
+
+/** @throws BadCommandModule when one is no command type, ConfigError when there are none, or two have the same name */
+export function readCommands(commands: readonly AnyCommandType[], builtIn: boolean): CommandType[] {
+  const types = commands.map((command, i) => commandTypeOf(`commands[${i}]`, command));
+  if (types.length === 0 && !builtIn)
+    throw new ConfigError(['commands: names none, so there is nothing to execute']);
+  const names = types.map(({ type }) => type);
+  const twice = names.filter((name, i) => names.indexOf(name) < i);
+  if (twice.length > 0) throw new ConfigError([`commands: has ${twice.join(', ')} twice`]);
+  return types;
+}
+
+/** Those that an agent was given, before the built-in ones of the same name, and those only if it is told so. */
+export async function registryOf(types: readonly CommandType[], builtIn: boolean): Promise<CommandRegistry> {
+  const registry = new Map<string, CommandType>(builtIn ? await loadCommands() : []);
+  for (const type of types) registry.set(type.type, type);
+  return registry;
+}

@@ -1,0 +1,16 @@
+/** What `import … from 'fencepost'` gives. The client alone, without Redis, is `fencepost/client`. */
+export { type CommandDefinition, defineCommand } from '../agent/commands/define-command.js';
+export {
+  type CommandType,
+  type ExecutionContext,
+  ExecutionError,
+  type ExecutionErrorOptions,
+} from '../agent/commands/command-type.js';
+export { BadCommandModule } from '../agent/command-modules.js';
+export { DataDirectoryUnavailable } from '../agent/data-directory.js';
+export { NameTaken } from '../agent/name.js';
+export { ConfigError } from '../shared/runtime/config.js';
+export { MetaMismatch } from '../shared/store/meta.js';
+export { type Agent, type AgentOptions, createAgent } from './agent.js';
+export * from './client.js';
+export { createServer, type Server, type ServerOptions } from './server.js';

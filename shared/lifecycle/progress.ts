@@ -1,0 +1,30 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { type PartitionKeys } from '../store/keys.js';
+import { type HeldAttempt } from './holding.js';
+import { callScript } from './scripts.js';
+
+/** What an attempt says of how far it is. */
+export interface ToldProgress extends HeldAttempt {
+  /** Grows with each telling of an attempt: one that arrives late does not replace a later one. */
+  readonly sequence: number;
+  /** JSON, as `JSON.stringify` writes it. */
+  readonly progress: string;
+}
+
+const progressWordSchema = z.enum(['ok', 'again', 'lost', 'gone', 'broken']);
+/** `again`: this one, or a later one of the same attempt, is stored. `lost`: the attempt is no longer this session's. */
+export type ProgressWord = z.infer<typeof progressWordSchema>;
+
+/** Stores how far attempts are, and tells whoever listens. @returns a word per item, in order */
+export async function tellProgress(
+  redis: Redis,
+  keys: PartitionKeys,
+  agentId: string,
+  session: string,
+  told: readonly ToldProgress[],
+): Promise<ProgressWord[]> {
+  const items = told.flatMap(({ id, attempt, sequence, progress }) => [id, attempt, sequence, progress]);
+  const reply = await callScript(redis, 'progress', keys.root, [agentId, session, told.length, ...items]);
+  return z.tuple([z.number(), z.array(progressWordSchema)]).parse(reply)[1];
+}
