@@ -14,7 +14,7 @@ const noPaint: Paint = { good: plain, bad: plain, busy: plain, faint: plain, str
 
 // `validateStream: false`: whether there is colour is decided here, not by what stdout is.
 const style = (format: Parameters<typeof styleText>[0]) => (text: string) =>
-  styleText(format, text, { validateStream: false });
+  text === '' ? '' : styleText(format, text, { validateStream: false });
 const colours: Paint = {
   good: style('green'),
   bad: style('red'),

@@ -32,14 +32,14 @@ export function typesCommand(command: Command, terminal: Terminal): Command {
 }
 
 function typesTable(types: readonly TypeView[], paint: Paint): string[] {
-  const head = ['TYPE', 'SOURCE', 'ON AGENT LOST', 'TIMEOUT', 'ANNOUNCED', 'FAULT'].map(paint.faint);
-  const rows = types.map(({ type, source, onAgentLost, defaultTimeoutMs, announcedAt, fault }) => [
+  const head = ['TYPE', 'SOURCE', 'ON AGENT LOST', 'TIMEOUT', 'ANNOUNCED', 'NOTE'].map(paint.faint);
+  const rows = types.map(({ type, source, onAgentLost, defaultTimeoutMs, announcedAt, fault, conflict }) => [
     type,
     source,
     onAgentLost ?? '',
     timeoutText(defaultTimeoutMs),
     announcedAt ?? '',
-    fault === null ? '' : paint.bad(fault),
+    paint.bad(fault ?? (conflict ? 'agents disagree on it' : '')),
   ]);
   return tableText([head, ...rows]);
 }

@@ -1,10 +1,12 @@
 import { createServer, type Server } from 'node:net';
 import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { type Redis } from 'ioredis';
 import { type Examination } from '../../cli/doctor/examination.js';
 import { group, partitionKeys } from '../../shared/store/keys.js';
 import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
 import { freePort } from '../../shared/testing/processes.js';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { commandAt } from '../../shared/testing/resp.js';
 import { until } from '../trial.js';
 import { runLine, whereIs } from './command-line.js';
@@ -13,6 +15,7 @@ import { runLine, whereIs } from './command-line.js';
 
 const keys = partitionKeys();
 const leaseMs = 1000;
+const paint = join(repositoryRoot, 'test', 'handlers', 'paint.mjs');
 
 interface Scene {
   readonly deployment: Deployment;
@@ -173,15 +176,27 @@ describe('names the fault, and nothing else, when', () => {
 
   it('no agent knows a type for which something waits', () =>
     onScene({}, async ({ deployment, redis, doctor, submit }) => {
-      await redis.hset(
-        'fencepost:types',
-        'PAINT',
-        JSON.stringify({ payload: {}, result: {}, onAgentLost: 'fail', announcedAt: Date.now() }),
-      );
-      const id = await untilKnown(() => submit({ type: 'PAINT', payload: {} }));
+      const painter = await deployment.startAgent({ env: { AGENT_COMMANDS: paint } });
+      painter.kill('SIGTERM');
+      await painter.exited;
+      const id = await submit({ type: 'PAINT', payload: { colour: 'red' } });
       await until(async () => (await redis.hget(keys.command(id), 'waitingFor')) === 'PAINT');
       expect(found(await doctor())).toEqual(only('queues: in the queue default commands of type PAINT wait'));
-      expect(deployment.agents).toHaveLength(1);
+    }));
+
+  it('two agents mean different things by one type', () =>
+    onScene({}, async ({ deployment, doctor }) => {
+      for (const field of ['colour', 'color']) {
+        const env = { AGENT_COMMANDS: paint, PAINT_FIELD: field, AGENT_ID: `painter-${field}` };
+        await deployment.startAgent({ env });
+      }
+      // A server looks at what is announced every second or so.
+      await until(async () => found(await doctor()).length > 0);
+      expect(found(await doctor())).toEqual(
+        only(
+          'types: agents disagree on the type PAINT: they announce 2 versions, .*painter-color.*; .*painter-colo',
+        ),
+      );
     }));
 
   it('a queue is paused in which something waits', () =>
@@ -358,13 +373,6 @@ async function mendByRedisCli(redis: Redis, examination: Examination): Promise<v
     .replaceAll("'", '')
     .split(' ');
   expect(await redis.call(name, ...args)).toBe(1);
-}
-
-/** Tries again while there is no id: a server learns of a type a moment after it was announced. */
-async function untilKnown(submit: () => Promise<string | undefined>): Promise<string> {
-  let id: string | undefined;
-  await until(async () => (id = await submit()) !== undefined);
-  return id ?? '';
 }
 
 /** Says of itself that it is of this version, and knows nothing that came later. */
