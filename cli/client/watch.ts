@@ -1,7 +1,7 @@
 import { type Command as Subcommand } from 'commander';
 import { type Client } from '../../shared/client/client.js';
 import { type ClientEvent } from '../../shared/client/events.js';
-import { resyncReasons } from '../../shared/protocol/api.js';
+import { resyncReasons, type TransitionEvent } from '../../shared/protocol/api.js';
 import { commandIdSchema, type Status } from '../../shared/protocol/commands.js';
 import { endedText, statusText } from './command-text.js';
 import { exitCodes, UsageError } from './exit-codes.js';
@@ -56,9 +56,9 @@ async function watchOne(
 ): Promise<number> {
   const found = await client.get(commandId, { signal: terminal.signal });
   if (!json && !hasEnded(found.status)) {
-    terminal.print(
-      `${found.createdAt.slice(11, 23)}  ${statusText(found.status, terminal.paint)}  ${found.type}`,
-    );
+    const { status, attempt, startedAt, createdAt } = found;
+    const at = (status === 'RUNNING' ? startedAt : null) ?? createdAt;
+    terminal.print(stepText({ commandId, status, attempt, progress: found.progress, at }, terminal));
   }
   const over = new AbortController();
   const signal = AbortSignal.any([terminal.signal, over.signal]);
@@ -92,17 +92,21 @@ async function tellEvents(
 
 const hasEnded = (status: Status) => status === 'COMPLETED' || status === 'FAILED';
 
-function eventText(event: ClientEvent, { paint }: Terminal): string {
-  if (event.kind === 'resync')
-    return paint.faint(`some changes may be missing here: ${resyncReasons[event.reason]}`);
-  const { at, commandId, status, attempt, ...rest } = event;
-  const progress = 'progress' in rest && rest.progress !== null ? JSON.stringify(rest.progress) : '';
+function eventText(event: ClientEvent, terminal: Terminal): string {
+  if (event.kind === 'transition') return stepText(event, terminal);
+  return terminal.paint.faint(`some changes may be missing here: ${resyncReasons[event.reason]}`);
+}
+
+function stepText(
+  { at, commandId, status, attempt, progress }: TransitionEvent,
+  { paint }: Terminal,
+): string {
   const cells = [
     at.slice(11, 23),
     commandId,
     statusText(status, paint),
     attempt > 0 ? `attempt ${attempt}` : '',
-    progress,
+    progress === null ? '' : JSON.stringify(progress),
   ];
-  return rowText(cells, [12, 36, 9, 10, 0]);
+  return rowText(cells, [12, 36, 9, 10]);
 }

@@ -16,7 +16,10 @@ export const queues: Check = {
     const sum = all.reduce((total, one) => total + one.waiting, 0);
     const paused = all.filter(({ pausedAt }) => pausedAt !== undefined).map(({ queue }) => queue);
     const note = paused.length === 0 ? '' : `, paused: ${paused.join(', ')}`;
-    return ill(`${sum} waiting in ${all.length} queues${note}`, ...found.flat());
+    return ill(
+      `${sum} waiting in ${all.length === 1 ? 'one queue' : `${all.length} queues`}${note}`,
+      ...found.flat(),
+    );
   },
 };
 
