@@ -38,6 +38,12 @@ export const whereIs = (deployment: Deployment): Readonly<Record<string, string>
   DATA_DIR: deployment.dataDir,
 });
 
+/** Starts a Redis that was killed: a client that has not found it again keeps a timer when it is closed. */
+export async function bringBack(deployment: Deployment): Promise<void> {
+  await deployment.redis.start();
+  await deployment.settled();
+}
+
 /** Runs `fencepost <args>` to its end, away from any developer's `.env`. */
 export async function runLine(
   args: readonly string[],

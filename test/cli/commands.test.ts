@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { type CommandView } from '../../shared/protocol/commands.js';
 import { Deployment } from '../../shared/testing/deployment.js';
 import { freePort } from '../../shared/testing/processes.js';
-import { type LineOptions, program, runLine, whereIs } from './command-line.js';
+import { bringBack, type LineOptions, program, runLine, whereIs } from './command-line.js';
 
 /** The program as it was built, against a server, an agent and a Redis that are real. */
 
@@ -167,6 +167,7 @@ it('ends with 3 when the server is away, or Redis is', async () => {
     expect(code).toBe(3);
     expect(stderr).toMatch(/^Redis cannot be reached: .*\nfencepost doctor says/);
   } finally {
+    await bringBack(other);
     await other.stop();
   }
 });

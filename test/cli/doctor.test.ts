@@ -9,7 +9,7 @@ import { freePort } from '../../shared/testing/processes.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { commandAt } from '../../shared/testing/resp.js';
 import { until } from '../trial.js';
-import { runLine, whereIs } from './command-line.js';
+import { bringBack, runLine, whereIs } from './command-line.js';
 
 /** Set-ups that are really broken, by real processes, and what the real program says of each. */
 
@@ -100,11 +100,13 @@ describe('names the fault, and nothing else, when', () => {
   );
 
   it('Redis is away', () =>
-    onScene({ agents: 0 }, async ({ deployment, doctor }) => {
+    onScene({ agents: 0 }, async ({ deployment, redis, doctor }) => {
       await deployment.redis.kill();
       const examination = await doctor();
       expect(found(examination)).toEqual(only('redis: Redis does not answer at', 'ECONNREFUSED'));
       expect(examination.checks.filter(({ state }) => state === 'skipped').length).toBeGreaterThan(10);
+      await bringBack(deployment);
+      await redis.ping();
     }));
 
   it('the server is away', () =>
@@ -164,6 +166,39 @@ describe('names the fault, and nothing else, when', () => {
         only('agents: ', `pid ${deployment.agents[0]?.pid}`, 'has not been heard of'),
       );
       expect(await redis.scard('fencepost:agents')).toBe(2);
+    }));
+
+  it('there is no agent at all', () =>
+    onScene({ agents: 0 }, async ({ doctor }) => {
+      expect(found(await doctor())).toEqual(only('agents: no agent is registered'));
+    }));
+
+  it('an agent says that it lives, and takes nothing', () =>
+    onScene({ agents: 0, env: { LEASE_MS: '60000' } }, async ({ deployment, doctor, submit }) => {
+      const body = {
+        session: 'i1.1',
+        instance: 'i1',
+        queues: ['default'],
+        types: [],
+        concurrency: 1,
+        host: 'h1',
+        pid: 7,
+      };
+      const init = {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      };
+      expect((await fetch(new URL('/agents/deaf', deployment.url), init)).status).toBe(200);
+      const id = await submit(delay(0));
+      await until(async () => found(await doctor()).length > 0);
+      expect(found(await doctor())).toEqual(only('agents: deaf .pid 7 on h1. says that it lives', id));
+    }));
+
+  it('Redis takes no writes', () =>
+    onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor }) => {
+      await redis.replicaof('127.0.0.1', 1);
+      expect(found(await doctor())).toEqual(only('writes: this Redis is a slave of 127.0.0.1:1'));
     }));
 
   it('no agent serves a queue in which something waits', () =>
@@ -350,6 +385,20 @@ it('tells a person what is wrong, why it matters, and what to type', () =>
     );
     expect(stdout).toContain(`redis-cli -p ${deployment.redis.port} CONFIG SET appendfsync always\n`);
     expect(stdout.trimEnd().split('\n').at(-1)).toBe('One fault.');
+  }));
+
+it('says so when the server uses another Redis than the one that it looks at, and that is away', () =>
+  onScene({}, async ({ deployment }) => {
+    const other = await Deployment.start();
+    try {
+      await other.redis.kill();
+      const env = { ...whereIs(deployment), SERVER_URL: other.url };
+      const examination = JSON.parse((await runLine(['doctor', '--json'], { env })).stdout) as Examination;
+      expect(found(examination)).toEqual(only('server-ready: .*/ready answers 503'));
+    } finally {
+      await bringBack(other);
+      await other.stop();
+    }
   }));
 
 it('writes nothing', () =>

@@ -10,8 +10,8 @@ export const appendOnlyFile: Check = {
     return ill('off', {
       what: 'appendonly is no',
       why: 'a restart of Redis forgets every command, and every execution marker, since its last snapshot: accepted commands are lost, and started ones may be executed again',
-      mend: "turn it on at once, and in redis.conf for the next start; Fencepost's own redis.conf has it",
-      commands: [`${patient.redisCli} CONFIG SET appendonly yes`, `${patient.redisCli} CONFIG REWRITE`],
+      mend: "turn it on at once, and in the file that Redis is started with; Fencepost's own redis.conf has it",
+      commands: [`${patient.redisCli} CONFIG SET appendonly yes`],
     });
   },
 };

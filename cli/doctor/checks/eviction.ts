@@ -15,11 +15,8 @@ export const eviction: Check = {
     return ill(policy, {
       what: `maxmemory-policy is ${policy}`,
       why: `${when}, Redis deletes keys of its own choice: commands that were accepted, and markers that keep them from being executed twice`,
-      mend: 'set it to noeviction at once, and in redis.conf for the next start',
-      commands: [
-        `${patient.redisCli} CONFIG SET maxmemory-policy noeviction`,
-        `${patient.redisCli} CONFIG REWRITE`,
-      ],
+      mend: 'set it to noeviction at once, and in the file that Redis is started with',
+      commands: [`${patient.redisCli} CONFIG SET maxmemory-policy noeviction`],
     });
   },
 };

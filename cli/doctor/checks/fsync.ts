@@ -14,19 +14,16 @@ export const fsync: Check = {
       findings.push({
         what: `appendfsync is ${policy}`,
         why: 'when Redis is killed, or the power fails, writes are gone that were acknowledged: a command that was accepted, or the marker that keeps a command from being executed twice',
-        mend: 'set it to always at once, and in redis.conf for the next start',
-        commands: [`${patient.redisCli} CONFIG SET appendfsync always`, `${patient.redisCli} CONFIG REWRITE`],
+        mend: 'set it to always at once, and in the file that Redis is started with',
+        commands: [`${patient.redisCli} CONFIG SET appendfsync always`],
       });
     }
     if (settings.get('no-appendfsync-on-rewrite') === 'yes') {
       findings.push({
         what: 'no-appendfsync-on-rewrite is yes',
         why: 'while the append-only file is rewritten nothing is synced, whatever appendfsync says',
-        mend: 'set it to no at once, and in redis.conf for the next start',
-        commands: [
-          `${patient.redisCli} CONFIG SET no-appendfsync-on-rewrite no`,
-          `${patient.redisCli} CONFIG REWRITE`,
-        ],
+        mend: 'set it to no at once, and in the file that Redis is started with',
+        commands: [`${patient.redisCli} CONFIG SET no-appendfsync-on-rewrite no`],
       });
     }
     return ill(policy, ...findings);

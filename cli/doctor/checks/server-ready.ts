@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { readinessSchema } from '../../../shared/protocol/api.js';
+import { readDurability } from '../../../shared/store/durability.js';
 import { type Check, ill, well } from '../check.js';
 
 const detailSchema = z.object({ detail: z.string() });
@@ -13,6 +14,9 @@ export const serverReady: Check = {
   async look(patient) {
     const { status, body } = await patient.ask('/ready');
     if (status === 200 && readinessSchema.safeParse(body).success) return well('ready');
+    const { readOnly } = await readDurability(patient.redis);
+    // It cannot, and the check of Redis's writes says why.
+    if (readOnly !== undefined) return well(`not ready, as is Redis: ${readOnly}`);
     const detail = detailSchema.safeParse(body).data?.detail ?? '';
     return ill(`answers ${status}`, {
       what: `GET ${patient.serverUrl}/ready answers ${status}${detail === '' ? '' : `: ${detail}`}`,

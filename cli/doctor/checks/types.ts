@@ -1,5 +1,5 @@
 import { typeListSchema, type TypeView } from '../../../shared/protocol/api.js';
-import { type Check, type Finding, ill } from '../check.js';
+import { type Check, type Finding, ill, well } from '../check.js';
 import { type Patient } from '../patient.js';
 
 export const types: Check = {
@@ -7,7 +7,9 @@ export const types: Check = {
   about: 'what agents announced of command types can be used, and agents agree on it',
   needs: ['redis', 'server'],
   async look(patient) {
-    const { types: all } = typeListSchema.parse((await patient.ask('/types')).body);
+    const { status, body } = await patient.ask('/types');
+    if (status === 503) return well('not told by a server that is not ready');
+    const { types: all } = typeListSchema.parse(body);
     return ill(`${all.length} known`, ...all.flatMap((type) => examine(patient, type)));
   },
 };
