@@ -23,6 +23,11 @@ export default tseslint.config(
     },
   },
   {
+    // What a user's program looks like.
+    files: ['test/packed/*.ts'],
+    rules: { 'no-console': 'off' },
+  },
+  {
     // The bootstrap runs before anything is installed, so it has no types to check against.
     files: ['**/*.mjs'],
     extends: [tseslint.configs.disableTypeChecked],

@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Command } from 'commander';
 import { projectRoot } from '../project-root.js';
+import { UsageError } from './exit-codes.js';
 import { type Terminal } from './terminal.js';
 
 /** `bench` and `chaos`: the programs behind `npm run bench` and `npm run chaos`, with their own arguments and help. */
@@ -25,7 +27,10 @@ export function programCommand(
 
 /** Builds what is missing, as npm would. @returns its exit code */
 function run(target: string, args: readonly string[], signal: AbortSignal): Promise<number> {
-  const child = spawn(process.execPath, [join(projectRoot, 'cli', 'run.mjs'), target, ...args], {
+  const runner = join(projectRoot, 'cli', 'run.mjs');
+  if (!existsSync(runner))
+    throw new UsageError(`${target}: is in a clone of the repository, not in the package`);
+  const child = spawn(process.execPath, [runner, target, ...args], {
     stdio: 'inherit',
   });
   // A Ctrl-C in the terminal reaches it by itself, and two close to each other count as one.

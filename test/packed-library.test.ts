@@ -1,0 +1,173 @@
+import { execFile } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile, copyFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { z } from 'zod';
+import { version } from '../shared/runtime/version.js';
+import { Deployment } from '../shared/testing/deployment.js';
+import { startProcess } from '../shared/testing/processes.js';
+import { repositoryRoot, TestRedis } from '../shared/testing/redis-server.js';
+
+const run = promisify(execFile);
+const packageSchema = z.object({ dependencies: z.record(z.string(), z.string()) });
+
+let redis: TestRedis;
+let directory: string;
+/** The package as it would be installed. */
+let unpacked: string;
+beforeAll(async () => {
+  redis = await TestRedis.start();
+  directory = await mkdtemp(join(tmpdir(), 'fencepost-packed-'));
+  const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory];
+  const { stdout } = await run('npm', pack, { cwd: repositoryRoot });
+  await run('tar', ['xzf', join(directory, stdout.trim())], { cwd: directory });
+  unpacked = join(directory, 'package');
+});
+afterAll(async () => {
+  await redis.stop();
+  await rm(directory, { recursive: true, force: true });
+});
+
+test('the package holds what runs, and neither tests nor tools of this repository', async () => {
+  const files = await readdir(unpacked, { recursive: true, withFileTypes: true });
+  const paths = files
+    .filter((file) => file.isFile())
+    .map((file) => join(file.parentPath, file.name).slice(unpacked.length + 1));
+  expect(paths).toEqual(expect.arrayContaining(needed));
+  expect(paths.filter((path) => /test|chaos|bench|\.map$|buildinfo/.test(path))).toEqual([]);
+  const sources = (await readdir(join(repositoryRoot, 'shared/lifecycle'))).filter((file) =>
+    file.endsWith('.lua'),
+  );
+  const scripts = paths.filter((path) => path.endsWith('.lua'));
+  expect(scripts.map((path) => path.replace('dist/shared/lifecycle/', '')).sort()).toEqual(sources.sort());
+});
+
+const needed = [
+  'package.json',
+  'README.md',
+  'LICENSE',
+  'CHANGELOG.md',
+  'redis.conf',
+  'dist/library/index.js',
+  'dist/library/index.d.ts',
+  'dist/library/client.js',
+  'dist/library/client.d.ts',
+  'dist/agent/keeper-thread.js',
+  'dist/shared/protocol/builtin-types.json',
+];
+
+describe.each([
+  ['CommonJS', 'commonjs', 'node16'],
+  ['an ES module', 'module', 'nodenext'],
+])('in an empty TypeScript project, as %s,', (_what, type, module) => {
+  let project: string;
+  let checked: unknown;
+  beforeAll(async () => {
+    project = await emptyProject(type, module);
+    const tsc = join(repositoryRoot, 'node_modules/typescript/bin/tsc');
+    checked = await run(process.execPath, [tsc, '-p', project]).catch((error: unknown) => error);
+  });
+
+  test('its types are right, with nothing left out of the check', () => {
+    expect(checked).toMatchObject({ stdout: '', stderr: '' });
+  });
+
+  test('a command of its own is submitted, executed by the agent within, and waited for', async () => {
+    const { lines, code } = await runProgram('tour');
+    expect({ lines, code }).toEqual({
+      lines: [`COMPLETED { text: 'Hello, Ada! This is attempt 1.' }`],
+      code: 0,
+    });
+  });
+
+  test('a guest leaves its host alone', async () => {
+    expect(await runProgram('guest')).toEqual({ lines: ['at home'], code: 0 });
+  });
+
+  test('the client does what its documentation shows', async () => {
+    const deployment = await Deployment.start({ agents: 1 });
+    const { lines, code } = await runProgram('client-tour', { SERVER_URL: deployment.url });
+    await deployment.stop();
+    expect({ lines, code }).toEqual({
+      lines: [
+        'true false true',
+        'COMPLETED',
+        '4',
+        '400 invalid_request payload.ms must be a whole number from 0 to 86400000',
+      ],
+      code: 0,
+    });
+  });
+
+  test('its command line runs', async () => {
+    const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
+    const ask = async (...args: readonly [string, ...string[]]) => {
+      const line = startProcess([bin, ...args], { cwd: project });
+      return { code: (await line.exited).code, lines: line.lines };
+    };
+    expect(await ask('--version')).toEqual({ code: 0, lines: [version] });
+    expect(await ask('chaos')).toEqual({
+      code: 2,
+      lines: ['chaos: is in a clone of the repository, not in the package'],
+    });
+  });
+
+  async function runProgram(name: string, more: Readonly<Record<string, string>> = {}) {
+    await redis.client().flushall();
+    const env = { REDIS_URL: redis.url, DATA_DIR: await mkdtemp(join(directory, 'data-')), ...more };
+    const program = startProcess([join(project, 'out', `${name}.js`)], { cwd: project, env });
+    const { code } = await program.exited;
+    return { lines: program.lines, code };
+  }
+});
+
+test.each([
+  ['docs/library.md', 'tour.ts'],
+  ['docs/client.md', 'client-tour.ts'],
+])('%s shows %s as it is', async (page, program) => {
+  const code = await readFile(join(repositoryRoot, 'test/packed', program), 'utf8');
+  expect(await readFile(join(repositoryRoot, page), 'utf8')).toContain(`\n\`\`\`ts\n${code}\`\`\`\n`);
+});
+
+test('the client alone loads neither Redis nor a server', async () => {
+  const project = await emptyProject('commonjs', 'node16');
+  const program = `require('fencepost/client'); console.log(JSON.stringify(Object.keys(require.cache)))`;
+  const { stdout } = await run(process.execPath, ['-e', program], { cwd: project });
+  const loaded = z.array(z.string()).parse(JSON.parse(stdout));
+  expect(loaded.filter((path) => path.includes('/client/'))).not.toEqual([]);
+  expect(
+    loaded.filter((path) =>
+      /node_modules.(ioredis|classic-level|express|pino)|dist.shared.(lifecycle|store)/.test(path),
+    ),
+  ).toEqual([]);
+});
+
+/** A project with the package installed, the dependencies that it names, and nothing else of this repository. */
+async function emptyProject(type: string, module: string): Promise<string> {
+  const project = await mkdtemp(join(directory, `${type}-`));
+  const modules = join(project, 'node_modules');
+  await mkdir(modules);
+  await run('cp', ['-R', unpacked, join(modules, 'fencepost')]);
+  const json: unknown = JSON.parse(await readFile(join(unpacked, 'package.json'), 'utf8'));
+  // Node looks for what they need, in turn, where they really are: what the package itself needs it must name.
+  const { dependencies } = packageSchema.parse(json);
+  for (const name of [...Object.keys(dependencies), '@types/node']) {
+    await mkdir(dirname(join(modules, name)), { recursive: true });
+    await symlink(join(repositoryRoot, 'node_modules', name), join(modules, name));
+  }
+  for (const name of ['tour.ts', 'client-tour.ts', 'guest.ts']) {
+    await copyFile(join(repositoryRoot, 'test/packed', name), join(project, name));
+  }
+  await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type }));
+  const compilerOptions = {
+    module,
+    target: 'es2022',
+    strict: true,
+    outDir: 'out',
+    types: ['node'],
+    rootDir: '.',
+  };
+  await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['*.ts'] }));
+  return project;
+}

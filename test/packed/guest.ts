@@ -1,0 +1,123 @@
+import { createAgent, createClient, createServer, defineCommand } from 'fencepost';
+import assert from 'node:assert/strict';
+import { Writable } from 'node:stream';
+import { pino } from 'pino';
+import { z } from 'zod';
+
+// Fencepost as a guest: what its host may rely on. Ends with code 0, by itself, if all of it holds.
+
+const redisUrl = process.env.REDIS_URL ?? '';
+const dataDir = process.env.DATA_DIR ?? '';
+const leaseMs = 10_000;
+const lines: string[] = [];
+const logger = pino(
+  { level: 'info' },
+  new Writable({
+    write: (line: Buffer, _encoding, done) => {
+      lines.push(line.toString());
+      done();
+    },
+  }),
+);
+const handled = ['SIGINT', 'SIGTERM', 'SIGHUP', 'uncaughtException', 'unhandledRejection', 'disconnect'];
+const listeners = () => handled.map((event) => process.listenerCount(event));
+
+let release: () => void = () => undefined;
+const released = new Promise<void>((resolve) => (release = resolve));
+const deaf = defineCommand({
+  type: 'DEAF',
+  payload: z.object({}),
+  result: z.object({ ended: z.literal(true) }),
+  timeoutMs: 50,
+  execute: async () => {
+    await released;
+    return { ended: true as const };
+  },
+});
+const add = defineCommand({
+  type: 'ADD',
+  payload: z.object({ numbers: z.array(z.number()) }),
+  result: z.number(),
+  execute: ({ payload }) => Promise.resolve(payload.numbers.reduce((sum, one) => sum + one, 0)),
+});
+
+async function main(): Promise<void> {
+  const before = listeners();
+  const server = createServer({ redisUrl, port: 0, leaseMs, logger });
+  await Promise.all([server.start(), server.start()]);
+  const client = createClient({ url: server.url });
+  const options = { redisUrl, dataDir, leaseMs, graceMs: 200, logger, agentId: 'guest' };
+
+  // Started, stopped, and started again: a new session of the same agent.
+  const agent = createAgent({ ...options, commands: [add] });
+  assert.throws(() => agent.agentId);
+  await Promise.all([agent.start(), agent.start()]);
+  assert.equal(agent.agentId, 'guest');
+  const first = await client.agents();
+  await agent.stop();
+  await agent.stop();
+  assert.deepEqual(await client.agents(), []);
+  await agent.start();
+  const [second] = await client.agents();
+  assert.notEqual(second?.session, first[0]?.session);
+  assert.deepEqual(second?.types, ['ADD']);
+
+  const { commandId } = await client.submit({ type: 'ADD', payload: { numbers: [1, 2, 3] } });
+  assert.equal((await client.wait(commandId)).result, 6);
+
+  // Another agent on the same directory, in the same process, is told so, and leaves nothing behind.
+  await assert.rejects(createAgent({ ...options, commands: [add] }).start(), {
+    name: 'DataDirectoryUnavailable',
+  });
+  await agent.stop();
+
+  // A handler that is deaf to its signal ends its agent, and not its host.
+  const reasons: string[] = [];
+  let told: () => void = () => undefined;
+  const fatal = new Promise<void>((resolve) => (told = resolve));
+  const onFatal = (reason: string) => {
+    reasons.push(reason);
+    told();
+  };
+  const doomed = createAgent({ ...options, agentId: 'doomed', commands: [deaf], onFatal });
+  await doomed.start();
+  // A server looks for new types once a second, or when it is asked for them.
+  assert.ok((await client.types()).some(({ type }) => type === 'DEAF'));
+  const { commandId: stuck } = await client.submit({ type: 'DEAF', payload: {} });
+  await fatal;
+  await doomed.stop();
+  assert.deepEqual(reasons, ['a handler did not end']);
+  release();
+  // What it had journalled before it stopped is what its next run reports.
+  await doomed.start();
+  assert.equal((await client.wait(stuck)).error?.code, 'TIMEOUT');
+  await doomed.stop();
+
+  // One that never reached Redis can be stopped as well.
+  const lonely = createAgent({
+    ...options,
+    agentId: 'lonely',
+    redisUrl: 'redis://127.0.0.1:1',
+    commands: [add],
+  });
+  const starting = lonely.start();
+  await lonely.stop();
+  await starting;
+
+  // A server that cannot have its port is not left half started.
+  const port = Number(new URL(server.url).port);
+  await assert.rejects(createServer({ redisUrl, port, logger }).start(), { code: 'EADDRINUSE' });
+
+  await client.close();
+  await server.stop();
+  await server.stop();
+  assert.deepEqual(listeners(), before);
+  assert.ok(lines.some((line) => line.includes('"agentId":"guest"')));
+  assert.throws(
+    () => createAgent({ ...options, commands: [add], concurrency: 0 }),
+    /^ConfigError: concurrency/,
+  );
+  console.log('at home');
+}
+
+void main();
