@@ -37,7 +37,7 @@ function transportOf(answer: () => Promise<ReportWord[]>) {
     startsWhenItReports: true,
     renewAfterMs: 1000,
     register: () => note('register', { word: 'ok', now: 0, draining: false } as const),
-    announce: () => Promise.resolve(),
+    announce: () => Promise.resolve([]),
     next: async (_, signal) => {
       calls.push('next');
       await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));

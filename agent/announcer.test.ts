@@ -1,30 +1,51 @@
 import { createLogger } from '../shared/runtime/logger.js';
 import { Announcer } from './announcer.js';
 
-const logger = createLogger({ side: 'agent', level: 'silent' });
 const types = [{ type: 'ECHO', payload: {}, result: {}, onAgentLost: 'fail', defaultTimeoutMs: 1 }] as const;
 
-/** Announces to a Redis that refuses `refusals` times. @returns what it was asked, once there were four calls */
-async function callsAfter(refusals: number): Promise<string[]> {
-  const calls: string[] = [];
-  let fourth: () => void;
-  const done = new Promise<void>((resolve) => (fourth = resolve));
-  const announce = (_: unknown, which: 'all' | 'missing') => {
-    calls.push(which);
-    if (calls.length === 4) fourth();
-    return calls.length <= refusals ? Promise.reject(new Error('OOM')) : Promise.resolve();
+/** Announces until there is no answer left. @returns what was logged */
+async function logOf(answers: readonly (Error | readonly string[])[]): Promise<string[]> {
+  const lines: string[] = [];
+  const destination = {
+    write: (line: string) => {
+      const { level, msg, types = [] } = JSON.parse(line) as { level: string; msg: string; types?: string[] };
+      lines.push([level, msg.split(/[;:(]/)[0], ...types].join(' '));
+    },
+  };
+  const logger = createLogger({ side: 'agent', level: 'info', pretty: false, destination });
+  let last: () => void;
+  const done = new Promise<void>((resolve) => (last = resolve));
+  let calls = 0;
+  const announce = (announced: unknown): Promise<readonly string[]> => {
+    expect(announced).toBe(types);
+    const answer = answers[calls++] ?? [];
+    if (calls > answers.length) last();
+    return answer instanceof Error ? Promise.reject(answer) : Promise.resolve(answer);
   };
   const announcer = new Announcer({ transport: { announce }, types, intervalMs: 1, logger });
   await announcer.start();
   await done;
   await announcer.stop();
-  return calls.slice(0, 4);
+  return lines;
 }
 
-it('announces all at its start, then only what somebody deleted', async () => {
-  expect(await callsAfter(0)).toEqual(['all', 'missing', 'missing', 'missing']);
+const away = new Error('OOM');
+
+test('announces at its start, and again and again', async () => {
+  expect(await logOf([[], [], []])).toEqual([]);
 });
 
-it('lets its agent work while Redis refuses, and announces all as soon as it may', async () => {
-  expect(await callsAfter(2)).toEqual(['all', 'all', 'all', 'missing']);
+test('lets its agent work while Redis refuses, and says once that it does, and that it works again', async () => {
+  expect(await logOf([away, away, []])).toEqual(['warn announcing fails', 'info announcing works again']);
+});
+
+test('says once of each type that others announce another version of it, and when that is over', async () => {
+  expect(await logOf([['ECHO'], ['ECHO'], away, ['ECHO', 'SAY'], ['SAY'], []])).toEqual([
+    'warn other agents announce another version of these command types ECHO',
+    'warn announcing fails',
+    'warn other agents announce another version of these command types SAY',
+    'info announcing works again',
+    'info all agents announce the same version again ECHO',
+    'info all agents announce the same version again SAY',
+  ]);
 });

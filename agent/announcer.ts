@@ -9,8 +9,13 @@ export interface AnnouncerOptions {
   readonly logger: Logger;
 }
 
+/** Most ms between two announcements: what is not said for two minutes counts as no longer said. */
+export const longestSilenceMs = 30_000;
+
 /**
- * Tells which command types this agent knows: at its start, and again when somebody deleted that.
+ * Tells which command types this agent knows, and in which version: at its start, and again and again,
+ * since somebody may delete that, and since it is kept for seven days after it was said last. When other
+ * agents announce another version of a type, it says so once: servers then accept only what all of them do.
  *
  * An agent works without it, so a Redis that is full, or has something else under that key, must not
  * keep one from executing and reporting: what fails is tried again beside the work.
@@ -18,13 +23,15 @@ export interface AnnouncerOptions {
 export class Announcer implements Service {
   readonly #options: AnnouncerOptions;
   readonly #loop: Loop;
-  #announced = false;
+  /** Types of which others announce another version, as far as that was logged. */
+  #differing: readonly string[] = [];
   #failing = false;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
     const { intervalMs, logger } = options;
-    this.#loop = new Loop({ name: 'announcing', intervalMs, logger, tick: () => this.#announce() });
+    const everyMs = Math.min(intervalMs, longestSilenceMs);
+    this.#loop = new Loop({ name: 'announcing', intervalMs: everyMs, logger, tick: () => this.#announce() });
   }
 
   /** Resolves when the types were announced, or could not be for now. */
@@ -40,13 +47,28 @@ export class Announcer implements Service {
   async #announce(): Promise<void> {
     const { transport, types, logger } = this.#options;
     try {
-      await transport.announce(types, this.#announced ? 'missing' : 'all');
+      this.#compare(await transport.announce(types));
       if (this.#failing) logger.info('announcing works again');
-      this.#announced = true;
       this.#failing = false;
     } catch (error) {
       if (!this.#failing) logger.warn({ err: error }, 'announcing fails; trying again');
       this.#failing = true;
     }
+  }
+
+  #compare(differing: readonly string[]): void {
+    const { logger } = this.#options;
+    const news = differing.filter((type) => !this.#differing.includes(type));
+    if (news.length > 0) {
+      const what =
+        'other agents announce another version of these command types; until that is over, servers';
+      logger.warn(
+        { types: news },
+        `${what} accept only payloads that fit all versions (GET /types shows them)`,
+      );
+    }
+    const over = this.#differing.filter((type) => !differing.includes(type));
+    if (over.length > 0) logger.info({ types: over }, 'all agents announce the same version again');
+    this.#differing = differing;
   }
 }

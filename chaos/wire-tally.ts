@@ -80,6 +80,7 @@ export class WireTally {
       case 'retry':
       case 'leave':
       case 'drain':
+      case 'announce':
       case 'pause':
       case 'resume':
         return;
@@ -146,6 +147,7 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'admit':
     case 'leave':
     case 'drain':
+    case 'announce':
     case 'pause':
     case 'resume':
       // Not asked of these: as many calls as there are ticks say nothing.

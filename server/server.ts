@@ -4,7 +4,7 @@ import { type Logger } from '../shared/runtime/logger.js';
 import { type Service } from '../shared/runtime/service.js';
 import { CommandReader } from '../shared/store/command-reader.js';
 import { readDurability } from '../shared/store/durability.js';
-import { partitionKeys, typesKey } from '../shared/store/keys.js';
+import { partitionKeys } from '../shared/store/keys.js';
 import { checkMeta } from '../shared/store/meta.js';
 import { Admissions } from './agents/admissions.js';
 import { Heartbeats } from './agents/heartbeats.js';
@@ -26,6 +26,7 @@ import { RedisClock } from './redis/redis-clock.js';
 import { RedisUnavailable } from './redis/redis-fault.js';
 import { RedisLink } from './redis/redis-link.js';
 import { Submitter } from './submissions/submitter.js';
+import { readAnnouncements } from './reading/announcements.js';
 import { TypeCatalog } from './submissions/type-catalog.js';
 import { CommandWaiter } from './waiting/command-waiter.js';
 import { TransitionFeed } from './waiting/transition-feed.js';
@@ -74,14 +75,14 @@ export class Server implements Service {
       readStatus: (id) => link.call((redis) => new CommandReader(redis, keys).readStatus(id)),
       feed,
     });
-    const catalog = new TypeCatalog(() => link.call((redis) => redis.hgetall(typesKey)));
+    const catalog = new TypeCatalog(() => link.call(readAnnouncements), logger);
     const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, faults });
     const leftovers = () => this.#leftovers;
     const eventStreams = new EventStreams({ feed, logger });
     const polls = new WaitingPolls({ link, keys, feed, logger });
     const admissions = new Admissions({ link, keys, leaseMs, logger });
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
-    const metrics = new Metrics({ link, keys, waiter, polls, eventStreams });
+    const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
     const forClients = { catalog, submitter, waiter, eventStreams, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
     const app = createApp({ link, keys, ...forClients, ...forAgents, metrics, host, allowedHosts, logger });

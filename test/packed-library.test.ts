@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
+import { version } from '../shared/runtime/version.js';
 import { Deployment } from '../shared/testing/deployment.js';
 import { startProcess } from '../shared/testing/processes.js';
 import { repositoryRoot, TestRedis } from '../shared/testing/redis-server.js';
@@ -118,6 +119,19 @@ describe.each([
     }
     expect(await host.exited).toEqual(exit);
     await deployment.stop();
+  });
+
+  test('its command line runs', async () => {
+    const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
+    const ask = async (...args: readonly [string, ...string[]]) => {
+      const line = startProcess([bin, ...args], { cwd: project });
+      return { code: (await line.exited).code, lines: line.lines };
+    };
+    expect(await ask('--version')).toEqual({ code: 0, lines: [version] });
+    expect(await ask('chaos')).toEqual({
+      code: 2,
+      lines: ['chaos: is in a clone of the repository, not in the package'],
+    });
   });
 
   async function runProgram(name: string, more: Readonly<Record<string, string>> = {}) {

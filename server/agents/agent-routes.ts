@@ -1,8 +1,9 @@
 import { type Request, type Response } from 'express';
 import { type z } from 'zod';
+import { announce } from '../../shared/lifecycle/announcing.js';
 import { release } from '../../shared/lifecycle/holding.js';
 import { pendingOf } from '../../shared/lifecycle/recovery.js';
-import { drain, leave } from '../../shared/lifecycle/registration.js';
+import { announcedBy, drain, leave } from '../../shared/lifecycle/registration.js';
 import {
   type drainingSchema,
   leaveQuerySchema,
@@ -12,7 +13,7 @@ import {
   type registeredSchema,
 } from '../../shared/protocol/agent-api.js';
 import { agentIdSchema, limits } from '../../shared/protocol/commands.js';
-import { announce } from '../../shared/store/announcements.js';
+import { fieldOfType } from '../../shared/protocol/type-digest.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type Endpoint } from '../http/endpoint.js';
 import { parseBody } from '../http/json-body.js';
@@ -43,10 +44,12 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     const reply = await admissions.register({ agentId, session, instance }, host, fieldsOf(body));
     if (reply.word !== 'ok') throw problemOfRefusal(agentId, reply);
     const announced = body.types.filter((type) => typeof type !== 'string');
-    await link.call((redis) => announce(redis, announced, 'all'));
+    const differing = await link.call((redis) => announce(redis, announced));
     const { draining } = reply;
     const at = new Date(reply.now).toISOString();
-    response.json({ agentId, session, leaseMs, at, draining } satisfies z.input<typeof registeredSchema>);
+    response.json({ agentId, session, leaseMs, at, draining, differing } satisfies z.input<
+      typeof registeredSchema
+    >);
   }
 
   async function leaveName(request: Request, response: Response): Promise<void> {
@@ -98,13 +101,23 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
   return endpoints.map((endpoint) => repeatable(endpoint));
 }
 
-function fieldsOf({ queues: { queues, weights = [] }, types, concurrency, pid, version }: RegisterBody) {
+function fieldsOf({
+  session,
+  queues: { queues, weights = [] },
+  types,
+  concurrency,
+  pid,
+  version,
+}: RegisterBody) {
+  const versions = types.flatMap((type) => (typeof type === 'string' ? [] : [fieldOfType(type)]));
   return {
     queues: queues.join(','),
     // Also when there are none: an earlier session of the agent may have had some.
     weights: weights.join(','),
     types: types.map((type) => (typeof type === 'string' ? type : type.type)).join(','),
     concurrency,
+    // A heartbeat that names its types only says nothing new of them.
+    ...(versions.length === 0 ? {} : { announced: announcedBy(session, versions) }),
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
   };

@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
-import { agentKey } from '../../shared/store/keys.js';
+import { typeListSchema } from '../../shared/protocol/api.js';
+import { agentKey, typesKey } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
@@ -116,6 +117,77 @@ test('announces command types, which submissions are then checked by', async () 
   });
   expect(await api.post('/commands', { type: 'RESIZE', payload: { width: 1 } })).toMatchObject({
     status: 202,
+  });
+});
+
+describe('two agents that announce different versions of a type', () => {
+  const resize = (...required: string[]) => ({ type: 'RESIZE', payload: { required }, result: {} });
+  const resizeView = async () => {
+    const { types } = typeListSchema.parse((await api.get('/types')).body);
+    return types.find(({ type }) => type === 'RESIZE');
+  };
+  const submitted = async (payload: object) =>
+    (await api.post('/commands', { type: 'RESIZE', payload })).status;
+
+  test('are told so, shown, and a payload must fit both, until one of them leaves', async () => {
+    const old = await agents.register('old', { session: 'o', types: [resize('width')] });
+    expect(old.body).toMatchObject({ differing: [] });
+    const next = await agents.register('next', { session: 'n', types: [resize('width', 'height')] });
+    expect(next.body).toMatchObject({ differing: ['RESIZE'] });
+    const versions = (await resizeView())?.conflict?.versions ?? [];
+    expect(versions.map(({ agents }) => agents).sort()).toEqual([['next'], ['old']]);
+    expect(versions.map(({ payload }) => payload)).toContainEqual({ required: ['width'] });
+    expect(await submitted({ width: 1 })).toBe(400);
+    expect(await submitted({ width: 1, height: 1 })).toBe(202);
+    expect((await api.get('/metrics')).body).toContain('fencepost_disputed_types 1\n');
+
+    await agents.leave('old', 'o');
+    expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['width', 'height'] } });
+    await agents.leave('next', 'n');
+    expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['width', 'height'] } });
+    expect((await api.get('/metrics')).body).toContain('fencepost_disputed_types 0\n');
+  });
+
+  test('are no longer at odds once one was lost, or began anew with the other’s', async () => {
+    await agents.register('old', { ...self, types: [resize('width')] });
+    await agents.register('next', { session: 'n', types: [resize('height')] });
+    await client.hset(agentKey('old'), 'lastSeen', 1);
+    expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['height'] } });
+    await agents.register('old', { ...self, types: ['RESIZE'] });
+    expect((await resizeView())?.conflict).not.toBeNull();
+    // A heartbeat of another session says nothing of what that knows.
+    await agents.register('old', { ...self, session: 'i1.2', types: ['RESIZE'] });
+    expect((await resizeView())?.conflict).toBeNull();
+    await agents.register('old', { ...self, session: 'i1.2', types: [resize('height')] });
+    expect((await resizeView())?.conflict).toBeNull();
+  });
+});
+
+test('a type whose agents have left is known for seven days: its commands wait, and say for what', async () => {
+  const resize = { type: 'RESIZE', payload: { required: ['width'] }, result: {} };
+  await agents.register('agent-1', { ...self, types: [resize] });
+  await agents.register('agent-2', { session: 's', types: ['DELAY'] });
+  await agents.leave('agent-1', 'i1.1');
+  // What the server knows may be a second old.
+  await api.get('/types');
+  const answer = await api.post('/commands', { type: 'RESIZE', payload: { width: 1 } });
+  expect(answer.status).toBe(202);
+  const { commandId } = answer.body as { commandId: string };
+  expect((await api.get(`/commands/${commandId}`)).body).toMatchObject({
+    status: 'PENDING',
+    waitingFor: 'agent-with-type',
+  });
+  // As if they had left a week ago.
+  const [field = '', text = ''] = Object.entries(await client.hgetall(typesKey)).flat();
+  const then = text.replace(/"announcedAt":\d+/, `"announcedAt":${Date.now() - 7 * 24 * 3600 * 1000}`);
+  await client.hset(typesKey, field, then);
+  await api.get('/types');
+  expect(await api.post('/commands', { type: 'RESIZE', payload: { width: 1 } })).toMatchObject({
+    status: 400,
+    body: {
+      code: 'unknown_type',
+      errors: [{ field: 'type', message: expect.stringContaining('known: DELAY, HTTP_GET_JSON)') as string }],
+    },
   });
 });
 

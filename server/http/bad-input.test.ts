@@ -33,6 +33,7 @@ beforeAll(async () => {
   const admissions = new Admissions({ link, keys, leaseMs, logger });
   const waiter = new CommandWaiter({ read: gone, readStatus: gone, feed });
   const eventStreams = new EventStreams({ feed, logger });
+  const catalog = new TypeCatalog(() => Promise.resolve({ nowMs: 0, texts: {}, agents: new Map() }));
   const app = createApp({
     link,
     keys,
@@ -41,11 +42,11 @@ beforeAll(async () => {
     polls,
     leaseMs,
     faults,
-    catalog: new TypeCatalog(() => Promise.resolve({})),
+    catalog,
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
     waiter,
     eventStreams,
-    metrics: new Metrics({ link, keys, waiter, polls, eventStreams }),
+    metrics: new Metrics({ link, keys, catalog, waiter, polls, eventStreams }),
     leftovers: () => null,
     host: '127.0.0.1',
     logger,

@@ -5,6 +5,7 @@ import { partitionKeys, typesKey } from '../../shared/store/keys.js';
 import { asAgent1, newCommand } from '../../shared/testing/command-fixtures.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { RedisLink } from '../redis/redis-link.js';
+import { readAnnouncements } from '../reading/announcements.js';
 import { TypeCatalog } from '../submissions/type-catalog.js';
 import { deadlineWatch } from './deadline-watch.js';
 
@@ -38,7 +39,7 @@ async function running(id: string, sinceMs: number, more: object = {}, hash: obj
 
 /** Sweeps once. @returns ids that were ended */
 async function sweep(): Promise<string[]> {
-  const catalog = new TypeCatalog(() => client.hgetall(typesKey));
+  const catalog = new TypeCatalog(() => readAnnouncements(client));
   const lines: string[] = [];
   const noting = createLogger({
     side: 'server',
@@ -73,7 +74,13 @@ test.each([
   ["its type's: HTTP_GET_JSON has 30 s", { type: 'HTTP_GET_JSON', payload: '{"url":"http://x"}' }, 30_000],
   ['that which its agents announced', { type: 'RESIZE' }, 8000],
 ])('ends an attempt that hangs beyond %s, and a margin, and no sooner', async (_, more, timeoutMs) => {
-  const resize = { payload: {}, result: {}, onAgentLost: 'fail', defaultTimeoutMs: 8000, announcedAt: 1 };
+  const resize = {
+    payload: {},
+    result: {},
+    onAgentLost: 'fail',
+    defaultTimeoutMs: 8000,
+    announcedAt: Date.now(),
+  };
   await client.hset(typesKey, 'RESIZE', JSON.stringify(resize));
   await running('soon', timeoutMs + marginMs - 1000, more);
   await running('over', timeoutMs + marginMs + 10, more);
@@ -111,7 +118,7 @@ test('looks at all of them, however many', async () => {
   );
   await start(client, keys, { ...asAgent1, limit: 1000 });
   await Promise.all(ids.map((id) => client.hset(keys.command(id), 'startedAt', 1)));
-  const catalog = new TypeCatalog(() => client.hgetall(typesKey));
+  const catalog = new TypeCatalog(() => readAnnouncements(client));
   const watch = deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger });
   const subscriber = redis.client();
   let ended = 0;

@@ -2,6 +2,7 @@ import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type Check } from '../http/check.js';
 import { type RedisCalls } from '../redis/redis-link.js';
+import { type TypeCatalog } from '../submissions/type-catalog.js';
 import { RedisMetrics } from './redis-metrics.js';
 import { requestMetrics } from './request-metrics.js';
 
@@ -12,6 +13,7 @@ interface Sized {
 export interface MetricsOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
+  readonly catalog: Pick<TypeCatalog, 'views'>;
   /** Clients that wait for a command's end. */
   readonly waiter: Sized;
   /** Agents whose polls are held. */
@@ -36,8 +38,8 @@ export class Metrics {
   readonly #ofProcess = processRegistry();
   readonly #redis: RedisMetrics;
 
-  constructor({ link, keys, waiter, polls, eventStreams }: MetricsOptions) {
-    this.#redis = new RedisMetrics({ link, keys, registry: this.#registry });
+  constructor({ link, keys, catalog, waiter, polls, eventStreams }: MetricsOptions) {
+    this.#redis = new RedisMetrics({ link, keys, catalog, registry: this.#registry });
     this.countRequests = requestMetrics(this.#registry);
     this.#gauge('waiting_clients', 'Clients whose GET /commands/:id?wait= is held here.', waiter);
     this.#gauge('waiting_polls', 'Polls of agents that are held here.', polls);

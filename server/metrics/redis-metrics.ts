@@ -1,15 +1,17 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type AgentView, type QueueView, type Stats } from '../../shared/protocol/api.js';
+import { type AgentView, type QueueView, type Stats, type TypeView } from '../../shared/protocol/api.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readAgents } from '../reading/agents.js';
 import { readQueues } from '../reading/queues.js';
 import { readStats } from '../reading/stats.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
+import { type TypeCatalog } from '../submissions/type-catalog.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 
 export interface RedisMetricsOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
+  readonly catalog: Pick<TypeCatalog, 'views'>;
   readonly registry: Registry;
 }
 
@@ -17,6 +19,7 @@ interface State {
   readonly stats: Stats;
   readonly queues: readonly QueueView[];
   readonly agents: readonly AgentView[];
+  readonly types: readonly TypeView[];
 }
 
 /**
@@ -81,6 +84,12 @@ export class RedisMetrics {
           made.set({ state }, agents.filter((agent) => agent.state === state).length);
         }
       }),
+      gauge(
+        'disputed_types',
+        'Command types of which live agents announce several versions.',
+        [],
+        (made, { types }) => made.set(types.filter(({ conflict }) => conflict !== null).length),
+      ),
       gauge('dead_entries', 'Entries that could not be understood.', [], (made, { stats }) => {
         made.set(stats.deadEntries);
       }),
@@ -105,15 +114,16 @@ export class RedisMetrics {
   }
 
   async #read(): Promise<State | undefined> {
-    const { link, keys } = this.#options;
+    const { link, keys, catalog } = this.#options;
     try {
       return await link.call(async (redis) => {
-        const [stats, queues, agents] = await Promise.all([
+        const [stats, queues, agents, types] = await Promise.all([
           readStats(redis, keys, null),
           readQueues(redis, keys),
           readAgents(redis, keys),
+          catalog.views(),
         ]);
-        return { stats, queues, agents };
+        return { stats, queues, agents, types };
       });
     } catch (error) {
       if (error instanceof RedisUnavailable) return undefined;

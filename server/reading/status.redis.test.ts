@@ -200,7 +200,7 @@ test('types are the built-in ones and those that were announced', async () => {
     payload: { type: 'object' },
     result: {},
     onAgentLost: 'retry',
-    announcedAt: 1_700_000_000_000,
+    announcedAt: Date.now(),
   };
   await client.hset(typesKey, { MAIL: JSON.stringify(announced), BAD: '{' });
   const { types } = typeListSchema.parse(await get('/types'));
@@ -213,7 +213,7 @@ test('types are the built-in ones and those that were announced', async () => {
   expect(types[0]?.fault).toMatch(/not \{payload/);
   expect(types[3]).toMatchObject({
     onAgentLost: 'retry',
-    announcedAt: '2023-11-14T22:13:20.000Z',
+    announcedAt: new Date(announced.announcedAt).toISOString(),
     fault: null,
   });
   expect(await api.post('/commands', { type: 'BAD', payload: {} })).toMatchObject({

@@ -8,7 +8,8 @@ import {
 import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type FieldFault, invalid } from '../http/problem.js';
 import { fieldName, type Parsed, parseInput, suggestion } from '../http/input.js';
-import { type CatalogType, type TypeCatalog } from './type-catalog.js';
+import { type TypeCatalog } from './type-catalog.js';
+import { type CatalogType } from './type-version.js';
 import { type ParsedSubmission, parseUsual } from './usual-submission.js';
 
 /** A submission that was checked in every way that can be checked at the door. */

@@ -186,7 +186,7 @@ test('carries a payload as it came, whatever its keys are called', async () => {
 });
 
 const announced = (payload: object, onAgentLost = 'fail') =>
-  JSON.stringify({ payload, result: {}, onAgentLost, announcedAt: 1_700_000_000_000 });
+  JSON.stringify({ payload, result: {}, onAgentLost, announcedAt: Date.now() });
 
 describe('types that agents announced', () => {
   test('are known within a second, with their rules', async () => {

@@ -1,48 +1,52 @@
 import { type TypeView } from '../../shared/protocol/api.js';
+import { type Logger } from '../../shared/runtime/logger.js';
+import { type Announcements } from '../reading/announcements.js';
 import {
-  announcedTypeSchema,
-  builtInTypes,
-  type CommandTypeInfo,
-  type TypeTimeout,
-} from '../../shared/protocol/command-types.js';
-import { type OnAgentLost } from '../../shared/protocol/commands.js';
-import { compilePayloadSchema, type PayloadValidator, UnusableSchema } from './payload-validator.js';
-
-/** A command type as submissions meet it. */
-export type CatalogType =
-  | {
-      readonly usable: true;
-      readonly validate: PayloadValidator;
-      readonly onAgentLost: OnAgentLost;
-      readonly defaultTimeoutMs: TypeTimeout | null;
-    }
-  /** Somebody announced it, but in a way that cannot be used: nothing can be checked, so nothing is let in. */
-  | { readonly usable: false; readonly fault: string };
+  allOf,
+  announcedVersion,
+  builtInVersions,
+  type CatalogType,
+  conflictOf,
+  shown,
+  type TypeVersion,
+} from './type-version.js';
 
 interface Entry {
   readonly type: CatalogType;
   readonly view: TypeView;
-  /** What it was made from: compiled anew only when that changes. */
-  readonly text: string;
 }
 
 /** How old what is known of announced types may be when one is named. */
 const freshMs = 1000;
 
+/** A type is known for so long after the last agent with it announced it. */
+const keptMs = 7 * 24 * 3600 * 1000;
+
 /**
- * The command types that may be submitted: the built-in ones, and what agents have announced. The
- * built-in ones come first, so that no agent can loosen them.
+ * The command types that may be submitted: the built-in ones, and what agents have announced within
+ * seven days. The built-in ones come first, so that no agent can loosen them.
+ *
+ * Agents may announce different versions of one type, as they do while they are being replaced. What
+ * counts is what live agents announce: of several versions, a payload must fit all. Without a live
+ * agent it is what was announced last.
  */
 export class TypeCatalog {
-  readonly #readAnnounced: () => Promise<Readonly<Record<string, string>>>;
-  readonly #builtIn: ReadonlyMap<string, Entry> = builtInEntries();
-  #announced: ReadonlyMap<string, Entry> = new Map();
+  readonly #readAnnouncements: () => Promise<Announcements>;
+  readonly #logger: Logger | undefined;
+  readonly #builtIn: ReadonlyMap<string, TypeVersion> = builtInVersions();
+  /** By field. */
+  #versions: ReadonlyMap<string, TypeVersion> = new Map();
+  #entries: ReadonlyMap<string, Entry>;
+  /** The conflicts that were logged: which versions, by type. */
+  #logged: ReadonlyMap<string, string> = new Map();
   #readAt = -Infinity;
   #reading: Promise<void> | undefined;
 
-  /** @param readAnnounced the hash `fencepost:types` */
-  constructor(readAnnounced: () => Promise<Readonly<Record<string, string>>>) {
-    this.#readAnnounced = readAnnounced;
+  /** @param logger is told of types that agents disagree about, once each */
+  constructor(readAnnouncements: () => Promise<Announcements>, logger?: Logger) {
+    this.#readAnnouncements = readAnnouncements;
+    this.#logger = logger;
+    this.#entries = new Map([...this.#builtIn].map(([name, version]) => [name, entryOf(version, null)]));
   }
 
   /**
@@ -53,7 +57,7 @@ export class TypeCatalog {
     if (names.some((name) => !this.#builtIn.has(name))) await this.#refresh();
     const found = new Map<string, CatalogType>();
     for (const name of names) {
-      const entry = this.#builtIn.get(name) ?? this.#announced.get(name);
+      const entry = this.#entries.get(name);
       if (entry) found.set(name, entry.type);
     }
     return found;
@@ -61,13 +65,13 @@ export class TypeCatalog {
 
   /** Every name, as far as it was read, in order. */
   get names(): string[] {
-    return [...new Set([...this.#builtIn.keys(), ...this.#announced.keys()])].sort();
+    return [...this.#entries.keys()].sort();
   }
 
   /** For `GET /types`: as Redis has them now. */
   async views(): Promise<TypeView[]> {
     await this.#share();
-    return this.names.flatMap((name) => (this.#builtIn.get(name) ?? this.#announced.get(name))?.view ?? []);
+    return this.names.flatMap((name) => this.#entries.get(name)?.view ?? []);
   }
 
   async #refresh(): Promise<void> {
@@ -81,69 +85,77 @@ export class TypeCatalog {
   }
 
   async #read(): Promise<void> {
-    const hash = await this.#readAnnounced();
-    this.#announced = new Map(
-      Object.entries(hash).map(([name, text]) => {
-        const known = this.#announced.get(name);
-        return [name, known?.text === text ? known : announcedEntry(name, text)];
+    const { nowMs, texts, agents } = await this.#readAnnouncements();
+    const versions = new Map<string, TypeVersion>();
+    const byType = new Map<string, TypeVersion[]>([...this.#builtIn.keys()].map((name) => [name, []]));
+    for (const [field, text] of Object.entries(texts)) {
+      const version = announcedVersion(field, text, this.#versions.get(field));
+      if (version.announcedAtMs !== null && nowMs - version.announcedAtMs >= keptMs) continue;
+      versions.set(field, version);
+      byType.set(version.type, [...(byType.get(version.type) ?? []), version]);
+    }
+    const agentsOf = ({ type, digest }: TypeVersion) => agents.get(`${type}@${digest}`) ?? [];
+    this.#versions = versions;
+    this.#entries = new Map(
+      [...byType].map(([name, announced]) => {
+        const builtIn = this.#builtIn.get(name);
+        announced.sort(lastFirst);
+        const entry = builtIn
+          ? builtInEntry(builtIn, announced, agentsOf)
+          : announcedEntry(announced, agentsOf);
+        return [name, entry];
       }),
     );
     this.#readAt = performance.now();
+    this.#logConflicts();
   }
-}
 
-function builtInEntries(): Map<string, Entry> {
-  return new Map(
-    [...builtInTypes].map(([name, info]) => {
-      const view: TypeView = { type: name, source: 'built-in', ...info, announcedAt: null, fault: null };
-      return [name, { type: usable(info), view, text: '' }];
-    }),
-  );
-}
-
-function announcedEntry(name: string, text: string): Entry {
-  const nothing = {
-    payload: null,
-    result: null,
-    onAgentLost: null,
-    defaultTimeoutMs: null,
-    announcedAt: null,
-  };
-  try {
-    const { announcedAt, ...info } = parseAnnouncement(text);
-    const said = { ...info, announcedAt: new Date(announcedAt).toISOString() };
-    try {
-      return { type: usable(info), view: { type: name, source: 'announced', ...said, fault: null }, text };
-    } catch (error) {
-      return unusable(name, text, said, error);
+  #logConflicts(): void {
+    const found = new Map<string, string>();
+    for (const [type, { view }] of this.#entries) {
+      if (!view.conflict) continue;
+      const { note, versions } = view.conflict;
+      const which = versions.map(({ digest }) => digest).sort();
+      found.set(type, which.join(' '));
+      if (this.#logged.get(type) === found.get(type)) continue;
+      const about = versions.map(({ digest, agents }) => ({ digest, agents: agents.slice(0, 20) }));
+      this.#logger?.warn({ type, versions: about }, `agents disagree about a command type: ${note}`);
     }
-  } catch (error) {
-    return unusable(name, text, nothing, error);
+    for (const type of this.#logged.keys()) {
+      if (!found.has(type)) this.#logger?.info({ type }, 'agents agree about a command type again');
+    }
+    this.#logged = found;
   }
 }
 
-function parseAnnouncement(text: string) {
-  try {
-    return announcedTypeSchema.parse(JSON.parse(text));
-  } catch (error) {
-    throw new UnusableSchema('the announcement is not {payload, result, onAgentLost, announcedAt} as JSON', {
-      cause: error,
-    });
-  }
+const lastFirst = (one: TypeVersion, other: TypeVersion) =>
+  (other.announcedAtMs ?? 0) - (one.announcedAtMs ?? 0) || one.digest.localeCompare(other.digest);
+
+type AgentsOf = (version: TypeVersion) => readonly string[];
+
+const strict =
+  'payloads are accepted only when they fit all of these versions, since any of these agents may be given them';
+const ours = 'payloads are checked by the version that is built into this server';
+
+/** @param announced at least one; the one that was announced last comes first, as below */
+function announcedEntry(announced: readonly TypeVersion[], agentsOf: AgentsOf): Entry {
+  const live = announced.filter((version) => agentsOf(version).length > 0);
+  const [current] = live.length > 0 ? live : announced;
+  if (!current) throw new Error('there is no type without a version');
+  if (live.length < 2) return entryOf(current, null);
+  return entryOf({ ...current, usable: allOf(live) }, conflictOf(strict, live, agentsOf));
 }
 
-function usable(info: CommandTypeInfo): CatalogType {
-  const { payload, onAgentLost, defaultTimeoutMs } = info;
-  return { usable: true, validate: compilePayloadSchema(payload), onAgentLost, defaultTimeoutMs };
+function builtInEntry(builtIn: TypeVersion, announced: readonly TypeVersion[], agentsOf: AgentsOf): Entry {
+  const others = announced.filter(
+    (version) => version.digest !== builtIn.digest && agentsOf(version).length > 0,
+  );
+  if (others.length === 0) return entryOf(builtIn, null);
+  return entryOf(builtIn, conflictOf(ours, [...others, builtIn], agentsOf));
 }
 
-function unusable(
-  name: string,
-  text: string,
-  said: Pick<TypeView, 'payload' | 'result' | 'onAgentLost' | 'defaultTimeoutMs' | 'announcedAt'>,
-  error: unknown,
-): Entry {
-  if (!(error instanceof UnusableSchema)) throw error;
-  const fault = error.message;
-  return { type: { usable: false, fault }, view: { type: name, source: 'announced', ...said, fault }, text };
+function entryOf(version: TypeVersion, conflict: TypeView['conflict']): Entry {
+  const { type, source, usable } = version;
+  const fault = usable.usable ? null : usable.fault;
+  return { type: usable, view: { type, source, ...shown(version), fault, conflict } };
 }

@@ -19,6 +19,22 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Of a call that acts on many commands, step by step. */
+export interface ManyOptions<Sum> extends CallOptions {
+  /** Told after each step, of all steps so far: for whoever shows how far it is. */
+  readonly onStep?: ((sum: Sum) => void) | undefined;
+}
+export interface CancelledSum {
+  readonly cancelled: number;
+  readonly requested: number;
+  readonly skipped: number;
+}
+export interface RetriedSum {
+  readonly retried: number;
+  readonly mayStillRun: number;
+  readonly skipped: number;
+}
+
 export interface SubmitOptions extends CallOptions {
   /** 1 to 255 visible ASCII characters; made for this call when left out. */
   readonly idempotencyKey?: string | undefined;

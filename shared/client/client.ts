@@ -21,11 +21,14 @@ import {
 } from '../protocol/control-api.js';
 import {
   type CallOptions,
+  type CancelledSum,
   type CancelFilter,
   type ClientOptions,
   type Command,
   type ListedCommand,
   type ListFilter,
+  type ManyOptions,
+  type RetriedSum,
   type RetryFilter,
   type Submission,
   type SubmitOptions,
@@ -170,12 +173,16 @@ export class Client {
    *
    * @returns how many; those of a step whose answer was lost are not counted
    */
-  async cancelAll(filter: CancelFilter, { signal }: CallOptions = {}) {
+  async cancelAll(
+    filter: CancelFilter,
+    { signal, onStep }: ManyOptions<CancelledSum> = {},
+  ): Promise<CancelledSum> {
     const sum = { cancelled: 0, requested: 0, skipped: 0 };
     for await (const step of this.#steps('commands/cancel', filter, cancelledManySchema, 'always', signal)) {
       sum.cancelled += step.cancelled;
       sum.requested += step.requested;
       sum.skipped += step.skipped;
+      onStep?.({ ...sum });
     }
     return sum;
   }
@@ -186,13 +193,17 @@ export class Client {
    * @throws AnswerLost: some may have been retried. Called again, it takes those that are still FAILED,
    *   and those that have failed again since
    */
-  async retryAll(filter: RetryFilter = {}, { signal }: CallOptions = {}) {
+  async retryAll(
+    filter: RetryFilter = {},
+    { signal, onStep }: ManyOptions<RetriedSum> = {},
+  ): Promise<RetriedSum> {
     const sum = { retried: 0, mayStillRun: 0, skipped: 0 };
     const all = { status: 'FAILED', ...filter };
     for await (const step of this.#steps('commands/retry', all, retriedManySchema, 'undone', signal)) {
       sum.retried += step.retried;
       sum.mayStillRun += step.mayStillRun;
       sum.skipped += step.skipped;
+      onStep?.({ ...sum });
     }
     return sum;
   }

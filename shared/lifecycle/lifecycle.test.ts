@@ -163,6 +163,7 @@ const callers = [
   'control.ts',
   'recovery.ts',
   'registration.ts',
+  'announcing.ts',
   'retention.ts',
   'pausing.ts',
 ]

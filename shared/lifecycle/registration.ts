@@ -65,6 +65,19 @@ const registerReplySchema = z.union([
 export const sessionOf = (agent: { readonly instance: string; readonly boot: number }) =>
   `${agent.instance}.${agent.boot}`;
 
+/**
+ * The field `announced` of a registration: in which versions a session knows its types. It names the
+ * session, since heartbeats leave it alone, and another session may know others.
+ */
+export const announcedBy = (session: string, versions: readonly string[]) =>
+  `${session} ${versions.join(',')}`;
+
+/** The versions in such a field, when it is of that session. */
+export function versionsAnnounced(field: string, session: string): string[] {
+  const [of, versions = ''] = field.split(' ');
+  return of === session && versions !== '' ? versions.split(',') : [];
+}
+
 /** Takes an agent's name, or renews the hold on it: the heartbeat is the same call. */
 export async function register(redis: Redis, agent: Registration): Promise<RegisterReply> {
   const args = registerArgs(agent);

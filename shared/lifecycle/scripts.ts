@@ -23,6 +23,7 @@ export const scriptNames = [
   'admit',
   'leave',
   'drain',
+  'announce',
   'pause',
   'resume',
 ] as const;

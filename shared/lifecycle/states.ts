@@ -114,10 +114,11 @@ export const retentionScripts = ['prune'] as const satisfies readonly ScriptName
 /** Scripts that change no command: whether a queue gives any. */
 export const queueScripts = ['pause', 'resume'] as const satisfies readonly ScriptName[];
 
-/** Scripts that change no command: who an agent is, and which of its sessions is the newest. */
+/** Scripts that change no command: who an agent is, what it knows, and which of its sessions is the newest. */
 export const registrationScripts = [
   'register',
   'admit',
   'leave',
   'drain',
+  'announce',
 ] as const satisfies readonly ScriptName[];

@@ -193,6 +193,8 @@ export const registeredSchema = z.object({
   at: z.iso.datetime(),
   /** An operator wants this session to take no more commands. */
   draining: z.boolean(),
+  /** Of the types that this call announced: those of which other agents announce another version. */
+  differing: z.array(z.string()).default([]),
 });
 
 /** Query of `DELETE /agents/:agentId`. */

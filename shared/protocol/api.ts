@@ -150,6 +150,23 @@ export type AgentView = z.infer<typeof agentViewSchema>;
 export const agentListSchema = z.object({ agents: z.array(agentViewSchema) });
 
 const jsonSchemaSchema = z.record(z.string(), z.unknown()).nullable();
+/** One version of a command type, and who announces it. */
+const typeVersionSchema = z.object({
+  digest: z.string(),
+  /** Live ones; there may be none of the version that is built into the server. */
+  agents: z.array(agentIdSchema),
+  payload: jsonSchemaSchema,
+  result: jsonSchemaSchema,
+  onAgentLost: onAgentLostSchema.nullable(),
+  defaultTimeoutMs: typeTimeoutSchema.nullable(),
+  announcedAt: z.iso.datetime().nullable(),
+});
+export const typeConflictSchema = z.object({
+  /** For people: what is done about it meanwhile. */
+  note: z.string(),
+  /** Two at least, the one that was announced last first. */
+  versions: z.array(typeVersionSchema),
+});
 export const typeViewSchema = z.object({
   type: z.string(),
   source: z.enum(['built-in', 'announced']),
@@ -161,6 +178,8 @@ export const typeViewSchema = z.object({
   announcedAt: z.iso.datetime().nullable(),
   /** Why submissions of this type are refused: what was announced cannot be used. */
   fault: z.string().nullable(),
+  /** Live agents mean different things by this name; null: they do not. */
+  conflict: typeConflictSchema.nullable(),
 });
 export type TypeView = z.infer<typeof typeViewSchema>;
 /** Of `GET /types`. */

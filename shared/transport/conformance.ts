@@ -1,8 +1,10 @@
 import { type Redis } from 'ioredis';
+import { announcedBy } from '../lifecycle/registration.js';
 import { pauseQueue, resumeQueue } from '../lifecycle/pausing.js';
 import { type Report } from '../lifecycle/transitions.js';
 import { type CommandView } from '../protocol/commands.js';
 import { type ServedQueues } from '../protocol/served-queues.js';
+import { fieldOfType } from '../protocol/type-digest.js';
 import { elapsedMs } from '../runtime/clock.js';
 import { pause } from '../runtime/service.js';
 import { CommandReader } from '../store/command-reader.js';
@@ -539,22 +541,31 @@ export function conformance(rig: () => TransportRig): void {
     });
   });
 
-  it('announces types: all of them, or those that are missing', async () => {
-    const a = await run();
-    const resize = {
-      type: 'RESIZE',
+  it('announces types, again when somebody deleted that, and hears of those that others announce differently', async () => {
+    const [a, b] = [await run('a'), await run('b')];
+    const said = {
       payload: { type: 'object' },
       result: {},
       onAgentLost: 'retry',
       defaultTimeoutMs: 7,
     } as const;
-    const announced = async () => JSON.parse((await rig().redis.hget(typesKey, 'RESIZE')) ?? '{}') as object;
-    await a.transport.announce([{ ...resize, onAgentLost: 'fail' }], 'all');
-    await a.transport.announce([resize], 'missing');
-    expect(await announced()).toMatchObject({ payload: { type: 'object' }, onAgentLost: 'fail' });
+    const resize = { type: 'RESIZE', ...said };
+    const other = { ...resize, payload: { type: 'string' } };
+    const announced = async () =>
+      Object.values(await rig().redis.hgetall(typesKey)).map((text) => JSON.parse(text) as object);
+    expect(await a.transport.announce([resize])).toEqual([]);
+    expect(await announced()).toEqual([{ ...said, announcedAt: expect.any(Number) as number }]);
     await rig().redis.del(typesKey);
-    await a.transport.announce([resize], 'missing');
-    expect(await announced()).toMatchObject({ onAgentLost: 'retry' });
+    expect(await a.transport.announce([resize])).toEqual([]);
+    expect(await announced()).toHaveLength(1);
+    expect(await b.transport.announce([{ ...resize, type: 'OTHER' }, other])).toEqual(['RESIZE']);
+    expect(await a.transport.announce([resize])).toEqual(['RESIZE']);
+    const versions = [fieldOfType({ ...resize, type: 'OTHER' }), fieldOfType(other)];
+    const registered = await rig().redis.hget(agentKey(b.agentId), 'announced');
+    expect(registered).toBe(announcedBy(b.session, versions));
+    // A heartbeat leaves that alone.
+    await b.transport.register();
+    expect(await rig().redis.hget(agentKey(b.agentId), 'announced')).toBe(registered);
   });
 
   it('throws while nothing is reached, and comes back by itself', async () => {

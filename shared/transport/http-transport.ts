@@ -15,7 +15,7 @@ import {
   type reportBodySchema,
   reportedSchema,
 } from '../protocol/agent-api.js';
-import { type ProblemBody, typeListSchema } from '../protocol/api.js';
+import { type ProblemBody } from '../protocol/api.js';
 import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
 import { namesOf } from '../protocol/served-queues.js';
@@ -94,28 +94,20 @@ export class HttpTransport implements Transport {
     return this.#register(this.#options.description.types);
   }
 
-  async announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
-    const known = which === 'all' ? new Set<string>() : await this.#announced();
-    const isNews = types.some(({ type }) => !known.has(type));
-    if (isNews) await this.#register(types.map((one) => (known.has(one.type) ? one.type : one)));
+  async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
+    return registeredSchema.parse(orRefuse(await this.#put(types))).differing;
   }
 
-  async #announced(): Promise<Set<string>> {
-    const answer = await this.#calls.call({ method: 'GET', path: 'types' });
-    const { types } = typeListSchema.parse(orRefuse(answer));
-    return new Set(types.map(({ type }) => type));
-  }
-
-  async #register(types: readonly (string | AnnouncedType)[]): Promise<RegisterReply> {
+  #put(types: readonly (string | AnnouncedType)[]): Promise<ServerAnswer> {
     const { instance } = this.#options.agent;
     const { weights, ...description } = this.#options.description;
     const queues = namesOf({ queues: description.queues, weights });
     const body = { ...description, queues, session: this.#session, instance, types };
-    const answer = await this.#calls.call({
-      method: 'PUT',
-      path: this.#path(''),
-      body,
-    });
+    return this.#calls.call({ method: 'PUT', path: this.#path(''), body });
+  }
+
+  async #register(types: readonly string[]): Promise<RegisterReply> {
+    const answer = await this.#put(types);
     if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
     const { at, leaseMs, draining } = registeredSchema.parse(orRefuse(answer));
     this.#compareLease(leaseMs);

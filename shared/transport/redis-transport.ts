@@ -1,4 +1,5 @@
 import { type Redis } from 'ioredis';
+import { announce } from '../lifecycle/announcing.js';
 import { type HeldAttempt, release, renew, type RenewWord } from '../lifecycle/holding.js';
 import { type ProgressWord, tellProgress, type ToldProgress } from '../lifecycle/progress.js';
 import { abandon, pendingOf, recover, type Resolved } from '../lifecycle/recovery.js';
@@ -7,6 +8,7 @@ import {
   leave,
   newestSession,
   register,
+  announcedBy,
   type RegisterReply,
   sessionOf,
 } from '../lifecycle/registration.js';
@@ -20,11 +22,11 @@ import {
   type StartReply,
 } from '../lifecycle/transitions.js';
 import { drawOrder } from '../protocol/served-queues.js';
+import { fieldOfType } from '../protocol/type-digest.js';
 import { type Moment, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { isAborted, pause } from '../runtime/service.js';
-import { announce } from '../store/announcements.js';
 import { CancelChannel } from './cancel-channel.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
@@ -98,17 +100,9 @@ export class RedisTransport implements Transport {
   }
 
   async register(): Promise<RegisterReply> {
-    const { agentId, instance, boot } = this.#agent;
-    const { host, queues, weights = [], types, ...rest } = this.#description;
+    const { agentId } = this.#agent;
     const seen = await newestSession(this.#redis, this.#keys, agentId);
-    const reply = await register(this.#redis, {
-      agentId,
-      instance,
-      boot,
-      host,
-      leaseMs: this.#leaseMs,
-      fields: { ...rest, queues: queues.join(','), weights: weights.join(','), types: types.join(',') },
-    });
+    const reply = await this.#register();
     if (reply.word !== 'ok') return reply;
     const word = await admit(this.#redis, this.#keys, agentId, this.#session, seen);
     if (word === 'ok') return reply;
@@ -119,8 +113,18 @@ export class RedisTransport implements Transport {
     return { word };
   }
 
-  announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void> {
-    return announce(this.#redis, types, which);
+  /** @param more fields that stay until this session, or another one, sets them anew */
+  #register(more: Readonly<Record<string, string>> = {}): Promise<RegisterReply> {
+    const { agentId, instance, boot } = this.#agent;
+    const { host, queues, weights = [], types, ...rest } = this.#description;
+    const lists = { queues: queues.join(','), weights: weights.join(','), types: types.join(',') };
+    const fields = { ...rest, ...lists, ...more };
+    return register(this.#redis, { agentId, instance, boot, host, leaseMs: this.#leaseMs, fields });
+  }
+
+  async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
+    await this.#register({ announced: announcedBy(this.#session, types.map(fieldOfType)) });
+    return announce(this.#redis, types);
   }
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {

@@ -75,12 +75,11 @@ export interface Transport {
   /** Takes the agent's name, or renews the hold on it. */
   register(): Promise<RegisterReply>;
   /**
-   * Tells which command types this agent knows.
+   * Tells which command types this agent knows, in which version; to be said again now and then.
    *
-   * @param which `missing` leaves alone what is announced: agents of two versions must not undo each
-   *   other's announcements for ever
+   * @returns the names of those of which other agents announce another version
    */
-  announce(types: readonly AnnouncedType[], which: 'all' | 'missing'): Promise<void>;
+  announce(types: readonly AnnouncedType[]): Promise<readonly string[]>;
   /**
    * Starts commands for this agent. Resolves with none when there was nothing to do for a while, or
    * `signal` was aborted.
