@@ -13,6 +13,7 @@ const targets = {
   stack: { program: 'dist/cli/stack-main.js', scope: 'app' },
   server: { program: 'dist/server/main.js', scope: 'app' },
   agent: { program: 'dist/agent/main.js', scope: 'app' },
+  cli: { program: 'dist/cli/fencepost-main.js', scope: 'app' },
   generate: { program: 'dist/cli/generate-main.js', scope: 'app' },
   bench: { program: 'dist/bench/main.js', scope: 'all' },
   chaos: { program: 'dist/chaos/main.js', scope: 'all' },
