@@ -16,6 +16,7 @@ export function whereToLook({ serverUrl, redisUrl, dataDir, agents, pid }: Where
     `  Fencepost is up, with ${agents === 1 ? '1 agent' : `${agents} agents`}`,
     '',
     `  Look at it   ${serverUrl}/`,
+    `  The API      ${serverUrl}/docs`,
     `  Try it       curl -s ${serverUrl}/commands -H 'content-type: application/json' -d ${body}`,
     `  Redis        ${redisCli(redisUrl)}`,
     `  Data         ${dataDir}`,
@@ -25,7 +26,8 @@ export function whereToLook({ serverUrl, redisUrl, dataDir, agents, pid }: Where
   ].join('\n');
 }
 
-function redisCli(redisUrl: string): string {
+/** The `redis-cli` line for a Redis, without a command; a password is left out. */
+export function redisCli(redisUrl: string): string {
   if (redisUrl.startsWith('unix://')) return `redis-cli -s ${redisUrl.slice('unix://'.length)}`;
   const { hostname, port, username, password, protocol, pathname } = new URL(redisUrl);
   const plain = username === '' && password === '' && protocol === 'redis:' && pathname.length <= 1;

@@ -9,7 +9,7 @@ import { onTrial, until } from './trial.js';
 const count = 400;
 
 async function viewsOf(deployment: Deployment, ids: readonly string[]): Promise<CommandView[]> {
-  return Promise.all(ids.map(async (id) => (await deployment.get(`/commands/${id}`)) as CommandView));
+  return Promise.all(ids.map((id) => deployment.client.get(id)));
 }
 
 it('delayed commands start in the order of their times, each once, also when a server dies meanwhile', async () => {
@@ -52,7 +52,7 @@ it('delayed commands start in the order of their times, each once, also when a s
 });
 
 async function completedOf(deployment: Deployment): Promise<number> {
-  const { counts } = (await deployment.get('/stats')) as { counts: { COMPLETED: number } };
+  const { counts } = await deployment.client.stats();
   return counts.COMPLETED;
 }
 

@@ -1,4 +1,4 @@
-import { commandViewSchema, type CommandView, type Submission } from '../shared/protocol/commands.js';
+import { type CommandView, type Submission } from '../shared/protocol/commands.js';
 import { type Violation } from '../shared/testing/invariants.js';
 import { type Trial, until } from './trial.js';
 
@@ -37,8 +37,8 @@ export async function submit(
   return id;
 }
 
-export async function viewOf({ deployment }: Trial, id: string): Promise<CommandView> {
-  return commandViewSchema.parse(await deployment.get(`/commands/${id}`));
+export function viewOf({ deployment }: Trial, id: string): Promise<CommandView> {
+  return deployment.client.get(id);
 }
 
 /** What became of a command; waits until it has ended. */

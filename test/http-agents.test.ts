@@ -1,5 +1,3 @@
-import { type AgentView } from '../shared/protocol/api.js';
-import { type CommandView } from '../shared/protocol/commands.js';
 import { isAborted, pause } from '../shared/runtime/service.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
@@ -53,9 +51,10 @@ it(`works off ${commands} commands, two agents per transport, and nobody is lost
   expect(report.counts).toMatchObject({ accepted: commands, completed: commands, losses: 0 });
   expect(kills).toBeGreaterThan(3);
 
-  const { agents } = (await deployment.get('/agents')) as { agents: AgentView[] };
-  const done = await Promise.all(ids.slice(0, 500).map((id) => deployment.get(`/commands/${id}`)));
-  const busy = new Set(done.map((command) => (command as CommandView).agentId));
+  const { client } = deployment;
+  const done = await Promise.all(ids.slice(0, 500).map((id) => client.get(id)));
+  const busy = new Set(done.map(({ agentId }) => agentId));
+  const agents = await client.agents();
   expect(agents.filter(({ agentId }) => !busy.has(agentId))).toEqual([]);
   expect(busy.size).toBe(4);
 });

@@ -1,6 +1,4 @@
 import { join } from 'node:path';
-import { type AgentView } from '../shared/protocol/api.js';
-import { type CommandView } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
@@ -16,8 +14,8 @@ it('several agents at once: they share the work, and each command is one agentâ€
   onTrial({ ...overHttp, agents: 3, answerAfterMs: 20 }, async (trial) => {
     const ids = await Promise.all(Array.from({ length: 60 }, () => submit(trial)));
     await trial.deployment.settled(60);
-    const views = await Promise.all(ids.map((id) => trial.deployment.get(`/commands/${id}`)));
-    expect(new Set(views.map((view) => (view as CommandView).agentId)).size).toBe(3);
+    const views = await Promise.all(ids.map((id) => trial.deployment.client.get(id)));
+    expect(new Set(views.map(({ agentId }) => agentId)).size).toBe(3);
     expect(trial.ledger.hits()).toHaveLength(60);
     expect(await violationsIn(trial)).toEqual([]);
   }));
@@ -33,7 +31,7 @@ it('an agent that restarts quickly: what it had is settled at once, and it goes 
     await agent?.exited;
     await deployment.startAgent();
     expect(await fateOf(trial, id)).toEqual(lostAfter([1]).retry);
-    const { agents } = (await deployment.get('/agents')) as { agents: AgentView[] };
+    const agents = await deployment.client.agents();
     expect(agents).toMatchObject([{ state: 'live', session: expect.stringMatching(/\.2$/) as string }]);
     expect(await violationsIn(trial)).toEqual([]);
   }));

@@ -30,7 +30,7 @@ async function expectWork(trial: Trial, other: TestProcess): Promise<void> {
   await other.exited;
   const id = await submit(trial);
   expect(await fateOf(trial, id)).toEqual(undisturbed);
-  expect(await trial.deployment.get(`/commands/${id}`)).toMatchObject({ agentId: 'cut-off' });
+  expect(await trial.deployment.client.get(id)).toMatchObject({ agentId: 'cut-off' });
 }
 
 it.concurrent('onAgentLost retry: it gives up before its lease ends, and another agent tries again', () =>

@@ -1,4 +1,3 @@
-import { type CommandView } from '../shared/protocol/commands.js';
 import { type Pause } from '../shared/testing/client-log.js';
 import { onTrial, type Trial, until } from './trial.js';
 
@@ -14,26 +13,22 @@ async function submitTo({ deployment, clients }: Trial, queue: string, count: nu
 }
 
 const viewsOf = ({ deployment }: Trial, ids: readonly string[]) =>
-  Promise.all(ids.map(async (id) => (await deployment.get(`/commands/${id}`)) as CommandView));
+  Promise.all(ids.map((id) => deployment.client.get(id)));
 
 async function countsOf({ deployment }: Trial): Promise<{ RUNNING: number; COMPLETED: number }> {
-  const { counts } = (await deployment.get('/stats')) as { counts: { RUNNING: number; COMPLETED: number } };
+  const { counts } = await deployment.client.stats();
   return counts;
 }
 
 /** What an operator does, and what the judge is told of it. */
 async function pauseQueue(trial: Trial, queue: string): Promise<() => Promise<void>> {
-  const ask = async (what: string) => {
-    const answer = await fetch(new URL(`/queues/${queue}/${what}`, trial.deployment.url), { method: 'POST' });
-    expect(answer.status).toBe(200);
-    expect(await answer.json()).toMatchObject({ queue, paused: what === 'pause' });
-  };
-  await ask('pause');
+  const { client } = trial.deployment;
+  expect(await client.pauseQueue(queue)).toMatchObject({ queue, paused: true });
   const noted: Pause = { queue, answeredAtMs: Date.now() };
   trial.clients.pauses.push(noted);
-  return () => {
+  return async () => {
     noted.resumedAtMs = Date.now();
-    return ask('resume');
+    expect(await trial.deployment.client.resumeQueue(queue)).toMatchObject({ queue, paused: false });
   };
 }
 

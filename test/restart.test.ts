@@ -1,6 +1,6 @@
+import { createClient } from '../shared/client/client.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
-import { until } from './trial.js';
 
 /** What restarts keep: every accepted command, and its result. */
 
@@ -42,7 +42,7 @@ it('keeps everything when Redis is killed, and goes on by itself when it is back
   await deployment.redis.kill();
   await deployment.redis.start();
   // Until the server has connected again it says 503, and to come back.
-  await until(async () => (await fetch(new URL('/ready', deployment.url))).status === 200);
+  await deployment.client.ready();
   const after = await submit(1);
   expect(await statusesOf([...before, ...after])).toEqual(completed([...before, ...after]));
 });
@@ -74,6 +74,10 @@ it('logs the leftover RUNNING commands that it finds at its start, and shows the
   const server = await deployment.startServer();
   const line = await server.process.waitForLine(/RUNNING/);
   expect(line).toContain(id);
-  const stats = (await (await fetch(new URL('/stats', server.url))).json()) as { leftover: unknown };
-  expect(stats).toMatchObject({ counts: { RUNNING: 1 } });
+  const client = createClient({ url: server.url });
+  expect(await client.stats()).toMatchObject({
+    counts: { RUNNING: 1 },
+    leftoverRunning: { found: 1, commandIds: [id] },
+  });
+  await client.close();
 });

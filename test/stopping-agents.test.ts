@@ -1,7 +1,6 @@
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { pause } from '../shared/runtime/service.js';
 import { type TestProcess } from '../shared/testing/processes.js';
-import { type AgentView } from '../shared/protocol/api.js';
 import { startStranger } from './agent-crash.js';
 import { fateOf, fateOfAnother, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
@@ -52,8 +51,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       const { deployment } = trial;
       const { agent, id, answer } = await atWork(trial);
       const { agentId } = await viewOf(trial, id);
-      const drained = await fetch(new URL(`/agents/${agentId}/drain`, deployment.url), { method: 'POST' });
-      expect(drained.status).toBe(202);
+      await deployment.client.drain(agentId ?? '');
       await agent.waitForLine(/draining/);
       answer();
       expect(await fateOf(trial, id)).toEqual(undisturbed);
@@ -61,7 +59,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       await startStranger(trial);
       expect(await fateOf(trial, next)).toEqual(undisturbed);
       expect((await viewOf(trial, next)).agentId).not.toBe(agentId);
-      const { agents } = (await deployment.get('/agents')) as { agents: AgentView[] };
+      const agents = await deployment.client.agents();
       expect(agents.filter(({ draining }) => draining)).toMatchObject([{ agentId, state: 'live' }]);
     }),
   );

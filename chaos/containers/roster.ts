@@ -1,7 +1,6 @@
-import { z } from 'zod';
+import { type Client, createClient } from '../../shared/client/client.js';
 import { pause } from '../../shared/runtime/service.js';
 
-const agentsSchema = z.object({ agents: z.array(z.object({ agentId: z.string(), host: z.string() })) });
 const readEveryMs = 500;
 
 /**
@@ -9,12 +8,13 @@ const readEveryMs = 500;
  * each other's directory, and with it each other's name.
  */
 export class Roster {
-  readonly #serverUrl: string;
+  readonly #client: Client;
   readonly #present = new Map<string, string>();
   readonly #ever = new Map<string, Set<string>>();
 
   constructor(serverUrl: string) {
-    this.#serverUrl = serverUrl;
+    // What is not answered is asked again in its turn.
+    this.#client = createClient({ url: serverUrl, timeoutMs: 2000, retryForMs: 0 });
   }
 
   get size(): number {
@@ -31,17 +31,18 @@ export class Roster {
     return [...(this.#ever.get(host) ?? [])];
   }
 
+  /** Reads again and again until it is told to stop, which is its end. */
   async follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       // While no server answers, it is as it was.
       await this.read().catch(() => undefined);
       await pause(readEveryMs, signal);
     }
+    await this.#client.close();
   }
 
   async read(): Promise<void> {
-    const answer = await fetch(new URL('/agents', this.#serverUrl), { signal: AbortSignal.timeout(2000) });
-    for (const { agentId, host } of agentsSchema.parse(await answer.json()).agents) {
+    for (const { agentId, host } of await this.#client.agents()) {
       this.#present.set(host, agentId);
       this.#ever.set(host, (this.#ever.get(host) ?? new Set()).add(agentId));
     }

@@ -1,12 +1,10 @@
 import { v7 } from 'uuid';
-import { z } from 'zod';
+import { type z } from 'zod';
 import { drainingSchema } from '../protocol/agent-api.js';
 import {
   agentListSchema,
   batchSubmittedSchema,
   commandListSchema,
-  type CommandSummary,
-  type ListQuery,
   queueListSchema,
   queueViewSchema,
   readinessSchema,
@@ -14,17 +12,29 @@ import {
   submittedSchema,
   typeListSchema,
 } from '../protocol/api.js';
-import { type CommandView, commandViewSchema, type submissionSchema } from '../protocol/commands.js';
+import { commandViewSchema } from '../protocol/commands.js';
 import {
   cancelledManySchema,
   cancelledSchema,
-  type CancelQuery,
   retriedManySchema,
   retriedSchema,
-  type RetryQuery,
 } from '../protocol/control-api.js';
-import { AnswerUnexpected } from './errors.js';
+import {
+  type CallOptions,
+  type CancelledSum,
+  type CancelFilter,
+  type ClientOptions,
+  type Command,
+  type ListedCommand,
+  type ListFilter,
+  type ManyOptions,
+  type RetriedSum,
+  type RetryFilter,
+  type Submission,
+  type SubmitOptions,
+} from './client-options.js';
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
+import { commandPath, parse, type Query, queryOf } from './messages.js';
 import {
   goOnFor,
   refusalOf,
@@ -35,36 +45,7 @@ import {
 } from './server-calls.js';
 import { waitFor, type WaitOptions } from './waiting.js';
 
-export interface ClientOptions {
-  /** Where a server is reached; `http://127.0.0.1:3000` when left out. */
-  readonly url?: string | undefined;
-  /** How long one try may take; 10 s when left out. */
-  readonly timeoutMs?: number | undefined;
-  /** How long a call that is not answered is sent again, before it fails; 30 s when left out, 0: it is sent once. */
-  readonly retryForMs?: number | undefined;
-}
-
-export interface CallOptions {
-  /** Aborted: the call ends with the signal's reason. Whether it was carried out is then unknown. */
-  readonly signal?: AbortSignal | undefined;
-}
-
-export interface SubmitOptions extends CallOptions {
-  /** 1 to 255 visible ASCII characters; made for this call when left out. */
-  readonly idempotencyKey?: string | undefined;
-}
-
-/** What to execute, and how. */
-export type Submission = z.input<typeof submissionSchema>;
-/** As `get` and `wait` give it. */
-export type Command = CommandView;
-/** As `list` gives it: without payload, result and history, which may be large. */
-export type ListedCommand = CommandSummary;
-
-/** `limit`: how many are asked for at a time. */
-export type ListFilter = Partial<Omit<ListQuery, 'cursor'>>;
-export type CancelFilter = Omit<CancelQuery, 'limit' | 'cursor'>;
-export type RetryFilter = Omit<RetryQuery, 'status' | 'limit' | 'cursor'>;
+export type * from './client-options.js';
 
 /** For a far server with much to do: how many calls may be under way at once. */
 const mostConnections = 32;
@@ -192,12 +173,16 @@ export class Client {
    *
    * @returns how many; those of a step whose answer was lost are not counted
    */
-  async cancelAll(filter: CancelFilter, { signal }: CallOptions = {}) {
+  async cancelAll(
+    filter: CancelFilter,
+    { signal, onStep }: ManyOptions<CancelledSum> = {},
+  ): Promise<CancelledSum> {
     const sum = { cancelled: 0, requested: 0, skipped: 0 };
     for await (const step of this.#steps('commands/cancel', filter, cancelledManySchema, 'always', signal)) {
       sum.cancelled += step.cancelled;
       sum.requested += step.requested;
       sum.skipped += step.skipped;
+      onStep?.({ ...sum });
     }
     return sum;
   }
@@ -208,13 +193,17 @@ export class Client {
    * @throws AnswerLost: some may have been retried. Called again, it takes those that are still FAILED,
    *   and those that have failed again since
    */
-  async retryAll(filter: RetryFilter = {}, { signal }: CallOptions = {}) {
+  async retryAll(
+    filter: RetryFilter = {},
+    { signal, onStep }: ManyOptions<RetriedSum> = {},
+  ): Promise<RetriedSum> {
     const sum = { retried: 0, mayStillRun: 0, skipped: 0 };
     const all = { status: 'FAILED', ...filter };
     for await (const step of this.#steps('commands/retry', all, retriedManySchema, 'undone', signal)) {
       sum.retried += step.retried;
       sum.mayStillRun += step.mayStillRun;
       sum.skipped += step.skipped;
+      onStep?.({ ...sum });
     }
     return sum;
   }
@@ -299,22 +288,4 @@ export class Client {
 
 export function createClient(options: ClientOptions = {}): Client {
   return new Client(options);
-}
-
-const commandPath = (commandId: string) => `commands/${encodeURIComponent(commandId)}`;
-
-type Query = Readonly<Record<string, string | number | undefined>>;
-
-function queryOf(query: Query): string {
-  const given = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
-  const text = given.toString();
-  return text === '' ? '' : `?${text}`;
-}
-
-function parse<Value>(schema: z.ZodType<Value>, { status, body }: ServerAnswer): Value {
-  const parsed = schema.safeParse(body);
-  if (parsed.success) return parsed.data;
-  const message = `what answered is no Fencepost of this version: ${z.prettifyError(parsed.error)}`;
-  throw new AnswerUnexpected(message, { status, cause: parsed.error });
 }

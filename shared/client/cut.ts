@@ -1,19 +1,47 @@
+/** The cuts that one signal makes. */
+class Cutter {
+  static readonly #ofSignals = new WeakMap<AbortSignal, Cutter>();
+  readonly #signal: AbortSignal;
+  readonly #cuts = new Set<Cut>();
+  readonly #onAbort = (): void => {
+    for (const cut of [...this.#cuts]) cut.abort(this.#signal.reason);
+  };
+
+  private constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /** One for each signal: Node takes more than ten listeners on one of them for a leak, and warns. */
+  static of(signal: AbortSignal): Cutter {
+    const known = Cutter.#ofSignals.get(signal) ?? new Cutter(signal);
+    Cutter.#ofSignals.set(signal, known);
+    return known;
+  }
+
+  add(cut: Cut): void {
+    if (this.#signal.aborted) return cut.abort(this.#signal.reason);
+    if (this.#cuts.size === 0) this.#signal.addEventListener('abort', this.#onAbort);
+    this.#cuts.add(cut);
+  }
+
+  delete(cut: Cut): void {
+    this.#cuts.delete(cut);
+    if (this.#cuts.size === 0) this.#signal.removeEventListener('abort', this.#onAbort);
+  }
+}
+
 /**
  * A signal that is aborted by others, or late. `AbortSignal.any` does this too, but each of its signals
  * weighs on a long-lived one until it is collected; here nothing is left after `release`.
  */
 export class Cut {
   readonly #controller = new AbortController();
-  readonly #others: readonly AbortSignal[];
+  readonly #cutters: readonly Cutter[];
   readonly #timer: NodeJS.Timeout | undefined;
-  readonly #onAbort = (): void => {
-    this.abort(this.#others.find(({ aborted }) => aborted)?.reason);
-  };
 
   constructor(others: readonly (AbortSignal | undefined)[], limitMs?: number) {
-    this.#others = others.filter((other) => other !== undefined);
-    for (const other of this.#others) other.addEventListener('abort', this.#onAbort);
-    if (this.#others.some(({ aborted }) => aborted)) this.#onAbort();
+    this.#cutters = others.filter((other) => other !== undefined).map((other) => Cutter.of(other));
+    for (const cutter of this.#cutters) cutter.add(this);
     if (limitMs === undefined) return;
     this.#timer = setTimeout(() => this.abort(new Error(`no answer within ${limitMs} ms`)), limitMs);
   }
@@ -28,6 +56,6 @@ export class Cut {
 
   release(): void {
     clearTimeout(this.#timer);
-    for (const other of this.#others) other.removeEventListener('abort', this.#onAbort);
+    for (const cutter of this.#cutters) cutter.delete(this);
   }
 }

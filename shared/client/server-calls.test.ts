@@ -221,6 +221,22 @@ function abortable() {
   return { signal: controller.signal, abort: () => controller.abort(new Error('enough')) };
 }
 
+test('one signal may be for any number of calls at once: Node takes many listeners for a leak', async () => {
+  const held: ServerResponse[] = [];
+  const server = await FakeServer.start((response) => void held.push(response));
+  const client = createClient({ url: server.url });
+  const { signal } = abortable();
+  const added = jest.spyOn(signal, 'addEventListener');
+  const removed = jest.spyOn(signal, 'removeEventListener');
+  const calls = Array.from({ length: 20 }, () => client.submit(delay, { signal }));
+  while (server.requests.length < 20) await server.asked();
+  expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 0]);
+  held.forEach(accept);
+  await Promise.all(calls);
+  expect([added.mock.calls.length, removed.mock.calls.length]).toEqual([1, 1]);
+  await client.close();
+});
+
 test('what was aborted before is not sent', async () => {
   const server = await FakeServer.start(accept);
   const client = createClient({ url: server.url });

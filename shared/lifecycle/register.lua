@@ -9,11 +9,20 @@
 -- Guards, in order: no other live instance, and not this instance on another host (a copied data
 --   directory, whose lock proves nothing there; '' is a host that nobody told), else `taken`; not an
 --   older boot than the one registered, else `old-session`.
+-- Who was refused as `taken` last is noted in the registration, `refusedAt refusedHost refusedPid`: two
+--   agents that want one name are seen by nobody else.
 -- Reply   { 'ok', now, 1 if `drain` marked this session, else 0 } |
 --         { 'taken', instance, host, pid, lastSeen, leaseMs left } | { 'old-session' }
 -- Events  none
 local key = root
 local instance, boot, host, leaseMs, ttlMs = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4]), ARGV[5]
+
+local function callersPid()
+  for i = 7, 5 + 2 * tonumber(ARGV[6]), 2 do
+    if ARGV[i] == 'pid' then return ARGV[i + 1] end
+  end
+  return ''
+end
 
 if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
 local holder = redis.call('HMGET', key, 'instance', 'boot', 'host', 'pid', 'lastSeen', 'leaseMs')
@@ -25,9 +34,12 @@ if held then
   local other = held ~= instance or (heldHost ~= host and (heldHost or '') ~= '')
   -- A clock that was set back must not lock the name for longer than a lease.
   if other and left > 0 and left <= heldLease then
+    redis.call('HSET', key, 'refusedAt', whole(now), 'refusedHost', host, 'refusedPid', callersPid())
     return { 'taken', held, heldHost or '', holder[4] or '', whole(lastSeen), whole(left) }
   end
   if held == instance and boot < (tonumber(holder[2]) or 0) then return { 'old-session' } end
+  -- It has the name now that it was refused.
+  if other then redis.call('HDEL', key, 'refusedAt', 'refusedHost', 'refusedPid') end
 end
 local fields = { 'instance', instance, 'boot', ARGV[2], 'host', host, 'leaseMs', ARGV[4], 'lastSeen', whole(now) }
 for i = 1, 2 * tonumber(ARGV[6]) do fields[#fields + 1] = ARGV[6 + i] end

@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { type HashState, type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
 import { agentKey, agentsKey } from '../store/keys.js';
@@ -33,6 +34,8 @@ const registered = {
 const held = (more: HashState = {}): RedisState => ({
   [key]: { ...registered, lastSeen: 'now-1000', ...more },
 });
+const holderOf = (state: RedisState) => hashSchema.parse(state[key]);
+const hashSchema = z.record(z.string(), z.string());
 /** Beside the registration: who there is. */
 const listed = { [agentsKey]: { set: ['agent-1'] } };
 const ok = { word: 'ok', now: expect.any(Number) as number, draining: false };
@@ -111,7 +114,18 @@ test.each<[string, RedisState, object]>([
   const left = reply.word === 'taken' ? reply.holder.leaseLeftMs : 0;
   expect(left).toBeGreaterThan(0);
   expect(left).toBeLessThanOrEqual(59_000);
-  expect(await bench.state()).toEqual(state);
+  // Whoever looks at the registration sees that two want its name.
+  expect(await bench.state()).toEqual({
+    [key]: { ...holderOf(state), refusedAt: 'now', refusedHost: 'h1', refusedPid: '7' },
+  });
+});
+
+test('nobody was refused a name that it has since been given', async () => {
+  await bench.seed(
+    held({ instance: 'i2', lastSeen: 'now-60000', refusedAt: '1', refusedHost: 'h1', refusedPid: '7' }),
+  );
+  expect(await call()).toEqual(ok);
+  expect(await bench.state()).toEqual({ [key]: registered, ...listed });
 });
 
 test.each<[string, RedisState]>([

@@ -11,7 +11,8 @@ export interface Durability {
   readonly readOnly: string | undefined;
 }
 
-type Fields = ReadonlyMap<string, string>;
+/** What INFO or CONFIG GET say, by name. */
+export type RedisFields = ReadonlyMap<string, string>;
 
 /**
  * Asks Redis, and believes no configuration file: somebody may have started it without, or changed
@@ -34,7 +35,7 @@ export async function readDurability(redis: Redis): Promise<Durability> {
 }
 
 /** `CONFIG GET`, or undefined where a managed Redis forbids it. */
-async function readSettings(redis: Redis): Promise<Fields | undefined> {
+async function readSettings(redis: Redis): Promise<RedisFields | undefined> {
   try {
     const reply = await redis.config('GET', 'appendfsync', 'no-appendfsync-on-rewrite');
     const pairs = z.array(z.string()).parse(reply);
@@ -45,12 +46,13 @@ async function readSettings(redis: Redis): Promise<Fields | undefined> {
   }
 }
 
-function parseInfo(info: string): Fields {
+/** The lines of INFO. */
+export function parseInfo(info: string): RedisFields {
   const lines = info.split('\r\n').filter((line) => line.includes(':'));
   return new Map(lines.map((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1)]));
 }
 
-function versionFaults(info: Fields): string[] {
+function versionFaults(info: RedisFields): string[] {
   // Valkey calls itself redis_version 7.2.4.
   const version = info.get('redis_version') ?? '0';
   return Number.parseInt(version, 10) >= 7
@@ -58,14 +60,14 @@ function versionFaults(info: Fields): string[] {
     : [`Redis ${version} is too old for Fencepost's scripts: it needs 7.0`];
 }
 
-function appendOnlyFaults(info: Fields): string[] {
+function appendOnlyFaults(info: RedisFields): string[] {
   if (info.get('aof_enabled') !== '1') {
     return ['appendonly is off: a restart of Redis loses every command since its last snapshot'];
   }
   return info.get('aof_last_write_status') === 'err' ? ['the last write to the append-only file failed'] : [];
 }
 
-function fsyncFaults(settings: Fields | undefined): string[] {
+function fsyncFaults(settings: RedisFields | undefined): string[] {
   if (!settings) return ['CONFIG GET is not allowed here, so whether appendfsync is always is not known'];
   const faults: string[] = [];
   const policy = settings.get('appendfsync');
@@ -78,13 +80,13 @@ function fsyncFaults(settings: Fields | undefined): string[] {
   return faults;
 }
 
-function evictionFaults(info: Fields): string[] {
+function evictionFaults(info: RedisFields): string[] {
   const policy = info.get('maxmemory_policy');
   if (policy === 'noeviction' || info.get('maxmemory') === '0') return [];
   return [`maxmemory-policy is ${policy}: a full Redis deletes commands and markers; set it to noeviction`];
 }
 
-function readOnlyReason(info: Fields): string | undefined {
+function readOnlyReason(info: RedisFields): string | undefined {
   if (info.get('loading') === '1') return 'Redis is loading its data';
   if (info.get('role') !== 'master') return `Redis is a ${info.get('role')}, which takes no writes`;
   // Redis answers MISCONF to every write until the file can be written again.

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
+import { type Client, createClient } from '../client/client.js';
 import { pause } from '../runtime/service.js';
 import { partitionKeys } from '../store/keys.js';
 import { judge, type JudgeOptions, type Report } from './invariants.js';
@@ -53,6 +54,7 @@ export class Deployment {
   readonly #processes: TestProcess[] = [];
   readonly #env: Readonly<Record<string, string>>;
   readonly #client: Redis;
+  readonly #clients = new Map<string, Client>();
   readonly #transport: AgentTransport;
   readonly #ownGroup: boolean;
 
@@ -149,6 +151,17 @@ export class Deployment {
     };
   }
 
+  /**
+   * A client of the first server, for whoever wants to know, and not to judge: it sends again by itself what
+   * was not answered. What the judge is to hear of goes through a `ClientLog`.
+   */
+  get client(): Client {
+    const { url } = this;
+    const client = this.#clients.get(url) ?? createClient({ url });
+    this.#clients.set(url, client);
+    return client;
+  }
+
   /** Asks the first server, again while it says 503. @returns the body of its answer, whatever else the status */
   async get(path: string): Promise<unknown> {
     for (;;) {
@@ -193,6 +206,7 @@ export class Deployment {
   async stop(): Promise<void> {
     for (const process of this.#processes) process.kill('SIGKILL');
     await Promise.all(this.#processes.map(({ exited }) => exited));
+    await Promise.all([...this.#clients.values()].map((client) => client.close()));
     await this.redis.stop();
     await rm(this.dataDir, { recursive: true, force: true });
   }

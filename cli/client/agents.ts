@@ -1,0 +1,62 @@
+import { type Command } from 'commander';
+import { type AgentView } from '../../shared/protocol/api.js';
+import { examples, type ServerFlags, withServerFlags } from './flags.js';
+import { type Paint } from './paint.js';
+import { withClient } from './session.js';
+import { tableText } from './table.js';
+import { type Terminal } from './terminal.js';
+
+/** `agents`: who executes; and `agents drain`. */
+export function agentsCommand(command: Command, terminal: Terminal): Command {
+  withServerFlags(command.enablePositionalOptions())
+    .description('list the agents: who they are, what they serve, when they were last heard of')
+    .addHelpText(
+      'after',
+      examples(
+        ['agents', 'who there is'],
+        ['agents drain agent-1-3daa28', 'let one finish, before it is stopped'],
+      ),
+    )
+    .action((flags: ServerFlags) =>
+      withClient(flags, async (client) => {
+        const agents = await client.agents({ signal: terminal.signal });
+        if (flags.json) terminal.printJson({ agents });
+        else if (agents.length === 0) terminal.say('none: npm run agent starts one');
+        else for (const line of agentsTable(agents, terminal.paint)) terminal.print(line);
+        return undefined;
+      }),
+    );
+  withServerFlags(command.command('drain'))
+    .description('let an agent take no more commands, until its next run; what it has, it finishes')
+    .argument('<agentId>', 'as agents lists it')
+    .addHelpText('after', examples(['agents drain agent-1-3daa28', 'let one finish, before it is stopped']))
+    .action((agentId: string, flags: ServerFlags) =>
+      withClient(flags, async (client) => {
+        const answer = await client.drain(agentId, { signal: terminal.signal });
+        if (flags.json) terminal.printJson(answer);
+        else terminal.print(`${agentId} takes no more commands`);
+        return undefined;
+      }),
+    );
+  return command;
+}
+
+function agentsTable(agents: readonly AgentView[], paint: Paint): string[] {
+  const head = ['AGENT', 'STATE', 'RUNNING', 'QUEUES', 'TYPES', 'HOST', 'PID', 'LAST SEEN'].map(paint.faint);
+  const rows = agents.map((agent) => [
+    agent.agentId,
+    stateText(agent, paint),
+    `${agent.running}/${agent.concurrency ?? '?'}`,
+    agent.queues.map((queue) => (agent.weights ? `${queue}:${agent.weights[queue] ?? 1}` : queue)).join(','),
+    agent.types.join(','),
+    agent.host,
+    String(agent.pid ?? ''),
+    agent.lastSeen,
+  ]);
+  return tableText([head, ...rows]);
+}
+
+function stateText({ state, draining }: AgentView, paint: Paint): string {
+  if (state === 'lost') return paint.bad('lost');
+  return draining ? paint.busy('draining') : paint.good('live');
+}

@@ -1,0 +1,201 @@
+import { type Command, Option } from 'commander';
+import {
+  type CancelFilter,
+  type Client,
+  type ListFilter,
+  type RetryFilter,
+} from '../../shared/client/client.js';
+import { RequestRefused } from '../../shared/client/errors.js';
+import { executedSchema } from '../../shared/protocol/commands.js';
+import { commandErrorCodes } from '../../shared/protocol/errors.js';
+import { type CancelQuery, type RetryQuery } from '../../shared/protocol/control-api.js';
+import { listedText } from './command-text.js';
+import { exitCodes, UsageError } from './exit-codes.js';
+import { examples, type ServerFlags, withServerFlags } from './flags.js';
+import { type FilterFlags, withFilterFlags } from './list.js';
+import { ProgressBar } from './progress-bar.js';
+import { withClient } from './session.js';
+import { type Terminal } from './terminal.js';
+
+interface ManyFlags extends ServerFlags, FilterFlags {
+  readonly dryRun?: boolean;
+}
+interface CancelFlags extends ManyFlags {
+  readonly status?: CancelQuery['status'];
+}
+interface RetryFlags extends ManyFlags {
+  readonly all?: boolean;
+  readonly code?: RetryQuery['code'];
+  readonly executed?: RetryQuery['executed'];
+}
+
+const dryRun = new Option('--dry-run', 'list what it would act on, and change nothing');
+
+/** `cancel`: by id, or everything that passes a filter. */
+export function cancelCommand(command: Command, terminal: Terminal): Command {
+  return withFilterFlags(withServerFlags(command))
+    .description('cancel commands: what waits ends at once, what runs is asked to stop')
+    .argument('[commandIds...]', 'these; or name a --status, and everything that has it')
+    .addOption(
+      new Option('--status <status>', 'everything that waits, or runs').choices(['PENDING', 'RUNNING']),
+    )
+    .addOption(dryRun)
+    .addHelpText(
+      'after',
+      examples(
+        ['cancel 01a20347-41c9-70fb-9717-be09e4a1f184', 'this one'],
+        ['cancel --status PENDING --type DELAY --dry-run', 'what would be cancelled'],
+      ),
+    )
+    .action((ids: string[], flags: CancelFlags) =>
+      withClient(flags, async (client) => {
+        const { status } = flags;
+        if (isByIds(ids, status !== undefined, 'name the commands, or a --status', flags)) {
+          return forEachId(ids, flags, terminal, async (id) => {
+            const answer = await client.cancel(id, { signal: terminal.signal });
+            return {
+              answer,
+              text: answer.state === 'cancelled' ? 'cancelled' : 'asked to stop; wait tells how it ends',
+            };
+          });
+        }
+        const filter: CancelFilter = { status: status ?? 'PENDING', ...scopeOf(flags) };
+        if (flags.dryRun) return listOnly(client, filter, () => true, flags, terminal);
+        const bar = new ProgressBar(terminal.stderr, 'cancelling');
+        const onStep = (sum: { cancelled: number; requested: number }) =>
+          bar.update(sum.cancelled + sum.requested);
+        const sum = await client
+          .cancelAll(filter, { signal: terminal.signal, onStep })
+          .finally(() => bar.end());
+        if (flags.json) terminal.printJson(sum);
+        else
+          terminal.print(
+            `${sum.cancelled} cancelled, ${sum.requested} asked to stop, ${sum.skipped} had moved on`,
+          );
+        return exitCodes.done;
+      }),
+    );
+}
+
+/** `retry`: by id, or everything that FAILED and passes a filter. */
+export function retryCommand(command: Command, terminal: Terminal): Command {
+  return withFilterFlags(withServerFlags(command))
+    .description('let commands that FAILED be executed again')
+    .argument(
+      '[commandIds...]',
+      'these; or --all, --code, --executed, --type, --queue, and everything that passes',
+    )
+    .option('--all', 'everything that FAILED')
+    .addOption(new Option('--code <code>', 'everything that failed so').choices(commandErrorCodes))
+    .addOption(
+      new Option('--executed <word>', 'by whether it was executed; no: without a thought').choices(
+        executedSchema.options,
+      ),
+    )
+    .addOption(dryRun)
+    .addHelpText(
+      'after',
+      examples(
+        ['retry 01a20347-41c9-70fb-9717-be09e4a1f184', 'this one'],
+        ['retry --code AGENT_LOST --executed unknown --dry-run', 'what nobody knows the end of'],
+      ),
+    )
+    .action((ids: string[], flags: RetryFlags) =>
+      withClient(flags, async (client) => {
+        const { code, executed } = flags;
+        const isFiltered = [flags.all, code, executed, flags.type, flags.queue].some(
+          (flag) => flag !== undefined,
+        );
+        if (isByIds(ids, isFiltered, 'name the commands, a filter, or --all', flags)) {
+          return forEachId(ids, flags, terminal, async (id) => {
+            const answer = await client.retry(id, { signal: terminal.signal });
+            return { answer, text: answer.note === null ? 'retried' : `retried; ${answer.note}` };
+          });
+        }
+        const filter: RetryFilter = {
+          ...(code ? { code } : {}),
+          ...(executed ? { executed } : {}),
+          ...scopeOf(flags),
+        };
+        if (flags.dryRun) {
+          const passes = ({ error }: Listed) =>
+            (code === undefined || error?.code === code) &&
+            (executed === undefined || error?.executed === executed);
+          return listOnly(client, { status: 'FAILED', ...scopeOf(flags) }, passes, flags, terminal);
+        }
+        const bar = new ProgressBar(terminal.stderr, 'retrying');
+        const onStep = (sum: { retried: number }) => bar.update(sum.retried);
+        const sum = await client
+          .retryAll(filter, { signal: terminal.signal, onStep })
+          .finally(() => bar.end());
+        if (flags.json) terminal.printJson(sum);
+        else
+          terminal.print(
+            `${sum.retried} retried (${sum.mayStillRun} may still run), ${sum.skipped} had moved on`,
+          );
+        return exitCodes.done;
+      }),
+    );
+}
+
+type Listed = Parameters<typeof listedText>[0];
+
+const scopeOf = ({ type, queue }: FilterFlags): { type?: string; queue?: string } => ({
+  ...(type === undefined ? {} : { type }),
+  ...(queue === undefined ? {} : { queue }),
+});
+
+/** One or the other: both together would act on more than was meant, and neither on everything. */
+function isByIds(ids: readonly string[], isFiltered: boolean, neither: string, flags: ManyFlags): boolean {
+  if (ids.length === 0 && !isFiltered) throw new UsageError(`commandIds: ${neither}`);
+  if (ids.length === 0) return false;
+  const scope = flags.type === undefined && flags.queue === undefined;
+  if (isFiltered || !scope) throw new UsageError('commandIds: give ids or a filter, not both');
+  if (flags.dryRun) throw new UsageError('--dry-run: is for a filter; get shows a command');
+  return true;
+}
+
+/** One after the other. One that is refused does not keep the others from it. */
+async function forEachId(
+  ids: readonly string[],
+  { json }: ServerFlags,
+  terminal: Terminal,
+  act: (id: string) => Promise<{ answer: object; text: string }>,
+): Promise<number> {
+  const bar = new ProgressBar(terminal.stderr, 'asking', ids.length);
+  let code: number = exitCodes.done;
+  for (const [i, id] of ids.entries()) {
+    try {
+      const { answer, text } = await act(id);
+      bar.end();
+      if (json) terminal.printJson(answer);
+      else terminal.print(`${id}  ${text}`);
+    } catch (error) {
+      if (!(error instanceof RequestRefused)) throw error;
+      bar.end();
+      terminal.say(`${id}  ${error.problem?.detail ?? error.message}`);
+      code = exitCodes.failed;
+    }
+    bar.update(i + 1);
+  }
+  bar.end();
+  return code;
+}
+
+async function listOnly(
+  client: Client,
+  filter: ListFilter,
+  passes: (listed: Listed) => boolean,
+  { json }: ServerFlags,
+  terminal: Terminal,
+): Promise<number> {
+  let count = 0;
+  for await (const listed of client.list({ ...filter, limit: 200 }, { signal: terminal.signal })) {
+    if (!passes(listed)) continue;
+    count += 1;
+    if (json) terminal.printJson(listed);
+    else terminal.print(listedText(listed, terminal.paint));
+  }
+  if (!json) terminal.say(`${count} commands; nothing was changed`);
+  return exitCodes.done;
+}

@@ -1,0 +1,17 @@
+/** How the command line ends. Contract: scripts ask for it. */
+export const exitCodes = {
+  done: 0,
+  /** It failed, or what was asked for is not so: a command FAILED, is not known, doctor found a fault. */
+  failed: 1,
+  /** The line itself is wrong, or what was submitted is. */
+  usage: 2,
+  /** The server does not answer, or cannot work since Redis is away. */
+  away: 3,
+  /** Ctrl-C. */
+  interrupted: 130,
+} as const;
+
+/** The line cannot be carried out as it was typed. The message names the flag or argument. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}

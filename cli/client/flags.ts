@@ -1,0 +1,46 @@
+import { type Command, Option } from 'commander';
+import { z } from 'zod';
+import { type ClientOptions } from '../../shared/client/client.js';
+import { by, durationSchema } from './values.js';
+
+/** What every subcommand takes. */
+export interface GlobalFlags {
+  readonly json?: boolean;
+  readonly server?: string;
+}
+
+/** What every subcommand that asks the server takes. */
+export interface ServerFlags extends GlobalFlags {
+  readonly retryFor: number;
+}
+
+const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' });
+
+export function withGlobalFlags(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--server <url>', 'the server; else SERVER_URL, else that of npm start').argParser(
+        by(serverUrlSchema),
+      ),
+    )
+    .option('--json', 'print JSON: one document per line');
+}
+
+/** @param retryFor how long it goes on asking unless told otherwise: who waits for long has more patience */
+export function withServerFlags(command: Command, retryFor = '5s'): Command {
+  const patience = new Option(
+    '--retry-for <time>',
+    'how long to go on asking while the server does not answer',
+  )
+    .default(durationSchema.parse(retryFor), retryFor)
+    .argParser(by(durationSchema));
+  return withGlobalFlags(command).addOption(patience);
+}
+
+export const patienceOf = ({ retryFor }: ServerFlags): ClientOptions => ({ retryForMs: retryFor });
+
+/** The end of a help text. @param pairs a line without `fencepost`, and what it does */
+export function examples(...pairs: readonly (readonly [line: string, about: string])[]): string {
+  const lines = pairs.map(([line, about]) => `  # ${about}\n  fencepost ${line}`);
+  return `\nExamples:\n${lines.join('\n')}\n`;
+}

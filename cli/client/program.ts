@@ -1,0 +1,58 @@
+import { Command } from 'commander';
+import { version } from '../../shared/runtime/version.js';
+import { agentsCommand } from './agents.js';
+import { completionCommand } from './completion.js';
+import { cancelCommand, retryCommand } from './control.js';
+import { doctorCommand } from './doctor.js';
+import { getCommand } from './get.js';
+import { listCommand } from './list.js';
+import { programCommand } from './programs.js';
+import { queuesCommand } from './queues.js';
+import { submitCommand } from './submit.js';
+import { type Terminal } from './terminal.js';
+import { typesCommand } from './types.js';
+import { waitCommand } from './wait.js';
+import { watchCommand } from './watch.js';
+
+const exitCodeText = `
+Exit codes: 0 done; 1 it failed, or what was asked for is not so; 2 the line is wrong; 3 the server
+does not answer, or Redis is away; 130 interrupted.
+`;
+
+/** The tree of subcommands: what is parsed, helped with, documented and completed. */
+export function createProgram(terminal: Terminal): Command {
+  const program = new Command('fencepost')
+    .description('Submit commands, watch them, and look after what executes them.')
+    .version(version, '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this, or the help of a command')
+    .helpCommand('help [command]', 'print the help of a command')
+    .addHelpText('after', exitCodeText)
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .configureHelp({ showGlobalOptions: false, helpWidth: 100 })
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+    });
+  submitCommand(program.command('submit'), terminal);
+  getCommand(program.command('get'), terminal);
+  waitCommand(program.command('wait'), terminal);
+  listCommand(program.command('list'), terminal);
+  watchCommand(program.command('watch'), terminal);
+  cancelCommand(program.command('cancel'), terminal);
+  retryCommand(program.command('retry'), terminal);
+  agentsCommand(program.command('agents'), terminal);
+  queuesCommand(program.command('queues'), terminal);
+  typesCommand(program.command('types'), terminal);
+  doctorCommand(program.command('doctor'), terminal);
+  programCommand(
+    program.command('chaos'),
+    'chaos',
+    'run a deployment under seeded faults, and judge what became of it',
+    terminal,
+  );
+  programCommand(program.command('bench'), 'bench', 'measure every target of speed, beside BullMQ', terminal);
+  completionCommand(program.command('completion'), program, terminal);
+  return program;
+}

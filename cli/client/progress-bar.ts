@@ -1,0 +1,44 @@
+import { type Output } from './terminal.js';
+
+const cells = 24;
+/** A person sees no more, and a terminal at the far end of a line is slow. */
+const betweenMs = 80;
+
+/**
+ * How far something has come, on one line that is drawn again and again, and wiped at the end. On
+ * standard error, and only where that is a terminal: a log does not want it.
+ */
+export class ProgressBar {
+  readonly #stream: Output;
+  readonly #label: string;
+  readonly #total: number | undefined;
+  #drawnAt = -Infinity;
+
+  /** @param total undefined: nobody knows, and it only counts */
+  constructor(stream: Output, label: string, total?: number) {
+    this.#stream = stream;
+    this.#label = label;
+    this.#total = total;
+  }
+
+  update(done: number): void {
+    if (!this.#stream.isTTY || performance.now() - this.#drawnAt < betweenMs) return;
+    this.#drawnAt = performance.now();
+    this.#stream.write(
+      `\r${barText(this.#label, done, this.#total).slice(0, this.#stream.columns ?? 80)}\u001b[K`,
+    );
+  }
+
+  /** Leaves the line as it was before. */
+  end(): void {
+    if (this.#stream.isTTY && this.#drawnAt > 0) this.#stream.write('\r\u001b[K');
+  }
+}
+
+/** `submitting ████████░░░░ 4,200 of 10,000`. */
+export function barText(label: string, done: number, total: number | undefined): string {
+  const count = done.toLocaleString('en');
+  if (total === undefined || total === 0) return `${label} ${count}`;
+  const full = Math.min(cells, Math.floor((cells * done) / total));
+  return `${label} ${'█'.repeat(full)}${'░'.repeat(cells - full)} ${count} of ${total.toLocaleString('en')}`;
+}

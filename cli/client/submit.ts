@@ -1,0 +1,198 @@
+import { readFileSync } from 'node:fs';
+import { type Command, Option } from 'commander';
+import { text } from 'node:stream/consumers';
+import { type z } from 'zod';
+import { type Client, type Submission } from '../../shared/client/client.js';
+import {
+  commandTypeSchema,
+  defaults,
+  limits,
+  onAgentLostSchema,
+  queueNameSchema,
+  submissionSchema,
+} from '../../shared/protocol/commands.js';
+import { errorCode } from '../../shared/runtime/error-code.js';
+import { exitCodes, UsageError } from './exit-codes.js';
+import { examples, type ServerFlags, withServerFlags } from './flags.js';
+import { withClient } from './session.js';
+import { submitFile } from './submit-file.js';
+import { type Terminal } from './terminal.js';
+import { by, countSchema, durationSchema } from './values.js';
+import { waitForAll } from './wait.js';
+
+export interface SubmitFlags extends ServerFlags {
+  readonly queue?: string;
+  readonly timeout?: number;
+  readonly ttl?: number;
+  readonly delay?: number;
+  readonly runAt?: string;
+  readonly onAgentLost?: 'fail' | 'retry';
+  readonly maxLosses?: number;
+  readonly maxAttempts?: number;
+  readonly key?: string;
+  readonly file?: string;
+  readonly wait?: boolean;
+}
+
+/** `submit`: one command by its type and payload, or as many as a file has lines. */
+export function submitCommand(command: Command, terminal: Terminal): Command {
+  const duration = (flags: string, about: string) => new Option(flags, about).argParser(by(durationSchema));
+  const count = (flags: string, about: string, most: number) =>
+    new Option(flags, about).argParser(by(countSchema(1, most)));
+  return withServerFlags(command, '30s')
+    .description('submit a command, or one per line of a file, and print its id')
+    .argument('[type]', 'the command type; fencepost types lists them')
+    .argument('[payload]', 'JSON; @file: what is in a file; -: standard input; {} if left out')
+    .addOption(
+      new Option('--file <path>', 'a JSON object per line, as for POST /commands; -: standard input'),
+    )
+    .addOption(
+      new Option('--queue <queue>', `where it waits; ${defaults.queue} if unset`).argParser(
+        by(queueNameSchema),
+      ),
+    )
+    .addOption(
+      new Option(
+        '--key <key>',
+        'Idempotency-Key: the same key again is the same command; with --file <key>:<line>',
+      ),
+    )
+    .addOption(duration('--timeout <time>', 'how long an attempt may take; that of its type if unset'))
+    .addOption(duration('--ttl <time>', 'it fails unless it was started by then'))
+    .addOption(duration('--delay <time>', 'it is not started before').conflicts('runAt'))
+    .addOption(new Option('--run-at <time>', 'the same as a moment: 2026-11-22T18:00:00Z'))
+    .addOption(
+      new Option('--on-agent-lost <policy>', 'whether it is executed again').choices(
+        onAgentLostSchema.options,
+      ),
+    )
+    .addOption(count('--max-losses <n>', `with retry; ${defaults.maxLosses} if unset`, limits.maxLosses))
+    .addOption(
+      count(
+        '--max-attempts <n>',
+        `tries after errors of its own; ${defaults.maxAttempts} if unset`,
+        limits.maxAttempts,
+      ),
+    )
+    .option('--wait', 'wait until it has ended, and print how; exit code 1 if it FAILED')
+    .addHelpText(
+      'after',
+      examples(
+        [`submit DELAY '{"ms": 1500}' --wait`, 'execute it, and see how it ends'],
+        [
+          `submit HTTP_GET_JSON '{"url": "http://127.0.0.1:3000/health"}' --key order-4711`,
+          'once, however often this is repeated',
+        ],
+        [
+          'submit --file commands.jsonl --key import-7',
+          'a command per line; run again after a failure, none is doubled',
+        ],
+      ),
+    )
+    .action((type: string | undefined, payload: string | undefined, flags: SubmitFlags) => {
+      if (flags.file !== undefined) {
+        checkFileFlags(type, flags);
+        return withClient(flags, (client) => submitFile(client, flags.file ?? '-', flags, terminal));
+      }
+      if (type === undefined) throw new UsageError('type: missing; name a command type, or --file');
+      return withClient(flags, async (client) => {
+        const submission = await submissionOf(type, payload, flags, terminal);
+        return submitOne(client, submission, flags, terminal);
+      });
+    });
+}
+
+async function submitOne(
+  client: Client,
+  submission: Submission,
+  { key, wait, json }: SubmitFlags,
+  terminal: Terminal,
+): Promise<number> {
+  const submitted = await client.submit(submission, { idempotencyKey: key, signal: terminal.signal });
+  if (wait) return waitForAll(client, [submitted.commandId], json ? { json } : {}, terminal);
+  if (json) terminal.printJson(submitted);
+  else terminal.print(submitted.commandId);
+  return exitCodes.done;
+}
+
+async function submissionOf(
+  type: string,
+  payload: string | undefined,
+  flags: SubmitFlags,
+  terminal: Terminal,
+): Promise<Submission> {
+  const { queue, timeout, ttl, delay, runAt, onAgentLost, maxLosses, maxAttempts } = flags;
+  const given = {
+    type: check('type', commandTypeSchema.safeParse(type)),
+    payload: parseJson('payload', await textOf(payload ?? '{}', terminal)),
+    queue,
+    timeoutMs: timeout,
+    ttlMs: ttl,
+    delayMs: delay,
+    runAt,
+    onAgentLost,
+    maxLosses,
+    maxAttempts,
+  };
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
+  return check('', submissionSchema.safeParse(set));
+}
+
+async function textOf(payload: string, { stdin }: Terminal): Promise<string> {
+  if (payload === '-') return text(stdin);
+  if (!payload.startsWith('@')) return payload;
+  try {
+    return readFileSync(payload.slice(1), 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `payload: ${payload.slice(1)} cannot be read (${errorCode(error) ?? String(error)})`,
+    );
+  }
+}
+
+/** @param where the argument, or the line of a file @throws UsageError */
+export function parseJson(where: string, json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch (error) {
+    throw new UsageError(`${where}: is not JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+/** The flag or argument that each field of a submission comes from. */
+const flagOfField: Readonly<Record<string, string>> = {
+  queue: '--queue',
+  timeoutMs: '--timeout',
+  ttlMs: '--ttl',
+  delayMs: '--delay',
+  runAt: '--run-at',
+  onAgentLost: '--on-agent-lost',
+  maxLosses: '--max-losses',
+  maxAttempts: '--max-attempts',
+};
+
+/** @throws UsageError that names the flag or argument */
+function check<T>(argument: string, parsed: z.ZodSafeParseResult<T>): T {
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = String(issue?.path[0] ?? '');
+  throw new UsageError(`${flagOfField[field] ?? (argument || field)}: ${issue?.message ?? 'is not valid'}`);
+}
+
+function checkFileFlags(type: string | undefined, flags: SubmitFlags): void {
+  if (type !== undefined) throw new UsageError('type: with --file each line has its own');
+  const names = [
+    'queue',
+    'timeout',
+    'ttl',
+    'delay',
+    'runAt',
+    'onAgentLost',
+    'maxLosses',
+    'maxAttempts',
+  ] as const;
+  const given = names.find((name) => flags[name] !== undefined);
+  if (given === undefined) return;
+  const flag = given.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+  throw new UsageError(`--${flag}: with --file each line has its own`);
+}

@@ -1,0 +1,52 @@
+import { type Readable } from 'node:stream';
+import { type Paint, paintFor } from './paint.js';
+
+/** As far as the command line cares about a stream that it writes to. */
+export interface Output {
+  readonly isTTY?: boolean | undefined;
+  readonly columns?: number | undefined;
+  write(text: string): unknown;
+}
+
+/** The streams of a process. */
+export interface Streams {
+  readonly stdin: Readable;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** Where a subcommand reads and writes, and how it learns that it should stop. */
+export class Terminal {
+  readonly stdin: Readable;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  /** Colours of standard output, and of standard error. */
+  readonly paint: Paint;
+  readonly errorPaint: Paint;
+  /** Aborted by Ctrl-C. */
+  readonly signal: AbortSignal;
+
+  constructor({ stdin, stdout, stderr }: Streams, signal: AbortSignal) {
+    this.stdin = stdin;
+    this.stdout = stdout;
+    this.stderr = stderr;
+    this.paint = paintFor(stdout);
+    this.errorPaint = paintFor(stderr);
+    this.signal = signal;
+  }
+
+  /** Standard output belongs to what was asked for. */
+  print(line: string): void {
+    this.stdout.write(`${line}\n`);
+  }
+
+  /** One JSON document on one line, so that `--json` of many is JSON Lines. */
+  printJson(value: unknown): void {
+    this.print(JSON.stringify(value));
+  }
+
+  /** Everything else: what goes on, and what is wrong. */
+  say(line: string): void {
+    this.stderr.write(`${line}\n`);
+  }
+}

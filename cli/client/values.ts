@@ -1,0 +1,33 @@
+import { InvalidArgumentError } from 'commander';
+import { z } from 'zod';
+
+/**
+ * Values of flags and arguments. Commander names the flag that a value is of; these say what it must be.
+ */
+export function by<T>(schema: z.ZodType<T, string>): (text: string) => T {
+  return (text) => {
+    const parsed = schema.safeParse(text);
+    if (parsed.success) return parsed.data;
+    throw new InvalidArgumentError(`It ${parsed.error.issues[0]?.message ?? 'is not valid'}.`);
+  };
+}
+
+const durationRule = 'must be a time such as 500ms, 30s, 5m, 2h or 1d; a number alone counts as seconds';
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `1.5s` as milliseconds. */
+export const durationSchema = z
+  .string()
+  .regex(/^\d+(\.\d+)?(ms|s|m|h|d)?$/, { error: durationRule })
+  .transform((text) =>
+    Math.round(Number.parseFloat(text) * (unitMs[/[a-z]+$/.exec(text)?.[0] ?? 's'] ?? 1000)),
+  );
+
+const countRule = (min: number, max: number) => `must be a whole number from ${min} to ${max}`;
+
+export const countSchema = (min: number, max: number) =>
+  z
+    .string()
+    .regex(/^\d{1,15}$/, { error: countRule(min, max) })
+    .transform(Number)
+    .refine((count) => count >= min && count <= max, { error: countRule(min, max) });

@@ -1,0 +1,104 @@
+import { pause } from '../../../shared/runtime/service.js';
+import { type Check, type Finding, ill } from '../check.js';
+import { type Patient } from '../patient.js';
+import { readEntries } from '../queue-streams.js';
+import { type Registered } from '../registrations.js';
+
+/** How long an entry may lie beside a free agent before that one counts as deaf. */
+const deafMs = 10_000;
+/** Between two looks: an agent takes what waits within some milliseconds. */
+const secondLookMs = 1000;
+
+const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
+
+export const agents: Check = {
+  name: 'agents',
+  about: 'agents live, and take what waits',
+  needs: ['redis'],
+  async look(patient) {
+    const all = await patient.agents();
+    const live = all.filter(({ isLive }) => isLive);
+    const drained = live.filter(({ isDraining }) => isDraining);
+    const note =
+      drained.length === 0 ? '' : `, draining: ${drained.map(({ agentId }) => agentId).join(', ')}`;
+    const fact = `${live.length} live${note}`;
+    const findings = all.filter(({ isLive }) => !isLive).map((agent) => lost(patient, agent));
+    if (all.length === 0) findings.push(nobody);
+    findings.push(...(await findDeaf(patient, live)));
+    return ill(fact, ...findings);
+  },
+};
+
+const nobody: Finding = {
+  what: 'no agent is registered',
+  why: 'nothing that is submitted is executed: it waits',
+  mend: 'start one; a second one takes a name of its own by itself',
+  commands: ['npm run agent'],
+};
+
+function lost({ serverUrl }: Patient, { agentId, host, pid, session, silentMs }: Registered): Finding {
+  const forget = `curl -s -X DELETE '${serverUrl}/agents/${agentId}?session=${session ?? ''}'`;
+  return {
+    what: `${agentId} was lost: pid ${pid} on ${host} has not been heard of for ${seconds(silentMs)}, and did not leave in good order`,
+    why: 'what it was executing was ended or put back by the rule for a lost agent; outcomes that it could not report are in its journal until it comes back',
+    mend: 'start it again on the same data directory; if it is gone for good, have it forgotten',
+    commands: ['npm run agent', ...(session === undefined ? [] : [forget])],
+  };
+}
+
+/** Agents that say that they live and have room, beside a command for them that nobody takes. */
+async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<Finding[]> {
+  const { redis, keys } = patient;
+  const nowMs = await patient.time();
+  const suspects = (await patient.queues()).flatMap(({ queue, stream, lastDelivered, oldest, pausedAt }) => {
+    const waitedMs = oldest ? nowMs - Number(oldest.entry.split('-')[0]) : 0;
+    const isLeft = oldest !== undefined && pausedAt === undefined && waitedMs > deafMs;
+    return isLeft ? [{ queue, stream, lastDelivered, waitedMs, id: oldest.id }] : [];
+  });
+  if (suspects.length === 0) return [];
+  await pause(secondLookMs);
+  const found = await Promise.all(
+    suspects.map(async ({ queue, stream, lastDelivered, waitedMs, id }) => {
+      const [oldest] = await readEntries(redis, stream, `(${lastDelivered}`, '+', 1);
+      const type = await redis.hget(keys.command(id), 'type').catch(() => null);
+      // Somebody takes from this queue.
+      if (oldest?.id !== id || type === null) return [];
+      const able = live.filter(
+        (agent) =>
+          !agent.isDraining &&
+          agent.queues.includes(queue) &&
+          (agent.types.length === 0 || agent.types.includes(type)),
+      );
+      const busy = await executing(patient, able);
+      return able
+        .filter(({ agentId, concurrency }) => (busy.get(agentId) ?? 0) < (concurrency ?? 1))
+        .map((agent) => deaf(agent, queue, id, waitedMs));
+    }),
+  );
+  return found.flat();
+}
+
+/** How many entries each of them has in its hands, over all its queues. */
+async function executing(
+  { redis, keys }: Patient,
+  some: readonly Registered[],
+): Promise<ReadonlyMap<string, number>> {
+  const counts = some.map(async ({ agentId, queues }) => {
+    const rows = await Promise.all(
+      queues.map((queue) =>
+        redis.xpending(keys.stream(queue), 'agents', '-', '+', 1000, agentId).catch(() => []),
+      ),
+    );
+    return [agentId, rows.flat().length] as const;
+  });
+  return new Map(await Promise.all(counts));
+}
+
+function deaf({ agentId, host, pid }: Registered, queue: string, id: string, waitedMs: number): Finding {
+  return {
+    what: `${agentId} (pid ${pid} on ${host}) says that it lives and has room, but does not take ${id}, which has waited in ${queue} for ${seconds(waitedMs)}`,
+    why: 'it keeps its name and its lease, and does nothing: what waits for it waits for ever',
+    mend: 'look into its log, and restart it; what it holds is settled when it comes back',
+    commands: [`kill ${pid}`, 'npm run agent'],
+  };
+}

@@ -1,0 +1,23 @@
+import { type Check, ill, well } from '../check.js';
+
+/** The first with functions of scripts that Fencepost's begin with (`#!lua`), and with COUNT for XAUTOCLAIM's deleted. */
+export const oldestMajor = 7;
+
+export const redisVersion: Check = {
+  name: 'redis-version',
+  about: `Redis is ${oldestMajor}.0 or newer, or Valkey`,
+  needs: ['redis'],
+  async look(patient) {
+    const info = await patient.info();
+    // Valkey calls itself redis_version 7.2.4.
+    const version = info.get('redis_version') ?? 'unknown';
+    const name = info.has('valkey_version') ? `Valkey ${info.get('valkey_version')}` : `Redis ${version}`;
+    if (Number.parseInt(version, 10) >= oldestMajor) return well(name);
+    return ill(name, {
+      what: `this is ${name}; Fencepost needs ${oldestMajor}.0 or newer`,
+      why: 'it refuses the scripts that change a command: nothing can be submitted, started or reported',
+      mend: 'install a newer Redis or Valkey and start it on the same data, or name another one in REDIS_URL; npm start runs one of its own',
+      commands: ['redis-server --version', 'npm start'],
+    });
+  },
+};

@@ -1,0 +1,72 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { parseInfo, type RedisFields } from '../../shared/store/durability.js';
+import { type PartitionKeys } from '../../shared/store/keys.js';
+import { readQueueStreams } from './queue-streams.js';
+import { readRegistrations } from './registrations.js';
+import { type ServerAnswer } from './server-answers.js';
+
+/** Of a lease that nobody has told: `LEASE_MS` if unset. */
+const usualLeaseMs = 15_000;
+
+export interface PatientOptions {
+  readonly redis: Redis;
+  /** A `redis-cli` line for it, without a command. */
+  readonly redisCli: string;
+  readonly keys: PartitionKeys;
+  readonly serverUrl: string;
+  /** Asks the server. Rejects when it does not answer. */
+  readonly ask: (path: string) => Promise<ServerAnswer>;
+}
+
+/** The deployment that is looked at. What several checks need is read once, and all of it is only read. */
+export class Patient {
+  readonly redis: Redis;
+  readonly redisCli: string;
+  readonly keys: PartitionKeys;
+  readonly serverUrl: string;
+  readonly ask: PatientOptions['ask'];
+
+  /** What INFO says. Rejects while Redis is away. */
+  readonly info = once(async () => parseInfo(await this.redis.info()));
+  /** Every agent that registered and did not leave. */
+  readonly agents = once(async () => readRegistrations(this.redis, await this.time()));
+  /** Every queue that ever held a command. */
+  readonly queues = once(() => readQueueStreams(this.redis, this.keys));
+  /** The longest lease that is in use. */
+  readonly leaseMs = once(async () => {
+    const told = await this.redis.hget(this.keys.recovery, 'leaseMs').catch(() => null);
+    const leases = (await this.agents()).map(({ leaseMs }) => leaseMs);
+    return Math.max(...leases, Number(told) || (leases.length > 0 ? 0 : usualLeaseMs));
+  });
+
+  constructor({ redis, redisCli, keys, serverUrl, ask }: PatientOptions) {
+    this.redis = redis;
+    this.redisCli = redisCli;
+    this.keys = keys;
+    this.serverUrl = serverUrl;
+    this.ask = ask;
+  }
+
+  /** Settings of Redis as it runs, or undefined where it forbids to ask for them. */
+  async settings(...names: readonly string[]): Promise<RedisFields | undefined> {
+    try {
+      const reply = z.array(z.string()).parse(await this.redis.config('GET', ...names));
+      return new Map(reply.flatMap((name, i) => (i % 2 === 0 ? [[name, reply[i + 1] ?? '']] : [])));
+    } catch (error) {
+      if (error instanceof Error && /^(ERR|NOPERM)/.test(error.message)) return undefined;
+      throw error;
+    }
+  }
+
+  /** Redis time in ms. */
+  async time(): Promise<number> {
+    const [seconds, micros] = await this.redis.time();
+    return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
+  }
+}
+
+function once<T>(read: () => Promise<T>): () => Promise<T> {
+  let reading: Promise<T> | undefined;
+  return () => (reading ??= read());
+}

@@ -1,0 +1,102 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { ifWrongType } from '../../shared/store/command-reader.js';
+import { group, type PartitionKeys } from '../../shared/store/keys.js';
+
+/** Most rows that are read of one list: what is wrong with the next ones will be the same. */
+export const mostRows = 10_000;
+
+/** A queue's stream, as far as a doctor looks into it. */
+export interface QueueStream {
+  readonly queue: string;
+  readonly stream: string;
+  /** The newest entry that some agent was given; `0-0`: none. */
+  readonly lastDelivered: string;
+  /** Entries that nobody was given yet, and the oldest of them. */
+  readonly waiting: number;
+  readonly oldest: StreamEntry | undefined;
+  /** When an operator paused it: Redis time in ms; undefined: it is not paused. */
+  readonly pausedAt: number | undefined;
+}
+
+export interface StreamEntry {
+  readonly entry: string;
+  /** Of the command; '' for an entry that Fencepost did not write. */
+  readonly id: string;
+}
+
+/** An entry that was delivered and not acknowledged. */
+export interface PendingEntry {
+  readonly entry: string;
+  /** The agent, or `~recovery`. */
+  readonly consumer: string;
+  /** Since it was delivered or last renewed. */
+  readonly idleMs: number;
+}
+
+const entriesSchema = z.array(
+  z.tuple([z.string(), z.array(z.string()).nullable()]).transform(([entry, fields]): StreamEntry => ({
+    entry,
+    id: fields?.length === 2 && fields[0] === 'id' ? (fields[1] ?? '') : '',
+  })),
+);
+const pendingSchema = z.array(z.tuple([z.string(), z.string(), z.number(), z.number()]));
+
+export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promise<QueueStream[]> {
+  const [queues, paused] = await Promise.all([
+    redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
+    redis.hgetall(keys.paused).catch(ifWrongType<Record<string, string>>({})),
+  ]);
+  return Promise.all(
+    queues.sort().map(async (queue) => {
+      const stream = keys.stream(queue);
+      const lastDelivered = await readLastDelivered(redis, stream);
+      const [length, spent, oldest] = await Promise.all([
+        redis.xlen(stream).catch(ifWrongType(0)),
+        readEntries(redis, stream, '-', lastDelivered),
+        readEntries(redis, stream, `(${lastDelivered}`, '+', 1),
+      ]);
+      const pausedAt = paused[queue] === undefined ? undefined : Number(paused[queue]);
+      const waiting = oldest.length === 0 ? 0 : Math.max(1, length - spent.length);
+      return { queue, stream, lastDelivered, waiting, oldest: oldest[0], pausedAt };
+    }),
+  );
+}
+
+/** Entries of a stream, oldest first. */
+export async function readEntries(
+  redis: Redis,
+  stream: string,
+  from: string,
+  to: string,
+  most = mostRows,
+): Promise<StreamEntry[]> {
+  return entriesSchema.parse(
+    await redis.xrange(stream, from, to, 'COUNT', most).catch(ifWrongType<unknown>([])),
+  );
+}
+
+/** The pending list of a queue, oldest entry first. */
+export async function readPending(redis: Redis, stream: string): Promise<PendingEntry[]> {
+  const rows = await redis.xpending(stream, group, '-', '+', mostRows).catch(ifNoGroup<unknown>([]));
+  return pendingSchema.parse(rows).map(([entry, consumer, idleMs]) => ({ entry, consumer, idleMs }));
+}
+
+async function readLastDelivered(redis: Redis, stream: string): Promise<string> {
+  const groups = z
+    .array(z.array(z.unknown()))
+    .parse(await redis.xinfo('GROUPS', stream).catch(ifNoGroup<unknown>([])));
+  const own = groups.find((fields) => fields[fields.indexOf('name') + 1] === group);
+  return z
+    .string()
+    .catch('0-0')
+    .parse(own?.[own.indexOf('last-delivered-id') + 1]);
+}
+
+/** For `catch`: this value for a queue that nobody has read from yet, or whose stream is gone or broken. */
+function ifNoGroup<T>(value: T): (error: unknown) => T {
+  return (error) => {
+    if (error instanceof Error && /^(NOGROUP|WRONGTYPE|ERR no such key)/.test(error.message)) return value;
+    throw error;
+  };
+}

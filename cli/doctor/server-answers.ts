@@ -1,0 +1,34 @@
+/** What a server said to a GET. */
+export interface ServerAnswer {
+  readonly status: number;
+  /** Parsed when it is JSON, else as text. */
+  readonly body: unknown;
+}
+
+/** Nobody waits longer than this for one that is well. */
+const timeoutMs = 3000;
+
+/**
+ * Asks a server, once: doctor wants to know how it is now, not how it is after a while.
+ *
+ * @throws Error whose message says why there is no answer
+ */
+export async function askServer(url: string, path: string): Promise<ServerAnswer> {
+  try {
+    const answer = await fetch(new URL(path, url), { signal: AbortSignal.timeout(timeoutMs) });
+    const text = await answer.text();
+    return { status: answer.status, body: parsed(text) };
+  } catch (error) {
+    // `fetch failed` says nothing; its cause does.
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    throw new Error(cause instanceof Error ? cause.message || cause.name : String(cause), { cause: error });
+  }
+}
+
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,53 @@
+import { type z } from 'zod';
+import { type CommandSummary, type ListQuery } from '../protocol/api.js';
+import { type CommandView, type submissionSchema } from '../protocol/commands.js';
+import { type CancelQuery, type RetryQuery } from '../protocol/control-api.js';
+
+/** What a client is given and gives. Inferred from the schemas of the API, and never written twice. */
+
+export interface ClientOptions {
+  /** Where a server is reached; `http://127.0.0.1:3000` when left out. */
+  readonly url?: string | undefined;
+  /** How long one try may take; 10 s when left out. */
+  readonly timeoutMs?: number | undefined;
+  /** How long a call that is not answered is sent again, before it fails; 30 s when left out, 0: it is sent once. */
+  readonly retryForMs?: number | undefined;
+}
+
+export interface CallOptions {
+  /** Aborted: the call ends with the signal's reason. Whether it was carried out is then unknown. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Of a call that acts on many commands, step by step. */
+export interface ManyOptions<Sum> extends CallOptions {
+  /** Told after each step, of all steps so far: for whoever shows how far it is. */
+  readonly onStep?: ((sum: Sum) => void) | undefined;
+}
+export interface CancelledSum {
+  readonly cancelled: number;
+  readonly requested: number;
+  readonly skipped: number;
+}
+export interface RetriedSum {
+  readonly retried: number;
+  readonly mayStillRun: number;
+  readonly skipped: number;
+}
+
+export interface SubmitOptions extends CallOptions {
+  /** 1 to 255 visible ASCII characters; made for this call when left out. */
+  readonly idempotencyKey?: string | undefined;
+}
+
+/** What to execute, and how. */
+export type Submission = z.input<typeof submissionSchema>;
+/** As `get` and `wait` give it. */
+export type Command = CommandView;
+/** As `list` gives it: without payload, result and history, which may be large. */
+export type ListedCommand = CommandSummary;
+
+/** `limit`: how many are asked for at a time. */
+export type ListFilter = Partial<Omit<ListQuery, 'cursor'>>;
+export type CancelFilter = Omit<CancelQuery, 'limit' | 'cursor'>;
+export type RetryFilter = Omit<RetryQuery, 'status' | 'limit' | 'cursor'>;

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import { AnswerUnexpected } from './errors.js';
+import { type ServerAnswer } from './server-connections.js';
+
+/** Requests and answers of the API, as a client writes and reads them. */
+
+export const commandPath = (commandId: string) => `commands/${encodeURIComponent(commandId)}`;
+
+export type Query = Readonly<Record<string, string | number | undefined>>;
+
+export function queryOf(query: Query): string {
+  const given = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) given.set(name, String(value));
+  const text = given.toString();
+  return text === '' ? '' : `?${text}`;
+}
+
+/** @throws AnswerUnexpected */
+export function parse<Value>(schema: z.ZodType<Value>, { status, body }: ServerAnswer): Value {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const message = `what answered is no Fencepost of this version: ${z.prettifyError(parsed.error)}`;
+  throw new AnswerUnexpected(message, { status, cause: parsed.error });
+}

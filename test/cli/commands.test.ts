@@ -1,0 +1,401 @@
+import { execFile } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { type CommandView } from '../../shared/protocol/commands.js';
+import { Deployment } from '../../shared/testing/deployment.js';
+import { freePort } from '../../shared/testing/processes.js';
+import { bringBack, type LineOptions, program, runLine, whereIs } from './command-line.js';
+
+/** The program as it was built, against a server, an agent and a Redis that are real. */
+
+let deployment: Deployment;
+beforeAll(async () => {
+  deployment = await Deployment.start({ agents: 1, env: { AGENT_ID: 'worker', AGENT_CONCURRENCY: '4' } });
+});
+afterAll(() => deployment.stop());
+
+const fencepost = (args: readonly string[], options: LineOptions = {}) =>
+  runLine(args, { ...options, env: { ...whereIs(deployment), ...options.env } });
+
+const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
+const documents = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+
+/** Submits by the program. @returns the id that it printed */
+async function submit(...args: readonly string[]): Promise<string> {
+  const { code, stdout, stderr } = await fencepost(['submit', ...args]);
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+  expect(stdout.trim()).toMatch(uuid);
+  return stdout.trim();
+}
+const read = async (id: string) => (await deployment.get(`/commands/${id}`)) as CommandView;
+const unheard = async () => `http://127.0.0.1:${await freePort()}`;
+
+it('submits a command, waits for it, and shows it', async () => {
+  const id = await submit('DELAY', '{"ms": 10}');
+  const waited = await fencepost(['wait', id]);
+  expect(waited).toMatchObject({ code: 0, stderr: '' });
+  expect(waited.stdout).toMatch(new RegExp(`^${id}  COMPLETED  {"ok":true,"tookMs":\\d+}\n$`));
+  const shown = await fencepost(['get', id]);
+  expect(shown.code).toBe(0);
+  expect(shown.stdout).toMatch(/^status +COMPLETED$/m);
+  expect(shown.stdout).toMatch(/^payload +{"ms":10}$/m);
+  expect(documents((await fencepost(['get', id, '--json'])).stdout)).toEqual([await read(id)]);
+});
+
+it('passes on every flag of a submission, and the payload from a file or standard input', async () => {
+  const file = join(tmpdir(), `fencepost-payload-${process.pid}.json`);
+  writeFileSync(file, '{"ms": 7}');
+  const flags =
+    '--queue nobodys --timeout 5s --ttl 1h --delay 2m --on-agent-lost retry --max-losses 4 --max-attempts 5';
+  const id = await submit('DELAY', `@${file}`, ...flags.split(' '));
+  rmSync(file);
+  const view = await read(id);
+  expect(view).toMatchObject({
+    payload: { ms: 7 },
+    queue: 'nobodys',
+    timeoutMs: 5000,
+    onAgentLost: 'retry',
+    maxLosses: 4,
+    maxAttempts: 5,
+    waitingFor: 'runAt',
+  });
+  const after = (iso: string | null) => Date.parse(iso ?? '') - Date.parse(view.createdAt);
+  expect([after(view.runAt), after(view.expiresAt)]).toEqual([120_000, 3_600_000]);
+  const { stdout } = await fencepost(['submit', 'DELAY', '-'], { stdin: '{"ms": 8}' });
+  expect((await read(stdout.trim())).payload).toEqual({ ms: 8 });
+  expect((await fencepost(['cancel', id])).stdout).toBe(`${id}  cancelled\n`);
+});
+
+it('is one command for one key, and says whether it is new', async () => {
+  const line = ['submit', 'DELAY', '{"ms": 0}', '--key', 'order-4711', '--json'];
+  const [first, again] = [await fencepost(line), await fencepost(line)];
+  const [one] = documents(first.stdout);
+  expect(one).toEqual({ commandId: expect.stringMatching(uuid) as string, isNew: true });
+  expect(documents(again.stdout)).toEqual([{ ...one, isNew: false }]);
+});
+
+it('ends with 1 when the command that it waits for FAILED, and when it is not known', async () => {
+  const payload = JSON.stringify({ url: await unheard() });
+  const failed = await fencepost(['submit', 'HTTP_GET_JSON', payload, '--wait']);
+  expect(failed.code).toBe(1);
+  expect(failed.stdout).toMatch(/ FAILED {2}EXECUTION_FAILED: /);
+  const missing = await fencepost(['get', '01a20347-41c9-70fb-9717-be09e4a1f184']);
+  expect(missing).toMatchObject({ code: 1, stdout: '', stderr: 'there is no command with this id\n' });
+});
+
+test.each<[string, readonly string[], RegExp]>([
+  ['an unknown command', ['submitt'], /unknown command 'submitt'\n\(Did you mean submit\?\)/],
+  ['an unknown flag', ['list', '--stats'], /unknown option '--stats'\n\(Did you mean --status\?\)/],
+  [
+    'a status that is none',
+    ['list', '--status', 'DONE'],
+    /option '--status <status>' argument 'DONE' is invalid/,
+  ],
+  [
+    'a number that is none',
+    ['list', '--limit', 'all'],
+    /'--limit <n>' argument 'all' is invalid. It must be a whole number/,
+  ],
+  [
+    'a time that is none',
+    ['wait', 'x', '--timeout', 'soon'],
+    /'--timeout <time>' argument 'soon' is invalid. It must be a time/,
+  ],
+  [
+    'a URL that is none',
+    ['agents', '--server', 'localhost'],
+    /'--server <url>' argument 'localhost' is invalid/,
+  ],
+  [
+    'two times',
+    ['submit', 'A', '--delay', '1', '--run-at', 'x'],
+    /'--delay <time>' cannot be used with option '--run-at/,
+  ],
+  ['a moment that is none', ['submit', 'A', '--run-at', 'noon'], /^--run-at: Invalid/],
+  ['a payload that is no JSON', ['submit', 'DELAY', '{ms: 1}'], /^payload: is not JSON: /],
+  [
+    'a payload that cannot be read',
+    ['submit', 'DELAY', '@/nowhere'],
+    /^payload: \/nowhere cannot be read \(ENOENT\)/,
+  ],
+  [
+    'a payload that its type refuses',
+    ['submit', 'DELAY', '{"ms": -1}'],
+    /^payload\.ms must be a whole number/,
+  ],
+  ['a type that nobody knows', ['submit', 'DEALY', '{}'], /^type is not known, did you mean DELAY\?/],
+  ['no type', ['submit'], /^type: missing/],
+  [
+    'a file that cannot be read',
+    ['submit', '--file', '/nowhere'],
+    /^--file: \/nowhere cannot be read \(ENOENT\)/,
+  ],
+  [
+    'a flag beside a file',
+    ['submit', '--file', '-', '--max-losses', '3'],
+    /^--max-losses: with --file each line has its own/,
+  ],
+  ['cancel of nothing', ['cancel'], /^commandIds: name the commands, or a --status/],
+  [
+    'cancel of two things',
+    ['cancel', 'x', '--status', 'PENDING'],
+    /^commandIds: give ids or a filter, not both/,
+  ],
+  ['retry of everything by mistake', ['retry'], /^commandIds: name the commands, a filter, or --all/],
+  ['watch of what is no id', ['watch', 'x'], /^commandId: must be the id of a command/],
+])('ends with 2, and names the flag or argument, at %s', async (_, args, message) => {
+  const { code, stdout, stderr } = await fencepost(args);
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(message);
+});
+
+it('ends with 3 when the server is away, or Redis is', async () => {
+  const away = await fencepost(['list', '--server', await unheard(), '--retry-for', '100ms']);
+  expect(away).toMatchObject({ code: 3, stdout: '' });
+  expect(away.stderr).toMatch(/ECONNREFUSED.*\nfencepost doctor says what is wrong\n$/);
+  const other = await Deployment.start();
+  try {
+    await other.redis.kill();
+    const { code, stderr } = await runLine(['list', '--retry-for', '100ms'], { env: whereIs(other) });
+    expect(code).toBe(3);
+    expect(stderr).toMatch(/^Redis cannot be reached: .*\nfencepost doctor says/);
+  } finally {
+    await bringBack(other);
+    await other.stop();
+  }
+});
+
+it('submits a file by the line, waits for all of it, and stores none twice under a key', async () => {
+  const lines = Array.from({ length: 1234 }, (_, i) =>
+    JSON.stringify({ type: 'DELAY', payload: { ms: i % 2 } }),
+  );
+  const stdin = lines.join('\n\n');
+  const submitted = await fencepost(['submit', '--file', '-'], { stdin });
+  const ids = submitted.stdout.trim().split('\n');
+  expect(submitted).toMatchObject({ code: 0, stderr: '' });
+  expect(new Set(ids).size).toBe(1234);
+  const waited = await fencepost(['wait', '-', '--json'], { stdin: submitted.stdout });
+  expect(waited.code).toBe(0);
+  expect(new Set(documents(waited.stdout).map(({ commandId }) => commandId))).toEqual(new Set(ids));
+
+  const few = lines.slice(0, 20).join('\n');
+  const keyed = ['submit', '--file', '-', '--key', 'import-7', '--json'];
+  const [first, again] = [await fencepost(keyed, { stdin: few }), await fencepost(keyed, { stdin: few })];
+  expect(documents(first.stdout)).toHaveLength(20);
+  expect(documents(first.stdout)[19]).toEqual({ line: 20, commandId: expect.stringMatching(uuid) as string });
+  expect(again.stdout).toBe(first.stdout);
+});
+
+test.each([
+  ['that is no JSON', '{', /^standard input, line 3: is not JSON/],
+  ['that is no submission', '{"type": "DELAY"}', /^standard input, line 3: payload is missing/],
+  [
+    'that its type refuses',
+    '{"type": "DELAY", "payload": {"ms": -1}}',
+    /^line 3: payload\.ms must be a whole number/,
+  ],
+])('stores nothing of a batch with a line %s, and names the line', async (_, line, message) => {
+  const good = '{"type": "DELAY", "payload": {"ms": 0}}';
+  const before = (await deployment.get('/stats')) as { counts: unknown };
+  const { code, stdout, stderr } = await fencepost(['submit', '--file', '-'], {
+    stdin: `${good}\n\n${line}\n${good}\n`,
+  });
+  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+  expect(stderr).toMatch(message);
+  expect(((await deployment.get('/stats')) as { counts: unknown }).counts).toEqual(before.counts);
+});
+
+it('lists by status, type and queue, as many as are asked for', async () => {
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.unshift(await submit('DELAY', '{"ms": 0}', '--queue', 'listed'));
+  const { stdout } = await fencepost(['list', '--queue', 'listed', '--status', 'PENDING']);
+  const [head, ...rows] = stdout.trim().split('\n');
+  expect(head).toMatch(/^COMMAND +STATUS +TYPE/);
+  expect(rows.map((row) => row.split(/ +/, 4))).toEqual(ids.map((id) => [id, 'PENDING', 'DELAY', 'listed']));
+  expect(rows[0]).toMatch(/ waits for agent$/);
+  const two = documents((await fencepost(['list', '--queue', 'listed', '--limit', '2', '--json'])).stdout);
+  expect(two.map(({ commandId }) => commandId)).toEqual(ids.slice(0, 2));
+  expect((await fencepost(['list', '--queue', 'none-here'])).stderr).toBe('none\n');
+});
+
+it('stops without a word when whoever reads has had enough', async () => {
+  // More than a pipe holds by itself.
+  const many = Array.from({ length: 400 }, () => '{"type": "DELAY", "payload": {"ms": 0}}').join('\n');
+  await fencepost(['submit', '--file', '-'], { stdin: many });
+  const line = `"${process.execPath}" "${program}" list --all --json | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const env = { PATH: process.env.PATH, ...whereIs(deployment) };
+  const { stdout, stderr } = await promisify(execFile)('bash', ['--norc', '-c', line], { env });
+  expect(stderr).toBe('');
+  const [first = '', code] = stdout.trim().split('\n');
+  expect(documents(first)).toHaveLength(1);
+  expect(code).toBe('0');
+});
+
+it('cancels and retries by id and by filter, and shows before what it would act on', async () => {
+  const ids = [];
+  for (let i = 0; i < 3; i++) ids.push(await submit('DELAY', '{"ms": 0}', '--queue', 'stopped'));
+  const [one = '', ...others] = ids;
+  expect((await fencepost(['cancel', one, '--json'])).stdout).toBe(
+    `{"commandId":"${one}","state":"cancelled"}\n`,
+  );
+  const filter = ['--status', 'PENDING', '--queue', 'stopped'];
+  const dry = await fencepost(['cancel', ...filter, '--dry-run', '--json']);
+  expect(documents(dry.stdout).map(({ commandId }) => commandId)).toEqual([...others].reverse());
+  expect((await read(others[0] ?? '')).status).toBe('PENDING');
+  const many = await fencepost(['cancel', ...filter, '--json']);
+  expect(documents(many.stdout)).toEqual([{ cancelled: 2, requested: 0, skipped: 0 }]);
+
+  const refused = await fencepost(['cancel', '01a20347-41c9-70fb-9717-be09e4a1f184', one]);
+  expect(refused).toMatchObject({ code: 1, stdout: `${one}  cancelled\n` });
+  expect(refused.stderr).toMatch(/there is no command with this id/);
+
+  expect((await fencepost(['retry', one])).stdout).toBe(`${one}  retried\n`);
+  const rest = await fencepost([
+    'retry',
+    '--queue',
+    'stopped',
+    '--code',
+    'CANCELLED',
+    '--executed',
+    'no',
+    '--dry-run',
+  ]);
+  expect(rest.stdout.trim().split('\n')).toHaveLength(2);
+  const all = await fencepost(['retry', '--queue', 'stopped', '--json']);
+  expect(documents(all.stdout)).toEqual([{ retried: 2, mayStillRun: 0, skipped: 0 }]);
+});
+
+it('lists agents, queues and types, pauses a queue, and drains an agent', async () => {
+  const agents = await fencepost(['agents']);
+  expect(agents.stdout).toMatch(/^AGENT +STATE[^\n]*\nworker +live +\d\/4 +default /);
+  expect(documents((await fencepost(['agents', '--json'])).stdout)).toMatchObject([
+    { agents: [{ agentId: 'worker' }] },
+  ]);
+  expect((await fencepost(['types'])).stdout).toMatch(/^DELAY +built-in /m);
+  expect((await fencepost(['types', 'DELAY'])).stdout).toContain('"maximum": 86400000');
+  expect(await fencepost(['types', 'DEALY'])).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining('DELAY') as string,
+  });
+
+  expect((await fencepost(['queues', 'pause', 'default'])).stdout).toMatch(/^default is paused since 20/);
+  expect((await fencepost(['queues'])).stdout).toMatch(/^default +0 +0 .* paused$/m);
+  expect(documents((await fencepost(['queues', 'resume', 'default', '--json'])).stdout)).toMatchObject([
+    { paused: false },
+  ]);
+
+  const second = await deployment.startAgent({ env: { AGENT_ID: 'second' } });
+  expect((await fencepost(['agents', 'drain', 'second'])).stdout).toBe('second takes no more commands\n');
+  expect((await fencepost(['agents'])).stdout).toMatch(/^second +draining /m);
+  expect((await fencepost(['agents', 'drain', 'nobody'])).code).toBe(1);
+  second.kill('SIGTERM');
+  await second.exited;
+});
+
+it('watches everything until Ctrl-C, and one command until it has ended', async () => {
+  let id = '';
+  const watched = await fencepost(['watch', '--json'], {
+    whileRunning: async ({ said, kill, saidAside }) => {
+      await saidAside('watching');
+      id = await submit('DELAY', '{"ms": 1}');
+      await said('COMPLETED');
+      kill('SIGINT');
+    },
+  });
+  expect(watched).toMatchObject({ code: 130, signal: null });
+  const ours = documents(watched.stdout).filter(({ commandId }) => commandId === id);
+  expect(ours.map(({ kind, status }) => [kind, status])).toEqual(
+    ['PENDING', 'RUNNING', 'COMPLETED'].map((status) => ['transition', status]),
+  );
+
+  const slow = await submit('DELAY', '{"ms": 700}');
+  const one = await fencepost(['watch', slow]);
+  expect(one).toMatchObject({ code: 0, stderr: '' });
+  expect(one.stdout.trim().split('\n').at(-1)).toMatch(new RegExp(`^${slow}  COMPLETED  {"ok":true`));
+  const ended = documents((await fencepost(['watch', slow, '--json'])).stdout).at(-1);
+  expect(ended).toEqual({ kind: 'ended', command: await read(slow) });
+});
+
+it('is interrupted while it waits, and gives up waiting in time', async () => {
+  const id = await submit('DELAY', '{"ms": 0}', '--queue', 'nobodys');
+  const second = await submit('DELAY', '{"ms": 0}');
+  const stopped = await fencepost(['wait', id, second], {
+    whileRunning: async ({ said, kill }) => {
+      await said(second);
+      kill('SIGINT');
+    },
+  });
+  expect(stopped).toMatchObject({ code: 130, signal: null, stderr: '' });
+  const late = await fencepost(['wait', id, '--timeout', '200ms']);
+  expect(late).toMatchObject({ code: 1, stdout: '', stderr: `${id} had not ended: it is PENDING\n` });
+  await fencepost(['cancel', id]);
+});
+
+it('hands bench and chaos their own arguments, and ends as they do', async () => {
+  const help = await fencepost(['bench', '--help']);
+  expect(help.stdout).toMatch(/^npm run bench -- \[benchmark\]/);
+  expect(help.code).toBe(0);
+  const wrong = await fencepost(['chaos', '--sed=4']);
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toContain('did you mean --seed?');
+});
+
+it('finds a running npm start by its stack.json, and does without', async () => {
+  const { REDIS_URL = '', DATA_DIR = '' } = whereIs(deployment);
+  const file = join(DATA_DIR, 'stack.json');
+  writeFileSync(file, JSON.stringify({ pid: process.pid, redisUrl: REDIS_URL, serverUrl: deployment.url }));
+  expect(await runLine(['agents'], { env: { DATA_DIR } })).toMatchObject({ code: 0 });
+  expect(
+    documents((await runLine(['doctor', '--json'], { env: { DATA_DIR } })).stdout)[0]?.checks,
+  ).toContainEqual(expect.objectContaining({ name: 'server', state: 'well', fact: deployment.url }));
+  rmSync(file);
+});
+
+it('completes a line in bash', async () => {
+  const script = (await fencepost(['completion', 'bash'])).stdout;
+  const complete = async (...words: readonly string[]) => {
+    const quoted = words.map((word) => `'${word}'`).join(' ');
+    const line = `eval "$SCRIPT"; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fencepost; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    const env = { PATH: process.env.PATH, SCRIPT: script };
+    return (await promisify(execFile)('bash', ['--norc', '-c', line], { env })).stdout.trim().split('\n');
+  };
+  expect(await complete('fencepost', 'wa')).toEqual(['wait', 'watch']);
+  expect(await complete('fencepost', 'queues', 'p')).toEqual(['pause']);
+  expect(await complete('fencepost', 'list', '--st')).toEqual(['--status']);
+  expect(await complete('fencepost', 'list', '--status', 'F')).toEqual(['FAILED']);
+  expect(await complete('fencepost', 'list', '--json', '--status', '')).toEqual([
+    'PENDING',
+    'RUNNING',
+    'COMPLETED',
+    'FAILED',
+  ]);
+  expect(await complete('fencepost', 'completion', '')).toEqual(
+    expect.arrayContaining(['bash', 'zsh', 'fish']),
+  );
+  expect(await complete('fencepost', 'submit', '--file', '/etc/host')).toContain('/etc/hosts');
+  expect(await complete('fencepost', '')).toEqual(expect.arrayContaining(['submit', 'doctor', 'help']));
+  const { stdout } = await promisify(execFile)(
+    'bash',
+    ['--norc', '-c', 'eval "$SCRIPT"; complete -p fencepost'],
+    {
+      env: { PATH: process.env.PATH, SCRIPT: script },
+    },
+  );
+  expect(stdout).toBe('complete -F _fencepost fencepost\n');
+});
+
+test.each(['zsh', 'fish'])('offers every command and flag to %s', async (shell) => {
+  const script = (await fencepost(['completion', shell])).stdout;
+  const help = (await fencepost(['--help'])).stdout;
+  const commands = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? '');
+  expect(commands).toContain('doctor');
+  for (const name of commands) expect(script).toMatch(new RegExp(`\\b${name}\\b`));
+  for (const flag of ['status', 'dry-run', 'max-losses']) expect(script).toContain(flag);
+});

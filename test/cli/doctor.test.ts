@@ -1,0 +1,449 @@
+import { createServer, type Server } from 'node:net';
+import { type AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { type Redis } from 'ioredis';
+import { type Examination } from '../../cli/doctor/examination.js';
+import { group, partitionKeys } from '../../shared/store/keys.js';
+import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
+import { freePort } from '../../shared/testing/processes.js';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { commandAt } from '../../shared/testing/resp.js';
+import { until } from '../trial.js';
+import { bringBack, runLine, whereIs } from './command-line.js';
+
+/** Set-ups that are really broken, by real processes, and what the real program says of each. */
+
+const keys = partitionKeys();
+const leaseMs = 1000;
+const paint = join(repositoryRoot, 'test', 'handlers', 'paint.mjs');
+
+interface Scene {
+  readonly deployment: Deployment;
+  readonly redis: Redis;
+  /** What `doctor` says, where the scene stands or with other variables. */
+  readonly doctor: (env?: Readonly<Record<string, string>>) => Promise<Examination>;
+  readonly submit: (body: object) => Promise<string>;
+  readonly isDone: (id: string) => Promise<boolean>;
+}
+
+async function onScene(options: DeploymentOptions, body: (scene: Scene) => Promise<void>): Promise<void> {
+  const deployment = await Deployment.start({
+    agents: 1,
+    ...options,
+    env: { LEASE_MS: String(leaseMs), ...options.env },
+  });
+  const redis = deployment.redis.client();
+  const post = async (path: string, sent: object) => {
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(sent),
+    };
+    return (await fetch(new URL(path, deployment.url), init)).json();
+  };
+  try {
+    await body({
+      deployment,
+      redis,
+      doctor: async (env = {}) => {
+        const { stdout, code, stderr } = await runLine(['doctor', '--json'], {
+          env: { ...whereIs(deployment), ...env },
+        });
+        expect(stderr).toBe('');
+        const examination = JSON.parse(stdout) as Examination;
+        expect(code).toBe(examination.ok ? 0 : 1);
+        return examination;
+      },
+      submit: async (sent) => ((await post('/commands', sent)) as { commandId: string }).commandId,
+      isDone: async (id) => (await redis.hget(keys.command(id), 'status')) === 'COMPLETED',
+    });
+  } finally {
+    await deployment.stop();
+  }
+}
+
+/** Everything that it found, as `<check>: <what>`. */
+const found = ({ checks }: Examination) =>
+  checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
+
+/** The words, in this order, in one finding, and no other finding. */
+const only = (...words: readonly string[]) => [
+  expect.stringMatching(new RegExp(words.join('.*'), 's')) as string,
+];
+
+const delay = (ms: number, more: object = {}) => ({ type: 'DELAY', payload: { ms }, ...more });
+
+it('finds nothing wrong with a set-up that is well, whether it is at work or at rest', () =>
+  onScene({}, async ({ doctor, submit, isDone }) => {
+    expect(await doctor()).toMatchObject({ ok: true });
+    const id = await submit(delay(1500));
+    const examination = await doctor();
+    expect(found(examination)).toEqual([]);
+    expect(examination.checks.every(({ state }) => state === 'well')).toBe(true);
+    await until(() => isDone(id));
+  }));
+
+describe('names the fault, and nothing else, when', () => {
+  test.each<[string, Readonly<Record<string, string>>, readonly string[]]>([
+    ['the append-only file is off', { appendonly: 'no' }, ['append-only-file: appendonly is no']],
+    ['it is synced every second only', { appendfsync: 'everysec' }, ['fsync: appendfsync is everysec']],
+    ['a full Redis would evict keys', { 'maxmemory-policy': 'allkeys-lru' }, ['eviction: .*allkeys-lru']],
+    [
+      'nothing is synced while the file is rewritten',
+      { 'no-appendfsync-on-rewrite': 'yes' },
+      ['fsync: no-appendfsync-on-rewrite is yes'],
+    ],
+  ])('%s', (_, redisConfig, words) =>
+    onScene({ redisConfig }, async ({ doctor }) => {
+      expect(found(await doctor())).toEqual(only(...words));
+    }),
+  );
+
+  it('Redis is away', () =>
+    onScene({ agents: 0 }, async ({ deployment, redis, doctor }) => {
+      await deployment.redis.kill();
+      const examination = await doctor();
+      expect(found(examination)).toEqual(only('redis: Redis does not answer at', 'ECONNREFUSED'));
+      expect(examination.checks.filter(({ state }) => state === 'skipped').length).toBeGreaterThan(10);
+      await bringBack(deployment);
+      await redis.ping();
+    }));
+
+  it('the server is away', () =>
+    onScene({}, async ({ deployment, doctor }) => {
+      const SERVER_URL = `http://127.0.0.1:${await freePort()}`;
+      expect(found(await doctor({ SERVER_URL }))).toEqual(only('server: no server answers at', SERVER_URL));
+      expect(deployment.servers[0]?.process.running).toBe(true);
+    }));
+
+  it('Redis is too old', () =>
+    onScene({}, async ({ doctor }) => {
+      const old = await startOldRedis('6.2.14');
+      try {
+        expect(found(await doctor({ REDIS_URL: old.url }))).toEqual(
+          only('redis-version: this is Redis 6.2.14', 'needs 7.0'),
+        );
+      } finally {
+        old.stop();
+      }
+    }));
+
+  it('an agent is of another version', () =>
+    onScene({}, async ({ redis, doctor, deployment }) => {
+      const [name = ''] = await redis.smembers('fencepost:agents');
+      // Its heartbeat would write its own version again.
+      deployment.agents[0]?.kill('SIGSTOP');
+      await redis.hset(`fencepost:agent:${name}`, 'version', '0.0.1', 'leaseMs', '60000');
+      expect(found(await doctor())).toEqual(only('versions: ', name, 'Fencepost 0.0.1'));
+    }));
+
+  it('the data in Redis are of another version', () =>
+    onScene({}, async ({ redis, doctor }) => {
+      await redis.hset('fencepost:meta', 'schemaVersion', '2');
+      expect(found(await doctor())).toEqual(only('data-version: ', 'schemaVersion 2 instead of 1'));
+    }));
+
+  it("an agent's name is held by another live instance", () =>
+    onScene({ env: { AGENT_ID: 'mailer' } }, async ({ deployment, doctor }) => {
+      const second = await deployment.startAgent({
+        env: { DATA_DIR: `${deployment.dataDir}/elsewhere` },
+        dontWait: true,
+      });
+      expect(await second.exited).toMatchObject({ code: 1 });
+      const pids = [String(deployment.agents[0]?.pid), String(second.pid)];
+      expect(found(await doctor())).toEqual(
+        only('agent-names: the name mailer is held by', `pid ${pids[0]}`, `pid ${pids[1]}`),
+      );
+    }));
+
+  it('an agent was lost', () =>
+    onScene({ agents: 2 }, async ({ deployment, redis, doctor }) => {
+      deployment.agents[0]?.kill('SIGKILL');
+      await deployment.agents[0]?.exited;
+      const look = async () => found(await doctor());
+      await until(async () => (await look()).length > 0);
+      expect(await look()).toEqual(
+        only('agents: ', `pid ${deployment.agents[0]?.pid}`, 'has not been heard of'),
+      );
+      expect(await redis.scard('fencepost:agents')).toBe(2);
+    }));
+
+  it('there is no agent at all', () =>
+    onScene({ agents: 0 }, async ({ doctor }) => {
+      expect(found(await doctor())).toEqual(only('agents: no agent is registered'));
+    }));
+
+  it('an agent says that it lives, and takes nothing', () =>
+    onScene({ agents: 0, env: { LEASE_MS: '60000' } }, async ({ deployment, doctor, submit }) => {
+      const body = {
+        session: 'i1.1',
+        instance: 'i1',
+        queues: ['default'],
+        types: [],
+        concurrency: 1,
+        host: 'h1',
+        pid: 7,
+      };
+      const init = {
+        method: 'PUT',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      };
+      expect((await fetch(new URL('/agents/deaf', deployment.url), init)).status).toBe(200);
+      const id = await submit(delay(0));
+      await until(async () => found(await doctor()).length > 0);
+      expect(found(await doctor())).toEqual(only('agents: deaf .pid 7 on h1. says that it lives', id));
+    }));
+
+  it('Redis takes no writes', () =>
+    onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor }) => {
+      await redis.replicaof('127.0.0.1', 1);
+      expect(found(await doctor())).toEqual(only('writes: this Redis is a slave of 127.0.0.1:1'));
+    }));
+
+  it('no agent serves a queue in which something waits', () =>
+    onScene({}, async ({ doctor, submit }) => {
+      await submit(delay(0, { queue: 'mail' }));
+      expect(found(await doctor())).toEqual(
+        only('queues: 1 command waits in the queue mail, which no live agent serves'),
+      );
+    }));
+
+  it('no agent knows a type for which something waits', () =>
+    onScene({}, async ({ deployment, redis, doctor, submit }) => {
+      const painter = await deployment.startAgent({ env: { AGENT_COMMANDS: paint } });
+      painter.kill('SIGTERM');
+      await painter.exited;
+      const id = await submit({ type: 'PAINT', payload: { colour: 'red' } });
+      await until(async () => (await redis.hget(keys.command(id), 'waitingFor')) === 'PAINT');
+      expect(found(await doctor())).toEqual(only('queues: in the queue default commands of type PAINT wait'));
+    }));
+
+  it('two agents mean different things by one type', () =>
+    onScene({}, async ({ deployment, doctor }) => {
+      for (const field of ['colour', 'color']) {
+        const env = { AGENT_COMMANDS: paint, PAINT_FIELD: field, AGENT_ID: `painter-${field}` };
+        await deployment.startAgent({ env });
+      }
+      // A server looks at what is announced every second or so.
+      await until(async () => found(await doctor()).length > 0);
+      expect(found(await doctor())).toEqual(
+        only(
+          'types: agents disagree on the type PAINT: they announce 2 versions, .*painter-color.*; .*painter-colo',
+        ),
+      );
+    }));
+
+  it('a queue is paused in which something waits', () =>
+    onScene({}, async ({ deployment, doctor, submit }) => {
+      await fetch(new URL('/queues/default/pause', deployment.url), { method: 'POST' });
+      await submit(delay(0));
+      expect(found(await doctor())).toEqual(
+        only('queues: 1 command waits in the queue default', 'paused since'),
+      );
+    }));
+
+  it('the only agent is drained', () =>
+    onScene({ env: { AGENT_ID: 'one' } }, async ({ deployment, doctor, submit }) => {
+      await fetch(new URL('/agents/one/drain', deployment.url), { method: 'POST' });
+      await deployment.agents[0]?.waitForLine(/drain/);
+      await submit(delay(0));
+      expect(found(await doctor())).toEqual(
+        only('queues: ', 'no live agent serves: one takes no more commands'),
+      );
+    }));
+
+  it('Redis is full', () =>
+    onScene({}, async ({ redis, doctor, submit }) => {
+      await redis.config('SET', 'maxmemory', '1mb');
+      expect(await submit(delay(0))).toBeUndefined();
+      expect(found(await doctor())).toEqual(only('memory: Redis is full'));
+    }));
+
+  it('Redis is nearly full', () =>
+    onScene({}, async ({ redis, doctor }) => {
+      const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
+      await redis.config('SET', 'maxmemory', String(Math.ceil(used * 1.06)));
+      expect(found(await doctor())).toEqual(only('memory: Redis is nearly full'));
+    }));
+});
+
+describe('finds a stuck command, and the line that it prints mends it, when', () => {
+  /** The agent is at work on something else; nothing else is read ahead. */
+  const busy = { env: { AGENT_CONCURRENCY: '1', LEASE_MS: String(leaseMs) } };
+
+  /** One that waits behind another. */
+  async function waiting({ submit, redis }: Scene, more: object = {}) {
+    const first = await submit(delay(600_000));
+    await until(async () => (await redis.hget(keys.command(first), 'status')) === 'RUNNING');
+    return { first, id: await submit(delay(0, more)) };
+  }
+
+  it('somebody acknowledged its entry by hand', () =>
+    onScene(busy, async (scene) => {
+      const { redis, deployment, doctor, isDone } = scene;
+      const { first, id } = await waiting(scene);
+      await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 1, 'STREAMS', keys.stream('default'), '>');
+      const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
+      await redis.xack(keys.stream('default'), group, entry);
+      const examination = await doctor();
+      expect(found(examination)).toEqual(
+        only('spent-entries: somebody acknowledged the entries of', `${id} .PENDING`),
+      );
+      await mendByRedisCli(redis, examination);
+      await fetch(new URL(`/commands/${first}/cancel`, deployment.url), { method: 'POST' });
+      await until(() => isDone(id));
+      expect(found(await doctor())).toEqual([]);
+    }));
+
+  it('a marker was set by hand, so that it neither starts nor expires', () =>
+    onScene(busy, async (scene) => {
+      const { redis, doctor, deployment } = scene;
+      const { id } = await waiting(scene, { ttlMs: 1000 });
+      await redis.set(keys.marker(id), '1:nobody:x.1');
+      await until(async () => (await redis.zscore(keys.expiring, id)) === null);
+      const examination = await doctor();
+      expect(found(examination)).toEqual(
+        only('markers: ', `${id} PENDING with an execution marker`, 'should have expired'),
+      );
+      expect(linesOf(examination)).toContain(`npx fencepost cancel ${id}`);
+      await fetch(new URL(`/commands/${id}/cancel`, deployment.url), { method: 'POST' });
+      expect(found(await doctor())).toEqual([]);
+    }));
+
+  it('a marker is left of a command that has ended', () =>
+    onScene({}, async (scene) => {
+      const { redis, doctor, submit, isDone } = scene;
+      const id = await submit(delay(0));
+      await until(() => isDone(id));
+      await redis.set(keys.marker(id), '1:nobody:x.1');
+      const examination = await doctor();
+      expect(found(examination)).toEqual(
+        only('markers: ', `${id} .COMPLETED. left an execution marker behind`),
+      );
+      await mendByRedisCli(redis, examination);
+      expect(found(await doctor())).toEqual([]);
+    }));
+
+  it('its marker was deleted while it was running, and its agent cannot say so', () =>
+    onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, submit, deployment }) => {
+      const id = await submit(delay(600_000));
+      await until(async () => (await redis.hget(keys.command(id), 'status')) === 'RUNNING');
+      deployment.agents[0]?.kill('SIGSTOP');
+      await redis.del(keys.marker(id));
+      expect(found(await doctor())).toEqual(
+        only('pending-entries: ', `${id} in the queue default RUNNING without an execution marker`),
+      );
+    }));
+
+  it('an entry names no command', () =>
+    onScene(busy, async (scene) => {
+      const { redis, doctor } = scene;
+      await waiting(scene);
+      const stream = keys.stream('default');
+      await redis.xadd(stream, '*', 'id', 'nobody');
+      await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 2, 'STREAMS', stream, '>');
+      const [stray] = (await redis.xrevrange(stream, '+', '-', 'COUNT', 1)).map(([entry]) => entry);
+      await redis.xack(stream, group, stray ?? '');
+      const examination = await doctor();
+      expect(found(examination)).toEqual(only('spent-entries: the entry .* belongs to no command'));
+      await mendByRedisCli(redis, examination);
+      expect(found(await doctor())).toEqual([]);
+    }));
+
+  it('somebody deleted its entry', () =>
+    onScene({ ...busy, env: { AGENT_CONCURRENCY: '1', LEASE_MS: '60000' } }, async (scene) => {
+      const { redis, doctor } = scene;
+      const { id } = await waiting(scene);
+      await redis.xdel(keys.stream('default'), (await redis.hget(keys.command(id), 'entry')) ?? '');
+      expect(found(await doctor())).toEqual(only('unnamed-commands: nothing names', `${id} .PENDING`));
+    }));
+
+  it('everything that could recover it is gone', () =>
+    onScene({}, async ({ redis, deployment, doctor, submit }) => {
+      const id = await submit(delay(600_000));
+      await until(async () => (await redis.hget(keys.command(id), 'status')) === 'RUNNING');
+      const all = [...deployment.agents, ...deployment.servers.map(({ process }) => process)];
+      for (const one of all) one.kill('SIGKILL');
+      await Promise.all(all.map(({ exited }) => exited));
+      const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
+      await redis.xclaim(keys.stream('default'), group, 'ghost', 0, entry, 'IDLE', 3_600_000, 'JUSTID');
+      expect(found(await doctor())).toContainEqual(
+        expect.stringMatching(
+          /^pending-entries: the entry .* of ghost .* has gone unrenewed for up to 3600 s/,
+        ),
+      );
+    }));
+});
+
+it('tells a person what is wrong, why it matters, and what to type', () =>
+  onScene({ redisConfig: { appendfsync: 'everysec' } }, async ({ deployment }) => {
+    const { code, stdout } = await runLine(['doctor'], { env: whereIs(deployment) });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(
+      /✗ fsync +everysec\n\n +appendfsync is everysec\.\n +Why it matters: .*\n +What to do: /,
+    );
+    expect(stdout).toContain(`redis-cli -p ${deployment.redis.port} CONFIG SET appendfsync always\n`);
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('One fault.');
+  }));
+
+it('says so when the server uses another Redis than the one that it looks at, and that is away', () =>
+  onScene({}, async ({ deployment }) => {
+    const other = await Deployment.start();
+    try {
+      await other.redis.kill();
+      const env = { ...whereIs(deployment), SERVER_URL: other.url };
+      const examination = JSON.parse((await runLine(['doctor', '--json'], { env })).stdout) as Examination;
+      expect(found(examination)).toEqual(only('server-ready: .*/ready answers 503'));
+    } finally {
+      await bringBack(other);
+      await other.stop();
+    }
+  }));
+
+it('writes nothing', () =>
+  onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, deployment, submit }) => {
+    await submit(delay(600_000, { queue: 'mail' }));
+    for (const process of [deployment.agents[0], deployment.servers[0]?.process]) process?.kill('SIGSTOP');
+    const writes = async () => /rdb_changes_since_last_save:(\d+)/.exec(await redis.info('persistence'))?.[1];
+    const before = await writes();
+    expect((await doctor()).checks.filter(({ state }) => state === 'skipped').length).toBeLessThan(5);
+    expect(await writes()).toBe(before);
+  }));
+
+const linesOf = ({ checks }: Examination) =>
+  checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));
+
+/** Does what the printed `redis-cli` line says. */
+async function mendByRedisCli(redis: Redis, examination: Examination): Promise<void> {
+  const [line = ''] = linesOf(examination).filter((one) => one.startsWith('redis-cli'));
+  const [name = '', ...args] = line
+    .replace(/^redis-cli( -\w+ \S+)* /, '')
+    .replaceAll("'", '')
+    .split(' ');
+  expect(await redis.call(name, ...args)).toBe(1);
+}
+
+/** Says of itself that it is of this version, and knows nothing that came later. */
+async function startOldRedis(version: string): Promise<{ url: string; stop: () => void }> {
+  const info = `# Server\r\nredis_version:${version}\r\nloading:0\r\nrole:master\r\n`;
+  const replies: Readonly<Record<string, string>> = {
+    PING: '+PONG\r\n',
+    INFO: `$${info.length}\r\n${info}\r\n`,
+  };
+  const server: Server = createServer((socket) => {
+    let unread = Buffer.alloc(0);
+    socket.on('error', () => undefined);
+    socket.on('data', (chunk) => {
+      unread = Buffer.concat([unread, chunk]);
+      for (let one = commandAt(unread, 0); one; one = commandAt(unread, 0)) {
+        unread = unread.subarray(one.end);
+        const name = (one.value[0] ?? '').toUpperCase();
+        socket.write(replies[name] ?? `-ERR unknown command '${name}'\r\n`);
+      }
+    });
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const { port } = server.address() as AddressInfo;
+  return { url: `redis://127.0.0.1:${port}`, stop: () => void server.close() };
+}
