@@ -23,6 +23,12 @@ export default tseslint.config(
     },
   },
   {
+    // For browsers: without types, too.
+    files: ['**/*.js'],
+    extends: [tseslint.configs.disableTypeChecked],
+    languageOptions: { globals: { window: 'readonly' } },
+  },
+  {
     // What a user's program looks like.
     files: ['test/packed/*.ts'],
     rules: { 'no-console': 'off' },

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { projectRoot } from './project-root.js';
 
-/** Stands in for npm's npm-cli.js: notes the call, and installs the only package there is. */
+/** Stands in for npm's npm-cli.js: notes the call, and installs the compiler, and the package that files are served of. */
 const fakeNpm = `
 const fs = require('node:fs');
 fs.appendFileSync('calls', 'npm ' + process.argv.slice(2).join(' ') + '\\n');
@@ -23,6 +23,9 @@ fs.rmSync('node_modules', { recursive: true, force: true });
 fs.mkdirSync('node_modules/typescript/bin', { recursive: true });
 fs.copyFileSync('fake-tsc.js', 'node_modules/typescript/bin/tsc');
 fs.writeFileSync('node_modules/typescript/package.json', '{}');
+fs.mkdirSync('node_modules/swagger-ui-dist');
+for (const name of ['swagger-ui-bundle.js', 'swagger-ui.css', 'swagger-ui-bundle.js.LICENSE.txt', 'LICENSE', 'NOTICE'])
+  fs.writeFileSync('node_modules/swagger-ui-dist/' + name, name);
 const { packages } = JSON.parse(fs.readFileSync('package-lock.json', 'utf8'));
 delete packages[''];
 delete packages['node_modules/optional'];
@@ -103,11 +106,12 @@ describe('node cli/run.mjs', () => {
     expect(JSON.parse(stdout)).toEqual({ argv: ['--port=1', 'x'], main: join(root, 'dist/server/main.js') });
     expect(calls()).toEqual([
       'npm ci --include=dev --no-audit --no-fund --loglevel=error',
-      'tsc -b shared server agent cli',
+      'tsc -b shared server agent examples library cli',
       'tsc begins',
       'tsc ends',
     ]);
     expect(readFileSync(join(root, 'dist/shared/lifecycle/start.lua'), 'utf8')).toBe('return 1');
+    expect(readFileSync(join(root, 'dist/server/openapi/swagger-ui.css'), 'utf8')).toBe('swagger-ui.css');
   });
 
   test('does nothing of it a second time', async () => {

@@ -16,6 +16,7 @@ export function whereToLook({ serverUrl, redisUrl, dataDir, agents, pid }: Where
     `  Fencepost is up, with ${agents === 1 ? '1 agent' : `${agents} agents`}`,
     '',
     `  Look at it   ${serverUrl}/`,
+    `  The API      ${serverUrl}/docs`,
     `  Try it       curl -s ${serverUrl}/commands -H 'content-type: application/json' -d ${body}`,
     `  Redis        ${redisCli(redisUrl)}`,
     `  Data         ${dataDir}`,

@@ -1,6 +1,7 @@
 /** What `import … from 'fencepost/client'` gives. */
 export {
   type CallOptions,
+  type CancelledSum,
   type CancelFilter,
   type Client,
   type ClientOptions,
@@ -8,6 +9,8 @@ export {
   createClient,
   type ListedCommand,
   type ListFilter,
+  type ManyOptions,
+  type RetriedSum,
   type RetryFilter,
   type Submission,
   type SubmitOptions,

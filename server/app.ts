@@ -15,6 +15,7 @@ import { invalid, Problem, sendProblem } from './http/problem.js';
 import { queueRoutes } from './http/queue-routes.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics/metrics-routes.js';
+import { openApiRoutes, type OpenApiRoutesOptions } from './openapi/openapi-routes.js';
 
 export interface AppOptions
   extends
@@ -22,6 +23,7 @@ export interface AppOptions
     StatusRoutesOptions,
     EventRoutesOptions,
     MetricsRoutesOptions,
+    OpenApiRoutesOptions,
     AttemptRoutesOptions,
     AgentRoutesOptions {
   /** The address that the server listens on: on loopback, a foreign `Host` is refused. */
@@ -52,6 +54,7 @@ export function createApp(options: AppOptions): Express {
     ...eventRoutes(options),
     ...queueRoutes(options),
     ...statusRoutes(options),
+    ...openApiRoutes(options),
   ];
   const forMachines = metricsRoutes(options);
   // `/commands/next` and the like before `/commands/:id`, which would take them for ids.

@@ -100,6 +100,27 @@ describe.each([
     });
   });
 
+  test.each([
+    ['false', { code: 0, signal: null }],
+    ['true', { code: null, signal: 'SIGKILL' }],
+  ])('what blocks its host and must stop ends the host only if it may (%s)', async (mayKill, exit) => {
+    const deployment = await Deployment.start();
+    const { client, dataDir } = deployment;
+    const env = { REDIS_URL: deployment.redis.url, DATA_DIR: dataDir, MAY_KILL: mayKill };
+    const host = startProcess([join(project, 'out', 'busy.js')], { cwd: project, env });
+    await host.waitForLine(/at work/);
+    const { commandId } = await client.submit({ type: 'BLOCK', payload: { ms: 3000 } });
+    await host.waitForLine(/blocking/);
+    await client.cancel(commandId);
+    if (mayKill === 'false') {
+      await host.waitForLine(/the main thread is blocked/);
+      expect(await client.wait(commandId)).toMatchObject({ result: { ended: true } });
+      host.kill('SIGTERM');
+    }
+    expect(await host.exited).toEqual(exit);
+    await deployment.stop();
+  });
+
   test('its command line runs', async () => {
     const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
     const ask = async (...args: readonly [string, ...string[]]) => {
@@ -156,7 +177,7 @@ async function emptyProject(type: string, module: string): Promise<string> {
     await mkdir(dirname(join(modules, name)), { recursive: true });
     await symlink(join(repositoryRoot, 'node_modules', name), join(modules, name));
   }
-  for (const name of ['tour.ts', 'client-tour.ts', 'guest.ts']) {
+  for (const name of ['tour.ts', 'client-tour.ts', 'guest.ts', 'busy.ts']) {
     await copyFile(join(repositoryRoot, 'test/packed', name), join(project, name));
   }
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type }));

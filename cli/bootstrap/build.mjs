@@ -8,9 +8,10 @@ import { runNode } from './child.mjs';
  * fail for a type error in a test.
  */
 const scopes = {
+  // With the library: a module that AGENT_COMMANDS names imports `defineCommand` from 'fencepost'.
   app: {
-    projects: ['shared', 'server', 'agent', 'cli'],
-    folders: ['shared', 'server', 'agent', 'cli'],
+    projects: ['shared', 'server', 'agent', 'examples', 'library', 'cli'],
+    folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli'],
     tests: false,
   },
   // What an image holds: one side, and nothing of the stack around it.
@@ -19,7 +20,7 @@ const scopes = {
   chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],
-    folders: ['shared', 'server', 'agent', 'library', 'cli', 'bench', 'chaos', 'test'],
+    folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli', 'bench', 'chaos', 'test'],
     tests: true,
   },
 };
@@ -29,6 +30,20 @@ const assetExtensions = ['.lua', '.html', '.css', '.svg', '.js'];
 
 /** What benchmarks wrote is no source: it must not make the next start build again. */
 const notSources = ['bench/results'];
+
+/**
+ * Files of swagger-ui-dist that are served, and where they go. Only these: the package has twelve megabytes of
+ * other builds and maps, and asks for one that tells its makers of each installation (package.json turns
+ * that off here, which would not reach those who install Fencepost).
+ */
+const packageFiles = {
+  'swagger-ui-bundle.js': 'server/openapi/swagger-ui-bundle.js',
+  'swagger-ui.css': 'server/openapi/swagger-ui.css',
+  // Whoever passes the files on passes these on.
+  'swagger-ui-bundle.js.LICENSE.txt': 'server/openapi/swagger-ui-bundle.js.LICENSE.txt',
+  LICENSE: 'server/openapi/swagger-ui.LICENSE.txt',
+  NOTICE: 'server/openapi/swagger-ui.NOTICE.txt',
+};
 
 const stampPath = (root, scope) => join(root, 'dist', `.built-${scope}`);
 
@@ -59,6 +74,12 @@ function copyAssets(root, scope) {
     const copy = join(root, 'dist', path);
     mkdirSync(dirname(copy), { recursive: true });
     copyFileSync(join(root, path), copy);
+  }
+  if (scopes[scope].folders.includes('server')) {
+    for (const [file, place] of Object.entries(packageFiles)) {
+      mkdirSync(dirname(join(root, 'dist', place)), { recursive: true });
+      copyFileSync(join(root, 'node_modules/swagger-ui-dist', file), join(root, 'dist', place));
+    }
   }
   // A script that was renamed must not live on under its old name.
   for (const path of filesIn(join(root, 'dist'), 'shared/lifecycle')) {

@@ -1,9 +1,12 @@
+import { subscribe } from 'node:diagnostics_channel';
+import { connect, createServer as createTcpServer } from 'node:net';
 import { type Redis } from 'ioredis';
 import { AnswerLost, RequestRefused, ServerUnavailable, WaitTimedOut } from '../../shared/client/errors.js';
 import { type Client, createClient } from '../../shared/client/client.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { HttpProxy, type SeenMatch } from '../../shared/testing/http-proxy.js';
+import { lastingPort } from '../../shared/testing/processes.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
@@ -24,7 +27,7 @@ let agents: TestAgents;
 beforeAll(async () => {
   redis = await TestRedis.start();
   redisClient = redis.client();
-  server = await startServer(0);
+  server = await startServer(await lastingPort());
   proxy = await HttpProxy.start(server.url);
   agents = new TestAgents(new TestApi(server.url));
 });
@@ -124,14 +127,20 @@ describe('submitBatch', () => {
   });
 
   test('that found no server is sent again once there is one', async () => {
-    const { port } = new URL(server.url);
-    await server.stop();
+    const port = await lastingPort();
     const direct = createClient({ url: `http://127.0.0.1:${port}` });
+    const refused = new Promise((told) => subscribe('undici:client:connectError', told));
     const batch = direct.submitBatch([delay, delay]);
-    server = await startServer(Number(port));
+    await refused;
+    const there = createTcpServer((socket) => {
+      const { port: real } = new URL(server.url);
+      socket.pipe(connect(Number(real), '127.0.0.1')).pipe(socket);
+    });
+    there.listen(port, '127.0.0.1');
     expect((await batch).commandIds).toHaveLength(2);
     expect(await howMany()).toBe(2);
     await direct.close();
+    await new Promise((closed) => there.close(closed));
   });
 });
 

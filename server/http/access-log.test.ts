@@ -29,7 +29,7 @@ beforeEach(async () => {
   server = createServer((request, response) => void app(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  api = new TestApi(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  api = new TestApi(`http://127.0.0.1:${(server.address() as AddressInfo).port}`, true);
 });
 afterEach(() => new Promise((closed) => server.close(closed)));
 

@@ -1,56 +1,12 @@
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { partitionKeys } from '../../shared/store/keys.js';
-import { createLogger } from '../../shared/runtime/logger.js';
-import { noFaults as faults } from '../../shared/runtime/faults.js';
-import { Admissions } from '../agents/admissions.js';
-import { NextCommands } from '../agents/next-commands.js';
-import { WaitingPolls } from '../agents/waiting-polls.js';
-import { createApp } from '../app.js';
-import { EventStreams } from '../events/event-streams.js';
-import { Metrics } from '../metrics/metrics.js';
-import { RedisUnavailable } from '../redis/redis-fault.js';
-import { type RedisCalls } from '../redis/redis-link.js';
-import { RedisClock } from '../redis/redis-clock.js';
-import { Submitter } from '../submissions/submitter.js';
-import { TypeCatalog } from '../submissions/type-catalog.js';
+import { appWithoutRedis } from '../testing/app-without-redis.js';
 import { TestApi } from '../testing/test-api.js';
-import { CommandWaiter } from '../waiting/command-waiter.js';
-import { TransitionFeed } from '../waiting/transition-feed.js';
-
-// Redis is away for good: whatever is answered here was decided at the door.
-const link: RedisCalls = { call: () => Promise.reject(new RedisUnavailable('there is none')) };
-const gone = () => link.call(() => Promise.reject(new Error('it is away')));
-const keys = partitionKeys();
-const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 
 let server: Server;
 let api: TestApi;
 beforeAll(async () => {
-  const feed = new TransitionFeed({ url: 'redis://127.0.0.1:1', channel: keys.events, logger });
-  const leaseMs = 15_000;
-  const polls = new WaitingPolls({ link, keys, feed, logger });
-  const admissions = new Admissions({ link, keys, leaseMs, logger });
-  const waiter = new CommandWaiter({ read: gone, readStatus: gone, feed });
-  const eventStreams = new EventStreams({ feed, logger });
-  const catalog = new TypeCatalog(() => Promise.resolve({ nowMs: 0, texts: {}, agents: new Map() }));
-  const app = createApp({
-    link,
-    keys,
-    nextCommands: new NextCommands({ link, keys, admissions, polls, faults }),
-    admissions,
-    polls,
-    leaseMs,
-    faults,
-    catalog,
-    submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
-    waiter,
-    eventStreams,
-    metrics: new Metrics({ link, keys, catalog, waiter, polls, eventStreams }),
-    leftovers: () => null,
-    host: '127.0.0.1',
-    logger,
-  });
+  const app = appWithoutRedis();
   server = createServer((request, response) => void app(request, response));
   await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
   api = new TestApi(`http://127.0.0.1:${(server.address() as AddressInfo).port}`);

@@ -18,7 +18,7 @@ afterEach(async () => {
 async function listen(listener: Listener, more: Partial<HttpServerOptions> = {}): Promise<TestApi> {
   server = new HttpServer({ listener, host: '127.0.0.1', port: 0, graceMs: 10_000, ...more });
   await server.start();
-  return new TestApi(server.url);
+  return new TestApi(server.url, true);
 }
 
 const hello: Listener = (_request, response) => void response.end('hello');

@@ -27,7 +27,7 @@ async function guarded(host: string, names?: readonly string[]): Promise<{ api: 
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
-  return { api: new TestApi(`http://127.0.0.1:${port}`), port };
+  return { api: new TestApi(`http://127.0.0.1:${port}`, true), port };
 }
 
 test('on every address only those of loopback and the names that it was told are a Host', async () => {

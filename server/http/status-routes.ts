@@ -2,6 +2,7 @@ import { type z } from 'zod';
 import {
   type agentListSchema,
   type healthSchema,
+  type indexSchema,
   type Leftovers,
   type readinessSchema,
   type Stats,
@@ -83,7 +84,11 @@ export function indexRoute(endpoints: readonly Endpoint[]): Endpoint {
   const lines = endpoints.map(
     ({ method, path, about }) => [`${method.toUpperCase()} ${path}`, about] as const,
   );
-  const body = { name: 'fencepost', version, endpoints: Object.fromEntries(lines) };
+  const body = {
+    name: 'fencepost',
+    version,
+    endpoints: Object.fromEntries(lines),
+  } satisfies z.input<typeof indexSchema>;
   return {
     method: 'get',
     path: '/',

@@ -9,7 +9,8 @@ import { type CheckedSubmission } from './submission-parser.js';
 /** What ids of Idempotency-Keys are made with. Changing it gives every key a new command: never do. */
 const keyNamespace = '7c9f4a52-62a8-4d0e-9b1d-3f1f0d0f7e51';
 
-const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
+/** Of an Idempotency-Key. */
+export const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
 
 /** @throws Problem when the header is there and cannot be a key */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {

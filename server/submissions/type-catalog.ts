@@ -71,6 +71,11 @@ export class TypeCatalog {
   /** For `GET /types`: as Redis has them now. */
   async views(): Promise<TypeView[]> {
     await this.#share();
+    return this.known();
+  }
+
+  /** The same, as it was read last. */
+  known(): TypeView[] {
     return this.names.flatMap((name) => this.#entries.get(name)?.view ?? []);
   }
 

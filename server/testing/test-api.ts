@@ -1,5 +1,7 @@
 import { request, type IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { undocumented } from './documented-answers.js';
+import { refusedByDocument } from './documented-requests.js';
 
 export interface TestAnswer {
   readonly status: number;
@@ -21,12 +23,18 @@ const isJson = (type: string | undefined) => type !== undefined && /^application
 /**
  * Sends requests as a plain client does: one connection each, any header. Not `fetch`, which has its
  * own mind about some headers, and a pool that outlives a test.
+ *
+ * Every answer is held against the OpenAPI document, and every request that was carried out, so that
+ * every test shows that it tells the truth.
  */
 export class TestApi {
   readonly url: string;
+  readonly #isStandIn: boolean;
 
-  constructor(url: string) {
+  /** @param isStandIn there is no Fencepost behind it, but a few handlers of the test's own */
+  constructor(url: string, isStandIn = false) {
     this.url = url;
+    this.#isStandIn = isStandIn;
   }
 
   async send(method: string, path: string, { body, headers, signal }: TestRequest = {}): Promise<TestAnswer> {
@@ -48,7 +56,12 @@ export class TestApi {
         text(response).then((answer) => {
           const parsed: unknown =
             isJson(response.headers['content-type']) && answer !== '' ? JSON.parse(answer) : answer;
-          answered({ status: response.statusCode ?? 0, headers: response.headers, body: parsed });
+          const whole = { status: response.statusCode ?? 0, headers: response.headers, body: parsed };
+          const faults = this.#isStandIn ? [] : undocumented(method, path, whole);
+          const isDone = whole.status < 300 && !this.#isStandIn;
+          if (isDone) faults.push(...refusedByDocument(method, path, payload));
+          if (faults.length === 0) answered(whole);
+          else failed(new Error(`docs/openapi.json does not tell of this: ${faults.join('; ')}`));
         }, failed);
       });
       sent.end(payload);

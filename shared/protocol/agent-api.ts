@@ -46,23 +46,25 @@ const heldSchema = z
 
 const caller = {
   agentId: agentIdSchema,
-  /** One run of the agent's process. */
-  session: sessionSchema.optional(),
+  session: sessionSchema.optional().describe("One run of the agent's process."),
 };
 
 /** Query of `GET /commands/next`. */
 export const nextQuerySchema = z.strictObject({
   ...caller,
-  /** The agent's data directory, whose lock proves that earlier runs on it are over. */
-  instance: instanceSchema.optional(),
-  /** Most commands that it may have in its hands; 0: give again what was lost, and nothing new. */
-  concurrency: queryInteger(0, 1000).default(1),
-  /** What it has in its hands; absent: it cannot tell, and is given one command at a time. */
-  holding: listOf(heldSchema, mostHeld).optional(),
-  /** Seconds for which the answer may be held until there is a command. */
-  wait: queryInteger(0, limits.waitSeconds).default(0),
-  /** Left out: what it registered with. */
-  queues: partsSchema.pipe(servedQueuesSchema).optional(),
+  instance: instanceSchema
+    .optional()
+    .describe("The agent's data directory, whose lock proves that earlier runs on it are over."),
+  concurrency: queryInteger(0, 1000)
+    .default(1)
+    .describe('Most commands that it may have in its hands; 0: give again what was lost, and nothing new.'),
+  holding: listOf(heldSchema, mostHeld)
+    .optional()
+    .describe('What it has in its hands; absent: it cannot tell, and is given one command at a time.'),
+  wait: queryInteger(0, limits.waitSeconds)
+    .default(0)
+    .describe('Seconds for which the answer may be held until there is a command.'),
+  queues: partsSchema.pipe(servedQueuesSchema).optional().describe('Left out: what it registered with.'),
   types: listOf(commandTypeSchema, 500).optional(),
 });
 
@@ -73,13 +75,14 @@ export const nextCommandSchema = z.object({
   payload: z.json(),
   attempt: z.int(),
   queue: z.string(),
-  /** null: the type's default. */
-  timeoutMs: z.int().nullable(),
+  timeoutMs: z.int().nullable().describe("null: the type's default."),
   onAgentLost: onAgentLostSchema,
-  /** How long it may go unrenewed. */
-  leaseMs: z.int(),
-  /** How long the poll had been held when it was started: the lease is younger than the request by that. */
-  heldMs: z.int(),
+  leaseMs: z.int().describe('How long it may go unrenewed.'),
+  heldMs: z
+    .int()
+    .describe(
+      'How long the poll had been held when it was started: the lease is younger than the request by that.',
+    ),
 });
 export type NextCommand = z.infer<typeof nextCommandSchema>;
 
@@ -94,8 +97,7 @@ const reportErrorSchema = z.strictObject({
   code: commandErrorCodeSchema.default('EXECUTION_FAILED'),
   executed: executedSchema.default('yes'),
   retryable: z.boolean().default(true),
-  /** The least pause before another try. */
-  retryAfterMs: z.int().min(0).max(limits.delayMs).default(0),
+  retryAfterMs: z.int().min(0).max(limits.delayMs).default(0).describe('The least pause before another try.'),
 });
 
 /** Body of `PUT /commands/:id/result`. */
@@ -103,8 +105,7 @@ export const reportBodySchema = z.strictObject({
   ...caller,
   attempt: z.int().min(1).optional(),
   status: z.enum(['COMPLETED', 'FAILED']),
-  /** Any JSON; checked for its size where it is stored as it came. */
-  result: z.unknown().optional(),
+  result: z.unknown().optional().describe('Any JSON; checked for its size where it is stored as it came.'),
   error: reportErrorSchema.optional(),
 });
 export type ReportBody = z.infer<typeof reportBodySchema>;
@@ -112,8 +113,7 @@ export type ReportBody = z.infer<typeof reportBodySchema>;
 /** Of `PUT /commands/:id/result`. */
 export const reportedSchema = z.object({
   commandId: commandIdSchema,
-  /** This very report had been stored before. */
-  again: z.boolean(),
+  again: z.boolean().describe('This very report had been stored before.'),
 });
 
 const heldAttemptSchema = z.strictObject({ commandId: commandIdSchema, attempt: z.int().min(1) });
@@ -136,16 +136,21 @@ export const progressBodySchema = z.strictObject({
     .array(
       heldAttemptSchema.extend({
         progress: progressSchema,
-        /** Must grow with each telling of an attempt: one that arrives late does not replace a later one. */
-        sequence: z.int().min(1),
+        sequence: z
+          .int()
+          .min(1)
+          .describe(
+            'Must grow with each telling of an attempt: one that arrives late does not replace a later one.',
+          ),
       }),
     )
     .max(100),
 });
 /** Of `POST /commands/progress`. */
 export const progressToldSchema = z.object({
-  /** Attempts that are no longer this session's: nobody wants to hear of them. */
-  lost: z.array(heldAttemptSchema),
+  lost: z
+    .array(heldAttemptSchema)
+    .describe("Attempts that are no longer this session's: nobody wants to hear of them."),
 });
 
 /** Body of `POST /commands/:id/release`. */
@@ -155,12 +160,13 @@ export const releasedSchema = z.object({ commandId: commandIdSchema });
 
 const announcedSchema = z.strictObject({
   type: commandTypeSchema,
-  /** JSON Schema 2020-12. */
-  payload: z.record(z.string(), z.unknown()),
+  payload: z.record(z.string(), z.unknown()).describe('JSON Schema 2020-12.'),
   result: z.record(z.string(), z.unknown()),
   onAgentLost: onAgentLostSchema.default('fail'),
-  /** Of a submission without `timeoutMs`; null: only agents know. */
-  defaultTimeoutMs: typeTimeoutSchema.nullable().default(null),
+  defaultTimeoutMs: typeTimeoutSchema
+    .nullable()
+    .default(null)
+    .describe('Of a submission without `timeoutMs`; null: only agents know.'),
 });
 
 const typeError = 'must be the name of a command type, or {type, payload, result, onAgentLost}';
@@ -189,12 +195,12 @@ export const registeredSchema = z.object({
   agentId: agentIdSchema,
   session: sessionSchema,
   leaseMs: z.int(),
-  /** Redis time. */
-  at: z.iso.datetime(),
-  /** An operator wants this session to take no more commands. */
-  draining: z.boolean(),
-  /** Of the types that this call announced: those of which other agents announce another version. */
-  differing: z.array(z.string()).default([]),
+  at: z.iso.datetime().describe('Redis time.'),
+  draining: z.boolean().describe('An operator wants this session to take no more commands.'),
+  differing: z
+    .array(z.string())
+    .default([])
+    .describe('Of the types that this call announced: those of which other agents announce another version.'),
 });
 
 /** Query of `DELETE /agents/:agentId`. */

@@ -62,14 +62,20 @@ export const listQuerySchema = z.strictObject({
   status: statusSchema.optional(),
   type: commandTypeSchema.optional(),
   queue: queueNameSchema.optional(),
-  limit: queryInteger(1, limits.listLimit).default(50),
-  cursor: z.string({ error: once }).max(300).optional(),
+  limit: queryInteger(1, limits.listLimit).default(50).describe('Most commands of a page.'),
+  cursor: z
+    .string({ error: once })
+    .max(300)
+    .optional()
+    .describe('The `nextCursor` of the page before, with the same `status`.'),
 });
 export type ListQuery = z.infer<typeof listQuerySchema>;
 
 /** Query of `GET /commands/:id`. */
 export const commandQuerySchema = z.strictObject({
-  wait: queryInteger(0, limits.waitSeconds).default(0),
+  wait: queryInteger(0, limits.waitSeconds)
+    .default(0)
+    .describe('Seconds for which the answer may be held until the command has ended.'),
 });
 
 /** Query of `GET /events`. */
@@ -77,7 +83,8 @@ export const eventsQuerySchema = z.strictObject({
   commandId: z
     .guid({ error: 'must be the id of one command' })
     .transform((id) => id.toLowerCase())
-    .optional(),
+    .optional()
+    .describe('Only of this command.'),
 });
 
 /** Data of an event `transition` of `GET /events`: where a command is now. A hint, of which some may be missing. */
@@ -85,10 +92,14 @@ export const transitionEventSchema = z.object({
   commandId: z.string(),
   status: statusSchema,
   attempt: z.int(),
-  /** How far the attempt says that it is: the status has not changed. null: this is a step. */
-  progress: z.json(),
-  /** When this server heard of it, by its own clock: for display. Times that count are in the command. */
-  at: z.iso.datetime(),
+  progress: z
+    .json()
+    .describe('How far the attempt says that it is: the status has not changed. null: this is a step.'),
+  at: z.iso
+    .datetime()
+    .describe(
+      'When this server heard of it, by its own clock: for display. Times that count are in the command.',
+    ),
 });
 export type TransitionEvent = z.infer<typeof transitionEventSchema>;
 
@@ -120,7 +131,10 @@ export type CommandSummary = z.infer<typeof commandSummarySchema>;
 /** Of `GET /commands`. A short page with a `nextCursor` means: go on. */
 export const commandListSchema = z.object({
   commands: z.array(commandSummarySchema),
-  nextCursor: z.string().nullable(),
+  nextCursor: z
+    .string()
+    .nullable()
+    .describe('null: that was the last page. Else go on with it, however short this one is.'),
 });
 export type CommandListPage = z.infer<typeof commandListSchema>;
 
@@ -128,20 +142,21 @@ export const agentViewSchema = z.object({
   agentId: agentIdSchema,
   session: z.string().nullable(),
   instance: z.string(),
-  /** `lost`: not heard of for its lease. One that stopped in good order is not listed. */
-  state: z.enum(['live', 'lost']),
-  /** An operator wants it to take no more commands, until its next run. */
-  draining: z.boolean(),
+  state: z
+    .enum(['live', 'lost'])
+    .describe('`lost`: not heard of for its lease. One that stopped in good order is not listed.'),
+  draining: z.boolean().describe('An operator wants it to take no more commands, until its next run.'),
   host: z.string(),
   pid: z.int().nullable(),
   version: z.string().nullable(),
   queues: z.array(z.string()),
-  /** By queue; null: it serves them strictly in their order. */
-  weights: z.record(z.string(), z.int()).nullable(),
+  weights: z
+    .record(z.string(), z.int())
+    .nullable()
+    .describe('By queue; null: it serves them strictly in their order.'),
   types: z.array(z.string()),
   concurrency: z.int().nullable(),
-  /** Entries in its hands: delivered to it and not acknowledged. */
-  running: z.int(),
+  running: z.int().describe('Entries in its hands: delivered to it and not acknowledged.'),
   leaseMs: z.int(),
   lastSeen: z.iso.datetime(),
 });
@@ -153,8 +168,9 @@ const jsonSchemaSchema = z.record(z.string(), z.unknown()).nullable();
 /** One version of a command type, and who announces it. */
 const typeVersionSchema = z.object({
   digest: z.string(),
-  /** Live ones; there may be none of the version that is built into the server. */
-  agents: z.array(agentIdSchema),
+  agents: z
+    .array(agentIdSchema)
+    .describe('Live ones; there may be none of the version that is built into the server.'),
   payload: jsonSchemaSchema,
   result: jsonSchemaSchema,
   onAgentLost: onAgentLostSchema.nullable(),
@@ -162,10 +178,8 @@ const typeVersionSchema = z.object({
   announcedAt: z.iso.datetime().nullable(),
 });
 export const typeConflictSchema = z.object({
-  /** For people: what is done about it meanwhile. */
-  note: z.string(),
-  /** Two at least, the one that was announced last first. */
-  versions: z.array(typeVersionSchema),
+  note: z.string().describe('For people: what is done about it meanwhile.'),
+  versions: z.array(typeVersionSchema).describe('Two at least, the one that was announced last first.'),
 });
 export const typeViewSchema = z.object({
   type: z.string(),
@@ -173,13 +187,17 @@ export const typeViewSchema = z.object({
   payload: jsonSchemaSchema,
   result: jsonSchemaSchema,
   onAgentLost: onAgentLostSchema.nullable(),
-  /** Of a submission without `timeoutMs`; null: only its agents know. */
-  defaultTimeoutMs: typeTimeoutSchema.nullable(),
+  defaultTimeoutMs: typeTimeoutSchema
+    .nullable()
+    .describe('Of a submission without `timeoutMs`; null: only its agents know.'),
   announcedAt: z.iso.datetime().nullable(),
-  /** Why submissions of this type are refused: what was announced cannot be used. */
-  fault: z.string().nullable(),
-  /** Live agents mean different things by this name; null: they do not. */
-  conflict: typeConflictSchema.nullable(),
+  fault: z
+    .string()
+    .nullable()
+    .describe('Why submissions of this type are refused: what was announced cannot be used.'),
+  conflict: typeConflictSchema
+    .nullable()
+    .describe('Live agents mean different things by this name; null: they do not.'),
 });
 export type TypeView = z.infer<typeof typeViewSchema>;
 /** Of `GET /types`. */
@@ -187,18 +205,15 @@ export const typeListSchema = z.object({ types: z.array(typeViewSchema) });
 
 export const queueViewSchema = z.object({
   queue: z.string(),
-  /** Entries on the stream: waiting and in flight. */
-  length: z.int(),
-  /** Delivered to an agent and not acknowledged. */
-  pending: z.int(),
-  /** How long the oldest entry that nobody was given has been on the stream. */
-  oldestWaitingMs: z.int().nullable(),
-  /** Agents that ever read from it. */
-  consumers: z.int(),
-  /** Nothing is started from it until it is resumed. */
-  paused: z.boolean(),
-  /** Since when. */
-  pausedAt: z.iso.datetime().nullable(),
+  length: z.int().describe('Entries on the stream: waiting and in flight.'),
+  pending: z.int().describe('Delivered to an agent and not acknowledged.'),
+  oldestWaitingMs: z
+    .int()
+    .nullable()
+    .describe('How long the oldest entry that nobody was given has been on the stream.'),
+  consumers: z.int().describe('Agents that ever read from it.'),
+  paused: z.boolean().describe('Nothing is started from it until it is resumed.'),
+  pausedAt: z.iso.datetime().nullable().describe('Since when.'),
 });
 export type QueueView = z.infer<typeof queueViewSchema>;
 /** Of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: all. */
@@ -207,42 +222,44 @@ export const queueListSchema = z.object({ queues: z.array(queueViewSchema) });
 /** RUNNING commands that a starting server found. Their leases live in Redis: its restart changed nothing for them. */
 export const leftoversSchema = z.object({
   found: z.int(),
-  /** Renewed within the lease: their agents are at work. */
-  leasesAlive: z.int(),
-  /** Not renewed for longer than the lease: recovery will deal with them. */
-  leasesRunOut: z.int(),
-  /** The first 20. */
-  commandIds: z.array(commandIdSchema),
+  leasesAlive: z.int().describe('Renewed within the lease: their agents are at work.'),
+  leasesRunOut: z.int().describe('Not renewed for longer than the lease: recovery will deal with them.'),
+  commandIds: z.array(commandIdSchema).describe('The first 20.'),
 });
 export type Leftovers = z.infer<typeof leftoversSchema>;
 
 /** Of `GET /stats`. */
 export const statsSchema = z.object({
   counts: z.object({ PENDING: z.int(), RUNNING: z.int(), COMPLETED: z.int(), FAILED: z.int() }),
-  /** PENDING with a `runAt` to come. */
-  scheduled: z.int(),
-  /** Delivered to an agent and not acknowledged. */
-  pendingEntries: z.int(),
+  scheduled: z.int().describe('PENDING with a `runAt` to come.'),
+  pendingEntries: z.int().describe('Delivered to an agent and not acknowledged.'),
   oldestWaitingMs: z.int().nullable(),
-  /** Entries that could not be understood and were put aside. */
-  deadEntries: z.int(),
+  deadEntries: z.int().describe('Entries that could not be understood and were put aside.'),
   /** Of finding lost agents. */
   recovery: z.object({
-    /** How often Redis was away, stopped, or its clock jumped; a healthy system never holds off. */
-    holdOffs: z.int(),
-    /** Until then nobody is declared lost, so that live agents renew first; null when nothing is held off. */
-    holdUntil: z.iso.datetime().nullable(),
+    holdOffs: z
+      .int()
+      .describe('How often Redis was away, stopped, or its clock jumped; a healthy system never holds off.'),
+    holdUntil: z.iso
+      .datetime()
+      .nullable()
+      .describe(
+        'Until then nobody is declared lost, so that live agents renew first; null when nothing is held off.',
+      ),
   }),
   /** Of deleting what ended long enough ago. */
   retention: z.object({
-    /** Commands that were pruned since the beginning. */
-    pruned: z.int(),
+    pruned: z.int().describe('Commands that were pruned since the beginning.'),
     lastPrunedAt: z.iso.datetime().nullable(),
-    /** By how much what was pruned last was overdue: a second at most, unless there is much to prune. */
-    behindMs: z.int(),
+    behindMs: z
+      .int()
+      .describe(
+        'By how much what was pruned last was overdue: a second at most, unless there is much to prune.',
+      ),
   }),
-  /** null until the server has looked, right after its start. */
-  leftoverRunning: leftoversSchema.nullable(),
+  leftoverRunning: leftoversSchema
+    .nullable()
+    .describe('null until the server has looked, right after its start.'),
 });
 export type Stats = z.infer<typeof statsSchema>;
 
@@ -252,6 +269,14 @@ export const healthSchema = z.object({ status: z.literal('ok') });
 /** Of `GET /ready`, when the server can take commands. */
 export const readinessSchema = z.object({
   status: z.literal('ready'),
-  /** Whether Redis runs in a way that the guarantees hold with; if not, why. */
-  durability: z.object({ ok: z.boolean(), reasons: z.array(z.string()) }),
+  durability: z
+    .object({ ok: z.boolean(), reasons: z.array(z.string()) })
+    .describe('Whether Redis runs in a way that the guarantees hold with; if not, why.'),
+});
+
+/** Of `GET /`. */
+export const indexSchema = z.object({
+  name: z.string(),
+  version: z.string(),
+  endpoints: z.record(z.string(), z.string()).describe('What each does, by method and path.'),
 });

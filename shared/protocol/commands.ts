@@ -10,6 +10,7 @@ export const limits = {
   resultBytes: 1024 * 1024,
   /** Small: it is kept beside the command, in every list, and by each server with the last events. */
   progressBytes: 1024,
+  progressDepth: 32,
   batchCommands: 1000,
   listLimit: 200,
   listScan: 1000,
@@ -87,14 +88,51 @@ export const submissionSchema = z
   .strictObject({
     type: commandTypeSchema,
     payload: payloadSchema,
-    queue: queueNameSchema.optional(),
-    timeoutMs: z.int().min(1).max(limits.timeoutMs).optional(),
-    ttlMs: z.int().min(1).max(limits.ttlMs).optional(),
-    runAt: z.iso.datetime({ offset: true }).optional(),
-    delayMs: z.int().min(0).max(limits.delayMs).optional(),
-    onAgentLost: onAgentLostSchema.optional(),
-    maxLosses: z.int().min(1).max(limits.maxLosses).optional(),
-    maxAttempts: z.int().min(1).max(limits.maxAttempts).optional(),
+    queue: queueNameSchema
+      .optional()
+      .describe(`Which agents may execute it: those that serve this queue. Left out: \`${defaults.queue}\`.`),
+    timeoutMs: z
+      .int()
+      .min(1)
+      .max(limits.timeoutMs)
+      .optional()
+      .describe('How long an attempt may take. Left out: what its type says.'),
+    ttlMs: z
+      .int()
+      .min(1)
+      .max(limits.ttlMs)
+      .optional()
+      .describe(
+        'It fails as `EXPIRED` when it was not started within this time. Left out: it waits for ever.',
+      ),
+    runAt: z.iso.datetime({ offset: true }).optional().describe('Not before this time; or give `delayMs`.'),
+    delayMs: z
+      .int()
+      .min(0)
+      .max(limits.delayMs)
+      .optional()
+      .describe('Not before so long from now; or give `runAt`.'),
+    onAgentLost: onAgentLostSchema
+      .optional()
+      .describe(
+        'Whether it may be executed again when its agent vanished during an attempt. Left out: what its type says.',
+      ),
+    maxLosses: z
+      .int()
+      .min(1)
+      .max(limits.maxLosses)
+      .optional()
+      .describe(
+        `With \`onAgentLost: retry\`: it fails with this many lost agents. Left out: ${defaults.maxLosses}.`,
+      ),
+    maxAttempts: z
+      .int()
+      .min(1)
+      .max(limits.maxAttempts)
+      .optional()
+      .describe(
+        `It fails with this many attempts that failed by their own error. Left out: ${defaults.maxAttempts}.`,
+      ),
   })
   .refine((command) => command.runAt === undefined || command.delayMs === undefined, {
     path: ['delayMs'],
@@ -110,7 +148,9 @@ export const commandErrorCodeSchema = z.enum(commandErrorCodes);
 export const commandErrorSchema = z.object({
   code: commandErrorCodeSchema,
   message: z.string(),
-  executed: executedSchema,
+  executed: executedSchema.describe(
+    'Whether execution began. It never lies: `unknown` is what a fault really left open.',
+  ),
 });
 export type CommandError = z.infer<typeof commandErrorSchema>;
 
@@ -119,8 +159,11 @@ export const historyItemSchema = z.object({
   attempt: z.int(),
   agentId: z.string(),
   session: z.string(),
-  /** `lost`: its agent vanished; `failed`: by its own error, tried again; `late`: reported too late; `retried`: an operator's retry put it aside. */
-  why: z.enum(['lost', 'failed', 'late', 'retried']),
+  why: z
+    .enum(['lost', 'failed', 'late', 'retried'])
+    .describe(
+      "`lost`: its agent vanished; `failed`: by its own error, tried again; `late`: reported too late; `retried`: an operator's retry put it aside.",
+    ),
   at: z.iso.datetime(),
   status: statusSchema.nullable(),
   result: z.json(),
@@ -135,27 +178,30 @@ export const commandViewSchema = z.object({
   type: z.string(),
   payload: z.json(),
   queue: z.string(),
-  result: z.json(),
-  error: commandErrorSchema.nullable(),
-  /** How far its last attempt says that it is; null: it has said nothing, or there is to be another one. */
-  progress: z.json(),
-  agentId: z.string().nullable(),
-  attempt: z.int(),
-  losses: z.int(),
-  failures: z.int(),
+  result: z.json().describe('What its last attempt gave; null when that is nothing, or not yet.'),
+  error: commandErrorSchema.nullable().describe('Why it FAILED.'),
+  progress: z
+    .json()
+    .describe(
+      'How far its last attempt says that it is; null: it has said nothing, or there is to be another one.',
+    ),
+  agentId: z.string().nullable().describe('Who executes it, or did last.'),
+  attempt: z.int().describe('The last one: raised at each start, never reset.'),
+  losses: z.int().describe('Attempts whose agent vanished.'),
+  failures: z.int().describe('Attempts that failed by their own error.'),
   onAgentLost: onAgentLostSchema,
   maxLosses: z.int(),
   maxAttempts: z.int(),
-  timeoutMs: z.int().nullable(),
+  timeoutMs: z.int().nullable().describe('null: what its type says.'),
   createdAt: z.iso.datetime(),
   startedAt: z.iso.datetime().nullable(),
   finishedAt: z.iso.datetime().nullable(),
-  runAt: z.iso.datetime().nullable(),
-  expiresAt: z.iso.datetime().nullable(),
-  /** null: for its turn, or for nothing any more. */
-  waitingFor: waitingReasonSchema.nullable(),
-  /** When its running attempt was asked to stop. */
-  cancelRequestedAt: z.iso.datetime().nullable(),
-  history: z.array(historyItemSchema),
+  runAt: z.iso.datetime().nullable().describe('Not before then: it is delayed, or waits to be tried again.'),
+  expiresAt: z.iso.datetime().nullable().describe('It fails as EXPIRED when it was not started by then.'),
+  waitingFor: waitingReasonSchema.nullable().describe('null: for its turn, or for nothing any more.'),
+  cancelRequestedAt: z.iso.datetime().nullable().describe('When its running attempt was asked to stop.'),
+  history: z
+    .array(historyItemSchema)
+    .describe('Ended attempts that were not the accepted one, newest first.'),
 });
 export type CommandView = z.infer<typeof commandViewSchema>;

@@ -14,9 +14,12 @@ import {
 const filter = {
   type: commandTypeSchema.optional(),
   queue: queueNameSchema.optional(),
-  /** Most commands that one call acts on. */
-  limit: queryInteger(1, limits.listLimit).default(100),
-  cursor: z.string({ error: 'must be given once' }).max(300).optional(),
+  limit: queryInteger(1, limits.listLimit).default(100).describe('Most commands that one call acts on.'),
+  cursor: z
+    .string({ error: 'must be given once' })
+    .max(300)
+    .optional()
+    .describe('The `nextCursor` of the call before, with the same `status`.'),
 };
 
 /** Query of `POST /commands/cancel`. Never everything: `status` says which half is meant. */
@@ -26,41 +29,49 @@ export type CancelQuery = z.infer<typeof cancelQuerySchema>;
 /** Query of `POST /commands/retry`. */
 export const retryQuerySchema = z.strictObject({
   status: z.enum(['FAILED']),
-  /** `error.code`. */
-  code: commandErrorCodeSchema.optional(),
-  /** `no` are those that may be executed again without a thought. */
-  executed: executedSchema.optional(),
+  code: commandErrorCodeSchema.optional().describe('`error.code`.'),
+  executed: executedSchema
+    .optional()
+    .describe('`no` are those that may be executed again without a thought.'),
   ...filter,
 });
 export type RetryQuery = z.infer<typeof retryQuerySchema>;
 
 /** Query of `POST /commands/:id/retry`. */
 export const retryOneQuerySchema = z.strictObject({
-  /** Of the failure that is meant, as the command shows it: then the call may be sent again. */
-  finishedAt: z.iso.datetime({ offset: true }).optional(),
+  finishedAt: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('Of the failure that is meant, as the command shows it: then the call may be sent again.'),
 });
 
 /** Of `POST /commands/:id/cancel`. */
 export const cancelledSchema = z.object({
   commandId: commandIdSchema,
-  /** `cancelled`: it has ended so. `requested`: it runs, its agent is told, and its report will say how it ended. */
-  state: z.enum(['cancelled', 'requested']),
+  state: z
+    .enum(['cancelled', 'requested'])
+    .describe(
+      '`cancelled`: it has ended so. `requested`: it runs, its agent is told, and its report will say how it ended.',
+    ),
 });
 
 /** Of `POST /commands/:id/retry`. */
 export const retriedSchema = z.object({
   commandId: commandIdSchema,
-  /** Nobody has said how its last attempt ended: its agent may still be at work on it, beside the next one. */
-  mayStillRun: z.boolean(),
-  /** For people; null when there is nothing to say. */
-  note: z.string().nullable(),
+  mayStillRun: z
+    .boolean()
+    .describe(
+      'Nobody has said how its last attempt ended: its agent may still be at work on it, beside the next one.',
+    ),
+  note: z.string().nullable().describe('For people; null when there is nothing to say.'),
 });
 
 const step = {
-  /** Ended, or moved on, while this call came to them. */
-  skipped: z.int(),
-  /** null: all were looked at. Else go on with it; a call looks at a bounded number. */
-  nextCursor: z.string().nullable(),
+  skipped: z.int().describe('Ended, or moved on, while this call came to them.'),
+  nextCursor: z
+    .string()
+    .nullable()
+    .describe('null: all were looked at. Else go on with it; a call looks at a bounded number.'),
 };
 
 /** Of `POST /commands/cancel`. */
@@ -68,7 +79,6 @@ export const cancelledManySchema = z.object({ cancelled: z.int(), requested: z.i
 /** Of `POST /commands/retry`. */
 export const retriedManySchema = z.object({
   retried: z.int(),
-  /** Of those retried: attempts of which nobody has said how they ended. */
-  mayStillRun: z.int(),
+  mayStillRun: z.int().describe('Of those retried: attempts of which nobody has said how they ended.'),
   ...step,
 });

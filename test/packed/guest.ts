@@ -1,5 +1,7 @@
 import { createAgent, createClient, createServer, defineCommand } from 'fencepost';
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { Writable } from 'node:stream';
 import { pino } from 'pino';
 import { z } from 'zod';
@@ -10,16 +12,41 @@ const redisUrl = process.env.REDIS_URL ?? '';
 const dataDir = process.env.DATA_DIR ?? '';
 const leaseMs = 10_000;
 const lines: string[] = [];
+let news: () => void = () => undefined;
 const logger = pino(
   { level: 'info' },
   new Writable({
     write: (line: Buffer, _encoding, done) => {
       lines.push(line.toString());
+      news();
       done();
     },
   }),
 );
 const handled = ['SIGINT', 'SIGTERM', 'SIGHUP', 'uncaughtException', 'unhandledRejection', 'disconnect'];
+/** Resolves when a line of the log matches. */
+async function logged(pattern: RegExp): Promise<void> {
+  while (!lines.some((line) => pattern.test(line))) await new Promise<void>((told) => (news = told));
+}
+
+/** A line to Redis that can be cut. */
+async function openLine() {
+  const sockets = new Set<Socket>();
+  const server = createTcpServer((socket) => {
+    const redis = connect(new URL(redisUrl).pathname);
+    for (const [one, other] of [[socket, redis] as const, [redis, socket] as const]) {
+      sockets.add(one);
+      one.on('error', () => other.destroy()).pipe(other);
+    }
+  });
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const cut = () => {
+    server.close();
+    for (const socket of sockets) socket.destroy();
+  };
+  return { url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
+}
+
 const listeners = () => handled.map((event) => process.listenerCount(event));
 
 let release: () => void = () => undefined;
@@ -46,7 +73,8 @@ async function main(): Promise<void> {
   const server = createServer({ redisUrl, port: 0, leaseMs, logger });
   await Promise.all([server.start(), server.start()]);
   const client = createClient({ url: server.url });
-  const options = { redisUrl, dataDir, leaseMs, graceMs: 200, logger, agentId: 'guest' };
+  const withoutRedis = { dataDir, leaseMs, graceMs: 200, logger };
+  const options = { ...withoutRedis, redisUrl, agentId: 'guest' };
 
   // Started, stopped, and started again: a new session of the same agent.
   const agent = createAgent({ ...options, commands: [add] });
@@ -92,6 +120,27 @@ async function main(): Promise<void> {
   await doomed.start();
   assert.equal((await client.wait(stuck)).error?.code, 'TIMEOUT');
   await doomed.stop();
+
+  // One that reaches only the server.
+  const remote = createAgent({ ...withoutRedis, serverUrl: server.url, agentId: 'remote', commands: [add] });
+  await remote.start();
+  const { commandId: far } = await client.submit({ type: 'ADD', payload: { numbers: [4, 5] } });
+  assert.deepEqual((({ result, agentId }) => [result, agentId])(await client.wait(far)), [9, 'remote']);
+  await remote.stop();
+
+  // One that loses Redis: what its thread has to say is in its host's log. It can be stopped as well.
+  const line = await openLine();
+  const cutOff = createAgent({
+    ...options,
+    leaseMs: 1000,
+    redisUrl: line.url,
+    agentId: 'cut-off',
+    commands: [add],
+  });
+  await cutOff.start();
+  line.cut();
+  await logged(/"agentId":"cut-off".*"(renewing|the heartbeat|recovery) fails/);
+  await cutOff.stop();
 
   // One that never reached Redis can be stopped as well.
   const lonely = createAgent({

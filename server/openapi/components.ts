@@ -1,0 +1,110 @@
+import { z } from 'zod';
+import {
+  registerBodySchema,
+  registeredSchema,
+  renewBodySchema,
+  renewedSchema,
+  reportBodySchema,
+  nextCommandSchema,
+} from '../../shared/protocol/agent-api.js';
+import {
+  agentViewSchema,
+  commandListSchema,
+  commandSummarySchema,
+  leftoversSchema,
+  problemSchema,
+  queueViewSchema,
+  readinessSchema,
+  resyncEventSchema,
+  resyncReasons,
+  statsSchema,
+  transitionEventSchema,
+  typeViewSchema,
+} from '../../shared/protocol/api.js';
+import {
+  commandErrorCodeSchema,
+  commandErrorSchema,
+  commandViewSchema,
+  executedSchema,
+  historyItemSchema,
+  onAgentLostSchema,
+  statusSchema,
+  submissionSchema,
+  waitingReasons,
+  waitingReasonSchema,
+} from '../../shared/protocol/commands.js';
+import {
+  cancelledManySchema,
+  cancelledSchema,
+  retriedManySchema,
+  retriedSchema,
+} from '../../shared/protocol/control-api.js';
+import { commandErrors } from '../../shared/protocol/errors.js';
+
+/** Which side of a zod schema: as it is sent to the server, or as the server answers. */
+export type Io = 'input' | 'output';
+
+export interface Component {
+  readonly name: string;
+  readonly schema: z.ZodType;
+  readonly io: Io;
+}
+
+const answers = {
+  Status: statusSchema,
+  Executed: executedSchema,
+  OnAgentLost: onAgentLostSchema,
+  WaitingReason: waitingReasonSchema,
+  CommandErrorCode: commandErrorCodeSchema,
+  CommandError: commandErrorSchema,
+  HistoryItem: historyItemSchema,
+  Command: commandViewSchema,
+  CommandSummary: commandSummarySchema,
+  CommandList: commandListSchema,
+  Agent: agentViewSchema,
+  Queue: queueViewSchema,
+  CommandType: typeViewSchema,
+  Stats: statsSchema,
+  Leftovers: leftoversSchema,
+  Readiness: readinessSchema,
+  TransitionEvent: transitionEventSchema,
+  ResyncEvent: resyncEventSchema,
+  Cancelled: cancelledSchema,
+  CancelledMany: cancelledManySchema,
+  Retried: retriedSchema,
+  RetriedMany: retriedManySchema,
+  NextCommand: nextCommandSchema,
+  Renewed: renewedSchema,
+  Registered: registeredSchema,
+  Problem: problemSchema,
+};
+const bodies = {
+  Submission: submissionSchema,
+  Report: reportBodySchema,
+  Renewal: renewBodySchema,
+  Registration: registerBodySchema,
+};
+
+/** The schemas that have a name in the document. */
+export const components: readonly Component[] = [
+  ...Object.entries(answers).map(([name, schema]) => ({ name, schema, io: 'output' as const })),
+  ...Object.entries(bodies).map(([name, schema]) => ({ name, schema, io: 'input' as const })),
+];
+
+/** Each word of a table with what it means, for people. */
+const meanings = (table: Readonly<Record<string, string>>) =>
+  Object.entries(table)
+    .map(([word, meaning]) => `\`${word}\`: ${meaning}.`)
+    .join(' ');
+
+/** What is said of them elsewhere: what words mean, and rules that zod keeps in functions, which nothing can be read from. */
+const more: Readonly<Record<string, object>> = {
+  Submission: { not: { required: ['runAt', 'delayMs'] } },
+  WaitingReason: { description: meanings(waitingReasons) },
+  CommandErrorCode: { description: meanings(commandErrors) },
+  ResyncEvent: { description: `\`reason\` is why transitions may be missing. ${meanings(resyncReasons)}` },
+};
+
+/** By them zod knows a schema again wherever it is used in another. */
+export const namedSchemas = z.registry<{ id: string }>();
+for (const { name, schema } of components) namedSchemas.add(schema, { id: name, ...more[name] });

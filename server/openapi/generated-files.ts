@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { commandTypeInfoSchema } from '../../shared/protocol/command-types.js';
+import { openApiDocument } from './document.js';
+import { postmanCollection } from './postman-collection.js';
+import { builtIn } from './submission-schemas.js';
+
+/**
+ * What is committed of the API, by its path in the repository. With the built-in command types as their
+ * committed file has them now, which may be newer than this program.
+ *
+ * @param builtInTypes the path of that file
+ */
+export function generatedFiles(builtInTypes: string): Record<string, string> {
+  const infos = builtInSchema.parse(JSON.parse(readFileSync(builtInTypes, 'utf8')));
+  const document = openApiDocument(Object.entries(infos).map(([type, info]) => builtIn(type, info)));
+  return {
+    'docs/openapi.json': textOf(document),
+    'docs/fencepost.postman_collection.json': textOf(postmanCollection(document)),
+  };
+}
+
+const builtInSchema = z.record(z.string(), commandTypeInfoSchema);
+
+const textOf = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;

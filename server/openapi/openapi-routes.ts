@@ -1,0 +1,88 @@
+import { extname } from 'node:path';
+import { type Request, type Response } from 'express';
+import { type Endpoint } from '../http/endpoint.js';
+import { Problem } from '../http/problem.js';
+import { RedisUnavailable } from '../redis/redis-fault.js';
+import { type TypeCatalog } from '../submissions/type-catalog.js';
+import { contentSecurityPolicy, docsFiles, docsPage, readDocsFile } from './docs-files.js';
+import { openApiDocument } from './document.js';
+import { type DocumentedType } from './submission-schemas.js';
+
+export interface OpenApiRoutesOptions {
+  readonly catalog: TypeCatalog;
+}
+
+/** The API about itself: the document, and the document as pages. */
+export function openApiRoutes({ catalog }: OpenApiRoutesOptions): Endpoint[] {
+  const served = new ServedDocument();
+
+  async function sendDocument(_request: Request, response: Response): Promise<void> {
+    response.type('application/json').send(served.of(await typesOf(catalog)));
+  }
+
+  function sendPage(request: Request, response: Response): void | Promise<void> {
+    // The router takes `/docs/` for the same, but what the page names would not be below it.
+    if (!request.path.endsWith('/')) return sendFile(response, docsPage);
+    response.status(308).location('../docs').end();
+  }
+
+  return [
+    {
+      method: 'get',
+      path: '/openapi.json',
+      about: 'this API as an OpenAPI 3.1 document, with the command types that agents have announced',
+      handle: sendDocument,
+    },
+    {
+      method: 'get',
+      path: '/docs',
+      about: 'the same as pages, from which requests can be sent',
+      handle: sendPage,
+    },
+    {
+      method: 'get',
+      path: '/docs/:file',
+      about: 'what these pages load',
+      handle: (request, response) => {
+        const name = String(request.params.file);
+        if (!docsFiles.includes(name))
+          throw new Problem('not_found', 'the pages at /docs have no file of this name');
+        return sendFile(response, name);
+      },
+    },
+  ];
+}
+
+/** Whoever reads the document may want to know why Redis is away: then it has the types that were known last. */
+async function typesOf(catalog: OpenApiRoutesOptions['catalog']): Promise<readonly DocumentedType[]> {
+  try {
+    return await catalog.views();
+  } catch (error) {
+    if (!(error instanceof RedisUnavailable)) throw error;
+    return catalog.known();
+  }
+}
+
+/** The document as text, made anew only when the types have changed. */
+class ServedDocument {
+  #types = '';
+  #text = '';
+
+  of(types: readonly DocumentedType[]): string {
+    const key = JSON.stringify(types);
+    if (key !== this.#types || this.#text === '') {
+      this.#text = JSON.stringify(openApiDocument(types));
+      this.#types = key;
+    }
+    return this.#text;
+  }
+}
+
+/** May be kept, and is asked for again each time: after an upgrade the pages fit the server at once. */
+async function sendFile(response: Response, name: string): Promise<void> {
+  const { body, etag } = await readDocsFile(name);
+  response
+    .set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': contentSecurityPolicy, ETag: etag })
+    .type(extname(name))
+    .send(body);
+}

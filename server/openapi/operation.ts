@@ -1,0 +1,56 @@
+import { type z } from 'zod';
+import { type ProblemCode } from '../../shared/protocol/errors.js';
+import { type Endpoint } from '../http/endpoint.js';
+
+export const tags = {
+  Commands: 'Submit commands, look at them, wait for them.',
+  Control: 'What an operator asks of commands and queues.',
+  Deployment: 'What the whole is doing, and whether this server is well.',
+  Agents:
+    'What agents say that reach only the server: docs/http-agents.md has the rules of that conversation. And what an operator says to any agent.',
+  About: 'The API about itself.',
+  Live: 'What happens, as it happens.',
+} as const;
+export type Tag = keyof typeof tags;
+
+/** Request headers that an operation looks at. */
+export type RequestHeader = 'Idempotency-Key' | 'Last-Event-ID' | 'If-None-Match';
+/** Headers of an answer that a client should look at. */
+export type ResponseHeader = 'Location' | 'Retry-After' | 'Fencepost-Draining' | 'ETag';
+
+export type Example = Readonly<{ summary?: string; value: unknown }>;
+export type Examples = Readonly<Record<string, Example>>;
+
+/** An answer that is no problem. */
+export interface Answer {
+  readonly description: string;
+  /** Of JSON; left out: there is no body, or `text` says what it is. */
+  readonly schema?: z.ZodType;
+  /** The media type of a body that is no JSON. */
+  readonly text?: string;
+  readonly headers?: readonly ResponseHeader[];
+  readonly examples?: Examples;
+}
+
+/** One endpoint, as the document tells of it. A test holds the table of them against the routes. */
+export interface Operation {
+  readonly method: Endpoint['method'];
+  /** As the router has it: `/commands/:id`. */
+  readonly path: string;
+  readonly id: string;
+  readonly tag: Tag;
+  readonly summary: string;
+  readonly description?: string;
+  /** The schema that its handler parses the query with. */
+  readonly query?: z.ZodObject;
+  /** Of parameters in the query: those that make a request that works. */
+  readonly queryExample?: Readonly<Record<string, string | number>>;
+  readonly headers?: readonly RequestHeader[];
+  /** The schema that its handler parses the body with. */
+  readonly body?: { readonly schema: z.ZodType; readonly examples: Examples };
+  readonly answers: Readonly<Partial<Record<200 | 202 | 204 | 304 | 308, Answer>>>;
+  /** It asks nothing of Redis, and is answered while Redis is away. */
+  readonly withoutRedis?: true;
+  /** Beside those that every operation may answer with, and those of a body and of Redis. */
+  readonly problems: readonly ProblemCode[];
+}

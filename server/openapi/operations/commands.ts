@@ -1,0 +1,184 @@
+import {
+  batchSubmittedSchema,
+  commandListSchema,
+  commandQuerySchema,
+  commandSummarySchema,
+  listQuerySchema,
+  submittedSchema,
+} from '../../../shared/protocol/api.js';
+import {
+  batchSchema,
+  commandViewSchema,
+  limits,
+  submissionSchema,
+} from '../../../shared/protocol/commands.js';
+import { example, withNulls } from '../examples.js';
+import { type Operation } from '../operation.js';
+
+const commandId = '8bca8dda-1290-505b-9d14-bbe7607a455c';
+
+const ended = {
+  commandId,
+  status: 'COMPLETED',
+  type: 'DELAY',
+  queue: 'default',
+  agentId: 'agent-1',
+  attempt: 1,
+  losses: 0,
+  failures: 0,
+  onAgentLost: 'fail',
+  maxLosses: 3,
+  maxAttempts: 1,
+  createdAt: '2026-11-22T13:07:23.967Z',
+  startedAt: '2026-11-22T13:07:23.968Z',
+  finishedAt: '2026-11-22T13:07:25.480Z',
+} as const;
+
+const submissions = {
+  DELAY: { summary: 'Waits, for trying things out', value: { type: 'DELAY', payload: { ms: 1500 } } },
+  HTTP_GET_JSON: {
+    summary: 'Fetches a URL, once more when it answers 429 or 503, and given up after a minute',
+    value: {
+      type: 'HTTP_GET_JSON',
+      payload: { url: 'https://example.com/data.json', retryOnStatus: [429, 503] },
+      maxAttempts: 2,
+      ttlMs: 60_000,
+    },
+  },
+  delayed: {
+    summary: 'In half a minute, on a queue of its own, again if its agent is lost',
+    value: { type: 'DELAY', payload: { ms: 0 }, queue: 'reports', delayMs: 30_000, onAgentLost: 'retry' },
+  },
+};
+
+/** Of server/http/command-routes.ts. */
+export const commandOperations: readonly Operation[] = [
+  {
+    method: 'post',
+    path: '/commands',
+    id: 'submitCommand',
+    tag: 'Commands',
+    summary: 'Submit a command',
+    description:
+      'What is answered with 2xx is stored, and reaches an end. With an `Idempotency-Key` the same request may be ' +
+      'sent any number of times: one id, one effect. Without a key, two requests are two commands. After a 503 or ' +
+      'no answer at all it may have been stored: send it again with the same key.',
+    headers: ['Idempotency-Key'],
+    body: { schema: submissionSchema, examples: submissions },
+    answers: {
+      200: {
+        description: 'The same key and body came before: the id of the command that they made.',
+        schema: submittedSchema,
+        headers: ['Location'],
+        examples: example({ commandId }),
+      },
+      202: {
+        description: 'Stored.',
+        schema: submittedSchema,
+        headers: ['Location'],
+        examples: example({ commandId }),
+      },
+    },
+    problems: [
+      'unknown_type',
+      'unusable_type',
+      'idempotency_key_reused',
+      'redis_key_broken',
+      'redis_full',
+      'backlog_full',
+    ],
+  },
+  {
+    method: 'get',
+    path: '/commands',
+    id: 'listCommands',
+    tag: 'Commands',
+    summary: 'List commands, newest first',
+    description: `Without payloads and results. A request reads at most ${limits.listScan} commands: a short page with a \`nextCursor\` means go on.`,
+    query: listQuerySchema,
+    answers: {
+      200: {
+        description: 'A page.',
+        schema: commandListSchema,
+        examples: example({
+          commands: [withNulls(commandSummarySchema, ended)],
+          nextCursor: 'Yy4xNzk1MzUyODQ1NDk1NTYzLjAuMDFhMjAzNWUtNWNiNy03NDQ0LWJlMDAtZjVjYmE2NmRkNGYx',
+        }),
+      },
+    },
+    problems: [],
+  },
+  {
+    method: 'post',
+    path: '/commands/batch',
+    id: 'submitBatch',
+    tag: 'Commands',
+    summary: `Submit up to ${limits.batchCommands} commands`,
+    description:
+      'All or nothing: when one is not valid none is stored, and the error names its index. An `Idempotency-Key` is ' +
+      'refused: a batch that is sent again is stored again.',
+    body: {
+      schema: batchSchema,
+      examples: example({
+        commands: [
+          { type: 'DELAY', payload: { ms: 0 } },
+          { type: 'DELAY', payload: { ms: 10 }, queue: 'reports', onAgentLost: 'retry' },
+        ],
+      }),
+    },
+    answers: {
+      202: {
+        description: 'Stored: one id per command, in order.',
+        schema: batchSubmittedSchema,
+        examples: example({
+          commandIds: ['01a2035e-5cb7-7444-be00-f5cba66dd4f1', '01a2035e-5cb7-7444-be00-fbf838063719'],
+        }),
+      },
+    },
+    problems: ['unknown_type', 'unusable_type', 'redis_key_broken', 'redis_full', 'backlog_full'],
+  },
+  {
+    method: 'get',
+    path: '/commands/:id',
+    id: 'getCommand',
+    tag: 'Commands',
+    summary: 'Look at a command, or wait until it has ended',
+    description:
+      'With `wait` the answer is held until the command has ended, the time is up, or the server stops: look at its ' +
+      '`status`, and ask again.',
+    query: commandQuerySchema,
+    answers: {
+      200: {
+        description: 'The command as it is. What has no value yet is null.',
+        schema: commandViewSchema,
+        examples: {
+          COMPLETED: {
+            value: withNulls(commandViewSchema, {
+              ...ended,
+              payload: { ms: 1500 },
+              result: { ok: true, tookMs: 1500 },
+              history: [],
+            }),
+          },
+          FAILED: {
+            summary: 'Cancelled while it ran',
+            value: withNulls(commandViewSchema, {
+              ...ended,
+              commandId: '01a2035e-5ce0-7602-94c4-7f36e003e37f',
+              status: 'FAILED',
+              payload: { ms: 60_000 },
+              error: { code: 'CANCELLED', message: 'it was cancelled', executed: 'yes' },
+              failures: 1,
+              createdAt: '2026-11-22T13:07:25.537Z',
+              startedAt: '2026-11-22T13:07:25.538Z',
+              finishedAt: '2026-11-22T13:07:25.586Z',
+              cancelRequestedAt: '2026-11-22T13:07:25.567Z',
+              history: [],
+            }),
+          },
+        },
+      },
+    },
+    problems: ['not_found', 'redis_key_broken'],
+  },
+];

@@ -1,0 +1,84 @@
+import { z } from 'zod';
+import { commandTypeSchema } from '../../shared/protocol/commands.js';
+import { type TypeView } from '../../shared/protocol/api.js';
+import { type CommandTypeInfo, type JsonSchema } from '../../shared/protocol/command-types.js';
+import { embed } from './announced-schema.js';
+import { refTo, type SchemaObject, schemasPointer } from './schema-object.js';
+
+/** What the document says of a command type. */
+export type DocumentedType = Pick<TypeView, 'type' | 'source' | 'payload' | 'result' | 'fault' | 'conflict'>;
+
+/** A type that every agent has. */
+export const builtIn = (type: string, { payload, result }: CommandTypeInfo): DocumentedType => ({
+  type,
+  source: 'built-in',
+  payload,
+  result,
+  fault: null,
+  conflict: null,
+});
+
+/**
+ * The schemas of submissions: one for each command type, and `Submission`, which is any of them.
+ * Static names have no dot in them, so none of these can be one of those, whatever a type is called.
+ *
+ * A type whose payload schema cannot be used is left out: nothing of it can be submitted.
+ *
+ * @param base a submission of any type, made from the schema that checks it
+ */
+export function submissionSchemas(
+  types: readonly DocumentedType[],
+  base: SchemaObject,
+): Record<string, SchemaObject> {
+  const schemas: Record<string, SchemaObject> = {};
+  const mapping: [string, string][] = [];
+  for (const known of types) {
+    const { type, fault } = known;
+    // Of names, whatever somebody wrote into Redis: one that no submission can have.
+    if (fault !== null || !commandTypeSchema.safeParse(type).success) continue;
+    const payload = embedAll(versionsOf(known, 'payload'), 'allOf', `${schemasPointer}Payload.${type}`);
+    // It may still be good for checking: then its payload is shown as any JSON.
+    schemas[`Payload.${type}`] = payload ?? { description: 'Its JSON Schema is at `GET /types`.' };
+    const result = embedAll(versionsOf(known, 'result'), 'anyOf', `${schemasPointer}Result.${type}`);
+    if (result) schemas[`Result.${type}`] = result;
+    schemas[`Submission.${type}`] = submissionOf(type, base);
+    mapping.push([type, `${schemasPointer}Submission.${type}`]);
+  }
+  schemas.Submission = {
+    description: 'Of one of the command types that are known. Agents can announce more.',
+    oneOf: mapping.map(([, $ref]) => ({ $ref })),
+    discriminator: { propertyName: 'type', mapping: Object.fromEntries(mapping) },
+  };
+  return schemas;
+}
+
+/** Agents that disagree about a type get payloads that fit all of their versions; each gives a result by its own. */
+function versionsOf({ source, conflict, ...own }: DocumentedType, part: 'payload' | 'result') {
+  const disagree = source === 'announced' && conflict !== null;
+  return (disagree ? conflict.versions : [own]).map((version) => version[part]);
+}
+
+/** @returns undefined when one of them cannot be a part of the document */
+function embedAll(
+  versions: readonly (JsonSchema | null)[],
+  how: 'allOf' | 'anyOf',
+  place: string,
+): SchemaObject | undefined {
+  const [only] = versions;
+  if (versions.length === 1) return only ? embed(only, place) : undefined;
+  const parts: SchemaObject[] = [];
+  for (const [i, version] of versions.entries()) {
+    const part = version === null ? undefined : embed(version, `${place}/${how}/${i}`);
+    if (!part) return undefined;
+    parts.push(part);
+  }
+  return { [how]: parts };
+}
+
+const baseSchema = z.looseObject({ properties: z.record(z.string(), z.unknown()) });
+
+function submissionOf(type: string, base: SchemaObject): SchemaObject {
+  const { properties } = baseSchema.parse(base);
+  const own = { type: { type: 'string', const: type }, payload: refTo(`Payload.${type}`) };
+  return { ...base, properties: { ...properties, ...own } };
+}
