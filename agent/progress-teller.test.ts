@@ -98,21 +98,27 @@ test('more attempts than fit into one call are told in several', async () => {
 
 const itself: { self?: unknown } = {};
 itself.self = itself;
+const nested = (levels: number): unknown[] => (levels === 1 ? [] : [nested(levels - 1)]);
+const notJson = 'progress must be a number, or other JSON than null';
 test.each<[string, unknown, string]>([
-  ['too large', 'x'.repeat(1023), 'progress must be at most 1024 bytes as JSON'],
-  ['null, which says that there is none', null, 'progress must not be null, which says that there is none'],
-  ['no number', NaN, 'progress must be JSON'],
-  ['a function', () => 1, 'progress must be JSON'],
-  ['nothing', undefined, 'progress must be JSON'],
-  ['made of itself', itself, 'progress must be JSON'],
+  ['too large', 'x'.repeat(1023), 'progress has 1025 bytes as JSON, and may have 1024'],
+  ['too deep', nested(33), 'progress may be nested 32 levels deep'],
+  ['null, which says that there is none', null, notJson],
+  ['no number', NaN, notJson],
+  ['a function', () => 1, notJson],
+  ['nothing', undefined, notJson],
+  ['made of itself', itself, notJson],
 ])('refuses what is %s', (_, progress, message) => {
   const note = () => teller.note(a, progress as Progress);
   expect(note).toThrow(BadProgress);
   expect(note).toThrow(message);
 });
 
-test('takes 1 KiB', async () => {
-  teller.note(a, 'x'.repeat(1022));
+test.each([
+  ['1 KiB', 'x'.repeat(1022)],
+  ['32 levels', nested(32)],
+])('takes %s', async (_, progress) => {
+  teller.note(a, progress as Progress);
   await jest.advanceTimersByTimeAsync(0);
   expect(calls).toHaveLength(1);
 });

@@ -1,6 +1,6 @@
 import { type HeldAttempt } from '../shared/lifecycle/holding.js';
 import { type ToldProgress } from '../shared/lifecycle/progress.js';
-import { type Progress, progressSchema } from '../shared/protocol/commands.js';
+import { limits, type Progress } from '../shared/protocol/commands.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { type Transport } from '../shared/transport/transport.js';
 import { attemptKey } from './slots.js';
@@ -42,19 +42,19 @@ export class ProgressTeller {
 
   /** @throws BadProgress */
   note(attempt: HeldAttempt, progress: Progress): void {
-    checkProgress(progress);
+    const text = textOf(progress);
     const key = attemptKey(attempt);
     // Also counted when nothing is sent: of two calls under way, the one that is later here wins there.
     const sequence = (this.#sequences.get(key) ?? 0) + 1;
     this.#sequences.set(key, sequence);
-    // A copy now: the handler may go on changing what it gave.
-    const { id, attempt: number } = attempt;
-    this.#waiting.set(key, { id, attempt: number, sequence, progress: JSON.stringify(progress) });
+    this.#waiting.set(key, { id: attempt.id, attempt: attempt.attempt, sequence, progress: text });
     this.#tellSoon();
   }
 
   /** The attempt is over: what it said last goes out ahead of its report, and nothing after that. */
   end(attempt: HeldAttempt): void {
+    // As a rule nobody says anything, and this is asked of every command.
+    if (this.#sequences.size === 0) return;
     const key = attemptKey(attempt);
     if (!this.#sequences.delete(key)) return;
     const last = this.#waiting.get(key);
@@ -96,20 +96,30 @@ export class ProgressTeller {
   }
 }
 
-function checkProgress(progress: Progress): void {
-  // By far the most are numbers, said in tight loops.
-  if (typeof progress === 'number' && Number.isFinite(progress)) return;
-  const checked = safely(() => progressSchema.safeParse(progress));
-  if (checked?.success) return;
-  const [issue] = checked?.error.issues ?? [];
-  throw new BadProgress(`progress ${issue?.code === 'custom' ? issue.message : 'must be JSON'}`);
+/** What is stored. A copy made now: the handler may go on changing what it gave. */
+function textOf(progress: Progress): string {
+  const text = jsonOf(progress);
+  if (text === undefined || text === 'null')
+    throw new BadProgress('progress must be a number, or other JSON than null');
+  const bytes = Buffer.byteLength(text);
+  if (bytes > limits.progressBytes)
+    throw new BadProgress(`progress has ${bytes} bytes as JSON, and may have ${limits.progressBytes}`);
+  // A server would refuse it, and with it all else that the same call tells.
+  if (isDeeper(progress, limits.progressDepth))
+    throw new BadProgress(`progress may be nested ${limits.progressDepth} levels deep`);
+  return text;
 }
 
-/** undefined: it refers to itself, or throws when it is looked at. */
-function safely<T>(look: () => T): T | undefined {
+/** undefined: it refers to itself, or is nothing that JSON can say. */
+function jsonOf(value: unknown): string | undefined {
   try {
-    return look();
+    return JSON.stringify(value);
   } catch {
     return undefined;
   }
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
 }

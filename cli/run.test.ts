@@ -103,7 +103,7 @@ describe('node cli/run.mjs', () => {
     expect(JSON.parse(stdout)).toEqual({ argv: ['--port=1', 'x'], main: join(root, 'dist/server/main.js') });
     expect(calls()).toEqual([
       'npm ci --include=dev --no-audit --no-fund --loglevel=error',
-      'tsc -b shared server agent cli',
+      'tsc -b shared server agent examples library cli',
       'tsc begins',
       'tsc ends',
     ]);

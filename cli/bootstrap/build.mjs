@@ -8,9 +8,10 @@ import { runNode } from './child.mjs';
  * fail for a type error in a test.
  */
 const scopes = {
+  // With the library: a module that AGENT_COMMANDS names imports `defineCommand` from 'fencepost'.
   app: {
-    projects: ['shared', 'server', 'agent', 'cli'],
-    folders: ['shared', 'server', 'agent', 'cli'],
+    projects: ['shared', 'server', 'agent', 'examples', 'library', 'cli'],
+    folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli'],
     tests: false,
   },
   // What an image holds: one side, and nothing of the stack around it.
@@ -19,7 +20,7 @@ const scopes = {
   chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],
-    folders: ['shared', 'server', 'agent', 'library', 'cli', 'bench', 'chaos', 'test'],
+    folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli', 'bench', 'chaos', 'test'],
     tests: true,
   },
 };

@@ -202,15 +202,18 @@ describe('the feed', () => {
       await arrived;
       await new Promise(setImmediate);
     };
-    await say('b RUNNING 1\na RUNNING 2\na DONE 3\nnonsense\n\na FAILED x');
+    await say(
+      'b RUNNING 1\na RUNNING 2\na RUNNING 2 {"of":"two words"}\na RUNNING 2 {\na DONE 3\nnonsense\n\na FAILED x',
+    );
     subscribed = nextGap();
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await subscribed;
     await listener.subscribe(keys.events);
     await say('a COMPLETED 2');
     expect(heard).toEqual([
-      { id: 'a', status: 'RUNNING', attempt: 2 },
-      { id: 'a', status: 'COMPLETED', attempt: 2 },
+      { id: 'a', status: 'RUNNING', attempt: 2, progress: null },
+      { id: 'a', status: 'RUNNING', attempt: 2, progress: { of: 'two words' } },
+      { id: 'a', status: 'COMPLETED', attempt: 2, progress: null },
     ]);
     stopListening();
     expect(feed.size).toBe(0);

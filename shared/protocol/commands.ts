@@ -10,6 +10,7 @@ export const limits = {
   resultBytes: 1024 * 1024,
   /** Small: it is kept beside the command, in every list, and by each server with the last events. */
   progressBytes: 1024,
+  progressDepth: 32,
   batchCommands: 1000,
   listLimit: 200,
   listScan: 1000,

@@ -102,15 +102,13 @@ export class CommandReader {
       this.#readHistory(id),
     ]);
     if (hash.status === undefined) return undefined;
-    const { status, type, payload, result, error, executed, progressOf, ...rest } = parse(
-      key,
-      hashSchema,
-      hash,
-    );
-    const progress = isOf(progressOf, rest.attempt, status) ? rest.progress : null;
+    const { status, type, payload, result, error, executed, ...others } = parse(key, hashSchema, hash);
+    const { progress, progressOf, ...rest } = others;
+    const told = isOf(progressOf, rest.attempt, status) ? progress : null;
     // What one looks for first stands first.
-    const first = { commandId: id, status, type, payload, result, error: withExecuted(error, executed) };
-    return { ...first, ...rest, progress, waitingFor: reasonIn(status, rest.waitingFor), history };
+    const outcome = { result, error: withExecuted(error, executed) };
+    const first = { commandId: id, status, type, payload, ...outcome, progress: told };
+    return { ...first, ...rest, waitingFor: reasonIn(status, rest.waitingFor), history };
   }
 
   /** Its status as it is stored; null when there is none, or its key holds something else. */

@@ -1,0 +1,128 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { type Readable } from 'node:stream';
+
+export interface ProgramOptions {
+  readonly program: string;
+  readonly args: readonly string[];
+  readonly stdin: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Of each stream. */
+  readonly keptBytes: number;
+  /** From SIGTERM to SIGKILL. */
+  readonly killAfterMs: number;
+  readonly onOutput: (output: { stdoutBytes: number; stderrBytes: number; lastLine: string }) => void;
+}
+
+/** How long the streams may stay open once the whole group was killed: by somebody who left it. */
+const drainMs = 500;
+/** What is shown of the last line. */
+const lineChars = 120;
+
+/**
+ * One run of a program, in a process group of its own: a program that starts others is stopped with all
+ * of them, and none of them outlives it.
+ */
+export class ProgramRun {
+  readonly #options: ProgramOptions;
+  readonly #startedAt = performance.now();
+  readonly #child: ChildProcess;
+  readonly #stdout: Output;
+  readonly #stderr: Output;
+  readonly #exited: Promise<unknown[]>;
+  #kill: NodeJS.Timeout | undefined;
+
+  constructor(options: ProgramOptions) {
+    const { program, args, stdin, env, keptBytes } = options;
+    this.#options = options;
+    // Detached: the child leads a group. Without a shell: an argument is an argument, whatever is in it.
+    const child = spawn(program, args, { env: { ...env }, detached: true, shell: false, stdio: 'pipe' });
+    this.#child = child;
+    this.#exited = once(child, 'exit');
+    // Awaited only when it has started.
+    this.#exited.catch(() => undefined);
+    this.#stdout = new Output(child.stdout, keptBytes, () => this.#tell());
+    this.#stderr = new Output(child.stderr, keptBytes, () => this.#tell());
+    // A program need not read what it is given.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(stdin);
+  }
+
+  /** @returns its process id @throws when it cannot be started */
+  async started(): Promise<number | undefined> {
+    if (this.#child.pid === undefined) await once(this.#child, 'spawn');
+    return this.#child.pid;
+  }
+
+  /** SIGTERM for the whole group, and SIGKILL for what is left of it a while later. */
+  stop(): void {
+    this.#signal('SIGTERM');
+    this.#kill ??= setTimeout(() => this.#signal('SIGKILL'), this.#options.killAfterMs);
+  }
+
+  /** Resolves when it has ended, and nothing of its group is left. */
+  async ended() {
+    const [exitCode, signal] = (await this.#exited) as [number | null, NodeJS.Signals | null];
+    clearTimeout(this.#kill);
+    this.#signal('SIGKILL');
+    await Promise.all([this.#stdout.closed(drainMs), this.#stderr.closed(drainMs)]);
+    const tookMs = Math.round(performance.now() - this.#startedAt);
+    return { exitCode, signal, stdout: this.#stdout.kept(), stderr: this.#stderr.kept(), tookMs };
+  }
+
+  #signal(signal: NodeJS.Signals): void {
+    if (this.#child.pid === undefined) return;
+    try {
+      process.kill(-this.#child.pid, signal);
+    } catch {
+      // Nobody of the group is left.
+    }
+  }
+
+  #tell(): void {
+    const [stdoutBytes, stderrBytes] = [this.#stdout.bytes, this.#stderr.bytes];
+    this.#options.onOutput({ stdoutBytes, stderrBytes, lastLine: this.#stdout.lastLine });
+  }
+}
+
+/** What a program writes to one stream: all of it is read, so that it never waits, and the first part kept. */
+class Output {
+  readonly #stream: Readable;
+  readonly #keptBytes: number;
+  readonly #decoder = new TextDecoder();
+  readonly #closed: Promise<unknown>;
+  #text = '';
+  bytes = 0;
+  lastLine = '';
+
+  constructor(stream: Readable, keptBytes: number, onData: () => void) {
+    this.#stream = stream;
+    this.#keptBytes = keptBytes;
+    // One that breaks is closed, too.
+    this.#closed = once(stream, 'close').catch(() => undefined);
+    stream.on('data', (chunk: Buffer) => {
+      this.#take(chunk);
+      onData();
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    const room = Math.max(0, this.#keptBytes - this.bytes);
+    this.bytes += chunk.length;
+    // A character that is cut in two stays in the decoder: it is not kept.
+    this.#text += this.#decoder.decode(chunk.subarray(0, room), { stream: true });
+    const lines = chunk.toString('utf8').trimEnd().split('\n');
+    this.lastLine = (lines.at(-1) ?? '').slice(0, lineChars);
+  }
+
+  async closed(mostMs: number): Promise<void> {
+    const timer = setTimeout(() => this.#stream.destroy(), mostMs);
+    await this.#closed;
+    clearTimeout(timer);
+  }
+
+  kept() {
+    const { bytes } = this;
+    return { text: this.#text, bytes, truncated: bytes > this.#keptBytes };
+  }
+}
