@@ -34,19 +34,25 @@ export async function takeBacklogs(settings: GrowthSettings, context: BenchmarkC
       // What is made once, such as the scripts and the consumer group, is not a part of any command's memory.
       await grown.fill(load.batch, signal);
       await grown.workOff(0, signal);
+      await grown.empty();
       const emptyBytes = await grown.bytes();
       const growths: Grown[] = [];
       const bytesPerWaiting: number[] = [];
       for (const waiting of settings.waiting) {
-        const [before, waitedBefore] = [await grown.bytes(), grown.waiting];
+        await grown.empty();
         await grown.fill(waiting, signal);
-        bytesPerWaiting.push(((await grown.bytes()) - before) / (waiting - waitedBefore));
+        bytesPerWaiting.push(((await grown.bytes()) - emptyBytes) / waiting);
         growths.push(await take(`${waiting} waiting`));
       }
+      const { waitingWhileTablesGrow } = settings;
+      await grown.empty();
+      await grown.fill(waitingWhileTablesGrow, signal);
+      growths.push(await take(`${waitingWhileTablesGrow} waiting, Redis's tables growing`));
       await grown.workOff(0, signal);
-      const bytesPerCompleted = ((await grown.bytes()) - emptyBytes) / (await grown.completed());
+      const completed = await grown.completed();
+      const bytesPerCompleted = ((await grown.bytes()) - emptyBytes) / completed;
       await grown.fill(least, signal);
-      growths.push(await take(`${least} waiting, ${settings.waiting.at(-1)} completed`));
+      growths.push(await take(`${least} waiting, ${completed} completed`));
       return { growths, bytesPerWaiting, bytesPerCompleted };
     }),
   );

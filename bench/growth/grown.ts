@@ -6,6 +6,8 @@ import { type Cost } from './cost.js';
 export interface GrowthSettings {
   /** How many commands wait, in growing order; the first is what the others are compared with. */
   readonly waiting: readonly [number, ...number[]];
+  /** So many that Redis, whose tables of keys have sizes of powers of two, has just begun to move them to larger ones. */
+  readonly waitingWhileTablesGrow: number;
   /** Commands per lap. */
   readonly commands: number;
   /** The first is what the others are compared with. */

@@ -33,7 +33,7 @@ export const moduleBugs: readonly PlantedBug[] = [
     file: 'agent/reporter.js',
     text: 'for (let tries = 1; !this.#abort.signal.aborted; tries++)',
     replacement: 'for (let tries = 1; tries < 3 && !this.#abort.signal.aborted; tries++)',
-    breaks: [1],
+    breaks: [1, 8],
     imitates: 'a call that failed two times will not work a third time',
     needs: {
       mix: 'link,reply,redis',

@@ -19,6 +19,10 @@ export const scriptBugs: readonly PlantedBug[] = [
     replacement: 'if not readMarker(command.id) then return end',
     breaks: [2],
     imitates: 'whatever runs under my name is mine, also what another run of it has started',
+    needs: {
+      mix: 'agent-killed=4,redis=3,late',
+      because: 'its name must be given to another run before recovery has acted',
+    },
   },
   {
     name: 'never-given-again',
@@ -122,7 +126,7 @@ export const scriptBugs: readonly PlantedBug[] = [
     file: 'shared/lifecycle/recover.lua',
     text: "command and resolve(command) or 'stray'",
     replacement: "command and command.status == 'PENDING' and resolve(command) or 'stray'",
-    breaks: [1, 5],
+    breaks: [1, 5, 8],
     imitates: "a started command is its agent's, which will be back",
   },
   {

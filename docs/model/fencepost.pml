@@ -2,7 +2,7 @@
    Agents crash anywhere, restart with the same data directory (lock: one live process per agent; journal durable), sessions count up.
    Any call: answered | executed, reply lost (budget L) | parked in a one-slot network buffer and delivered or dropped at ANY later time (budget D).
    Recovery: XAUTOCLAIM (claim) and script (recover) are two steps; NR recoverers; claims of a live agent's entry cost budget FR (pause, partition, outage).
-   -DPOLRETRY onAgentLost:retry   -DLEASE self-abort assumption   -DHTTP gateway calls (`next` and settle of an OLD session may run late)
+   -DBESIDE an outcome is journalled while it is reported   -DPOLRETRY onAgentLost:retry   -DLEASE self-abort assumption   -DHTTP gateway calls (`next` and settle of an OLD session may run late)
    -DNO_x drops guard x (mutants). Entry states: 0 gone, 1 in stream undelivered, 2 in the pending list of own[e]. */
 #ifndef A
 #define A 2
@@ -373,6 +373,15 @@ exec:
      CRASH fi;
   atomic { live[me]=false; r=0; if :: o=DONE :: o=FAIL :: (GV) -> o=GAVE fi; gout[t]=o };
   if :: skip CRASH fi;
+#ifdef BESIDE
+  /* journal and report begin together (decision 0006): either may end first, and a crash may come between */
+  do
+  :: atomic { jr[me]==0 -> jr[me]=o; jt[me]=t; js[me]=s }
+  :: r==0 -> cReport(t,s,o)
+  :: r!=0 && jr[me]!=0 -> break
+  CRASH
+  od;
+#else
 #ifndef BUG_NOJOURNAL
   atomic { jr[me]=o; jt[me]=t; js[me]=s };
 #endif
@@ -381,6 +390,7 @@ exec:
      cReport(t,s,o);
      if :: r!=0 -> break :: r==0 fi
   od;
+#endif
   if :: skip CRASH fi;
   atomic { jr[me]=0; jt[me]=0; js[me]=0 };
   goto loop

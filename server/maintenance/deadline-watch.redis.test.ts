@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { type Redis } from 'ioredis';
 import { submit, start } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
@@ -48,7 +49,7 @@ async function sweep(): Promise<string[]> {
     destination: { write: (line) => void lines.push(line) },
   });
   let swept: () => void = () => undefined;
-  const once = new Promise<void>((resolve) => (swept = resolve));
+  const done = new Promise<void>((resolve) => (swept = resolve));
   const watch = deadlineWatch({
     link: { call: (work) => link.call(work).finally(swept) },
     keys,
@@ -58,7 +59,7 @@ async function sweep(): Promise<string[]> {
     logger: noting,
   });
   await watch.start();
-  await once;
+  await done;
   await watch.stop();
   return lines.map((line) => (JSON.parse(line) as { commandId: string }).commandId);
 }
@@ -95,6 +96,47 @@ test('ends an attempt that was asked to stop, and did not', async () => {
   await running('over', 60_000, {}, { cancelRequestedAt: Date.now() - marginMs - 10 });
   expect(await sweep()).toEqual(['over']);
   expect(await errorOf('over')).toMatchObject({ code: 'CANCELLED', executed: 'unknown' });
+});
+
+/** A watch that has swept once, with nothing there. @returns waits until it has swept twice more */
+async function watching(): Promise<{ sweptTwice: () => Promise<void>; stop: () => Promise<void> }> {
+  const swept = new EventEmitter();
+  const watch = deadlineWatch({
+    link: { call: (work) => link.call(work).finally(() => swept.emit('one')) },
+    keys,
+    catalog: new TypeCatalog(() => readAnnouncements(client)),
+    leaseMs,
+    graceMs,
+    logger,
+  });
+  const first = once(swept, 'one');
+  await watch.start();
+  await first;
+  const sweptTwice = async () => {
+    // The one that is under way may have begun before.
+    for (let i = 0; i < 3; i++) await once(swept, 'one');
+  };
+  return { sweptTwice, stop: () => watch.stop() };
+}
+
+test('leaves one alone that it saw begin, whatever the clock of Redis says', async () => {
+  const { sweptTwice, stop } = await watching();
+  await running('jumped', 3600_000, { timeoutMs: 1000 });
+  await running('asked', 0, {}, { cancelRequestedAt: Date.now() - 3600_000 });
+  await sweptTwice();
+  await stop();
+  expect(await client.hget(keys.command('jumped'), 'status')).toBe('RUNNING');
+  expect(await client.hget(keys.command('asked'), 'status')).toBe('RUNNING');
+  // One that comes new finds both as they are.
+  expect((await sweep()).sort()).toEqual(['asked', 'jumped']);
+});
+
+test('ends one that it saw begin, and that hangs', async () => {
+  const { sweptTwice, stop } = await watching();
+  await running('hung', 3600_000, { timeoutMs: 1 });
+  while ((await client.hget(keys.command('hung'), 'status')) === 'RUNNING') await sweptTwice();
+  await stop();
+  expect(await errorOf('hung')).toMatchObject({ code: 'TIMEOUT', executed: 'unknown' });
 });
 
 test.each<[string, object, object]>([

@@ -33,6 +33,11 @@ export interface DeadlineWatchOptions {
  * beyond it: by then recovery has dealt with agents that are gone. Nothing is written when an attempt
  * starts: the pending lists say what runs, and each attempt is read when its deadline may have come, or
  * a lease after it was last looked at, since it may have been asked to stop meanwhile.
+ *
+ * Redis's clock may jump, and must not end what has only begun. So an attempt is over when that clock
+ * says so and when it can be: no attempt is older than the time, by a clock that nobody can set, since
+ * this server last saw that it did not run. Only of attempts that ran before the server's first look is
+ * Redis's clock believed alone.
  */
 export function deadlineWatch(options: DeadlineWatchOptions): Sweeper {
   const { link, leaseMs, logger } = options;
@@ -49,8 +54,10 @@ export function deadlineWatch(options: DeadlineWatchOptions): Sweeper {
 class Deadlines {
   readonly #options: DeadlineWatchOptions;
   readonly #marginMs: number;
-  /** By ticket, when to look at an attempt again, by `performance.now()`. */
-  #lookAt = new Map<string, number>();
+  /** By ticket. */
+  #watched = new Map<string, Watched>();
+  /** When the last sweep began. */
+  #sweptAt = -Infinity;
 
   constructor(options: DeadlineWatchOptions) {
     this.#options = options;
@@ -59,11 +66,13 @@ class Deadlines {
 
   async sweep(redis: Redis): Promise<{ count: number; more: boolean }> {
     const { keys, logger } = this.#options;
+    const beganAt = performance.now();
     const queues = await redis.smembers(keys.queues);
     const rows = (await Promise.all(queues.map((queue) => pendingRows(redis, keys, queue)))).flat();
-    this.#lookAt = new Map(rows.flatMap((row) => this.#known(row)));
-    const isDue = (row: PendingRow) => (this.#lookAt.get(ticketOfRow(row)) ?? 0) <= performance.now();
-    const due = rows.filter(isDue);
+    const watched = rows.map((row): [PendingRow, Watched] => [row, this.#watchedOf(row)]);
+    this.#watched = new Map(watched.map(([row, one]) => [ticketOfRow(row), one]));
+    this.#sweptAt = beganAt;
+    const due = watched.filter(([, { lookAt }]) => lookAt <= performance.now());
     const overdue = await this.#look(redis, due.slice(0, mostAtOnce));
     const words = overdue.length === 0 ? [] : await endOverdue(redis, keys, this.#marginMs, overdue);
     const ended = overdue.filter((_, i) => words[i] === 'cancelled');
@@ -73,32 +82,39 @@ class Deadlines {
     return { count: ended.length, more: due.length > mostAtOnce };
   }
 
-  #known(row: PendingRow): [string, number][] {
-    const lookAt = this.#lookAt.get(ticketOfRow(row));
-    return lookAt === undefined ? [] : [[ticketOfRow(row), lookAt]];
+  #watchedOf(row: PendingRow): Watched {
+    const known = this.#watched.get(ticketOfRow(row));
+    return known ?? { idleAt: this.#sweptAt, unaskedAt: this.#sweptAt, lookAt: -Infinity };
   }
 
   /** Reads attempts, and notes when to look at each again. @returns those whose time seems to be over */
-  async #look(redis: Redis, rows: readonly PendingRow[]): Promise<Overdue[]> {
-    if (rows.length === 0) return [];
+  async #look(redis: Redis, due: readonly (readonly [PendingRow, Watched])[]): Promise<Overdue[]> {
+    if (due.length === 0) return [];
     const { keys, leaseMs } = this.#options;
-    const ids = await commandsOf(redis, keys, rows);
+    const beganAt = performance.now();
+    const ids = await commandsOf(
+      redis,
+      keys,
+      due.map(([row]) => row),
+    );
     const nowMs = await readTime(redis);
     const attempts = await this.#read(redis, ids);
-    return rows.flatMap((row, i) => {
+    return due.flatMap(([, watched], i) => {
       const attempt = attempts[i];
-      const leftMs = attempt ? this.#endOf(attempt) - nowMs : Infinity;
-      this.#lookAt.set(
-        ticketOfRow(row),
-        performance.now() + Math.max(leaseMs / 3, Math.min(leftMs, leaseMs)),
-      );
+      if (!attempt) watched.idleAt = beganAt;
+      if (attempt?.cancelRequestedAt === Infinity || !attempt) watched.unaskedAt = beganAt;
+      const leftMs = attempt ? this.#leftMs(attempt, watched, nowMs) : Infinity;
+      watched.lookAt = performance.now() + Math.max(leaseMs / 3, Math.min(leftMs, leaseMs));
       return attempt && leftMs <= 0 ? [attempt] : [];
     });
   }
 
-  /** By Redis's clock; the script decides. */
-  #endOf({ startedAt, timeoutMs, cancelRequestedAt }: Attempt): number {
-    return Math.min(startedAt + timeoutMs, cancelRequestedAt) + this.#marginMs;
+  /** How long it may still take, with the margin. The script decides, by Redis's clock. */
+  #leftMs({ startedAt, timeoutMs, cancelRequestedAt }: Attempt, watched: Watched, nowMs: number): number {
+    const at = performance.now();
+    const ranMs = Math.min(nowMs - startedAt, at - watched.idleAt);
+    const askedMs = Math.min(nowMs - cancelRequestedAt, at - watched.unaskedAt);
+    return Math.min(timeoutMs - ranMs, -askedMs) + this.#marginMs;
   }
 
   /** @returns per id what runs; undefined for what does not */
@@ -135,6 +151,16 @@ class Deadlines {
     if (typeof rule === 'number') return rule;
     return timeoutOf(rule, parsed(await redis.hget(this.#options.keys.command(id), 'payload')));
   }
+}
+
+/** What this server has seen of one that was delivered. Times by `performance.now()`, -Infinity: never. */
+interface Watched {
+  /** When it last did not run. */
+  idleAt: number;
+  /** When it had last not been asked to stop. */
+  unaskedAt: number;
+  /** When to look at it again. */
+  lookAt: number;
 }
 
 interface Attempt extends Overdue {

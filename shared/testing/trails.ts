@@ -1,3 +1,4 @@
+import { builtInTypes, timeoutOf } from '../protocol/command-types.js';
 import { recoveryConsumer } from '../store/keys.js';
 import { countOf, errorCodeOf, type Fields, jsonOf, rankOfExecuted, statusOf } from './command-state.js';
 import { parseMarker } from './keyspace.js';
@@ -16,6 +17,8 @@ export interface TrailAttempt {
   /** It was lost, and it was recovery that said so, not its agent. */
   readonly recovered?: boolean;
   readonly toMs?: number;
+  /** It was ended from outside: since when its agent should have said that it stopped. */
+  readonly silentFromMs?: number;
 }
 
 /** What the append-only file says of one command, over all its lives. */
@@ -90,6 +93,7 @@ export class Trails {
       running.end = endOf(transition);
       running.recovered = transition.claims.some(({ consumer }) => consumer === recoveryConsumer);
       running.toMs = atMs;
+      if (running.end === 'ended from outside') running.silentFromMs = overSince(before.fields ?? {});
     }
     if (rankOfExecuted(after.fields) === 1 && rankOfExecuted(before.fields) === 0) {
       const { agentId = '' } = running ?? {};
@@ -120,6 +124,14 @@ export class Trails {
     }
     return trail;
   }
+}
+
+/** When the attempt's time was over, or it was asked to stop, by Redis's clock. */
+function overSince({ startedAt, timeoutMs, cancelRequestedAt, type = '', payload }: Fields): number {
+  const rule = builtInTypes.get(type)?.defaultTimeoutMs ?? undefined;
+  const typesMs = rule === undefined ? undefined : timeoutOf(rule, jsonOf(payload));
+  const deadline = Number(startedAt) + Number(timeoutMs ?? typesMs ?? Infinity);
+  return Math.min(deadline, Number(cancelRequestedAt ?? Infinity));
 }
 
 /** An operator's retry: the only way out of FAILED. It notes in `retried` which failure it put aside: the last. */

@@ -117,6 +117,25 @@ const plants: readonly Plant[] = [
     found: ['8 c: no fault explains a lost attempt', '8 c: no fault explains why executed is unknown'],
   })),
 
+  ...[
+    { when: 'before its time was over, and no later', toMs: Date.now() - 10_000, isFound: true },
+    { when: 'when its time was over', toMs: Infinity, isFound: false },
+  ].map(({ when, toMs, isFound }): Plant => ({
+    name: `${isFound ? 'an attempt that was ended for its silence' : 'nothing'}, where a fault was ${when}`,
+    faults: [{ what: 'planted', fromMs: 0, toMs }],
+    plant: async (run) => {
+      await run.started('c', { timeoutMs: '1000' });
+      await run.write(['HSET', keys.command('c'), 'startedAt', Date.now() - 9000]);
+      await run.fail('c', 'TIMEOUT', 'unknown');
+    },
+    found: isFound
+      ? [
+          '8 c: no fault explains why nobody said how an attempt ended',
+          '8 c: no fault explains why executed is unknown',
+        ]
+      : [],
+  })),
+
   {
     name: 'nothing, where a fault explains the loss',
     faults: [{ what: 'planted', fromMs: 0, toMs: Infinity, agents: ['A'], onAgentLost: 'fail', leastMs: 1 }],

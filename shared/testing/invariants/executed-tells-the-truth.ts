@@ -20,7 +20,7 @@ import {
 
 /**
  * 8. `executed` tells the truth: `no` means that there is no effect, ever; every `unknown` overlaps a
- * fault, and so does every loss.
+ * fault, and so does every loss, and the silence of every agent whose attempt was ended for it.
  */
 export const executedTellsTheTruth: Invariant = {
   number: 8,
@@ -83,9 +83,15 @@ function faultsExplain(trail: Trail, faults: readonly Fault[], say: Say): void {
   const isExplained = (attempt: Unknown) =>
     faults.some((fault) => explains(fault, attempt, trail.lastFields?.onAgentLost));
   for (const attempt of trail.attempts) {
-    const { end, fromMs, toMs = fromMs } = attempt;
+    const { end, fromMs, toMs = fromMs, silentFromMs } = attempt;
     if (end === 'lost' && !isExplained({ ...attempt, toMs }))
       say(trail.commandId, 'no fault explains a lost attempt', trail);
+    // A fault from before its time was over is no excuse: whoever lost its agent to it was to be recovered.
+    if (
+      silentFromMs !== undefined &&
+      !isExplained({ ...attempt, fromMs: Math.min(silentFromMs, toMs), toMs })
+    )
+      say(trail.commandId, 'no fault explains why nobody said how an attempt ended', trail);
   }
   for (const unknown of trail.unknowns) {
     if (!isExplained(unknown)) say(trail.commandId, 'no fault explains why executed is unknown', trail);
