@@ -57,6 +57,8 @@ const needed = [
   'dist/shared/protocol/builtin-types.json',
 ];
 
+const wrongDelay = 'payload.ms must be a whole number from 0 to 86400000';
+
 describe.each([
   ['CommonJS', 'commonjs', 'node16'],
   ['an ES module', 'module', 'nodenext'],
@@ -85,19 +87,18 @@ describe.each([
     expect(await runProgram('guest')).toEqual({ lines: ['at home'], code: 0 });
   });
 
-  test('the client does what its documentation shows', async () => {
+  test.each([
+    [
+      'docs/client.md',
+      'client-tour',
+      ['true false true', 'COMPLETED', '4', `400 invalid_request ${wrongDelay}`],
+    ],
+    ['README.md', 'first-minute', ['COMPLETED 1', 'true false', `invalid_request ${wrongDelay}`, '0 live']],
+  ])('the client does what %s shows', async (_page, program, lines) => {
     const deployment = await Deployment.start({ agents: 1 });
-    const { lines, code } = await runProgram('client-tour', { SERVER_URL: deployment.url });
+    const ran = await runProgram(program, { SERVER_URL: deployment.url });
     await deployment.stop();
-    expect({ lines, code }).toEqual({
-      lines: [
-        'true false true',
-        'COMPLETED',
-        '4',
-        '400 invalid_request payload.ms must be a whole number from 0 to 86400000',
-      ],
-      code: 0,
-    });
+    expect(ran).toEqual({ lines, code: 0 });
   });
 
   test.each([
@@ -146,6 +147,7 @@ describe.each([
 test.each([
   ['docs/library.md', 'tour.ts'],
   ['docs/client.md', 'client-tour.ts'],
+  ['README.md', 'first-minute.ts'],
 ])('%s shows %s as it is', async (page, program) => {
   const code = await readFile(join(repositoryRoot, 'test/packed', program), 'utf8');
   expect(await readFile(join(repositoryRoot, page), 'utf8')).toContain(`\n\`\`\`ts\n${code}\`\`\`\n`);
@@ -177,9 +179,8 @@ async function emptyProject(type: string, module: string): Promise<string> {
     await mkdir(dirname(join(modules, name)), { recursive: true });
     await symlink(join(repositoryRoot, 'node_modules', name), join(modules, name));
   }
-  for (const name of ['tour.ts', 'client-tour.ts', 'guest.ts', 'busy.ts']) {
-    await copyFile(join(repositoryRoot, 'test/packed', name), join(project, name));
-  }
+  const programs = join(repositoryRoot, 'test/packed');
+  for (const name of await readdir(programs)) await copyFile(join(programs, name), join(project, name));
   await writeFile(join(project, 'package.json'), JSON.stringify({ name: 'empty', private: true, type }));
   const compilerOptions = {
     module,

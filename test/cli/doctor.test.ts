@@ -304,7 +304,7 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
       await until(async () => (await redis.zscore(keys.expiring, id)) === null);
       const examination = await doctor();
       expect(found(examination)).toEqual(
-        only('markers: ', `${id} PENDING with an execution marker`, 'should have expired'),
+        only('markers: ', `${id} is PENDING with an execution marker`, 'should have expired'),
       );
       expect(linesOf(examination)).toContain(`npx fencepost cancel ${id}`);
       await fetch(new URL(`/commands/${id}/cancel`, deployment.url), { method: 'POST' });
@@ -332,7 +332,7 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
       deployment.agents[0]?.kill('SIGSTOP');
       await redis.del(keys.marker(id));
       expect(found(await doctor())).toEqual(
-        only('pending-entries: ', `${id} in the queue default RUNNING without an execution marker`),
+        only('pending-entries: ', `${id} in the queue default is RUNNING without an execution marker`),
       );
     }));
 

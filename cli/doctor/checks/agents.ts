@@ -1,4 +1,5 @@
 import { pause } from '../../../shared/runtime/service.js';
+import { group } from '../../../shared/store/keys.js';
 import { type Check, type Finding, ill } from '../check.js';
 import { type Patient } from '../patient.js';
 import { readEntries } from '../queue-streams.js';
@@ -86,7 +87,7 @@ async function executing(
   const counts = some.map(async ({ agentId, queues }) => {
     const rows = await Promise.all(
       queues.map((queue) =>
-        redis.xpending(keys.stream(queue), 'agents', '-', '+', 1000, agentId).catch(() => []),
+        redis.xpending(keys.stream(queue), group, '-', '+', 1000, agentId).catch(() => []),
       ),
     );
     return [agentId, rows.flat().length] as const;

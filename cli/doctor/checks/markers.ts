@@ -60,7 +60,7 @@ function describeWaiting(left: readonly CommandState[], now: number): Finding[] 
       what: `${listed(
         waiting.map(({ id }) => id),
         'command',
-      )} PENDING with an execution marker that no script set${late}`,
+      )} ${waiting.length === 1 ? 'is' : 'are'} PENDING with an execution marker that no script set${late}`,
       why: 'a marker says that an attempt is running: the command is neither started nor expired',
       mend: 'cancel it, which takes the marker away in the same step, and retry it if it is still wanted. Do not delete the marker by hand: by then it may be the one of a real attempt',
       commands: waiting

@@ -48,7 +48,7 @@ async function describe(
   else if (silentMs > leaseMs)
     recovery = `nobody recovers: neither a server nor an agent has looked for ${lastTick ? `${Math.round(silentMs / 1000)} s` : 'ever'}`;
   return {
-    what: `${listed(names, 'entry', 'entries')} in the queue ${queue} has gone unrenewed for up to ${Math.round(longest / 1000)} s, with a lease of ${leaseMs / 1000} s`,
+    what: `${listed(names, 'entry', 'entries')} in the queue ${queue} ${old.length === 1 ? 'has' : 'have'} gone unrenewed for up to ${Math.round(longest / 1000)} s, with a lease of ${leaseMs / 1000} s`,
     why: `their commands are neither executed nor ended; ${recovery}`,
     mend: 'start a server or an agent: each recovers, every twelfth of a lease; if they run, look into their logs',
     commands: ['npm run server', `${redisCli} XPENDING '${stream}' agents - + 10`],
@@ -76,7 +76,7 @@ async function findHalfRunning(
       what: `${listed(
         broken.map(({ id }) => id),
         'command',
-      )} in the queue ${queue} RUNNING without an execution marker: somebody deleted it`,
+      )} in the queue ${queue} ${broken.length === 1 ? 'is' : 'are'} RUNNING without an execution marker: somebody deleted it`,
       why: 'its agent is told at its next renewal that it lost the attempt, and what it reports is refused',
       mend: 'leave it to recovery, which deals with it a lease later as if its agent was lost; then look how it ended, and retry it if it may be executed again',
       commands: broken
