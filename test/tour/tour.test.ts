@@ -1,0 +1,105 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Client, createClient } from '../../shared/client/client.js';
+import { endProcesses, freePort, startProcess } from '../../shared/testing/processes.js';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { compared, rewritten, stepsOf, walk } from './tour.js';
+
+/**
+ * README's first minute, typed as it stands there, on a stack as `npm start` runs it: by curl, by command
+ * line, and by client. With `TOUR=write` the page gets what was seen.
+ */
+
+const path = join(repositoryRoot, 'README.md');
+
+interface Stack {
+  /** Without the scheme. */
+  readonly url: string;
+  readonly redisPort: number;
+  readonly client: Client;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+let dataDir: string;
+let stack: Stack;
+
+beforeEach(async () => {
+  dataDir = mkdtempSync(join(tmpdir(), 'fencepost-tour-'));
+  const [port, redisPort] = [await freePort(), await freePort()];
+  const env = { PORT: String(port), REDIS_PORT: String(redisPort), DATA_DIR: dataDir };
+  const started = startProcess(['dist/cli/stack-main.js'], { env, ownGroup: true });
+  await started.waitForLine(/Stop it/);
+  const client = createClient({ url: `http://127.0.0.1:${port}` });
+  await until(async () => (await client.agents()).filter(({ state }) => state === 'live').length === 2);
+  stack = { url: `localhost:${port}`, redisPort, client, env: { DATA_DIR: dataDir } };
+});
+
+afterEach(async () => {
+  await stack.client.close();
+  await endProcesses();
+  rmSync(dataDir, { recursive: true, force: true });
+});
+
+/** Asks again and again; the test's own limit is the only one. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  while (!(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function killAgentOf(commandId: string): Promise<number> {
+  const { client } = stack;
+  await until(async () => (await client.get(commandId)).status === 'RUNNING');
+  const { agentId } = await client.get(commandId);
+  const pid = (await client.agents()).find((agent) => agent.agentId === agentId)?.pid;
+  if (typeof pid !== 'number') throw new Error(`${agentId ?? 'nobody'} has no pid`);
+  process.kill(pid, 'SIGKILL');
+  return pid;
+}
+
+const atRest = () =>
+  until(async () => {
+    const { PENDING, RUNNING } = (await stack.client.stats()).counts;
+    return PENDING + RUNNING === 0;
+  });
+
+/** @param chapters headings, and whether all blocks below one are walked, or the first */
+async function expectAsPrinted(...chapters: readonly (readonly [heading: string, all: boolean])[]) {
+  const page = readFileSync(path, 'utf8');
+  const steps = chapters.map(([heading, all]) => stepsOf(page, heading, { all }));
+  for (const one of steps) expect(one).not.toEqual([]);
+  const { url, redisPort, env } = stack;
+  const seen = await walk(steps.flat(), { url, redisPort, env, killAgentOf, atRest });
+  if (process.env.TOUR === 'write') writeFileSync(path, rewritten(page, seen, url));
+  expect(seen.map((one) => compared(one)[0])).toEqual(seen.map((one) => compared(one)[1]));
+}
+
+it('can be done by curl, with a look into Redis', () =>
+  expectAsPrinted(['The first minute', true], ['Looking into Redis', false]));
+
+it('can be done by command line', () => expectAsPrinted(['The command line', false]));
+
+it('can be done by client', async () => {
+  const { client, url } = stack;
+  const { commandId } = await client.submit({ type: 'DELAY', payload: { ms: 1500 } });
+  expect(await client.wait(commandId)).toMatchObject({
+    status: 'COMPLETED',
+    result: { ok: true },
+    attempt: 1,
+  });
+
+  const order = { type: 'HTTP_GET_JSON', payload: { url: `http://${url}/health` } };
+  const idempotencyKey = 'order-4711';
+  const first = await client.submit(order, { idempotencyKey });
+  expect(await client.submit(order, { idempotencyKey })).toEqual({ ...first, isNew: false });
+
+  const detail = 'payload.ms must be a whole number from 0 to 86400000';
+  const wrong = client.submit({ type: 'DELAY', payload: { ms: -1 } });
+  await expect(wrong).rejects.toMatchObject({ status: 400, code: 'invalid_request', message: detail });
+
+  await client.wait(first.commandId);
+  expect((await client.stats()).counts).toEqual({ PENDING: 0, RUNNING: 0, COMPLETED: 2, FAILED: 0 });
+
+  const lost = await client.submit({ type: 'DELAY', payload: { ms: 3000 }, onAgentLost: 'retry' });
+  await killAgentOf(lost.commandId);
+  expect(await client.wait(lost.commandId)).toMatchObject({ status: 'COMPLETED', attempt: 2, losses: 1 });
+});

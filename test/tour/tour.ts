@@ -1,0 +1,127 @@
+import { execFile } from 'node:child_process';
+import { hostname } from 'node:os';
+import { promisify } from 'node:util';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
+
+const run = promisify(execFile);
+
+/** One line that a reader types, and what they are shown. */
+export interface Step {
+  /** As printed, without the prompt. */
+  readonly line: string;
+  readonly shown: readonly string[];
+}
+
+/** The first block of a console in the section that has this heading. */
+export function stepsOf(page: string, heading: string, { all = true } = {}): Step[] {
+  const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+  const blocks = [...(section ?? '').matchAll(/^```console\n(.*?)^```$/gms)].map(([, block = '']) => block);
+  const steps: { line: string; shown: string[] }[] = [];
+  for (const text of (all ? blocks : blocks.slice(0, 1)).join('').split('\n')) {
+    if (text.startsWith('$ ')) steps.push({ line: text.slice(2), shown: [] });
+    else if (text !== '') steps.at(-1)?.shown.push(text);
+  }
+  return steps;
+}
+
+/** What differs from run to run, and from machine to machine. What is left is what the page promises. */
+const stable = (lines: readonly string[]): string[] =>
+  lines.map((line) =>
+    line
+      .replace(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g, '<id>')
+      .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
+      .replace(/\b\d\d:\d\d:\d\d\.\d{3}\b/g, '<time>')
+      .replace(/(tookMs\\?":)\d+/g, '$1<ms>')
+      .replace(/\b[0-9a-f]{16}\.\d+/g, '<session>')
+      .replace(/"\d{13}(-\d+)?"/g, '"<ms>"')
+      .replace(/\bagent-\d+-[0-9a-f]{6}\b/g, '<agent>')
+      .replace(/  \S+ +\d+ +<time>$/, '  <host> <pid> <time>')
+      .replace(/ +/g, ' '),
+  );
+
+const idsIn = (lines: readonly string[]) =>
+  lines.join('\n').match(/\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b/g) ?? [];
+
+export interface Seen {
+  readonly step: Step;
+  /** As the machine of this run shows it. */
+  readonly lines: readonly string[];
+  /** The pid of the agent that was killed meanwhile. */
+  readonly killed?: number | undefined;
+}
+
+/** Both sides of a comparison: what was seen, and what the page shows. */
+export const compared = ({ step, lines }: Seen) => [
+  { line: step.line, shown: stable(lines) },
+  { line: step.line, shown: stable(step.shown) },
+];
+
+export interface WalkOptions {
+  readonly url: string;
+  readonly redisPort: number;
+  readonly env: Readonly<Record<string, string>>;
+  /** SIGKILL to the agent that executes the command with this id, once one does. @returns its pid */
+  readonly killAgentOf: (commandId: string) => Promise<number>;
+  /** Resolves when everything that was submitted has ended: who reads takes longer. */
+  readonly atRest: () => Promise<void>;
+}
+
+/** Types each line, with the ids that this run gave where the page has its own. */
+export async function walk(steps: readonly Step[], options: WalkOptions): Promise<Seen[]> {
+  const { url, redisPort, env, killAgentOf, atRest } = options;
+  const ids = new Map<string, string>();
+  const seen: Seen[] = [];
+  let last = '';
+  const asTyped = (command: string) =>
+    [...ids].reduce(
+      (text, [printed, given]) => text.replaceAll(printed, given),
+      command
+        .replaceAll('localhost:3000', url)
+        .replace(/^npx fencepost/, 'node cli/fencepost.mjs')
+        // As it prints to a terminal.
+        .replace(/^redis-cli -p 6379/, `redis-cli --no-raw -p ${redisPort}`),
+    );
+  for (const step of steps) {
+    const [, command = '', comment = ''] = /^(.*?)(?:\s+# (.*))?$/.exec(step.line) ?? [];
+    const typed = asTyped(command);
+    if (/^kill -9 \d+$/.test(typed)) {
+      seen.push({ step, lines: [], killed: await killAgentOf(last) });
+      continue;
+    }
+    if (typed.endsWith('/stats')) await atRest();
+    const [named] = idsIn([typed]);
+    const kill = comment.includes('kill -9') && named !== undefined ? killAgentOf(named) : undefined;
+    const lines = step.shown.length === 0 ? [] : await linesOf(typed, env);
+    const killed = await kill;
+    const given = idsIn(lines);
+    idsIn(step.shown).forEach((printed, i) => ids.set(printed, given[i] ?? printed));
+    last = given[0] ?? last;
+    seen.push({ step, lines, killed });
+  }
+  return seen;
+}
+
+/** What a terminal shows, whatever the exit code. */
+async function linesOf(line: string, env: Readonly<Record<string, string>>): Promise<string[]> {
+  const options = { cwd: repositoryRoot, env: { ...process.env, ...env, NO_COLOR: '1' } };
+  const { stdout } = await run('bash', ['-c', `{ ${line}\n} 2>&1 || true`], options);
+  return stdout.split('\n').filter((text) => text !== '');
+}
+
+/** The page with what was seen in place of what it showed, as if the server had its usual port. */
+export function rewritten(page: string, seen: readonly Seen[], url: string): string {
+  let text = page;
+  // What the reader types next names what was shown before.
+  const ids = new Map<string, string>();
+  for (const { step, lines, killed } of seen) {
+    const line = killed === undefined ? step.line : step.line.replace(/kill -9 \d+/, `kill -9 ${killed}`);
+    text = text.replace(step.line, () => line);
+    const given = idsIn(lines);
+    idsIn(step.shown).forEach((printed, i) => ids.set(printed, given[i] ?? printed));
+    if (step.shown.length === 0) continue;
+    const shown = lines.map((line) => line.replaceAll(url, 'localhost:3000').replaceAll(hostname(), 'vm'));
+    text = text.replace(step.shown.join('\n'), () => shown.join('\n'));
+  }
+  for (const [printed, given] of ids) text = text.replaceAll(printed, given);
+  return text;
+}
