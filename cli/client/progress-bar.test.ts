@@ -21,6 +21,19 @@ test('is drawn on a terminal, not wider than it, and wiped at the end', () => {
   expect(written).toEqual(['\rsubmitting █\u001b[K', '\r\u001b[K']);
 });
 
+test('is drawn on a terminal that says no size, and wiped once', () => {
+  const written: string[] = [];
+  const bar = new ProgressBar(
+    { isTTY: true, columns: 0, write: (text) => written.push(text) },
+    'waiting',
+    10,
+  );
+  bar.update(10);
+  bar.end();
+  bar.end();
+  expect(written).toEqual([`\r${barText('waiting', 10, 10)}\u001b[K`, '\r\u001b[K']);
+});
+
 test('is not drawn elsewhere', () => {
   const written: string[] = [];
   const bar = new ProgressBar({ write: (text) => written.push(text) }, 'submitting', 10);

@@ -1,6 +1,7 @@
 import { type Output } from './terminal.js';
 
 const cells = 24;
+const usualColumns = 80;
 /** A person sees no more, and a terminal at the far end of a line is slow. */
 const betweenMs = 80;
 
@@ -13,6 +14,7 @@ export class ProgressBar {
   readonly #label: string;
   readonly #total: number | undefined;
   #drawnAt = -Infinity;
+  #isDrawn = false;
 
   /** @param total undefined: nobody knows, and it only counts */
   constructor(stream: Output, label: string, total?: number) {
@@ -24,14 +26,16 @@ export class ProgressBar {
   update(done: number): void {
     if (!this.#stream.isTTY || performance.now() - this.#drawnAt < betweenMs) return;
     this.#drawnAt = performance.now();
-    this.#stream.write(
-      `\r${barText(this.#label, done, this.#total).slice(0, this.#stream.columns ?? 80)}\u001b[K`,
-    );
+    this.#isDrawn = true;
+    // A terminal that nobody told its size says 0.
+    const columns = this.#stream.columns || usualColumns;
+    this.#stream.write(`\r${barText(this.#label, done, this.#total).slice(0, columns)}\u001b[K`);
   }
 
   /** Leaves the line as it was before. */
   end(): void {
-    if (this.#stream.isTTY && this.#drawnAt > 0) this.#stream.write('\r\u001b[K');
+    if (this.#isDrawn) this.#stream.write('\r\u001b[K');
+    this.#isDrawn = false;
   }
 }
 

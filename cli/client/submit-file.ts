@@ -30,7 +30,7 @@ export async function submitFile(
   terminal: Terminal,
 ): Promise<number> {
   const { input, bytes } = await openInput('--file', path, terminal.stdin);
-  const bar = new ProgressBar(terminal.stderr, 'submitting', bytes);
+  const bar = new ProgressBar(terminal.stderr, 'submitting, bytes', bytes);
   const ids: string[] = [];
   try {
     for await (const chunk of chunksOf(readLines(input, terminal.signal), path)) {

@@ -63,7 +63,8 @@ export async function waitForAll(
   let ended = 0;
   let completed = 0;
   const tell = (command: Command) => {
-    bar.end();
+    // Both are on one screen: the line takes the place of the bar, which comes again below it.
+    if (terminal.stdout.isTTY) bar.end();
     if (json) terminal.printJson(command);
     else terminal.print(endedText(command, terminal.paint));
     if (command.status === 'COMPLETED') completed += 1;
