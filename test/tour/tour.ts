@@ -77,7 +77,7 @@ export async function walk(steps: readonly Step[], options: WalkOptions): Promis
       (text, [printed, given]) => text.replaceAll(printed, given),
       command
         .replaceAll('localhost:3000', url)
-        .replace(/^npx fencepost/, 'node cli/fencepost.mjs')
+        .replace(/^npx fencepost/, 'node dist/cli/fencepost-main.js')
         // As it prints to a terminal.
         .replace(/^redis-cli -p 6379/, `redis-cli --no-raw -p ${redisPort}`),
     );
