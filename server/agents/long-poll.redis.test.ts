@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, partitionKeys } from '../../shared/store/keys.js';
+import { RedisMonitor } from '../../shared/testing/redis-monitor.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
@@ -13,7 +14,8 @@ const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 const leaseMs = 60_000;
 let redis: TestRedis;
 let client: Redis;
-let monitor: Redis;
+let monitor: RedisMonitor;
+const lookers = new Set<(request: readonly string[]) => void>();
 let servers: Server[];
 let api: TestApi;
 let agents: TestAgents;
@@ -22,9 +24,9 @@ let elsewhere: TestAgents;
 beforeEach(async () => {
   redis = await TestRedis.start();
   client = redis.client();
-  // Not while another connection is being made: ioredis loses count of the replies.
-  await client.ping();
-  monitor = await client.monitor();
+  monitor = await RedisMonitor.start(redis.socket, (request) => {
+    for (const look of lookers) look(request);
+  });
   const options = { host: '127.0.0.1', port: 0, leaseMs, graceMs: 1000, maxBacklog: 10_000, logger };
   servers = [0, 1].map(() => new Server({ ...options, redisUrl: redis.url }));
   await Promise.all(servers.map((server) => server.start()));
@@ -34,7 +36,7 @@ beforeEach(async () => {
   elsewhere = new TestAgents(there);
 });
 afterEach(async () => {
-  monitor.disconnect();
+  monitor.stop();
   await Promise.all(servers.map((server) => server.stop()));
   await redis.stop();
 });
@@ -60,13 +62,13 @@ async function held(
 /** Resolves when `start` was called for this agent: seen by Redis, where it is one step. */
 function nextStart(agentId: string): Promise<void> {
   return new Promise((seen) => {
-    const look = (_time: string, [name = '', ...args]: string[]) => {
+    const look = ([name = '', ...args]: readonly string[]) => {
       // Of all scripts only this one takes a list of queues behind the limit.
-      if (!name.toLowerCase().startsWith('eval') || args[3] !== agentId || args.length < 9) return;
-      monitor.off('monitor', look);
+      if (!name.startsWith('eval') || args[3] !== agentId || args.length < 9) return;
+      lookers.delete(look);
       seen();
     };
-    monitor.on('monitor', look);
+    lookers.add(look);
   });
 }
 

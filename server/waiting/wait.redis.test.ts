@@ -3,6 +3,7 @@ import { type Redis } from 'ioredis';
 import { report, start } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
+import { RedisMonitor } from '../../shared/testing/redis-monitor.js';
 import { requestOf, TcpProxy } from '../../shared/testing/tcp-proxy.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
@@ -170,15 +171,17 @@ async function watchFor(id: string | readonly string[], times = 1): Promise<Watc
 }
 
 /** Watches Redis. @returns a promise that resolves when so many requests matched */
-async function watchRequests(times: number, matches: (request: string[]) => boolean): Promise<Watch> {
-  const monitor = await redis.client().monitor();
+async function watchRequests(
+  times: number,
+  matches: (request: readonly string[]) => boolean,
+): Promise<Watch> {
   let count = 0;
-  const all = new Promise<void>((resolve) => {
-    monitor.on('monitor', (_time: string, request: string[]) => {
-      if (matches(request) && ++count === times) resolve();
-    });
+  let enough: () => void = () => undefined;
+  const all = new Promise<void>((resolve) => (enough = resolve));
+  const monitor = await RedisMonitor.start(redis.socket, (request) => {
+    if (matches(request) && ++count === times) enough();
   });
-  return { read: all.finally(() => monitor.disconnect()) };
+  return { read: all.finally(() => monitor.stop()) };
 }
 
 describe('the feed', () => {
