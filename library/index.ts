@@ -9,6 +9,7 @@ export {
 export { BadCommandModule } from '../agent/command-modules.js';
 export { DataDirectoryUnavailable } from '../agent/data-directory.js';
 export { NameTaken } from '../agent/name.js';
+export { BadProgress } from '../agent/progress-teller.js';
 export { ConfigError } from '../shared/runtime/config.js';
 export { MetaMismatch } from '../shared/store/meta.js';
 export { type Agent, type AgentOptions, createAgent } from './agent.js';

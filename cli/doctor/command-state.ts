@@ -1,6 +1,6 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
-import { readAtOnce } from './moment.js';
+import { readAtOnce } from '../../shared/store/read-at-once.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
 
 /** All that tells where a command is, read at one moment: the scripts change it in one step. */

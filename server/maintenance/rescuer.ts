@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { rescue, type Suspect } from '../../shared/lifecycle/recovery.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
+import { readAtOnce } from '../../shared/store/read-at-once.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
 
@@ -72,14 +73,20 @@ class Search {
   /** Whether as many commands are on streams and scheduled as have not ended. */
   async #isComplete(redis: Redis): Promise<boolean> {
     const queues = await redis.smembers(this.#keys.queues);
-    // One transaction: under load the numbers fit together at no other moment than one.
-    const batch = redis.multi().hmget(this.#keys.counts, 'PENDING', 'RUNNING').zcard(this.#keys.scheduled);
-    for (const queue of queues) batch.xlen(this.#keys.stream(queue));
-    const [counts, ...places] = (await batch.exec()) ?? [];
-    const open = z.array(z.coerce.number()).catch([]).parse(counts?.[1]);
-    const named = places.map(([, length]) => z.number().catch(0).parse(length));
+    const { counts, scheduled } = this.#keys;
+    const streams = queues.map((queue) => this.#keys.stream(queue));
+    // At one moment: under load the numbers fit together at no other.
+    const [open, ...named] = await readAtOnce(
+      redis,
+      [counts, scheduled, ...streams],
+      [
+        ['HMGET', counts, 'PENDING', 'RUNNING'],
+        ['ZCARD', scheduled],
+        ...streams.map((stream) => ['XLEN', stream]),
+      ],
+    );
     const sum = (numbers: readonly number[]) => numbers.reduce((total, number) => total + number, 0);
-    return sum(open) <= sum(named);
+    return sum(countsSchema.parse(open)) <= sum(named.map((length) => z.number().catch(0).parse(length)));
   }
 
   /** Those of `ids` that have not ended and that nothing names. */
@@ -117,6 +124,7 @@ class Search {
   }
 }
 
+const countsSchema = z.array(z.coerce.number()).catch([]);
 const fieldsSchema = z
   .tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()])
   .catch([null, null, null]);

@@ -5,6 +5,7 @@ import { type Redis } from 'ioredis';
 import { type Examination } from '../../cli/doctor/examination.js';
 import { group, partitionKeys } from '../../shared/store/keys.js';
 import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
+import { untilFrozen } from '../../shared/testing/process-state.js';
 import { freePort } from '../../shared/testing/processes.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { commandAt } from '../../shared/testing/resp.js';
@@ -404,7 +405,13 @@ it('says so when the server uses another Redis than the one that it looks at, an
 it('writes nothing', () =>
   onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, deployment, submit }) => {
     await submit(delay(600_000, { queue: 'mail' }));
-    for (const process of [deployment.agents[0], deployment.servers[0]?.process]) process?.kill('SIGSTOP');
+    for (const process of [deployment.agents[0], deployment.servers[0]?.process]) {
+      if (!process) throw new Error('nobody runs');
+      process.kill('SIGSTOP');
+      await untilFrozen(process);
+    }
+    // What they had sent is carried out by now: Redis reads from all that have sent something in turn.
+    for (let round = 0; round < 2; round++) await redis.ping();
     const writes = async () => /rdb_changes_since_last_save:(\d+)/.exec(await redis.info('persistence'))?.[1];
     const before = await writes();
     expect((await doctor()).checks.filter(({ state }) => state === 'skipped').length).toBeLessThan(5);

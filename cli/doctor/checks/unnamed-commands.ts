@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Check, ill, well } from '../check.js';
 import { type CommandState, readCommandState } from '../command-state.js';
-import { readAtOnce } from '../moment.js';
+import { readAtOnce } from '../../../shared/store/read-at-once.js';
 import { listed } from '../listed.js';
 import { type Patient } from '../patient.js';
 
