@@ -118,6 +118,7 @@ async function holdRequest(stage: Stage, { request, onAgentLost }: Case, queue: 
     await read.deliver();
     await held.held;
     if (request === 'renew') await stage.ledger.waitForHits(1, id);
+    if (request === 'report') await stage.journalled(queue, id);
     victim.kill('SIGKILL');
   }
   const { entry } = (await stage.stateOf(queue, id)).hash;

@@ -1,3 +1,5 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Redis } from 'ioredis';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
@@ -59,6 +61,16 @@ export class Stage implements Trial {
     return until(async () => {
       const { hash } = await this.stateOf(queue, id);
       return hash.status === 'FAILED' || hash.entry !== entry;
+    });
+  }
+
+  /** Resolves when the victim's outcome of this command is in its journal, which it writes while it reports. */
+  journalled(queue: string, id: string): Promise<void> {
+    const journal = join(this.deployment.dataDir, 'agents', `${queue}-victim`, 'journal');
+    return until(async () => {
+      const logs = (await readdir(journal)).filter((file) => file.endsWith('.log'));
+      const texts = await Promise.all(logs.map((file) => readFile(join(journal, file), 'latin1')));
+      return texts.some((text) => text.includes(id));
     });
   }
 
