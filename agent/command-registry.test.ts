@@ -34,6 +34,21 @@ it('adds the types of the modules that it is given', async () => {
   });
 });
 
+it('announces nothing that differs between two agents with the same code, or that is stricter than they are', async () => {
+  const source = `module.exports = {
+    type: 'LOOSE', execute: async () => ({}), result: z.object({ by: z.number().default(1) }),
+    payload: z.object({ id: z.uuid().default(() => crypto.randomUUID()), word: z.string().regex(/^[a-z]+$/i) }),
+  };`;
+  const registry = await loadCommands([await moduleWith(source)]);
+  const [first, again] = [0, 1].map(() => announcementOf(registry).find(({ type }) => type === 'LOOSE'));
+  expect(again).toEqual(first);
+  expect(first?.payload).toMatchObject({ required: ['word'] });
+  expect(JSON.stringify(first?.payload)).not.toMatch(/default|\^\[a-z/);
+  // What is stored is what the handler gave: with more, and without defaults.
+  expect(first?.result).not.toHaveProperty('required');
+  expect(first?.result).not.toHaveProperty('additionalProperties');
+});
+
 it.each([
   ['cannot be loaded', 'throw new Error("no")', /cannot be loaded: no/],
   [

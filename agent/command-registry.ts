@@ -59,9 +59,33 @@ export function announcementOf(registry: CommandRegistry): AnnouncedType[] {
 function announcementOfType({ type, payload, result, onAgentLost, timeoutMs }: CommandType): AnnouncedType {
   return {
     type,
-    payload: z.toJSONSchema(payload, { io: 'input', unrepresentable: 'any' }),
-    result: z.toJSONSchema(result, { io: 'output', unrepresentable: 'any' }),
+    payload: jsonSchemaOf(payload),
+    // It is stored as the handler gave it, so what may go in is what comes out.
+    result: jsonSchemaOf(result),
     onAgentLost: onAgentLost ?? 'fail',
     defaultTimeoutMs: typeof timeoutMs === 'function' ? null : timeoutMs,
   };
+}
+
+/** As far as JSON Schema can say it, and the same in every process that has the same code. */
+function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
+  return z.toJSONSchema(schema, {
+    io: 'input',
+    unrepresentable: 'any',
+    override({ zodSchema, jsonSchema }) {
+      // It may be made anew each time, as an id or the time of day is: two agents with the same code
+      // would then announce different schemas.
+      delete jsonSchema.default;
+      // JSON Schema knows no flags, and without them it would refuse what the agent takes.
+      if (!patternsIn(zodSchema).some(({ flags }) => /[ims]/.test(flags))) return;
+      delete jsonSchema.pattern;
+      delete jsonSchema.allOf;
+    },
+  });
+}
+
+/** Those of the schema itself, as one of a format has it, and of its checks. */
+function patternsIn({ _zod: { def } }: z.core.$ZodType): RegExp[] {
+  const defs: object[] = [def, ...(def.checks ?? []).map((check) => check._zod.def)];
+  return defs.flatMap((each) => ('pattern' in each && each.pattern instanceof RegExp ? [each.pattern] : []));
 }

@@ -63,13 +63,19 @@ async function typesOf(catalog: OpenApiRoutesOptions['catalog']): Promise<readon
   }
 }
 
+/** Agents announce their types again and again: the time of it is not in the document. */
+const withoutTimes = ({ conflict, ...type }: DocumentedType) => ({
+  ...{ ...type, announcedAt: null },
+  versions: conflict?.versions.map((version) => ({ ...version, announcedAt: null })),
+});
+
 /** The document as text, made anew only when the types have changed. */
 class ServedDocument {
   #types = '';
   #text = '';
 
   of(types: readonly DocumentedType[]): string {
-    const key = JSON.stringify(types);
+    const key = JSON.stringify(types.map(withoutTimes));
     if (key !== this.#types || this.#text === '') {
       this.#text = JSON.stringify(openApiDocument(types));
       this.#types = key;

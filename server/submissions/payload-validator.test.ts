@@ -68,6 +68,15 @@ test.each([
   expect(() => compilePayloadSchema(schema)).toThrow(UnusableSchema);
 });
 
+test.each([
+  ['a class of Unicode', '^\\p{L}+$', 'über', '1'],
+  ['an escape that only patterns without the flag u may have', '^[^\\@]+\\-x$', 'a-x', 'a@-x'],
+])('reads a pattern with %s as the agent does', (_, pattern, good, bad) => {
+  const validate = compilePayloadSchema({ type: 'string', pattern });
+  expect(validate(good)).toEqual([]);
+  expect(validate(bad)).toHaveLength(1);
+});
+
 test('two types may use the same $id', () => {
   const schema = { $id: 'https://example.org/mine', type: 'object' };
   expect(() => [compilePayloadSchema(schema), compilePayloadSchema(schema)]).not.toThrow();

@@ -26,11 +26,38 @@ export function compilePayloadSchema(schema: JsonSchema): PayloadValidator {
   };
 }
 
-function compile(schema: JsonSchema): ValidateFunction {
-  // One for each: two types may use the same $id. Not strict: authors may annotate as they like.
-  const ajv = new Ajv2020({ strict: false, allErrors: true, verbose: true, logger: false });
+/** Not strict: authors may annotate as they like. */
+function createAjv(unicodeRegExp: boolean): Ajv2020 {
+  const ajv = new Ajv2020({
+    strict: false,
+    allErrors: true,
+    verbose: true,
+    logger: false,
+    unicodeRegExp,
+  });
   addFormats(ajv);
   ajv.addFormat('uri', isHttpUrl);
+  return ajv;
+}
+
+/** Making one costs many times what most schemas do. */
+const usual = new Map([true, false].map((unicode) => [unicode, createAjv(unicode)]));
+
+/** Two types may use the same `$id` or `$anchor`: then they need one each. */
+const hasNames = (schema: JsonSchema) => /"\$(id|anchor|dynamicAnchor)"/.test(JSON.stringify(schema));
+
+function compile(schema: JsonSchema): ValidateFunction {
+  try {
+    return compileWith(schema, true);
+  } catch (error) {
+    // The flag `u`, which JSON Schema asks for, forbids what a pattern without it may have: `\@`.
+    if (!(error instanceof UnusableSchema && /Invalid regular expression/.test(error.message))) throw error;
+    return compileWith(schema, false);
+  }
+}
+
+function compileWith(schema: JsonSchema, unicode: boolean): ValidateFunction {
+  const ajv = (hasNames(schema) ? undefined : usual.get(unicode)) ?? createAjv(unicode);
   try {
     const validate = ajv.compile(schema);
     // It would answer with a promise, which is true whatever the payload.
@@ -38,6 +65,9 @@ function compile(schema: JsonSchema): ValidateFunction {
     return validate;
   } catch (error) {
     throw new UnusableSchema(error instanceof Error ? error.message : String(error), { cause: error });
+  } finally {
+    // It keeps what it has compiled, and types come and go.
+    ajv.removeSchema(schema);
   }
 }
 

@@ -148,7 +148,8 @@ function announcedEntry(announced: readonly TypeVersion[], agentsOf: AgentsOf): 
   const [current] = live.length > 0 ? live : announced;
   if (!current) throw new Error('there is no type without a version');
   if (live.length < 2) return entryOf(current, null);
-  return entryOf({ ...current, usable: allOf(live) }, conflictOf(strict, live, agentsOf));
+  const all = allOf(live);
+  return entryOf({ ...current, usable: () => all }, conflictOf(strict, live, agentsOf));
 }
 
 function builtInEntry(builtIn: TypeVersion, announced: readonly TypeVersion[], agentsOf: AgentsOf): Entry {
@@ -160,7 +161,8 @@ function builtInEntry(builtIn: TypeVersion, announced: readonly TypeVersion[], a
 }
 
 function entryOf(version: TypeVersion, conflict: TypeView['conflict']): Entry {
-  const { type, source, usable } = version;
+  const { type, source } = version;
+  const usable = version.usable();
   const fault = usable.usable ? null : usable.fault;
   return { type: usable, view: { type, source, ...shown(version), fault, conflict } };
 }

@@ -29,7 +29,8 @@ export interface TypeVersion {
   readonly type: string;
   readonly digest: string;
   readonly source: TypeView['source'];
-  readonly usable: CatalogType;
+  /** Compiled when it is first asked for: most versions of a type never are. */
+  readonly usable: () => CatalogType;
   readonly said: Said;
   /** By Redis's clock; null: it is built in, or cannot be read. */
   readonly announcedAtMs: number | null;
@@ -43,7 +44,7 @@ export function builtInVersions(): Map<string, TypeVersion> {
   return new Map(
     [...builtInTypes].map(([type, said]) => {
       const version = { type, digest: digestOfType(said), source: 'built-in', said, text: '' } as const;
-      return [type, { ...version, usable: usableOf(said), announcedAtMs: null }];
+      return [type, { ...version, usable: lazily(said), announcedAtMs: null }];
     }),
   );
 }
@@ -55,14 +56,11 @@ export function announcedVersion(field: string, text: string, before: TypeVersio
   const version = { ...partsOfField(field), source: 'announced', text } as const;
   try {
     const { announcedAt: announcedAtMs, ...said } = parseAnnouncement(text);
-    try {
-      const known = before && withoutTime(before.text) === withoutTime(text) ? before.usable : undefined;
-      return { ...version, said, announcedAtMs, usable: known ?? usableOf(said) };
-    } catch (error) {
-      return { ...version, said, announcedAtMs, usable: unusable(error) };
-    }
+    const known = before && withoutTime(before.text) === withoutTime(text) ? before.usable : undefined;
+    return { ...version, said, announcedAtMs, usable: known ?? lazily(said) };
   } catch (error) {
-    return { ...version, said: nothing, announcedAtMs: null, usable: unusable(error) };
+    const usable = unusable(error);
+    return { ...version, said: nothing, announcedAtMs: null, usable: () => usable };
   }
 }
 
@@ -76,7 +74,20 @@ function parseAnnouncement(text: string) {
   }
 }
 
+function lazily(info: CommandTypeInfo): () => CatalogType {
+  let usable: CatalogType | undefined;
+  return () => (usable ??= usableOf(info));
+}
+
 function usableOf(info: CommandTypeInfo): CatalogType {
+  try {
+    return compiled(info);
+  } catch (error) {
+    return unusable(error);
+  }
+}
+
+function compiled(info: CommandTypeInfo): CatalogType {
   const { payload, onAgentLost, defaultTimeoutMs } = info;
   return { usable: true, validate: compilePayloadSchema(payload), onAgentLost, defaultTimeoutMs };
 }
@@ -91,8 +102,9 @@ function unusable(error: unknown): CatalogType {
  * any of them may be given it. Where they differ in the rest, what can do no harm.
  */
 export function allOf(versions: readonly TypeVersion[]): CatalogType {
-  const usable = versions.flatMap((version) => (version.usable.usable ? [version.usable] : []));
-  const broken = versions.find((version) => !version.usable.usable)?.usable;
+  const all = versions.map(({ usable }) => usable());
+  const usable = all.filter((one) => one.usable);
+  const broken = all.find((one) => !one.usable);
   if (broken) return broken;
   const [first] = usable;
   const isSame = usable.every(
@@ -101,9 +113,9 @@ export function allOf(versions: readonly TypeVersion[]): CatalogType {
   return {
     usable: true,
     validate: (payload) => {
-      const all = usable.map(({ validate }) => validate(payload));
-      const faults = all.find(({ length }) => length > 0) ?? [];
-      if (all.every(({ length }) => length > 0)) return faults;
+      const found = usable.map(({ validate }) => validate(payload));
+      const faults = found.find(({ length }) => length > 0) ?? [];
+      if (found.every(({ length }) => length > 0)) return faults;
       return faults.map((fault) => ({ ...fault, message: `${fault.message}${onlySome}` }));
     },
     onAgentLost: usable.every(({ onAgentLost }) => onAgentLost === 'retry') ? 'retry' : 'fail',

@@ -124,3 +124,19 @@ test('works when Redis is full and has lost its scripts', async () => {
   await seed(() => ({}));
   expect(await bench.whenFull(() => announce(bench.redis, [one]))).toEqual([]);
 });
+
+test('keeps the twenty latest versions of a type, and all of others', async () => {
+  const versions = Array.from({ length: 22 }, (_, i) => resize({ payload: { maxLength: i } }));
+  const another = { ...resize(), type: 'RESIZE_2' };
+  await seed(() =>
+    Object.fromEntries(
+      [another, ...versions.slice(0, 21)].map((type, i) => [
+        fieldOfType(type),
+        announced(type, i * 3600_000),
+      ]),
+    ),
+  );
+  expect(await announce(bench.redis, versions.slice(21))).toEqual([]);
+  const kept = [...versions.slice(0, 19), ...versions.slice(21), another];
+  expect(Object.keys(await state()).sort()).toEqual(kept.map(fieldOfType).sort());
+});

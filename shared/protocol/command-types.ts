@@ -41,7 +41,7 @@ export type CommandTypeInfo = z.infer<typeof commandTypeInfoSchema>;
 
 /** The JSON in a field of the hash `fencepost:types`, whose name is the command type's. */
 export const announcedTypeSchema = commandTypeInfoSchema.extend({
-  /** Redis or agent time in ms: for people, nothing is decided by it. */
+  /** By Redis's clock: who announced it last counts while no agent is live, and it is kept for seven days from then. */
   announcedAt: z.int().min(0).max(8.64e15),
 });
 
