@@ -78,6 +78,19 @@ it('takes an attempt once, whichever way it comes again', () => {
   expect(slots.take(command('a', 2))).toBe(true);
 });
 
+it('takes the first attempt of a command that was deleted and submitted anew', () => {
+  const slots = new Slots(5);
+  for (const one of [
+    command('a'),
+    { ...command('a'), entry: 'another' },
+    { ...command('a'), ticket: 'a third' },
+  ]) {
+    expect(slots.take(one)).toBe(true);
+    slots.release(one);
+    expect(slots.take(one)).toBe(false);
+  }
+});
+
 it('wakes who waits for a free slot when a report is answered', async () => {
   const slots = new Slots(1);
   slots.take(command('a'));

@@ -10,6 +10,12 @@ export const attemptKey = (command: Pick<StartedCommand, 'id' | 'attempt'>) =>
   `${command.id}:${command.attempt}`;
 
 /**
+ * One delivery of an attempt. A command that was deleted, and submitted anew with its key, begins again
+ * with its first attempt: whoever remembers that one by its number would refuse the new one for ever.
+ */
+const deliveryKey = (command: StartedCommand) => `${attemptKey(command)}:${command.ticket ?? command.entry}`;
+
+/**
  * What an agent has in its hands: from the answer that started a command until the answer to its
  * report. Executing at most `concurrency`; beside them at most as many whose outcome is on its way,
  * but none of those at concurrency 1: one command at a time.
@@ -50,7 +56,8 @@ export class Slots {
    */
   take(command: StartedCommand): boolean {
     const key = attemptKey(command);
-    if (this.#held.has(key) || this.#ended.has(key) || this.#endedBefore.has(key)) return false;
+    const delivery = deliveryKey(command);
+    if (this.#held.has(key) || this.#ended.has(delivery) || this.#endedBefore.has(delivery)) return false;
     this.#held.set(key, { entry: command.entry, executing: true });
     this.#executing++;
     return true;
@@ -68,9 +75,8 @@ export class Slots {
   /** Its report was answered. */
   release(command: StartedCommand): void {
     this.executed(command);
-    const key = attemptKey(command);
-    this.#held.delete(key);
-    this.#ended.add(key);
+    this.#held.delete(attemptKey(command));
+    this.#ended.add(deliveryKey(command));
     if (this.#ended.size === mostRemembered) {
       this.#endedBefore = this.#ended;
       this.#ended = new Set();

@@ -14,4 +14,6 @@ export { ConfigError } from '../shared/runtime/config.js';
 export { MetaMismatch } from '../shared/store/meta.js';
 export { type Agent, type AgentOptions, createAgent } from './agent.js';
 export * from './client.js';
+export { type AnyCommandType } from './commands.js';
+export { type Logger } from '../shared/runtime/logger.js';
 export { createServer, type Server, type ServerOptions } from './server.js';

@@ -181,10 +181,10 @@ function commandIdOf(request: Request, response: Response): string {
 const noSuchCommand = () => new Problem('not_found', 'there is no command with this id');
 
 function viewOf(command: StartedCommand, leaseMs: number, heldMs: number): NextCommand {
-  const { id: commandId, type, attempt, queue, onAgentLost } = command;
+  const { id: commandId, type, attempt, entry: ticket, queue, onAgentLost } = command;
   const payload = parsed(command.payload);
   const timeoutMs = command.timeoutMs ?? null;
-  return { commandId, type, payload, attempt, queue, timeoutMs, onAgentLost, leaseMs, heldMs };
+  return { commandId, type, payload, attempt, ticket, queue, timeoutMs, onAgentLost, leaseMs, heldMs };
 }
 
 /** It is started by now, so it must be answered: null for what somebody wrote into the hash, which no type takes. */

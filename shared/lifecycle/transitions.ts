@@ -89,6 +89,11 @@ export interface StartedCommand {
    * answered. With the queue, since two streams may give the same id in the same millisecond.
    */
   readonly entry: string;
+  /**
+   * Over HTTP, where `entry` is the attempt itself: the ticket. A command that was deleted, and submitted
+   * anew with its Idempotency-Key, has its id and its attempts again; only the ticket tells them apart.
+   */
+  readonly ticket?: string;
   readonly id: string;
   readonly attempt: number;
   readonly type: string;

@@ -74,6 +74,12 @@ export const nextCommandSchema = z.object({
   type: z.string(),
   payload: z.json(),
   attempt: z.int(),
+  ticket: z
+    .string()
+    .default('')
+    .describe(
+      'The delivery. The same attempt with another ticket is of another life of its command, which was deleted meanwhile.',
+    ),
   queue: z.string(),
   timeoutMs: z.int().nullable().describe("null: the type's default."),
   onAgentLost: onAgentLostSchema,

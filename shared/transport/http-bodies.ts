@@ -5,10 +5,11 @@ import { type NextCommand } from '../protocol/agent-api.js';
 
 /** Its ticket is the attempt itself: the server finds the delivery. */
 export function startedBy(given: NextCommand): StartedCommand {
-  const { commandId: id, payload, timeoutMs, queue, attempt, type, onAgentLost } = given;
+  const { commandId: id, payload, timeoutMs, queue, attempt, ticket, type, onAgentLost } = given;
   const entry = `${id}:${attempt}`;
   const text = JSON.stringify(payload);
-  return { queue, entry, id, attempt, type, payload: text, timeoutMs: timeoutMs ?? undefined, onAgentLost };
+  const asked = { payload: text, timeoutMs: timeoutMs ?? undefined, onAgentLost };
+  return { queue, entry, ticket, id, attempt, type, ...asked };
 }
 
 /** An outcome as `PUT /commands/:id/result` takes it. */

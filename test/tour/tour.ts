@@ -34,6 +34,8 @@ const stable = (lines: readonly string[]): string[] =>
       .replace(/(tookMs\\?":)\d+/g, '$1<ms>')
       .replace(/\b[0-9a-f]{16}\.\d+/g, '<session>')
       .replace(/"\d{13}(-\d+)?"/g, '"<ms>"')
+      .replace(/\/\d{13}-\d+"/g, '/<entry>"')
+      .replace(/("heldMs":|"leaseLeftMs":|wait )\d+/g, '$1<ms>')
       .replace(/\bagent-\d+-[0-9a-f]{6}\b/g, '<agent>')
       .replace(/  \S+ +\d+ +<time>$/, '  <host> <pid> <time>')
       .replace(/ +/g, ' '),
@@ -58,17 +60,17 @@ export const compared = ({ step, lines }: Seen) => [
 
 export interface WalkOptions {
   readonly url: string;
-  readonly redisPort: number;
-  readonly env: Readonly<Record<string, string>>;
+  readonly redisPort?: number;
+  readonly env?: Readonly<Record<string, string>>;
   /** SIGKILL to the agent that executes the command with this id, once one does. @returns its pid */
   readonly killAgentOf: (commandId: string) => Promise<number>;
   /** Resolves when everything that was submitted has ended: who reads takes longer. */
-  readonly atRest: () => Promise<void>;
+  readonly atRest?: () => Promise<void>;
 }
 
 /** Types each line, with the ids that this run gave where the page has its own. */
 export async function walk(steps: readonly Step[], options: WalkOptions): Promise<Seen[]> {
-  const { url, redisPort, env, killAgentOf, atRest } = options;
+  const { url, redisPort = 6379, env = {}, killAgentOf, atRest } = options;
   const ids = new Map<string, string>();
   const seen: Seen[] = [];
   let last = '';
@@ -88,7 +90,7 @@ export async function walk(steps: readonly Step[], options: WalkOptions): Promis
       seen.push({ step, lines: [], killed: await killAgentOf(last) });
       continue;
     }
-    if (typed.endsWith('/stats')) await atRest();
+    if (typed.endsWith('/stats')) await atRest?.();
     const [named] = idsIn([typed]);
     const kill = comment.includes('kill -9') && named !== undefined ? killAgentOf(named) : undefined;
     const lines = step.shown.length === 0 ? [] : await linesOf(typed, env);

@@ -1,0 +1,26 @@
+import { onTrial, until } from './trial.js';
+
+/** An Idempotency-Key that is used again after its command was deleted: another command with the same id. */
+
+it.concurrent.each(['redis', 'http'] as const)('is executed again, by the same agent over %s', (transport) =>
+  onTrial({ env: { RETENTION_MS: '10000' } }, async ({ deployment, ledger }) => {
+    await deployment.startAgent({ transport });
+    const { client } = deployment;
+    const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
+    const submit = () => client.submit(submission, { idempotencyKey: 'every-day' });
+
+    const { commandId } = await submit();
+    await client.wait(commandId);
+    await until(async () => !(await exists(commandId)));
+    expect(await submit()).toEqual({ commandId, isNew: true });
+    expect(await client.wait(commandId)).toMatchObject({ status: 'COMPLETED', attempt: 1 });
+    expect(ledger.hitsOf(commandId)).toHaveLength(2);
+
+    function exists(id: string): Promise<boolean> {
+      return client.get(id).then(
+        () => true,
+        () => false,
+      );
+    }
+  }),
+);
