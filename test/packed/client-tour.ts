@@ -5,8 +5,8 @@ const client = createClient({ url: process.env.SERVER_URL ?? 'http://127.0.0.1:3
 async function main(): Promise<void> {
   // One command, however often this is sent: the key is yours, and an answer that was lost is found again.
   const order = { type: 'DELAY', payload: { ms: 10 } };
-  const { commandId, isNew } = await client.submit(order, { idempotencyKey: 'order-4711' });
-  const again = await client.submit(order, { idempotencyKey: 'order-4711' });
+  const { commandId, isNew } = await client.submit(order, { idempotencyKey: 'order-4712' });
+  const again = await client.submit(order, { idempotencyKey: 'order-4712' });
   console.log(isNew, again.isNew, again.commandId === commandId);
 
   // Until it has ended, through restarts of servers and of Redis.

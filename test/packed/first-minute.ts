@@ -1,6 +1,6 @@
 import { createClient, RequestRefused } from 'fencepost/client';
 
-const url = process.env.SERVER_URL ?? 'http://127.0.0.1:3000';
+const url = process.env.SERVER_URL ?? 'http://localhost:3000';
 const client = createClient({ url });
 
 async function main(): Promise<void> {
