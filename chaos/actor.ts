@@ -31,6 +31,11 @@ export abstract class Actor {
   taken = false;
   /** What its present process was told at its start. */
   arm: Arm | null = null;
+  /**
+   * How often in a row it was refused its name since it came back without its data; null: it has had its
+   * name since, or lost nothing.
+   */
+  refusals: number | null = null;
   protected readonly options: ActorOptions;
   protected starts = 0;
   #process: TestProcess | undefined;
@@ -62,7 +67,10 @@ export abstract class Actor {
     this.arm = armed ? this.draw() : null;
     const process = await this.launch(this.arm ? [flagOf(this.arm)] : []);
     this.#process = process;
-    this.#ready = untilReady(process).catch(() => undefined);
+    this.#ready = untilReady(process).then(
+      () => void (this.refusals = null),
+      () => undefined,
+    );
     void process.exited.then(() => {
       // Whoever takes it kills it, and looks after it.
       if (this.#process === process && !this.taken) this.options.events.onEnded(this, this.arm);
@@ -104,11 +112,13 @@ export class AgentActor extends Actor {
   replace(): void {
     this.#generation++;
     this.#directories++;
+    this.refusals = null;
   }
 
   /** Its next process has its name and nothing else, as a container without a volume. */
   loseData(): void {
     this.#directories++;
+    this.refusals ??= 0;
   }
 
   protected draw(): Arm | null {

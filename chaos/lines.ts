@@ -149,6 +149,12 @@ const httpCalls: Readonly<Record<string, (request: SeenRequest) => boolean>> = {
   renew: ({ path }) => path === '/commands/renew',
 };
 
+/**
+ * How long a late request's connection lasts. Nobody is at its other end: a poll on it that lasted as long
+ * as servers hold polls would have them show for a minute that an agent which died is there.
+ */
+const longestLateMs = 2000;
+
 /** An agent's way to one server. */
 export class HttpLine implements Line {
   readonly name: string;
@@ -209,7 +215,13 @@ export class HttpLine implements Line {
       forget: held.forget,
       abandon: () => undefined,
       deliver: async () => {
-        const { status, body } = await held.deliver();
+        const broken = AbortSignal.timeout(longestLateMs);
+        const answered = await held.deliver(broken).catch((error: unknown) => {
+          if (broken.aborted) return undefined;
+          throw error;
+        });
+        if (!answered) return { answer: 'nothing while its connection lasted', refused: false };
+        const { status, body } = answered;
         const isAgain = body.includes('"again":true');
         return { answer: `${status}${isAgain ? ' again' : ''}`, refused: status === 409 || isAgain };
       },

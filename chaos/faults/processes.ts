@@ -2,6 +2,7 @@ import { pause } from '../../shared/runtime/service.js';
 import { untilFrozen } from '../../shared/testing/process-state.js';
 import { type Actor, AgentActor, ServerActor } from '../actor.js';
 import { type Dice } from '../dice.js';
+import { endingOf } from '../endings.js';
 import { type FaultKind } from '../record.js';
 import { type Arm, type PlannedFault } from '../schedule.js';
 import { type Scene, type Strike, takeActor } from './strike.js';
@@ -78,8 +79,12 @@ async function startAgain(scene: Scene, actor: Actor, dice: Dice): Promise<void>
     if (fate < goneForGood) actor.replace();
     else if (fate < goneForGood + withoutData) actor.loseData();
   }
-  await pause(dice.between(0, longestAwayMs), scene.over);
-  await actor.start({ armed: !scene.over.aborted });
+  await startAfter(scene, actor, dice.between(0, longestAwayMs));
+}
+
+async function startAfter({ over }: Scene, actor: Actor, awayMs: number): Promise<void> {
+  await pause(awayMs, over);
+  await actor.start({ armed: !over.aborted });
   actor.release();
   await actor.ready;
 }
@@ -124,8 +129,9 @@ const killedAtPoint = (actor: Actor): FaultKind =>
   actor instanceof AgentActor ? 'agent killed at a point' : 'server killed at a point';
 
 /**
- * A process ended that nobody had killed: at the point that it was armed with, or for a reason of its
- * own, which is a trouble. It is started again in both cases.
+ * A process ended that nobody had killed: at the point that it was armed with, because its dead
+ * predecessor seemed to hold its name, or for a reason of its own, which is a trouble. It is started
+ * again in all cases.
  *
  * @returns what was wrong, if something was
  */
@@ -136,11 +142,10 @@ export async function lookAfterEnded(
   dice: Dice,
 ): Promise<string | null> {
   actor.taken = true;
-  const { process } = actor;
-  const { code, signal } = await process.exited;
-  const isTold =
-    arm?.flag === 'crash-at' && signal === 'SIGKILL' && process.output.includes('dying, as told');
-  if (arm && isTold) {
+  const { process, refusals } = actor;
+  const exit = await process.exited;
+  const ending = endingOf({ exit, lines: process.lines, arm, refusals });
+  if (arm && ending === 'as told') {
     const inFlight =
       actor instanceof ServerActor
         ? [...actor.underWay, ...actor.brokenJustNow]
@@ -157,8 +162,14 @@ export async function lookAfterEnded(
     open.healed();
     return null;
   }
+  if (ending === 'refused its name') {
+    actor.refusals = (refusals ?? 0) + 1;
+    // On the data that it has by now, as the same agent that was refused.
+    await startAfter(scene, actor, scene.leaseMs / 2);
+    return null;
+  }
   await startAgain(scene, actor, dice);
-  return `${actor.name} ended by itself (${signal ?? code}): ${process.lines.slice(-3).join(' | ').slice(-600)}`;
+  return `${actor.name} ended by itself (${exit.signal ?? exit.code}): ${process.lines.slice(-3).join(' | ').slice(-600)}`;
 }
 
 /** An agent has frozen itself at the point that it was armed with. */

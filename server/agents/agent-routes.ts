@@ -116,7 +116,8 @@ function fieldsOf({
     weights: weights.join(','),
     types: types.map((type) => (typeof type === 'string' ? type : type.type)).join(','),
     concurrency,
-    // A heartbeat that names its types only says nothing new of them.
+    // A heartbeat that names its types only says nothing new of them; where some are announced, `register`
+    // keeps what was said before of those that are named.
     ...(versions.length === 0 ? {} : { announced: announcedBy(session, versions) }),
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),

@@ -1,6 +1,8 @@
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
+import { announcedBy } from '../../shared/lifecycle/registration.js';
 import { typeListSchema } from '../../shared/protocol/api.js';
+import { fieldOfType } from '../../shared/protocol/type-digest.js';
 import { agentKey, typesKey } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
@@ -146,6 +148,27 @@ describe('two agents that announce different versions of a type', () => {
     await agents.leave('next', 'n');
     expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['width', 'height'] } });
     expect((await api.get('/metrics')).body).toContain('fencepost_disputed_types 0\n');
+  });
+
+  test('are shown also when one has announced another of its types since, until it no longer names it', async () => {
+    const mail = (...required: string[]) => ({ ...resize(...required), type: 'MAIL' });
+    const versionOf = (said: ReturnType<typeof mail>) =>
+      fieldOfType({ ...said, onAgentLost: 'fail', defaultTimeoutMs: null });
+    const announced = () => client.hget(agentKey('old'), 'announced');
+    await agents.register('old', { ...self, types: [mail('to'), resize('width')] });
+    await agents.register('old', { ...self, types: [mail('to', 'from'), 'RESIZE'] });
+    await agents.register('next', { session: 'n', types: [resize('height')] });
+    expect((await resizeView())?.conflict).not.toBeNull();
+    const versions = [resize('width'), mail('to', 'from')].map(versionOf);
+    expect(await announced()).toBe(announcedBy('i1.1', versions));
+    // A heartbeat leaves that alone.
+    await agents.register('old', { ...self, types: ['MAIL', 'RESIZE'] });
+    expect(await announced()).toBe(announcedBy('i1.1', versions));
+
+    await agents.register('old', { ...self, types: ['MAIL', resize('height')] });
+    expect((await resizeView())?.conflict).toBeNull();
+    await agents.register('old', { ...self, types: [resize('width')] });
+    expect(await announced()).toBe(announcedBy('i1.1', versions.slice(0, 1)));
   });
 
   test('are no longer at odds once one was lost, or began anew with the other’s', async () => {

@@ -4,7 +4,9 @@
 --
 -- KEYS  fencepost:agent:<agentId>   (no partition tag: an agent serves every partition)
 -- ARGV  instance boot host leaseMs ttlMs
---       k, then k fields as name, value: what GET /agents shows
+--       k, then k fields as name, value: what GET /agents shows; in `announced` (`<session> <type>@<version>,…`)
+--       the versions that this session said before of types that `types` still names are kept, so that it may
+--       announce its types in parts
 --
 -- Guards, in order: no other live instance, and not this instance on another host (a copied data
 --   directory, whose lock proves nothing there; '' is a host that nobody told), else `taken`; not an
@@ -22,6 +24,23 @@ local function callersPid()
     if ARGV[i] == 'pid' then return ARGV[i + 1] end
   end
   return ''
+end
+
+-- A type that is announced anew is known in its new version only; one that is not named any more is not known.
+local function announcing(said, types)
+  local before = redis.call('HGET', key, 'announced') or ''
+  local session, versions = string.match(said, '^(%S+) (.*)$')
+  local sessionBefore, versionsBefore = string.match(before, '^(%S+) (.*)$')
+  if not session or sessionBefore ~= session then return said end
+  local isOpen = {}
+  for name in string.gmatch(types, '[^,]+') do isOpen[name] = true end
+  for name in string.gmatch(versions, '([^,@]+)@') do isOpen[name] = nil end
+  local all = {}
+  for version in string.gmatch(versionsBefore, '[^,]+') do
+    if isOpen[string.match(version, '^[^@]*')] then all[#all + 1] = version end
+  end
+  if versions ~= '' then all[#all + 1] = versions end
+  return session .. ' ' .. table.concat(all, ',')
 end
 
 if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
@@ -42,7 +61,13 @@ if held then
   if other then redis.call('HDEL', key, 'refusedAt', 'refusedHost', 'refusedPid') end
 end
 local fields = { 'instance', instance, 'boot', ARGV[2], 'host', host, 'leaseMs', ARGV[4], 'lastSeen', whole(now) }
-for i = 1, 2 * tonumber(ARGV[6]) do fields[#fields + 1] = ARGV[6 + i] end
+local at, types = nil, ''
+for i = 1, 2 * tonumber(ARGV[6]) do
+  fields[#fields + 1] = ARGV[6 + i]
+  if i % 2 == 0 and ARGV[5 + i] == 'announced' then at = #fields end
+  if i % 2 == 0 and ARGV[5 + i] == 'types' then types = ARGV[6 + i] end
+end
+if at then fields[at] = announcing(fields[at], types) end
 redis.call('HSET', key, unpack(fields))
 redis.call('PEXPIRE', key, ttlMs)
 local marked = redis.call('HMGET', key, 'draining', 'session')

@@ -144,6 +144,21 @@ test('the same call sent twice only moves lastSeen', async () => {
   expect(await bench.state()).toEqual({ [key]: registered, ...listed });
 });
 
+test.each([
+  ['of types that are named and not announced anew', 'i1.2 A@1,B@1', 'i1.2 C@1', 'A,B,C', 'i1.2 A@1,B@1,C@1'],
+  ['but of none that is announced anew', 'i1.2 A@1,B@1', 'i1.2 A@2', 'A,B', 'i1.2 B@1,A@2'],
+  ['but of none that is not named any more', 'i1.2 A@1,AB@1', 'i1.2 C@1', 'AB,C', 'i1.2 AB@1,C@1'],
+  ['but not of another session', 'i1.1 A@1', 'i1.2 B@1', 'A,B', 'i1.2 B@1'],
+  ['and of nothing that somebody wrote there', 'x', 'i1.2 B@1', 'A,B', 'i1.2 B@1'],
+])('keeps the versions that it said before: %s', async (_, before, announced, types, kept) => {
+  await bench.seed(held({ announced: before }));
+  const more = { fields: { ...agent.fields, types, announced } };
+  await call(more);
+  expect(holderOf(await bench.state()).announced).toBe(kept);
+  await call(more);
+  expect(holderOf(await bench.state()).announced).toBe(kept);
+});
+
 test('works when Redis is full and has lost its scripts', async () => {
   await bench.seed({});
   expect(await bench.whenFull(() => call())).toEqual(ok);

@@ -67,7 +67,8 @@ export const sessionOf = (agent: { readonly instance: string; readonly boot: num
 
 /**
  * The field `announced` of a registration: in which versions a session knows its types. It names the
- * session, since heartbeats leave it alone, and another session may know others.
+ * session, since heartbeats leave it alone, and another session may know others. The script `register`
+ * keeps in it what that session said before of types that it names and does not announce anew.
  */
 export const announcedBy = (session: string, versions: readonly string[]) =>
   `${session} ${versions.join(',')}`;

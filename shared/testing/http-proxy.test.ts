@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { HttpProxy } from './http-proxy.js';
 import { atOnce } from './paced-writer.js';
@@ -15,6 +15,8 @@ describe('the HTTP proxy', () => {
       request.on('data', (chunk: Buffer) => (body += chunk.toString()));
       request.on('end', () => {
         arrived.push(`${request.method} ${request.url} ${body}`);
+        target.emit('arrived', response);
+        if (request.url === '/held') return;
         response.setHeader('content-type', 'application/json').end(JSON.stringify({ got: body }));
       });
     });
@@ -47,6 +49,20 @@ describe('the HTTP proxy', () => {
     expect(await late.deliver()).toMatchObject({ status: 200, body: '{"got":"x"}' });
     expect(arrived).toEqual(['PUT /other y', 'PUT /late x']);
     expect(proxy.traffic.keptBack).toBeGreaterThan('PUT/latex'.length);
+  });
+
+  test('breaks the connection of a late request that is not answered, when it is told to', async () => {
+    const late = proxy.holdNext(() => true);
+    await expect(put('/held', 'x')).rejects.toThrow();
+    await late.held;
+    const broken = new AbortController();
+    const whenArrived = once(target, 'arrived') as Promise<[ServerResponse]>;
+    const answer = late.deliver(broken.signal);
+    const [response] = await whenArrived;
+    const closed = once(response, 'close');
+    broken.abort();
+    await expect(answer).rejects.toThrow();
+    await closed;
   });
 
   test('loses an answer to a request that has arrived', async () => {

@@ -39,8 +39,13 @@ interface Hold {
 /** A request that the proxy has taken off the wire, and whose sender's connection it has broken. */
 export interface HeldHttpRequest {
   readonly held: Promise<SeenRequest>;
-  /** Lets it arrive, when nobody waits for it any more. @returns what it was answered */
-  deliver(): Promise<SeenAnswer>;
+  /**
+   * Lets it arrive, when nobody waits for it any more.
+   *
+   * @param broken breaks the connection on which it arrives, and rejects
+   * @returns what it was answered
+   */
+  deliver(broken?: AbortSignal): Promise<SeenAnswer>;
   /** Waits for it no longer; once it has come, nothing changes. */
   readonly forget: () => void;
 }
@@ -149,9 +154,9 @@ export class HttpProxy {
     this.#holds.push(hold);
     return {
       held,
-      deliver: async () => {
+      deliver: async (broken) => {
         if (!taken) throw new Error('no request is held');
-        const { status, body } = await this.#forward(taken);
+        const { status, body } = await this.#forward(taken, broken);
         return { status, body: body.toString() };
       },
       forget: () => void takeFirst(this.#holds, (one) => one === hold),
