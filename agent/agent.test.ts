@@ -5,7 +5,7 @@ import { type ReportWord } from '../shared/lifecycle/transitions.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { type Transport } from '../shared/transport/transport.js';
-import { Agent } from './agent.js';
+import { Agent, type AgentOptions } from './agent.js';
 import { Journal, type JournalledReport } from './journal.js';
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
@@ -59,7 +59,7 @@ function transportOf(answer: () => Promise<ReportWord[]>) {
   return { transport, calls };
 }
 
-const agentWith = (transport: Transport) =>
+const agentWith = (transport: Transport, more: Partial<AgentOptions> = {}) =>
   new Agent({
     transport,
     journal,
@@ -73,6 +73,7 @@ const agentWith = (transport: Transport) =>
       throw new Error(reason);
     },
     logger,
+    ...more,
   });
 
 const left: JournalledReport = {
@@ -108,3 +109,50 @@ it.each(['stop', 'drain'] as const)(
     expect(calls.slice(-2)).toEqual(['leave', 'close']);
   },
 );
+
+it('stopped while it settles its past, fetches nothing', async () => {
+  const { transport, calls } = transportOf(() => Promise.resolve(['accepted']));
+  let stopping: Promise<void> | undefined;
+  const agent: Agent = agentWith({
+    ...transport,
+    settle: () => {
+      stopping = agent.stop();
+      return Promise.resolve([]);
+    },
+  });
+  await agent.start();
+  await stopping;
+  expect(calls).toEqual(['register', 'handBack', 'leave', 'close']);
+});
+
+// Each of their calls takes the name again, for a lease.
+it('gives its name back when nothing of its own takes it any more', async () => {
+  const { transport, calls } = transportOf(() => Promise.resolve(['accepted']));
+  let answer: (() => void) | undefined;
+  let asked: () => void;
+  const askedAgain = new Promise<void>((resolve) => (asked = resolve));
+  let announcements = 0;
+  const announce = async () => {
+    if (++announcements === 1) return [];
+    asked();
+    await new Promise<void>((resolve) => (answer = resolve));
+    calls.push('announced');
+    return [];
+  };
+  const stop = () => {
+    calls.push('keeper stopped');
+    answer?.();
+    return Promise.resolve();
+  };
+  const keeper = { ...idleKeeper, stop };
+  const agent = agentWith({ ...transport, announce }, { keeper, leaseMs: 1 });
+  await agent.start();
+  await askedAgain;
+  await agent.stop();
+  expect(calls).toEqual([
+    'register',
+    'settle',
+    'next',
+    ...['keeper stopped', 'announced', 'handBack', 'leave', 'close'],
+  ]);
+});

@@ -102,8 +102,10 @@ export class Agent implements Service {
     await keeper.start();
     if (isAborted(signal)) return;
     await this.#announcer.start();
+    if (isAborted(signal)) return;
     await this.#settle();
-    if (!isAborted(signal) && !this.#draining) await this.#fetcher.start();
+    // A stop that waits for what was begun has ended the fetcher, and does not do so again.
+    if (!this.#stopped && !this.#draining) await this.#fetcher.start();
   }
 
   /** Fetches nothing more, finishes what it has, and stays. */
@@ -156,20 +158,20 @@ export class Agent implements Service {
   async #stop(): Promise<void> {
     const { transport, journal, keeper, graceMs, logger } = this.#options;
     logger.info({ executing: this.#slots.executing }, 'stopping: nothing more is fetched');
-    const over = new AbortController();
-    await Promise.race([this.#finish(), pause(graceMs, over.signal)]);
-    over.abort();
+    await atMost(graceMs, this.#finish());
     const { executing } = this.#slots;
     if (executing > 0)
       logger.warn({ executing }, 'the grace period is over; what still runs ends with this process');
     this.#ending.abort();
     this.#executions.abortAll('the agent is stopping');
     await this.#reporter.stop();
-    const parted = new AbortController();
-    await Promise.race([this.#part(), pause(1000, parted.signal)]);
-    parted.abort();
-    await Promise.all([keeper.stop(), this.#announcer.stop()]);
+    // Before the name is given back: each call of theirs takes it again, for a lease.
+    const silent = Promise.all([keeper.stop(), this.#announcer.stop()]);
+    await atMost(1000, silent);
+    await atMost(1000, this.#part());
+    // Ends what the announcer may still wait for.
     transport.close();
+    await silent;
     await journal.close();
   }
 
@@ -326,4 +328,11 @@ export class Agent implements Service {
     );
     void journal.keep([this.#reportOf(command, outcome)]).finally(() => onFatal('a handler did not end'));
   }
+}
+
+/** Resolves when it is done, or when so much time has passed. */
+async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
+  const over = new AbortController();
+  await Promise.race([work, pause(ms, over.signal)]);
+  over.abort();
 }

@@ -3,6 +3,10 @@ import { Announcer } from './announcer.js';
 
 const types = [{ type: 'ECHO', payload: {}, result: {}, onAgentLost: 'fail', defaultTimeoutMs: 1 }] as const;
 
+const silent = createLogger({ side: 'agent', level: 'silent' });
+
+afterEach(() => jest.useRealTimers());
+
 /** Announces until there is no answer left. @returns what was logged */
 async function logOf(answers: readonly (Error | readonly string[])[]): Promise<string[]> {
   const lines: string[] = [];
@@ -48,4 +52,24 @@ test('says once of each type that others announce another version of it, and whe
     'info all agents announce the same version again ECHO',
     'info all agents announce the same version again SAY',
   ]);
+});
+
+test('stopped during its first announcement, it waits for that, and announces nothing more', async () => {
+  jest.useFakeTimers();
+  let calls = 0;
+  let answer: () => void = () => undefined;
+  const announce = () => {
+    calls++;
+    return new Promise<[]>((resolve) => (answer = () => resolve([])));
+  };
+  const announcer = new Announcer({ transport: { announce }, types, intervalMs: 1, logger: silent });
+  const starting = announcer.start();
+  let isOver = false;
+  const stopping = announcer.stop().then(() => (isOver = true));
+  await jest.advanceTimersByTimeAsync(10);
+  expect(isOver).toBe(false);
+  answer();
+  await Promise.all([starting, stopping]);
+  await jest.advanceTimersByTimeAsync(60_000);
+  expect(calls).toBe(1);
 });

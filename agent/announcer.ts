@@ -26,6 +26,8 @@ export class Announcer implements Service {
   /** Types of which others announce another version, as far as that was logged. */
   #differing: readonly string[] = [];
   #failing = false;
+  #first: Promise<void> | undefined;
+  #isStopped = false;
 
   constructor(options: AnnouncerOptions) {
     this.#options = options;
@@ -36,12 +38,15 @@ export class Announcer implements Service {
 
   /** Resolves when the types were announced, or could not be for now. */
   async start(): Promise<void> {
-    await this.#announce();
-    await this.#loop.start();
+    this.#first ??= this.#announce();
+    await this.#first;
+    if (!this.#isStopped) await this.#loop.start();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    await this.#first;
+    await this.#loop.stop();
   }
 
   async #announce(): Promise<void> {

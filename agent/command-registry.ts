@@ -40,7 +40,7 @@ async function builtInFiles(): Promise<string[]> {
     .map((file) => join(folder, file));
 }
 
-function checkSchemas(module: string, type: CommandType): void {
+export function checkSchemas(module: string, type: CommandType): void {
   try {
     announcementOfType(type);
   } catch (error) {

@@ -1,3 +1,4 @@
+import { RequestRefused } from '../shared/client/errors.js';
 import { type ToldProgress } from '../shared/lifecycle/progress.js';
 import { type Progress } from '../shared/protocol/commands.js';
 import { createLogger } from '../shared/runtime/logger.js';
@@ -8,7 +9,7 @@ const a = { id: 'a', attempt: 1 };
 const b = { id: 'b', attempt: 2 };
 
 let calls: (readonly ToldProgress[])[];
-let answer: () => Promise<[]>;
+let answer: (told: readonly ToldProgress[]) => Promise<[]>;
 let teller: ProgressTeller;
 beforeEach(() => {
   jest.useFakeTimers();
@@ -16,7 +17,7 @@ beforeEach(() => {
   answer = () => Promise.resolve([]);
   const tellProgress = (told: readonly ToldProgress[]) => {
     calls.push(told);
-    return answer();
+    return answer(told);
   };
   teller = new ProgressTeller({ transport: { tellProgress }, intervalMs: 250, logger });
 });
@@ -96,12 +97,62 @@ test('more attempts than fit into one call are told in several', async () => {
   expect(calls.map(({ length }) => length)).toEqual([100, 50]);
 });
 
+test('attempts that never stop talking do not keep others from being told', async () => {
+  const sayAll = () => {
+    for (let i = 0; i < 150; i++) teller.note({ id: String(i), attempt: 1 }, i);
+  };
+  answer = () => {
+    sayAll();
+    return Promise.resolve([]);
+  };
+  sayAll();
+  await jest.advanceTimersByTimeAsync(250);
+  expect(calls).toHaveLength(2);
+  expect(new Set(calls.flat().map(({ id }) => id)).size).toBe(150);
+});
+
+test('of an attempt that ended during a call that failed nothing more is told', async () => {
+  answer = () => Promise.reject(new Error('away'));
+  teller.note(a, 1);
+  await jest.advanceTimersByTimeAsync(0);
+  teller.note(a, 2);
+  answer = () => {
+    teller.end(a);
+    return Promise.reject(new Error('away'));
+  };
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(told()).toEqual([['a 1'], ['a 2']]);
+});
+
+test.each([400, 413])('what a server refuses by %i is dropped, and all others are told', async (status) => {
+  const taken: string[] = [];
+  answer = (batch) => {
+    if (batch.some(({ id }) => id === '2')) return Promise.reject(new RequestRefused('no', { status }));
+    taken.push(...batch.map(({ id }) => id));
+    return Promise.resolve([]);
+  };
+  for (let i = 0; i < 5; i++) teller.note({ id: String(i), attempt: 1 }, i);
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(taken).toEqual(['0', '1', '3', '4']);
+  const callsOfIt = calls.filter((call) => call.some(({ id }) => id === '2'));
+  expect(callsOfIt.map(({ length }) => length)).toEqual([5, 3, 1]);
+});
+
+test('a refusal that is for none of them is not tried again for each', async () => {
+  answer = () => Promise.reject(new RequestRefused('no', { status: 409 }));
+  teller.note(a, 1);
+  teller.note(b, 1);
+  await jest.advanceTimersByTimeAsync(10_000);
+  expect(told()).toEqual([['a 1', 'b 1']]);
+});
+
 const itself: { self?: unknown } = {};
 itself.self = itself;
 const nested = (levels: number): unknown[] => (levels === 1 ? [] : [nested(levels - 1)]);
 const notJson = 'progress must be a number, or other JSON than null';
 test.each<[string, unknown, string]>([
   ['too large', 'x'.repeat(1023), 'progress has 1025 bytes as JSON, and may have 1024'],
+  ['too deep as JSON', { toJSON: () => nested(33) }, 'progress may be nested 32 levels deep'],
   ['too deep', nested(33), 'progress may be nested 32 levels deep'],
   ['null, which says that there is none', null, notJson],
   ['no number', NaN, notJson],

@@ -1,3 +1,4 @@
+import { RequestRefused } from '../shared/client/errors.js';
 import { type HeldAttempt } from '../shared/lifecycle/holding.js';
 import { type ToldProgress } from '../shared/lifecycle/progress.js';
 import { limits, type Progress } from '../shared/protocol/commands.js';
@@ -24,17 +25,19 @@ const mostPerCall = 100;
  * Tells how far the attempts of this agent are: of each the latest, all of them in one call, one call
  * at a time. A handler may say it a million times a second; Redis hears of it four times.
  *
- * What cannot be told is told again with the next call. It decides nothing, so nobody waits for it.
+ * Whoever waits longest comes first. What cannot be told is told again with a later call, unless a server
+ * refuses it. It decides nothing, so nobody waits for it.
  */
 export class ProgressTeller {
   readonly #options: ProgressTellerOptions;
-  /** By attempt: what was not told yet. */
+  /** By attempt: what was not told yet, and is not on its way. The order is that in which they are told. */
   readonly #waiting = new Map<string, ToldProgress>();
   readonly #sequences = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
   #isTelling = false;
   #toldAt = -Infinity;
   #failing = false;
+  #hasRefused = false;
 
   constructor(options: ProgressTellerOptions) {
     this.#options = options;
@@ -78,21 +81,46 @@ export class ProgressTeller {
     this.#isTelling = true;
     this.#toldAt = performance.now();
     const batch = [...this.#waiting.values()].slice(0, mostPerCall);
+    // Now: what these say during the call goes to the end of the line, or others would never have their turn.
+    for (const one of batch) this.#waiting.delete(attemptKey(one));
     try {
-      await this.#options.transport.tellProgress(batch);
+      await this.#send(batch);
       if (this.#failing) this.#options.logger.info('telling progress works again');
       this.#failing = false;
-      // Whatever the answer: one that is refused is refused for ever. What was said meanwhile is later.
-      for (const told of batch) {
-        const key = attemptKey(told);
-        if (this.#waiting.get(key) === told) this.#waiting.delete(key);
-      }
     } catch (error) {
+      this.#putBack(batch);
       if (!this.#failing) this.#options.logger.warn({ err: error }, 'telling progress fails; trying again');
       this.#failing = true;
     }
     this.#isTelling = false;
     if (this.#waiting.size > 0) this.#tellSoon();
+  }
+
+  /** What is refused is refused for ever, and must not keep the others from being told. */
+  async #send(batch: readonly ToldProgress[]): Promise<void> {
+    try {
+      await this.#options.transport.tellProgress(batch);
+    } catch (error) {
+      if (!(error instanceof RequestRefused)) throw error;
+      const isForItems = error.status === 400 || error.status === 413;
+      if (!isForItems || batch.length === 1) return this.#logRefused(error);
+      const half = Math.ceil(batch.length / 2);
+      await this.#send(batch.slice(0, half));
+      await this.#send(batch.slice(half));
+    }
+  }
+
+  #putBack(batch: readonly ToldProgress[]): void {
+    for (const one of batch) {
+      const key = attemptKey(one);
+      // What was said meanwhile is later; and of an attempt that is over nothing more is told.
+      if (this.#sequences.has(key) && !this.#waiting.has(key)) this.#waiting.set(key, one);
+    }
+  }
+
+  #logRefused(error: RequestRefused): void {
+    if (!this.#hasRefused) this.#options.logger.warn({ err: error }, 'a server refuses to be told progress');
+    this.#hasRefused = true;
   }
 }
 
@@ -104,8 +132,8 @@ function textOf(progress: Progress): string {
   const bytes = Buffer.byteLength(text);
   if (bytes > limits.progressBytes)
     throw new BadProgress(`progress has ${bytes} bytes as JSON, and may have ${limits.progressBytes}`);
-  // A server would refuse it, and with it all else that the same call tells.
-  if (isDeeper(progress, limits.progressDepth))
+  // Of what is told: an object may say by `toJSON` what it is as JSON.
+  if (isDeeper(JSON.parse(text), limits.progressDepth))
     throw new BadProgress(`progress may be nested ${limits.progressDepth} levels deep`);
   return text;
 }

@@ -19,9 +19,15 @@ const drainMs = 500;
 /** What is shown of the last line. */
 const lineChars = 120;
 
+/** What runs now. A timer ends with its process: what is still to be killed then is killed by this one's last act. */
+const running = new Set<ProgramRun>();
+process.on('exit', () => {
+  for (const run of running) run.kill();
+});
+
 /**
  * One run of a program, in a process group of its own: a program that starts others is stopped with all
- * of them, and none of them outlives it.
+ * of them, and none of them outlives it. Nor this process, unless that is killed.
  */
 export class ProgramRun {
   readonly #options: ProgramOptions;
@@ -30,7 +36,7 @@ export class ProgramRun {
   readonly #stdout: Output;
   readonly #stderr: Output;
   readonly #exited: Promise<unknown[]>;
-  #kill: NodeJS.Timeout | undefined;
+  #killLater: NodeJS.Timeout | undefined;
 
   constructor(options: ProgramOptions) {
     const { program, args, stdin, env, keptBytes } = options;
@@ -38,6 +44,7 @@ export class ProgramRun {
     // Detached: the child leads a group. Without a shell: an argument is an argument, whatever is in it.
     const child = spawn(program, args, { env: { ...env }, detached: true, shell: false, stdio: 'pipe' });
     this.#child = child;
+    if (child.pid !== undefined) running.add(this);
     this.#exited = once(child, 'exit');
     // Awaited only when it has started.
     this.#exited.catch(() => undefined);
@@ -57,14 +64,21 @@ export class ProgramRun {
   /** SIGTERM for the whole group, and SIGKILL for what is left of it a while later. */
   stop(): void {
     this.#signal('SIGTERM');
-    this.#kill ??= setTimeout(() => this.#signal('SIGKILL'), this.#options.killAfterMs);
+    this.#killLater ??= setTimeout(() => this.kill(), this.#options.killAfterMs);
+  }
+
+  /** SIGKILL for whatever is left of the group, at once. */
+  kill(): void {
+    this.#signal('SIGKILL');
   }
 
   /** Resolves when it has ended, and nothing of its group is left. */
   async ended() {
     const [exitCode, signal] = (await this.#exited) as [number | null, NodeJS.Signals | null];
-    clearTimeout(this.#kill);
-    this.#signal('SIGKILL');
+    clearTimeout(this.#killLater);
+    this.kill();
+    // Its number may be another's from now on.
+    running.delete(this);
     await Promise.all([this.#stdout.closed(drainMs), this.#stderr.closed(drainMs)]);
     const tookMs = Math.round(performance.now() - this.#startedAt);
     return { exitCode, signal, stdout: this.#stdout.kept(), stderr: this.#stderr.kept(), tookMs };

@@ -1,10 +1,10 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { announcementOf, loadCommands } from '../agent/command-registry.js';
 import { ExecutionError } from '../agent/commands/command-type.js';
 import { contextOf } from '../agent/testing/execution-context.js';
 import { type Progress } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
+import { isRunning } from '../shared/testing/process-state.js';
 import { allowVariable, keptBytes, runProgram } from './run-program.js';
 
 const node = process.execPath;
@@ -38,17 +38,6 @@ function whenReady() {
     if (lastLine.startsWith('ready')) ready(lastLine);
   };
   return { line, progress };
-}
-
-/** Not one that is dead and waits for its parent to take note. */
-function isRunning(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    const hasProc = existsSync('/proc/self/stat');
-    return !hasProc || !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
-  }
 }
 
 /** Resolves when it runs no more; that it was killed shows a moment later. */

@@ -3,8 +3,10 @@ import { type Agent as CoreAgent } from '../agent/agent.js';
 import { assembleAgent } from '../agent/assembly.js';
 import { agentSettings, checkTransport } from '../agent/config.js';
 import { type Reach } from '../agent/connect.js';
+import { type CommandRegistry } from '../agent/command-registry.js';
 import { type CommandType } from '../agent/commands/command-type.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
+import { type Journal } from '../agent/journal.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger, type Logger } from '../shared/runtime/logger.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
@@ -81,7 +83,7 @@ const settings = {
 } as const;
 const ownOptions = ['commands', 'builtInCommands', 'logger', 'onFatal', 'mayKillProcess'];
 
-/** @throws ConfigError with every fault of the options, BadCommandModule for a command type that is none */
+/** @throws ConfigError with every fault of the options, BadCommandModule for a command type that is none, or has no JSON Schema */
 export function createAgent(options: AgentOptions): Agent {
   return new EmbeddedAgent(options);
 }
@@ -153,10 +155,21 @@ class EmbeddedAgent implements Agent {
   }
 
   async #assemble(): Promise<CoreAgent> {
-    const { builtInCommands = false, mayKillProcess: mayKill = false } = this.#options;
-    const { concurrency, queues, leaseMs, graceMs, maxBlockMs, dataDir, agentId } = this.#config;
-    const registry = await registryOf(this.#types, builtInCommands);
+    const { dataDir, agentId } = this.#config;
+    const registry = await registryOf(this.#types, this.#options.builtInCommands ?? false);
     const journal = await takeDataDirectory(dataDir, agentId);
+    try {
+      return this.#assembleWith(journal, registry);
+    } catch (error) {
+      // Nobody will stop what was never made: the next start takes the directory again.
+      await journal.close();
+      throw error;
+    }
+  }
+
+  #assembleWith(journal: Journal, registry: CommandRegistry): CoreAgent {
+    const { mayKillProcess: mayKill = false } = this.#options;
+    const { concurrency, queues, leaseMs, graceMs, maxBlockMs } = this.#config;
     this.#agentId = journal.identity.agentId;
     const logger = this.#logger.child({ agentId: this.#agentId });
     const { level } = logger;

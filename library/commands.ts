@@ -1,5 +1,5 @@
 import { commandTypeOf } from '../agent/command-modules.js';
-import { type CommandRegistry, loadCommands } from '../agent/command-registry.js';
+import { checkSchemas, type CommandRegistry, loadCommands } from '../agent/command-registry.js';
 import { type CommandType, type ExecutionContext } from '../agent/commands/command-type.js';
 import { ConfigError } from '../shared/runtime/config.js';
 
@@ -8,9 +8,16 @@ export interface AnyCommandType extends Pick<CommandType, 'type' | 'payload' | '
   execute(context: ExecutionContext<never>): Promise<unknown>;
 }
 
-/** @throws BadCommandModule when one is no command type, ConfigError when there are none, or two have the same name */
+/**
+ * @throws BadCommandModule when one is no command type, or its schemas have no JSON Schema; ConfigError when
+ *   there are none, or two have the same name
+ */
 export function readCommands(commands: readonly AnyCommandType[], builtIn: boolean): CommandType[] {
-  const types = commands.map((command, i) => commandTypeOf(`commands[${i}]`, command));
+  const types = commands.map((command, i) => {
+    const type = commandTypeOf(`commands[${i}]`, command);
+    checkSchemas(`commands[${i}]`, type);
+    return type;
+  });
   if (types.length === 0 && !builtIn)
     throw new ConfigError(['commands: names none, so there is nothing to execute']);
   const names = types.map(({ type }) => type);

@@ -1,7 +1,9 @@
 import { join } from 'node:path';
+import { z } from 'zod';
 import { EventClient } from '../server/testing/event-client.js';
 import { transitionEventSchema, typeListSchema } from '../shared/protocol/api.js';
 import { repositoryRoot } from '../shared/testing/processes.js';
+import { isRunning } from '../shared/testing/process-state.js';
 import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { handlers, post } from './operations.js';
 import { logged, onTrial, processesOf, type Trial, until } from './trial.js';
@@ -13,6 +15,8 @@ const example = {
   AGENT_COMMANDS: join(repositoryRoot, 'dist/examples/run-program.js'),
   RUN_PROGRAM_ALLOW: 'sh,echo',
 };
+
+const progressSchema = z.object({ lastLine: z.string() });
 
 const countTo = (trial: Trial, number: number) =>
   submit(trial, { type: 'COUNT', payload: { url: trial.ledger.url, until: number } });
@@ -99,6 +103,25 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
     }),
   );
 });
+
+it.concurrent(
+  'a program that is deaf to SIGTERM does not outlive an agent that is stopped in good order',
+  () =>
+    onTrial({ agents: 1, env: { ...example, GRACE_MS: '300' } }, async (trial) => {
+      const script = 'trap "" TERM; echo $$; sleep 1000';
+      const payload = { program: 'sh', args: ['-c', script] };
+      const id = await submit(trial, { type: 'RUN_PROGRAM', payload, timeoutMs: 3_600_000 });
+      await until(async () => (await progressOf(trial, id)) !== null);
+      const { lastLine } = progressSchema.parse(await progressOf(trial, id));
+      const program = Number(lastLine);
+      expect(isRunning(program)).toBe(true);
+      const [agent] = trial.deployment.agents;
+      agent?.kill('SIGTERM');
+      expect(await agent?.exited).toEqual({ code: 0, signal: null });
+      // It was killed by then; that it is gone shows a moment later.
+      await until(() => Promise.resolve(!isRunning(program)));
+    }),
+);
 
 it.concurrent('a module with a fault stops the start, and says which file and what', () =>
   onTrial({}, async ({ deployment }) => {

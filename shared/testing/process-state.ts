@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -22,4 +23,15 @@ async function stateOf({ pid, output = '' }: Observed): Promise<string | undefin
   });
   // The name before it is in brackets, and may hold anything.
   return stat.slice(stat.lastIndexOf(')') + 2)[0];
+}
+
+/** Not one that is dead and waits for its parent to take note. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    const hasProc = existsSync('/proc/self/stat');
+    return !hasProc || !/^\d+ \(.*\) Z /s.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch {
+    return false;
+  }
 }

@@ -568,6 +568,20 @@ export function conformance(rig: () => TransportRig): void {
     expect(await rig().redis.hget(agentKey(b.agentId), 'announced')).toBe(registered);
   });
 
+  it('announces nothing for a session that is over', async () => {
+    const a = await run('a', 1);
+    await run('a', 2);
+    const type = {
+      type: 'RESIZE',
+      payload: {},
+      result: {},
+      onAgentLost: 'fail',
+      defaultTimeoutMs: 7,
+    } as const;
+    await expect(a.transport.announce([type])).rejects.toThrow('session');
+    expect(await rig().redis.exists(typesKey)).toBe(0);
+  });
+
   it('throws while nothing is reached, and comes back by itself', async () => {
     const a = await run();
     const id = await submitOne();

@@ -123,7 +123,9 @@ export class RedisTransport implements Transport {
   }
 
   async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
-    await this.#register({ announced: announcedBy(this.#session, types.map(fieldOfType)) });
+    const { word } = await this.#register({ announced: announcedBy(this.#session, types.map(fieldOfType)) });
+    // It must not have a say in what payloads are accepted. That its agent must end, the heartbeat says.
+    if (word !== 'ok') throw new Error(`this session does not have its name any more (${word})`);
     return announce(this.#redis, types);
   }
 
