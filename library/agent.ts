@@ -63,7 +63,7 @@ export interface Agent {
   readonly agentId: string;
   /**
    * Resolves when it is registered, has settled what its last run left, and fetches. While Redis is away
-   * it waits. Called again, it changes nothing.
+   * it waits. Called again, it changes nothing; called while the agent stops, it starts anew after that.
    *
    * @throws NameTaken, DataDirectoryUnavailable
    */
@@ -102,6 +102,7 @@ class EmbeddedAgent implements Agent {
   readonly #logger: Logger;
   #agentId: string | undefined;
   #run: Run | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor(options: AgentOptions) {
     this.#options = options;
@@ -119,11 +120,18 @@ class EmbeddedAgent implements Agent {
   }
 
   start(): Promise<void> {
+    // Both need the data directory, and whoever restarts an agent may do so while it still stops.
+    if (this.#stopping) return this.#stopping.then(() => this.start());
     this.#run ??= this.#begin();
     return this.#run.started;
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stopRun().finally(() => (this.#stopping = undefined));
+    return this.#stopping;
+  }
+
+  async #stopRun(): Promise<void> {
     const run = this.#run;
     // One that could not be made has left nothing.
     const core = await run?.core.catch(() => undefined);

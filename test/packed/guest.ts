@@ -89,6 +89,13 @@ async function main(): Promise<void> {
   const [second] = await client.agents();
   assert.notEqual(second?.session, first[0]?.session);
   assert.deepEqual(second?.types, ['ADD']);
+  // Also while it still stops.
+  const stopping = agent.stop();
+  await agent.start();
+  await stopping;
+  const [third] = await client.agents();
+  assert.notEqual(third?.session, second?.session);
+  assert.equal(third?.state, 'live');
 
   const { commandId } = await client.submit({ type: 'ADD', payload: { numbers: [1, 2, 3] } });
   assert.equal((await client.wait(commandId)).result, 6);
