@@ -34,7 +34,7 @@ import {
   type SubmitOptions,
 } from './client-options.js';
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
-import { commandPath, parse, type Query, queryOf } from './messages.js';
+import { checkUrl, commandPath, parse, type Query, queryOf } from './messages.js';
 import {
   goOnFor,
   refusalOf,
@@ -65,7 +65,7 @@ export class Client {
     timeoutMs = 10_000,
     retryForMs = 30_000,
   }: ClientOptions = {}) {
-    if (!URL.canParse(url)) throw new TypeError(`${url} is no URL`);
+    checkUrl(url);
     const patience = goOnFor(retryForMs);
     this.#calls = new ServerCalls({ urls: [url], tryMs: timeoutMs, connections: mostConnections, patience });
   }

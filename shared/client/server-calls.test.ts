@@ -253,6 +253,15 @@ test('a try that takes too long is given up for the next', async () => {
   await client.close();
 });
 
+test.each(['localhost:3711', 'redis://127.0.0.1:6379', 'server', ''])(
+  'a server is reached over http or https, and a URL like "%s" is refused at once',
+  (url) => {
+    const create = () => createClient({ url });
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(`url: ${url} is no URL that begins with http:// or https://`);
+  },
+);
+
 test('a payload that cannot be JSON, or a key that cannot be a header, is a fault that no try mends', async () => {
   const server = await FakeServer.start(accept);
   const client = createClient({ url: server.url });
