@@ -34,7 +34,7 @@ import {
   type SubmitOptions,
 } from './client-options.js';
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
-import { checkUrl, commandPath, parse, type Query, queryOf } from './messages.js';
+import { checkUrl, commandPath, parse, type Query, queryOf, segmentOf } from './messages.js';
 import {
   goOnFor,
   refusalOf,
@@ -219,7 +219,7 @@ export class Client {
 
   /** Lets an agent take no more commands, until its next run. */
   async drain(agentId: string, { signal }: CallOptions = {}) {
-    const path = `agents/${encodeURIComponent(agentId)}/drain`;
+    const path = `agents/${segmentOf('agentId', agentId)}/drain`;
     return parse(drainingSchema, await this.#call({ method: 'POST', path, signal }));
   }
 
@@ -255,7 +255,7 @@ export class Client {
   }
 
   async #changeQueue(queue: string, what: 'pause' | 'resume', signal: AbortSignal | undefined) {
-    const path = `queues/${encodeURIComponent(queue)}/${what}`;
+    const path = `queues/${segmentOf('queue', queue)}/${what}`;
     return parse(queueViewSchema, await this.#call({ method: 'POST', path, signal }));
   }
 

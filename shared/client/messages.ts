@@ -11,7 +11,25 @@ export function checkUrl(url: string): void {
   throw new TypeError(`url: ${url} is no URL that begins with http:// or https://`);
 }
 
-export const commandPath = (commandId: string) => `commands/${encodeURIComponent(commandId)}`;
+/** What `GET /commands/next` is: the poll of an agent. */
+const noCommandIds: readonly string[] = ['next'];
+
+/** @throws TypeError when it is the path of something else than a command */
+export function commandPath(commandId: string): string {
+  if (noCommandIds.includes(commandId)) throw new TypeError(`commandId: ${commandId} is no id of a command`);
+  return `commands/${segmentOf('commandId', commandId)}`;
+}
+
+/**
+ * A part of a path that holds what a caller named.
+ *
+ * @throws TypeError for what URLs resolve away, however it is encoded: `commands/../cancel` is `/cancel`
+ */
+export function segmentOf(argument: string, value: string): string {
+  const segment = encodeURIComponent(value);
+  if (!['', '.', '..'].includes(segment)) return segment;
+  throw new TypeError(`${argument}: ${JSON.stringify(value)} names nothing`);
+}
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 

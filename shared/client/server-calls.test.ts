@@ -262,6 +262,41 @@ test.each(['localhost:3711', 'redis://127.0.0.1:6379', 'server', ''])(
   },
 );
 
+describe.each(['', '.', '..'])('"%s", which URLs resolve away, never asks for something else:', (name) => {
+  type Named = (client: ReturnType<typeof createClient>) => Promise<unknown>;
+  test.each<[string, string, Named]>([
+    ['get', 'commandId', (client) => client.get(name)],
+    ['wait', 'commandId', (client) => client.wait(name)],
+    ['cancel', 'commandId', (client) => client.cancel(name)],
+    ['retry', 'commandId', (client) => client.retry(name)],
+    [
+      'retry of a failure',
+      'commandId',
+      (client) => client.retry(name, { finishedAt: '2026-01-01T00:00:00Z' }),
+    ],
+    ['drain', 'agentId', (client) => client.drain(name)],
+    ['pauseQueue', 'queue', (client) => client.pauseQueue(name)],
+    ['resumeQueue', 'queue', (client) => client.resumeQueue(name)],
+  ])('%s refuses that %s', async (_what, argument, call) => {
+    const server = await FakeServer.start(text(200, '{}'));
+    const client = createClient({ url: server.url });
+    const refused = { name: 'TypeError', message: `${argument}: ${JSON.stringify(name)} names nothing` };
+    await expect(call(client)).rejects.toMatchObject(refused);
+    expect(server.requests).toHaveLength(0);
+    await client.close();
+  });
+});
+
+test('the path by which agents ask for work is no command', async () => {
+  const server = await FakeServer.start(text(200, '{}'));
+  const client = createClient({ url: server.url });
+  const refused = { name: 'TypeError', message: 'commandId: next is no id of a command' };
+  await expect(client.get('next')).rejects.toMatchObject(refused);
+  await expect(client.wait('next')).rejects.toMatchObject(refused);
+  expect(server.requests).toHaveLength(0);
+  await client.close();
+});
+
 test('a payload that cannot be JSON, or a key that cannot be a header, is a fault that no try mends', async () => {
   const server = await FakeServer.start(accept);
   const client = createClient({ url: server.url });
