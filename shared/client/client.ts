@@ -34,7 +34,15 @@ import {
   type SubmitOptions,
 } from './client-options.js';
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
-import { checkUrl, commandPath, parse, type Query, queryOf, segmentOf } from './messages.js';
+import {
+  checkIdempotencyKey,
+  checkUrl,
+  commandPath,
+  parse,
+  type Query,
+  queryOf,
+  segmentOf,
+} from './messages.js';
 import {
   goOnFor,
   refusalOf,
@@ -80,6 +88,7 @@ export class Client {
     submission: Submission,
     { idempotencyKey, signal }: SubmitOptions = {},
   ): Promise<{ commandId: string; isNew: boolean }> {
+    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
     const answer = await this.#call({
       method: 'POST',
       path: 'commands',

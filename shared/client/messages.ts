@@ -31,6 +31,18 @@ export function segmentOf(argument: string, value: string): string {
   throw new TypeError(`${argument}: ${JSON.stringify(value)} names nothing`);
 }
 
+/**
+ * Headers carry ASCII, lose the spaces around it, and may be left out by a proxy when they are empty: what
+ * arrives would be another key, or none. How long a key may be, a server says.
+ *
+ * @throws TypeError
+ */
+export function checkIdempotencyKey(key: string): void {
+  if (/^[\x21-\x7e]+$/.test(key)) return;
+  const rule = 'a header carries visible ASCII characters without spaces, one at least';
+  throw new TypeError(`idempotencyKey: ${JSON.stringify(key)} would not arrive: ${rule}`);
+}
+
 export type Query = Readonly<Record<string, string | number | undefined>>;
 
 export function queryOf(query: Query): string {
