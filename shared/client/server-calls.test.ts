@@ -310,6 +310,55 @@ test.each(['ключ', 'a\nb', 'é', 'a b', ' a', 'a\t', ''])(
   },
 );
 
+describe('a call that waits for one of the 32 connections', () => {
+  const busy = Array.from({ length: 32 }, () => never);
+  /** All 32 are taken by calls that nobody answers. */
+  async function occupied(options: { timeoutMs: number; retryForMs: number }, ...answers: Answer[]) {
+    const server = await FakeServer.start(...busy, ...answers);
+    const client = createClient({ url: server.url, ...options });
+    const occupying = Promise.allSettled(busy.map(() => client.submit(delay)));
+    // At the same moment, so that their time would be over at the same moment too.
+    const waiting = client.submit(delay);
+    while (server.requests.length < busy.length) await server.asked();
+    return { server, client, occupying, waiting };
+  }
+
+  test('has all of its time once it has one', async () => {
+    const { server, client, occupying, waiting } = await occupied({ timeoutMs: 500, retryForMs: 0 }, accept);
+    expect(await waiting).toMatchObject({ isNew: true });
+    const outcomes = await occupying;
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(32);
+    expect(server.requests).toHaveLength(33);
+    await client.close();
+  });
+
+  test('is sent again for as long as any other', async () => {
+    const answers = [refuse('backlog_full'), accept];
+    const options = { timeoutMs: 1100, retryForMs: 1000 };
+    const { server, client, occupying, waiting } = await occupied(options, ...answers);
+    expect(await waiting).toMatchObject({ isNew: true });
+    await occupying;
+    expect(server.requests).toHaveLength(34);
+    await client.close();
+  });
+
+  test('ends when it is aborted, or the client closed, and is never sent', async () => {
+    const { server, client, occupying, waiting } = await occupied(
+      { timeoutMs: 60_000, retryForMs: 0 },
+      accept,
+    );
+    const { signal, abort } = abortable();
+    const aborted = client.submit(delay, { signal });
+    const closed = expect(waiting).rejects.toMatchObject({ name: 'ClientClosed' });
+    abort();
+    await expect(aborted).rejects.toThrow('enough');
+    await client.close();
+    await Promise.all([closed, occupying]);
+    await server.alone();
+    expect(server.requests).toHaveLength(32);
+  });
+});
+
 test('a payload that cannot be JSON is a fault that no try mends', async () => {
   const server = await FakeServer.start(accept);
   const client = createClient({ url: server.url });
