@@ -34,7 +34,15 @@ import {
   type SubmitOptions,
 } from './client-options.js';
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
-import { commandPath, parse, type Query, queryOf } from './messages.js';
+import {
+  checkIdempotencyKey,
+  checkUrl,
+  commandPath,
+  parse,
+  type Query,
+  queryOf,
+  segmentOf,
+} from './messages.js';
 import {
   goOnFor,
   refusalOf,
@@ -65,7 +73,7 @@ export class Client {
     timeoutMs = 10_000,
     retryForMs = 30_000,
   }: ClientOptions = {}) {
-    if (!URL.canParse(url)) throw new TypeError(`${url} is no URL`);
+    checkUrl(url);
     const patience = goOnFor(retryForMs);
     this.#calls = new ServerCalls({ urls: [url], tryMs: timeoutMs, connections: mostConnections, patience });
   }
@@ -80,6 +88,7 @@ export class Client {
     submission: Submission,
     { idempotencyKey, signal }: SubmitOptions = {},
   ): Promise<{ commandId: string; isNew: boolean }> {
+    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
     const answer = await this.#call({
       method: 'POST',
       path: 'commands',
@@ -219,7 +228,7 @@ export class Client {
 
   /** Lets an agent take no more commands, until its next run. */
   async drain(agentId: string, { signal }: CallOptions = {}) {
-    const path = `agents/${encodeURIComponent(agentId)}/drain`;
+    const path = `agents/${segmentOf('agentId', agentId)}/drain`;
     return parse(drainingSchema, await this.#call({ method: 'POST', path, signal }));
   }
 
@@ -255,7 +264,7 @@ export class Client {
   }
 
   async #changeQueue(queue: string, what: 'pause' | 'resume', signal: AbortSignal | undefined) {
-    const path = `queues/${encodeURIComponent(queue)}/${what}`;
+    const path = `queues/${segmentOf('queue', queue)}/${what}`;
     return parse(queueViewSchema, await this.#call({ method: 'POST', path, signal }));
   }
 

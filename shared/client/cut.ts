@@ -37,12 +37,16 @@ class Cutter {
 export class Cut {
   readonly #controller = new AbortController();
   readonly #cutters: readonly Cutter[];
-  readonly #timer: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
 
   constructor(others: readonly (AbortSignal | undefined)[], limitMs?: number) {
     this.#cutters = others.filter((other) => other !== undefined).map((other) => Cutter.of(other));
     for (const cutter of this.#cutters) cutter.add(this);
-    if (limitMs === undefined) return;
+    if (limitMs !== undefined) this.limit(limitMs);
+  }
+
+  /** Aborted so long from now, unless it is released before. */
+  limit(limitMs: number): void {
     this.#timer = setTimeout(() => this.abort(new Error(`no answer within ${limitMs} ms`)), limitMs);
   }
 

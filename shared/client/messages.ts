@@ -4,7 +4,44 @@ import { type ServerAnswer } from './server-connections.js';
 
 /** Requests and answers of the API, as a client writes and reads them. */
 
-export const commandPath = (commandId: string) => `commands/${encodeURIComponent(commandId)}`;
+/** @throws TypeError. `localhost:3000` is a URL too, whose protocol is `localhost:` */
+export function checkUrl(url: string): void {
+  const { protocol = '' } = URL.canParse(url) ? new URL(url) : {};
+  if (['http:', 'https:'].includes(protocol)) return;
+  throw new TypeError(`url: ${url} is no URL that begins with http:// or https://`);
+}
+
+/** What `GET /commands/next` is: the poll of an agent. */
+const noCommandIds: readonly string[] = ['next'];
+
+/** @throws TypeError when it is the path of something else than a command */
+export function commandPath(commandId: string): string {
+  if (noCommandIds.includes(commandId)) throw new TypeError(`commandId: ${commandId} is no id of a command`);
+  return `commands/${segmentOf('commandId', commandId)}`;
+}
+
+/**
+ * A part of a path that holds what a caller named.
+ *
+ * @throws TypeError for what URLs resolve away, however it is encoded: `commands/../cancel` is `/cancel`
+ */
+export function segmentOf(argument: string, value: string): string {
+  const segment = encodeURIComponent(value);
+  if (!['', '.', '..'].includes(segment)) return segment;
+  throw new TypeError(`${argument}: ${JSON.stringify(value)} names nothing`);
+}
+
+/**
+ * Headers carry ASCII, lose the spaces around it, and may be left out by a proxy when they are empty: what
+ * arrives would be another key, or none. How long a key may be, a server says.
+ *
+ * @throws TypeError
+ */
+export function checkIdempotencyKey(key: string): void {
+  if (/^[\x21-\x7e]+$/.test(key)) return;
+  const rule = 'a header carries visible ASCII characters without spaces, one at least';
+  throw new TypeError(`idempotencyKey: ${JSON.stringify(key)} would not arrive: ${rule}`);
+}
 
 export type Query = Readonly<Record<string, string | number | undefined>>;
 

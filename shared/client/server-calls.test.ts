@@ -253,14 +253,119 @@ test('a try that takes too long is given up for the next', async () => {
   await client.close();
 });
 
-test('a payload that cannot be JSON, or a key that cannot be a header, is a fault that no try mends', async () => {
+test.each(['localhost:3711', 'redis://127.0.0.1:6379', 'server', ''])(
+  'a server is reached over http or https, and a URL like "%s" is refused at once',
+  (url) => {
+    const create = () => createClient({ url });
+    expect(create).toThrow(TypeError);
+    expect(create).toThrow(`url: ${url} is no URL that begins with http:// or https://`);
+  },
+);
+
+describe.each(['', '.', '..'])('"%s", which URLs resolve away, never asks for something else:', (name) => {
+  type Named = (client: ReturnType<typeof createClient>) => Promise<unknown>;
+  test.each<[string, string, Named]>([
+    ['get', 'commandId', (client) => client.get(name)],
+    ['wait', 'commandId', (client) => client.wait(name)],
+    ['cancel', 'commandId', (client) => client.cancel(name)],
+    ['retry', 'commandId', (client) => client.retry(name)],
+    [
+      'retry of a failure',
+      'commandId',
+      (client) => client.retry(name, { finishedAt: '2026-01-01T00:00:00Z' }),
+    ],
+    ['drain', 'agentId', (client) => client.drain(name)],
+    ['pauseQueue', 'queue', (client) => client.pauseQueue(name)],
+    ['resumeQueue', 'queue', (client) => client.resumeQueue(name)],
+  ])('%s refuses that %s', async (_what, argument, call) => {
+    const server = await FakeServer.start(text(200, '{}'));
+    const client = createClient({ url: server.url });
+    const refused = { name: 'TypeError', message: `${argument}: ${JSON.stringify(name)} names nothing` };
+    await expect(call(client)).rejects.toMatchObject(refused);
+    expect(server.requests).toHaveLength(0);
+    await client.close();
+  });
+});
+
+test('the path by which agents ask for work is no command', async () => {
+  const server = await FakeServer.start(text(200, '{}'));
+  const client = createClient({ url: server.url });
+  const refused = { name: 'TypeError', message: 'commandId: next is no id of a command' };
+  await expect(client.get('next')).rejects.toMatchObject(refused);
+  await expect(client.wait('next')).rejects.toMatchObject(refused);
+  expect(server.requests).toHaveLength(0);
+  await client.close();
+});
+
+test.each(['ключ', 'a\nb', 'é', 'a b', ' a', 'a\t', ''])(
+  'a key that would not arrive as it is, "%s", is refused',
+  async (idempotencyKey) => {
+    const server = await FakeServer.start(accept);
+    const client = createClient({ url: server.url });
+    const message = expect.stringContaining(`idempotencyKey: ${JSON.stringify(idempotencyKey)} `) as string;
+    const refused = { name: 'TypeError', message };
+    await expect(client.submit(delay, { idempotencyKey })).rejects.toMatchObject(refused);
+    expect(server.requests).toHaveLength(0);
+    await client.close();
+  },
+);
+
+describe('a call that waits for one of the 32 connections', () => {
+  const busy = Array.from({ length: 32 }, () => never);
+  /** All 32 are taken by calls that nobody answers. */
+  async function occupied(options: { timeoutMs: number; retryForMs: number }, ...answers: Answer[]) {
+    const server = await FakeServer.start(...busy, ...answers);
+    const client = createClient({ url: server.url, ...options });
+    const occupying = Promise.allSettled(busy.map(() => client.submit(delay)));
+    // At the same moment, so that their time would be over at the same moment too.
+    const waiting = client.submit(delay);
+    while (server.requests.length < busy.length) await server.asked();
+    return { server, client, occupying, waiting };
+  }
+
+  test('has all of its time once it has one', async () => {
+    const { server, client, occupying, waiting } = await occupied({ timeoutMs: 500, retryForMs: 0 }, accept);
+    expect(await waiting).toMatchObject({ isNew: true });
+    const outcomes = await occupying;
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(32);
+    expect(server.requests).toHaveLength(33);
+    await client.close();
+  });
+
+  test('is sent again for as long as any other', async () => {
+    const answers = [refuse('backlog_full'), accept];
+    const options = { timeoutMs: 1100, retryForMs: 1000 };
+    const { server, client, occupying, waiting } = await occupied(options, ...answers);
+    expect(await waiting).toMatchObject({ isNew: true });
+    await occupying;
+    expect(server.requests).toHaveLength(34);
+    await client.close();
+  });
+
+  test('ends when it is aborted, or the client closed, and is never sent', async () => {
+    const { server, client, occupying, waiting } = await occupied(
+      { timeoutMs: 60_000, retryForMs: 0 },
+      accept,
+    );
+    const { signal, abort } = abortable();
+    const aborted = client.submit(delay, { signal });
+    const closed = expect(waiting).rejects.toMatchObject({ name: 'ClientClosed' });
+    abort();
+    await expect(aborted).rejects.toThrow('enough');
+    await client.close();
+    await Promise.all([closed, occupying]);
+    await server.alone();
+    expect(server.requests).toHaveLength(32);
+  });
+});
+
+test('a payload that cannot be JSON is a fault that no try mends', async () => {
   const server = await FakeServer.start(accept);
   const client = createClient({ url: server.url });
   const loop: { self?: unknown } = {};
   loop.self = loop;
   const impossible = { type: 'DELAY', payload: loop } as never;
   await expect(client.submit(impossible)).rejects.toThrow('circular');
-  await expect(client.submit(delay, { idempotencyKey: 'a\nb' })).rejects.toThrow('invalid');
   expect(server.requests).toHaveLength(0);
   await client.close();
 });

@@ -29,7 +29,7 @@ export interface ServerCallsOptions extends ServerConnectionsOptions {
  * How long to pause before a call is tried again; undefined: it has been tried often enough.
  *
  * @param failures how many tries have failed
- * @param forMs since the first began
+ * @param forMs for which it has been tried, pauses included; not what it waited for calls before it
  * @param retryAfterMs the least pause that the last answer asked for
  */
 export type Patience = (failures: number, forMs: number, retryAfterMs: number) => number | undefined;
@@ -61,7 +61,8 @@ interface Failure {
   readonly isUndone: boolean;
 }
 
-type Send<Answer> = (url: URL, request: ServerRequest) => Promise<Answer>;
+/** @param onTurn called when it waits for no other call any more */
+type Send<Answer> = (url: URL, request: ServerRequest, onTurn: () => void) => Promise<Answer>;
 
 /** Calls to the servers of a deployment: what cannot be served now is sent again, to the next server in turn. */
 export class ServerCalls {
@@ -87,7 +88,7 @@ export class ServerCalls {
    * @throws ServerUnavailable, AnswerLost, ClientClosed, or the reason of the call's signal
    */
   call(call: ServerCall, resend: Resend = 'always'): Promise<ServerAnswer> {
-    return this.#insist(call, resend, (url, request) => this.#connections.exchange(url, request));
+    return this.#insist(call, resend, (...sent) => this.#connections.exchange(...sent));
   }
 
   /** @throws what `call` throws, and RequestRefused: an answer that is an error is no stream */
@@ -106,26 +107,30 @@ export class ServerCalls {
   ): Promise<Answer> {
     // Once, and before the first try: what cannot be JSON is a fault of the caller.
     const request = { ...call, body: call.body === undefined ? undefined : JSON.stringify(call.body) };
-    const startedAt = performance.now();
+    let forMs = 0;
     for (let failures = 1; ; failures++) {
       this.#throwIfOver(call);
       const turn = this.#turn;
-      const outcome = await this.#try(request, send);
+      let triedAt = performance.now();
+      const outcome = await this.#try(request, (url, sent) =>
+        send(url, sent, () => (triedAt = performance.now())),
+      );
       if (!('isUndone' in outcome)) return outcome;
       this.#throwIfOver(call);
       if (resend === 'undone' && !outcome.isUndone) throw this.#errorOf(AnswerLost, outcome);
       // Unless another call has moved on meanwhile.
       if (turn === this.#turn) this.moveOn();
-      const forMs = performance.now() - startedAt;
+      forMs += performance.now() - triedAt;
       const pauseMs = this.#patience(failures, forMs, retryAfterMs(outcome.answer));
       if (pauseMs === undefined) throw this.#errorOf(ServerUnavailable, outcome);
       await this.#pause(pauseMs, call);
+      forMs += pauseMs;
     }
   }
 
   async #try<Answer extends ServerAnswer | StreamedAnswer>(
     request: ServerRequest,
-    send: Send<Answer>,
+    send: (url: URL, request: ServerRequest) => Promise<Answer>,
   ): Promise<Answer | Failure> {
     try {
       const answer = await send(new URL(request.path, this.#urls[this.#turn]), request);

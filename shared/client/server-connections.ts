@@ -4,6 +4,7 @@ import { Agent, type DiagnosticsChannel, request } from 'undici';
 import { type ProblemBody, problemSchema } from '../protocol/api.js';
 import { Cut } from './cut.js';
 import { ClientClosed } from './errors.js';
+import { WaitingLine } from './waiting-line.js';
 
 export interface ServerRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -59,10 +60,17 @@ export class ServerConnections {
   readonly #usual: Agent;
   /** Of answers that are held, or streams: waiting for many commands must not keep another call waiting. */
   readonly #held: Agent;
+  readonly #connections: number;
+  /**
+   * By origin. undici has a line of its own, but does not say when a request has left it: that time would
+   * count as the server's, and nobody could leave.
+   */
+  readonly #lines = new Map<string, WaitingLine>();
   readonly #closed = new AbortController();
 
   constructor({ tryMs, connections }: ServerConnectionsOptions) {
     this.#tryMs = tryMs;
+    this.#connections = connections;
     const options = {
       pipelining: 1,
       keepAliveTimeout: 60_000,
@@ -80,17 +88,30 @@ export class ServerConnections {
     return this.#closed.signal;
   }
 
-  /** @throws what undici throws, or the reason of the call's signal */
-  async exchange(url: URL, call: ServerRequest): Promise<ServerAnswer> {
+  /**
+   * @param onTurn called when the call need not wait for others any more: its time begins
+   * @throws what undici throws, or the reason of the call's signal
+   */
+  async exchange(url: URL, call: ServerRequest, onTurn: () => void): Promise<ServerAnswer> {
     const { waitMs = 0 } = call;
-    const limitMs = waitMs === 0 ? this.#tryMs : waitMs + Math.max(this.#tryMs, pollSlackMs);
-    const cut = new Cut([call.signal, this.#closed.signal], limitMs);
+    const cut = new Cut([call.signal, this.#closed.signal]);
+    let leave: (() => void) | undefined;
     try {
+      if (waitMs === 0) leave = await this.#lineTo(url).enter(cut.signal);
+      onTurn();
+      cut.limit(waitMs === 0 ? this.#tryMs : waitMs + Math.max(this.#tryMs, pollSlackMs));
       const { status, headers, text } = await this.#send(url, call, cut.signal, waitMs > 0);
       return answerOf({ status, headers }, await readAll(text));
     } finally {
       cut.release();
+      leave?.();
     }
+  }
+
+  #lineTo({ origin }: URL): WaitingLine {
+    const line = this.#lines.get(origin) ?? new WaitingLine(this.#connections);
+    this.#lines.set(origin, line);
+    return line;
   }
 
   /** The same for an answer without an end; one that is an error is read at once. */
