@@ -94,7 +94,7 @@ async function main(): Promise<void> {
   await agent.start();
   await stopping;
   const [third] = await client.agents();
-  assert.notEqual(third?.session, second?.session);
+  assert.notEqual(third?.session, second.session);
   assert.equal(third?.state, 'live');
 
   const { commandId } = await client.submit({ type: 'ADD', payload: { numbers: [1, 2, 3] } });
