@@ -1,6 +1,6 @@
 import { type Command } from 'commander';
 import { type AgentView } from '../../shared/protocol/api.js';
-import { examples, type ServerFlags, withServerFlags } from './flags.js';
+import { examples, handDownFlags, type ServerFlags, withServerFlags } from './flags.js';
 import { type Paint } from './paint.js';
 import { withClient } from './session.js';
 import { tableText } from './table.js';
@@ -8,7 +8,7 @@ import { type Terminal } from './terminal.js';
 
 /** `agents`: who executes; and `agents drain`. */
 export function agentsCommand(command: Command, terminal: Terminal): Command {
-  withServerFlags(command.enablePositionalOptions())
+  withServerFlags(handDownFlags(command))
     .description('list the agents: who they are, what they serve, when they were last heard of')
     .addHelpText(
       'after',

@@ -299,6 +299,29 @@ it('lists agents, queues and types, pauses a queue, and drains an agent', async 
   await second.exited;
 });
 
+it('heeds flags before the name of a nested command, and those behind it more', async () => {
+  const elsewhere = ['--server', await unheard(), '--retry-for', '100ms'];
+  for (const line of [
+    ['queues', ...elsewhere, 'pause', 'default'],
+    ['agents', ...elsewhere, 'drain', 'worker'],
+  ]) {
+    expect(await fencepost(line)).toMatchObject({ code: 3, stdout: '' });
+  }
+  expect(await deployment.get('/queues')).toMatchObject({
+    queues: expect.not.arrayContaining([expect.objectContaining({ paused: true })]) as unknown,
+  });
+  const { stdout } = await fencepost([
+    'queues',
+    '--json',
+    ...elsewhere,
+    'resume',
+    'default',
+    '--server',
+    deployment.url,
+  ]);
+  expect(documents(stdout)).toMatchObject([{ queue: 'default', paused: false }]);
+});
+
 it('watches everything until Ctrl-C, and one command until it has ended', async () => {
   let id = '';
   const watched = await fencepost(['watch', '--json'], {
