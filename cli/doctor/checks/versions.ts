@@ -29,7 +29,12 @@ export const versions: Check = {
       // One in another language tells none, or its own.
       if (!agent.isLive || agent.version === undefined || agent.version === version) continue;
       const what = `${agent.agentId} (pid ${agent.pid} on ${agent.host}) is Fencepost ${agent.version}, this program ${version}`;
-      findings.push({ what, why, mend, commands: [`kill ${agent.pid}`, 'npm run agent'] });
+      findings.push({
+        what,
+        why,
+        mend,
+        commands: [`kill ${agent.pid}   # on ${agent.host}`, 'npm run agent'],
+      });
     }
     return findings.length === 0 ? well(version) : ill('of several versions', ...findings);
   },
