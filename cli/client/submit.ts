@@ -109,7 +109,11 @@ async function submitOne(
   terminal: Terminal,
 ): Promise<number> {
   const submitted = await client.submit(submission, { idempotencyKey: key, signal: terminal.signal });
-  if (wait) return waitForAll(client, [submitted.commandId], json ? { json } : {}, terminal);
+  if (wait) {
+    // Whoever stops waiting wants to know what runs on.
+    terminal.say(submitted.commandId);
+    return waitForAll(client, [submitted.commandId], json ? { json } : {}, terminal);
+  }
   if (json) terminal.printJson(submitted);
   else terminal.print(submitted.commandId);
   return exitCodes.done;

@@ -212,6 +212,51 @@ test.each([
   expect(((await deployment.get('/stats')) as { counts: unknown }).counts).toEqual(before.counts);
 });
 
+const good = '{"type": "DELAY", "payload": {"ms": 0}}';
+const goodLines = (count: number) => Array.from({ length: count }, () => good);
+const countAll = async () => {
+  const { counts } = (await deployment.get('/stats')) as { counts: Record<string, number> };
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+};
+
+it('stores nothing of a file with a wrong line far down; of a pipe it says how far it came', async () => {
+  const text = [...goodLines(501), '{'].join('\n');
+  const file = join(tmpdir(), `fencepost-lines-${process.pid}.jsonl`);
+  writeFileSync(file, text);
+  const before = await countAll();
+  const whole = await fencepost(['submit', '--file', file]);
+  rmSync(file);
+  expect(whole).toMatchObject({ code: 2, stdout: '' });
+  expect(whole.stderr).toMatch(/, line 502: is not JSON/);
+  expect(await countAll()).toBe(before);
+
+  const piped = await fencepost(['submit', '--file', '-'], { stdin: text });
+  expect(piped.code).toBe(2);
+  expect(piped.stdout.trim().split('\n')).toHaveLength(500);
+  expect(piped.stderr).toMatch(/^lines 1 to 500 were stored\nstandard input, line 502: is not JSON/);
+  expect(await countAll()).toBe(before + 500);
+});
+
+it('says what runs on when it is stopped while it waits', async () => {
+  const held = ['DELAY', '{"ms": 0}', '--queue', 'nobodys'];
+  const file = JSON.stringify({ type: 'DELAY', payload: { ms: 0 }, queue: 'nobodys' });
+  for (const [args, stdin] of [
+    [held, ''],
+    [['--file', '-'], file],
+  ] as const) {
+    const { code, stdout, stderr } = await fencepost(['submit', ...args, '--wait'], {
+      stdin,
+      whileRunning: async ({ saidAside, kill }) => {
+        await saidAside('\n');
+        kill('SIGINT');
+      },
+    });
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr.trim()).toMatch(uuid);
+    expect((await fencepost(['cancel', stderr.trim()])).code).toBe(0);
+  }
+});
+
 it('lists by status, type and queue, as many as are asked for', async () => {
   const ids = [];
   for (let i = 0; i < 3; i++) ids.unshift(await submit('DELAY', '{"ms": 0}', '--queue', 'listed'));
