@@ -149,7 +149,26 @@ test.each<[string, readonly string[], RegExp]>([
     /^commandIds: give ids or a filter, not both/,
   ],
   ['retry of everything by mistake', ['retry'], /^commandIds: name the commands, a filter, or --all/],
-  ['watch of what is no id', ['watch', 'x'], /^commandId: must be the id of a command/],
+  ...[
+    ['watch', 'x'],
+    ['get', ''],
+    ['get', '..'],
+    ['wait', '.'],
+    ['cancel', '.'],
+    ['retry', '..'],
+  ].map((line): [string, readonly string[], RegExp] => [
+    `what is no id: ${JSON.stringify(line)}`,
+    line,
+    /^commandId: must be the id of a command/,
+  ]),
+  ['wait for no id at all', ['wait', '-'], /^commandIds: there are none on standard input/],
+  ['an agent that is none', ['agents', 'drain', '..'], /'..' is invalid for argument 'agentId'. an agentId is 1 to 64/],
+  [
+    'a key that no header carries',
+    ['submit', 'DELAY', '--key', 'ключ'],
+    /'--key <key>' argument 'ключ' is invalid. It must be 1 to 255 visible ASCII/,
+  ],
+  ['a directory', ['submit', '--file', tmpdir()], /^--file: .* is a directory$/m],
 ])('ends with 2, and names the flag or argument, at %s', async (_, args, message) => {
   const { code, stdout, stderr } = await fencepost(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -419,6 +420,23 @@ it('says so when the server uses another Redis than the one that it looks at, an
     } finally {
       await bringBack(other);
       await other.stop();
+    }
+  }));
+
+it('finds a server that stands below a path', () =>
+  onScene({}, async ({ deployment, doctor }) => {
+    const proxy = createHttpServer((request, response) => {
+      const path = request.url?.startsWith('/below/') ? request.url.slice('/below'.length) : '/nowhere';
+      void fetch(new URL(path, deployment.url)).then(async (answer) => {
+        response.writeHead(answer.status).end(await answer.text());
+      });
+    });
+    await new Promise<void>((listening) => proxy.listen(0, '127.0.0.1', listening));
+    const { port } = proxy.address() as AddressInfo;
+    try {
+      expect(found(await doctor({ SERVER_URL: `http://127.0.0.1:${port}/below` }))).toEqual([]);
+    } finally {
+      proxy.close();
     }
   }));
 

@@ -10,7 +10,7 @@ export const versions: Check = {
   needs: ['redis', 'server'],
   async look(patient) {
     const findings: Finding[] = [];
-    const index = indexSchema.safeParse((await patient.ask('/')).body).data;
+    const index = indexSchema.safeParse((await patient.ask('')).body).data;
     const why = 'an older one may not know a script, a field or a command type that the newer one relies on';
     const mend =
       'build and restart the older one; agents hand back what they have when they are told to stop';
