@@ -162,7 +162,11 @@ test.each<[string, readonly string[], RegExp]>([
     /^commandId: must be the id of a command/,
   ]),
   ['wait for no id at all', ['wait', '-'], /^commandIds: there are none on standard input/],
-  ['an agent that is none', ['agents', 'drain', '..'], /'..' is invalid for argument 'agentId'. an agentId is 1 to 64/],
+  [
+    'an agent that is none',
+    ['agents', 'drain', '..'],
+    /'..' is invalid for argument 'agentId'. an agentId is 1 to 64/,
+  ],
   [
     'a key that no header carries',
     ['submit', 'DELAY', '--key', 'ключ'],
@@ -293,14 +297,37 @@ it('stops without a word when whoever reads has had enough', async () => {
   // More than a pipe holds by itself.
   const many = Array.from({ length: 400 }, () => '{"type": "DELAY", "payload": {"ms": 0}}').join('\n');
   await fencepost(['submit', '--file', '-'], { stdin: many });
-  const line = `"${process.execPath}" "${program}" list --all --json | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const { first, code, stderr } = await intoHead('list --all --json');
+  expect({ code, stderr }).toEqual({ code: '0', stderr: '' });
+  expect(documents(first)).toHaveLength(1);
+});
+
+it('does not say that it has submitted a file when whoever reads the ids had enough before', async () => {
+  const file = join(tmpdir(), `fencepost-many-${process.pid}.jsonl`);
+  writeFileSync(file, goodLines(3000).join('\n'));
+  const before = await countAll();
+  const { first, code, stderr } = await intoHead(`submit --file ${file}`);
+  rmSync(file);
+  expect(first).toMatch(uuid);
+  expect(code).toBe('1');
+  const stored = (await countAll()) - before;
+  const told = Number(/^lines 1 to (\d+) were stored$/m.exec(stderr)?.[1]);
+  expect(told).toBeGreaterThanOrEqual(500);
+  // The batch that was under way may have come through as well, and it says so.
+  const most = Number(/^lines \d+ to (\d+) may have been stored$/m.exec(stderr)?.[1] ?? told);
+  expect(stored).toBeGreaterThanOrEqual(told);
+  expect(stored).toBeLessThanOrEqual(most);
+  expect(stderr).toMatch(/nobody reads what is printed any more: stopped\n$/);
+});
+
+/** Runs `fencepost <words> | head -n 1`. @returns its first line, and how the program before the pipe ended */
+async function intoHead(words: string): Promise<{ first: string; code: string; stderr: string }> {
+  const line = `"${process.execPath}" "${program}" ${words} | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const env = { PATH: process.env.PATH, ...whereIs(deployment) };
   const { stdout, stderr } = await promisify(execFile)('bash', ['--norc', '-c', line], { env });
-  expect(stderr).toBe('');
-  const [first = '', code] = stdout.trim().split('\n');
-  expect(documents(first)).toHaveLength(1);
-  expect(code).toBe('0');
-});
+  const [first = '', code = ''] = stdout.trim().split('\n');
+  return { first, code, stderr };
+}
 
 it('cancels and retries by id and by filter, and shows before what it would act on', async () => {
   const ids = [];
