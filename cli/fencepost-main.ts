@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import { errorCode } from '../shared/runtime/error-code.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
-import { exitCodes } from './client/exit-codes.js';
+import { exitCodes, OutputClosed } from './client/exit-codes.js';
 import { faultOf } from './client/faults.js';
 import { createProgram } from './client/program.js';
 import { Terminal } from './client/terminal.js';
@@ -10,7 +10,7 @@ import { Terminal } from './client/terminal.js';
 async function main(argv: readonly string[]): Promise<void> {
   const stopped = new AbortController();
   const terminal = new Terminal(process, stopped.signal);
-  let received: NodeJS.Signals = 'SIGINT';
+  let received: NodeJS.Signals | undefined;
   onStopSignals({
     first: (signal) => {
       received = signal;
@@ -18,16 +18,23 @@ async function main(argv: readonly string[]): Promise<void> {
     },
     second: (signal) => process.exit(128 + constants.signals[signal]),
   });
-  // `fencepost list | head`: whoever reads has had enough, and that is no failure.
+  let closed: OutputClosed | undefined;
   process.stdout.on('error', (error) => {
-    if (errorCode(error) === 'EPIPE') process.exit(exitCodes.done);
-    throw error;
+    if (errorCode(error) !== 'EPIPE') throw error;
+    // `fencepost list | head`: whoever reads has had enough, and that is no failure.
+    if (!terminal.isChanging) process.exit(exitCodes.done);
+    // Each line that is printed after it says so again.
+    if (closed) return;
+    closed = new OutputClosed('nobody reads what is printed any more: stopped');
+    stopped.abort(closed);
   });
   try {
     await createProgram(terminal).parseAsync([...argv], { from: 'user' });
   } catch (error) {
-    process.exitCode = stopped.signal.aborted ? 128 + constants.signals[received] : tell(error, terminal);
+    process.exitCode = received ? 128 + constants.signals[received] : tell(error, terminal);
   }
+  // All was done, and not all of it was told.
+  if (closed && process.exitCode === exitCodes.done) process.exitCode = exitCodes.failed;
 }
 
 /** Says what went wrong, unless that was done. @returns the exit code */

@@ -1,14 +1,16 @@
 import { type Command } from 'commander';
 import { type AgentView } from '../../shared/protocol/api.js';
-import { examples, type ServerFlags, withServerFlags } from './flags.js';
+import { agentIdSchema } from '../../shared/protocol/commands.js';
+import { examples, handDownFlags, type ServerFlags, withServerFlags } from './flags.js';
 import { type Paint } from './paint.js';
 import { withClient } from './session.js';
 import { tableText } from './table.js';
 import { type Terminal } from './terminal.js';
+import { by } from './values.js';
 
 /** `agents`: who executes; and `agents drain`. */
 export function agentsCommand(command: Command, terminal: Terminal): Command {
-  withServerFlags(command.enablePositionalOptions())
+  withServerFlags(handDownFlags(command))
     .description('list the agents: who they are, what they serve, when they were last heard of')
     .addHelpText(
       'after',
@@ -28,7 +30,7 @@ export function agentsCommand(command: Command, terminal: Terminal): Command {
     );
   withServerFlags(command.command('drain'))
     .description('let an agent take no more commands, until its next run; what it has, it finishes')
-    .argument('<agentId>', 'as agents lists it')
+    .argument('<agentId>', 'as agents lists it', by(agentIdSchema))
     .addHelpText('after', examples(['agents drain agent-1-3daa28', 'let one finish, before it is stopped']))
     .action((agentId: string, flags: ServerFlags) =>
       withClient(flags, async (client) => {

@@ -9,6 +9,7 @@ import { RequestRefused } from '../../shared/client/errors.js';
 import { executedSchema } from '../../shared/protocol/commands.js';
 import { commandErrorCodes } from '../../shared/protocol/errors.js';
 import { type CancelQuery, type RetryQuery } from '../../shared/protocol/control-api.js';
+import { checkCommandId } from './command-ids.js';
 import { listedText } from './command-text.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
@@ -152,6 +153,7 @@ function isByIds(ids: readonly string[], isFiltered: boolean, neither: string, f
   const scope = flags.type === undefined && flags.queue === undefined;
   if (isFiltered || !scope) throw new UsageError('commandIds: give ids or a filter, not both');
   if (flags.dryRun) throw new UsageError('--dry-run: is for a filter; get shows a command');
+  for (const id of ids) checkCommandId(id);
   return true;
 }
 

@@ -11,6 +11,11 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
+/** Whoever read standard output stopped, while there was more to do than to print. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed';
+}
+
 /** The line cannot be carried out as it was typed. The message names the flag or argument. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';

@@ -8,7 +8,7 @@ import {
   WaitTimedOut,
 } from '../../shared/client/errors.js';
 import { ConfigError } from '../../shared/runtime/config.js';
-import { exitCodes, UsageError } from './exit-codes.js';
+import { exitCodes, OutputClosed, UsageError } from './exit-codes.js';
 
 export interface Fault {
   readonly exitCode: number;
@@ -24,6 +24,7 @@ export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof UsageError || error instanceof ConfigError) {
     return { exitCode: exitCodes.usage, lines: [error.message] };
   }
+  if (error instanceof OutputClosed) return { exitCode: exitCodes.failed, lines: [error.message] };
   if (error instanceof RequestRefused) return refused(error);
   if (error instanceof WaitTimedOut) return { exitCode: exitCodes.failed, lines: [error.message] };
   const isAway = [ServerUnavailable, AnswerLost, AnswerUnexpected].some((kind) => error instanceof kind);

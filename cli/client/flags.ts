@@ -37,6 +37,15 @@ export function withServerFlags(command: Command, retryFor = '5s'): Command {
   return withGlobalFlags(command).addOption(patience);
 }
 
+/** Flags before the name of a nested subcommand are meant for that one; those behind its name win. */
+export function handDownFlags(command: Command): Command {
+  return command.enablePositionalOptions().hook('preSubcommand', (parent, nested) => {
+    for (const [name, value] of Object.entries(parent.opts<Record<string, unknown>>())) {
+      if (parent.getOptionValueSource(name) === 'cli') nested.setOptionValueWithSource(name, value, 'cli');
+    }
+  });
+}
+
 export const patienceOf = ({ retryFor }: ServerFlags): ClientOptions => ({ retryForMs: retryFor });
 
 /** The end of a help text. @param pairs a line without `fencepost`, and what it does */

@@ -1,4 +1,5 @@
 import { type Command } from 'commander';
+import { checkCommandId } from './command-ids.js';
 import { commandText } from './command-text.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { withClient } from './session.js';
@@ -16,12 +17,13 @@ export function getCommand(command: Command, terminal: Terminal): Command {
         ['get --json 01a20347-41c9-70fb-9717-be09e4a1f184 | jq .result', 'its result alone'],
       ),
     )
-    .action((commandId: string, flags: ServerFlags) =>
-      withClient(flags, async (client) => {
+    .action((text: string, flags: ServerFlags) => {
+      const commandId = checkCommandId(text);
+      return withClient(flags, async (client) => {
         const found = await client.get(commandId, { signal: terminal.signal });
         if (flags.json) terminal.printJson(found);
         else terminal.print(commandText(found, terminal.paint));
         return undefined;
-      }),
-    );
+      });
+    });
 }

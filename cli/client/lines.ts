@@ -38,7 +38,11 @@ export async function* readLines(
   }
 }
 
-/** A file to read, or standard input for `-`; and how long it is, where that is known. @throws UsageError */
+/**
+ * A file to read, or standard input for `-`; and how long it is, where it is a file that can be read again.
+ *
+ * @throws UsageError
+ */
 export async function openInput(
   flag: string,
   path: string,
@@ -46,12 +50,14 @@ export async function openInput(
 ): Promise<{ input: Readable; bytes: number | undefined }> {
   if (path === '-') return { input: stdin, bytes: undefined };
   try {
-    const { size } = await stat(path);
+    const found = await stat(path);
+    if (found.isDirectory()) throw new UsageError(`${flag}: ${path} is a directory`);
     const input = createReadStream(path);
     // Opened before anything is sent: one that cannot be read is a fault of the line.
     await new Promise((opened, failed) => input.once('open', opened).once('error', failed));
-    return { input, bytes: size };
+    return { input, bytes: found.isFile() ? found.size : undefined };
   } catch (error) {
+    if (error instanceof UsageError) throw error;
     throw new UsageError(`${flag}: ${path} cannot be read (${errorCode(error) ?? String(error)})`);
   }
 }

@@ -19,6 +19,11 @@ Exit codes: 0 done; 1 it failed, or what was asked for is not so; 2 the line is 
 does not answer, or Redis is away; 130 interrupted.
 `;
 
+const changing = (command: Command, terminal: Terminal) =>
+  command.hook('preAction', () => {
+    terminal.isChanging = command.opts<{ dryRun?: boolean }>().dryRun !== true;
+  });
+
 /** The tree of subcommands: what is parsed, helped with, documented and completed. */
 export function createProgram(terminal: Terminal): Command {
   const program = new Command('fencepost')
@@ -35,13 +40,13 @@ export function createProgram(terminal: Terminal): Command {
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
     });
-  submitCommand(program.command('submit'), terminal);
+  submitCommand(changing(program.command('submit'), terminal), terminal);
   getCommand(program.command('get'), terminal);
   waitCommand(program.command('wait'), terminal);
   listCommand(program.command('list'), terminal);
   watchCommand(program.command('watch'), terminal);
-  cancelCommand(program.command('cancel'), terminal);
-  retryCommand(program.command('retry'), terminal);
+  cancelCommand(changing(program.command('cancel'), terminal), terminal);
+  retryCommand(changing(program.command('retry'), terminal), terminal);
   agentsCommand(program.command('agents'), terminal);
   queuesCommand(program.command('queues'), terminal);
   typesCommand(program.command('types'), terminal);

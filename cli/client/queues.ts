@@ -1,7 +1,7 @@
 import { type Command } from 'commander';
 import { type QueueView } from '../../shared/protocol/api.js';
 import { queueNameSchema } from '../../shared/protocol/commands.js';
-import { examples, type ServerFlags, withServerFlags } from './flags.js';
+import { examples, handDownFlags, type ServerFlags, withServerFlags } from './flags.js';
 import { type Paint } from './paint.js';
 import { withClient } from './session.js';
 import { tableText } from './table.js';
@@ -10,7 +10,7 @@ import { by } from './values.js';
 
 /** `queues`: what waits where; and `queues pause`, `queues resume`. */
 export function queuesCommand(command: Command, terminal: Terminal): Command {
-  withServerFlags(command.enablePositionalOptions())
+  withServerFlags(handDownFlags(command))
     .description('list the queues: how much waits, for how long, and whether they are paused')
     .addHelpText(
       'after',

@@ -1,5 +1,5 @@
 import { type Client, type Submission } from '../../shared/client/client.js';
-import { AnswerLost, RequestRefused } from '../../shared/client/errors.js';
+import { AnswerLost, RequestRefused, ServerUnavailable } from '../../shared/client/errors.js';
 import { limits, submissionSchema } from '../../shared/protocol/commands.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { type Line, openInput, readLines } from './lines.js';
@@ -21,7 +21,8 @@ interface Item {
 /**
  * Submits a command per line, in order, and prints the ids. With a key each line has one of its own, so
  * that the same file can be submitted again after whatever broke it: none is stored twice. Without, lines
- * go in batches, and it says which may have been stored when an answer is lost.
+ * go in batches, and it says which may have been stored when an answer is lost. A line that is wrong in
+ * itself keeps all of a file from being stored; what comes by a pipe is known too late for that.
  */
 export async function submitFile(
   client: Client,
@@ -30,24 +31,78 @@ export async function submitFile(
   terminal: Terminal,
 ): Promise<number> {
   const { input, bytes } = await openInput('--file', path, terminal.stdin);
+  if (bytes !== undefined) await checkLines(path, terminal);
   const bar = new ProgressBar(terminal.stderr, 'submitting, bytes', bytes);
   const ids: string[] = [];
+  const stored = new StoredLines(flags.key !== undefined);
   try {
-    for await (const chunk of chunksOf(readLines(input, terminal.signal), path)) {
-      const chunkIds = await submitChunk(client, chunk.items, flags, terminal);
+    for await (const { items, bytes: read } of chunksOf(readLines(input, terminal.signal), path)) {
+      const chunkIds = await stored.while(items, () => submitChunk(client, items, flags, terminal));
+      // Whoever stops waiting wants to know what runs on.
+      if (flags.wait) bar.end();
       chunkIds.forEach((commandId, i) => {
-        if (flags.wait) return;
-        if (flags.json) terminal.printJson({ line: chunk.items[i]?.line, commandId });
+        if (flags.wait) terminal.say(commandId);
+        else if (flags.json) terminal.printJson({ line: items[i]?.line, commandId });
         else terminal.print(commandId);
       });
       ids.push(...(flags.wait ? chunkIds : []));
-      bar.update(chunk.bytes);
+      bar.update(read);
     }
+  } catch (error) {
+    bar.end();
+    for (const line of stored.told()) terminal.say(line);
+    throw error;
   } finally {
     bar.end();
   }
   if (!flags.wait) return exitCodes.done;
   return waitForAll(client, ids, flags.json ? { json: true } : {}, terminal);
+}
+
+/** @throws UsageError that names the first line that is no submission */
+async function checkLines(path: string, { stdin, signal }: Terminal): Promise<void> {
+  const { input } = await openInput('--file', path, stdin);
+  for await (const line of readLines(input, signal)) submissionIn(line, path);
+}
+
+/** How far a file has been stored. */
+class StoredLines {
+  /** Each line is stored by itself; else a batch is, or nothing of it. */
+  readonly #isKeyed: boolean;
+  #stored = 0;
+  #open: { readonly first: number; readonly last: number } | undefined;
+
+  constructor(isKeyed: boolean) {
+    this.#isKeyed = isKeyed;
+  }
+
+  /** @param submit stores these */
+  async while<T>(items: readonly Item[], submit: () => Promise<T>): Promise<T> {
+    const last = items.at(-1)?.line ?? 0;
+    this.#open = { first: items[0]?.line ?? 0, last };
+    try {
+      const result = await submit();
+      this.#stored = last;
+      this.#open = undefined;
+      return result;
+    } catch (error) {
+      // Refused, never sent, or the error says it itself.
+      const isTold = [UsageError, ServerUnavailable, AnswerLost].some((kind) => error instanceof kind);
+      if (isTold && !this.#isKeyed) this.#open = undefined;
+      throw error;
+    }
+  }
+
+  /** For whoever has to go on where it broke. */
+  told(): string[] {
+    const lines = [];
+    if (this.#stored > 0) lines.push(`lines 1 to ${this.#stored} were stored`);
+    if (this.#open) lines.push(`lines ${this.#open.first} to ${this.#open.last} may have been stored`);
+    if (lines.length > 0 && this.#isKeyed) {
+      lines.push('with the same --key the file can be submitted again: none is stored twice');
+    }
+    return lines;
+  }
 }
 
 async function submitChunk(

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
 import { text } from 'node:stream/consumers';
-import { type z } from 'zod';
+import { z } from 'zod';
 import { type Client, type Submission } from '../../shared/client/client.js';
 import {
   commandTypeSchema,
   defaults,
+  keyPattern,
+  keyRule,
   limits,
   onAgentLostSchema,
   queueNameSchema,
@@ -19,6 +21,8 @@ import { submitFile } from './submit-file.js';
 import { type Terminal } from './terminal.js';
 import { by, countSchema, durationSchema } from './values.js';
 import { waitForAll } from './wait.js';
+
+const keySchema = z.string().regex(keyPattern, { error: keyRule });
 
 export interface SubmitFlags extends ServerFlags {
   readonly queue?: string;
@@ -55,7 +59,7 @@ export function submitCommand(command: Command, terminal: Terminal): Command {
       new Option(
         '--key <key>',
         'Idempotency-Key: the same key again is the same command; with --file <key>:<line>',
-      ),
+      ).argParser(by(keySchema)),
     )
     .addOption(duration('--timeout <time>', 'how long an attempt may take; that of its type if unset'))
     .addOption(duration('--ttl <time>', 'it fails unless it was started by then'))
@@ -109,7 +113,11 @@ async function submitOne(
   terminal: Terminal,
 ): Promise<number> {
   const submitted = await client.submit(submission, { idempotencyKey: key, signal: terminal.signal });
-  if (wait) return waitForAll(client, [submitted.commandId], json ? { json } : {}, terminal);
+  if (wait) {
+    // Whoever stops waiting wants to know what runs on.
+    terminal.say(submitted.commandId);
+    return waitForAll(client, [submitted.commandId], json ? { json } : {}, terminal);
+  }
   if (json) terminal.printJson(submitted);
   else terminal.print(submitted.commandId);
   return exitCodes.done;

@@ -23,8 +23,10 @@ export class Terminal {
   /** Colours of standard output, and of standard error. */
   readonly paint: Paint;
   readonly errorPaint: Paint;
-  /** Aborted by Ctrl-C. */
+  /** Aborted by Ctrl-C; and when `isChanging`, as soon as nobody reads standard output any more. */
   readonly signal: AbortSignal;
+  /** What is under way does more than to print: it is not done when whoever reads has had enough. */
+  isChanging = false;
 
   constructor({ stdin, stdout, stderr }: Streams, signal: AbortSignal) {
     this.stdin = stdin;

@@ -8,7 +8,9 @@ export function by<T>(schema: z.ZodType<T, string>): (text: string) => T {
   return (text) => {
     const parsed = schema.safeParse(text);
     if (parsed.success) return parsed.data;
-    throw new InvalidArgumentError(`It ${parsed.error.issues[0]?.message ?? 'is not valid'}.`);
+    const message = parsed.error.issues[0]?.message ?? 'is not valid';
+    // Those of names speak for themselves: `a queue name is 1 to …`.
+    throw new InvalidArgumentError(/^(must|is) /.test(message) ? `It ${message}.` : `${message}.`);
   };
 }
 

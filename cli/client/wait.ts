@@ -1,6 +1,7 @@
 import { type Command as Subcommand, Option } from 'commander';
 import { type Client, type Command } from '../../shared/client/client.js';
 import { WaitTimedOut } from '../../shared/client/errors.js';
+import { checkCommandId } from './command-ids.js';
 import { endedText } from './command-text.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
@@ -40,11 +41,13 @@ export function waitCommand(command: Subcommand, terminal: Terminal): Subcommand
 }
 
 async function namedIds(ids: readonly string[], { stdin, signal }: Terminal): Promise<readonly string[]> {
-  if (!ids.includes('-')) return ids;
+  if (!ids.includes('-')) return ids.map(checkCommandId);
   if (ids.length > 1) throw new UsageError('commandIds: give them here or, with - alone, on standard input');
   const read: string[] = [];
   // What `submit --json` prints will do as well.
-  for await (const { text } of readLines(stdin, signal)) read.push(idIn(text));
+  for await (const { text } of readLines(stdin, signal)) read.push(checkCommandId(idIn(text)));
+  // Whatever should have written there has failed, most likely.
+  if (read.length === 0) throw new UsageError('commandIds: there are none on standard input');
   return read;
 }
 

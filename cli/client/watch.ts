@@ -2,9 +2,10 @@ import { type Command as Subcommand } from 'commander';
 import { type Client } from '../../shared/client/client.js';
 import { type ClientEvent } from '../../shared/client/events.js';
 import { resyncReasons, type TransitionEvent } from '../../shared/protocol/api.js';
-import { commandIdSchema, type Status } from '../../shared/protocol/commands.js';
+import { type Status } from '../../shared/protocol/commands.js';
+import { checkCommandId } from './command-ids.js';
 import { endedText, statusText } from './command-text.js';
-import { exitCodes, UsageError } from './exit-codes.js';
+import { exitCodes } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { withClient } from './session.js';
 import { rowText } from './table.js';
@@ -23,9 +24,7 @@ export function watchCommand(command: Subcommand, terminal: Terminal): Subcomman
       ),
     )
     .action((commandId: string | undefined, flags: ServerFlags) => {
-      if (commandId !== undefined && !commandIdSchema.safeParse(commandId).success) {
-        throw new UsageError(`commandId: must be the id of a command, but is "${commandId}"`);
-      }
+      if (commandId !== undefined) checkCommandId(commandId);
       return withClient(flags, (client) =>
         commandId === undefined
           ? watchAll(client, flags, terminal)

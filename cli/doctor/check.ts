@@ -8,7 +8,7 @@ export interface Finding {
   readonly why: string;
   /** What to do. */
   readonly mend: string;
-  /** The lines to type for it, if any. */
+  /** The lines to type for it, if any: all of them, in turn. What destroys something if it is not so is told in `mend`. */
   readonly commands: readonly string[];
 }
 

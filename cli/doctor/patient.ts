@@ -15,7 +15,7 @@ export interface PatientOptions {
   readonly redisCli: string;
   readonly keys: PartitionKeys;
   readonly serverUrl: string;
-  /** Asks the server. Rejects when it does not answer. */
+  /** Asks the server for a path, without a slash in front. Rejects when it does not answer. */
   readonly ask: (path: string) => Promise<ServerAnswer>;
 }
 

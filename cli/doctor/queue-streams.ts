@@ -40,6 +40,7 @@ const entriesSchema = z.array(
     id: fields?.length === 2 && fields[0] === 'id' ? (fields[1] ?? '') : '',
   })),
 );
+const consumerSchema = z.object({ name: z.string(), idle: z.number(), inactive: z.number().optional() });
 const pendingSchema = z.array(z.tuple([z.string(), z.string(), z.number(), z.number()]));
 
 export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promise<QueueStream[]> {
@@ -81,6 +82,25 @@ export async function readPending(redis: Redis, stream: string): Promise<Pending
   const rows = await redis.xpending(stream, group, '-', '+', mostRows).catch(ifNoGroup<unknown>([]));
   return pendingSchema.parse(rows).map(([entry, consumer, idleMs]) => ({ entry, consumer, idleMs }));
 }
+
+/**
+ * How long ago each consumer was last given an entry of this queue, or renewed one: in ms. Those that never
+ * were are missing. Before Redis 7.2 `idle` said so, which has also counted vain reads since.
+ */
+export async function readTookAgo(redis: Redis, stream: string): Promise<ReadonlyMap<string, number>> {
+  const consumers = z
+    .array(z.array(z.unknown()))
+    .parse(await redis.xinfo('CONSUMERS', stream, group).catch(ifNoGroup<unknown>([])));
+  return new Map(
+    consumers.flatMap((fields) => {
+      const { name, idle, inactive = idle } = consumerSchema.parse(pairsOf(fields));
+      return inactive < 0 ? [] : [[name, inactive] as const];
+    }),
+  );
+}
+
+const pairsOf = (fields: readonly unknown[]) =>
+  Object.fromEntries(fields.flatMap((field, i) => (i % 2 === 0 ? [[String(field), fields[i + 1]]] : [])));
 
 async function readLastDelivered(redis: Redis, stream: string): Promise<string> {
   const groups = z

@@ -11,11 +11,14 @@ const timeoutMs = 3000;
 /**
  * Asks a server, once: doctor wants to know how it is now, not how it is after a while.
  *
+ * @param path without a slash in front
  * @throws Error whose message says why there is no answer
  */
 export async function askServer(url: string, path: string): Promise<ServerAnswer> {
   try {
-    const answer = await fetch(new URL(path, url), { signal: AbortSignal.timeout(timeoutMs) });
+    // As the client has it: a server may stand below a path, behind a proxy.
+    const base = url.endsWith('/') ? url : `${url}/`;
+    const answer = await fetch(new URL(path, base), { signal: AbortSignal.timeout(timeoutMs) });
     const text = await answer.text();
     return { status: answer.status, body: parsed(text) };
   } catch (error) {

@@ -9,7 +9,7 @@ import {
   type ResponseHeader,
 } from './operation.js';
 import { byStatus, problemsOf, responseName } from './problem-responses.js';
-import { keyPattern } from '../submissions/new-command.js';
+import { keyPattern } from '../../shared/protocol/commands.js';
 import { type SchemaObject } from './schema-object.js';
 import { schemaOf } from './schemas.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import stringify from 'safe-stable-stringify';
 import { v5, v7 } from 'uuid';
-import { defaults, limits, type Submission } from '../../shared/protocol/commands.js';
+import { defaults, keyPattern, keyRule, type Submission } from '../../shared/protocol/commands.js';
 import { type NewCommand } from '../../shared/lifecycle/transitions.js';
 import { invalid } from '../http/problem.js';
 import { type CheckedSubmission } from './submission-parser.js';
@@ -9,14 +9,10 @@ import { type CheckedSubmission } from './submission-parser.js';
 /** What ids of Idempotency-Keys are made with. Changing it gives every key a new command: never do. */
 const keyNamespace = '7c9f4a52-62a8-4d0e-9b1d-3f1f0d0f7e51';
 
-/** Of an Idempotency-Key. */
-export const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
-
 /** @throws Problem when the header is there and cannot be a key */
 export function parseIdempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined || keyPattern.test(header)) return header;
-  const message = `must be 1 to ${limits.idempotencyKeyChars} visible ASCII characters, without spaces`;
-  throw invalid([{ field: 'Idempotency-Key', message }]);
+  throw invalid([{ field: 'Idempotency-Key', message: keyRule }]);
 }
 
 /**

@@ -60,6 +60,10 @@ export const agentIdSchema = nameSchema('an agentId', 64);
 export const commandTypeSchema = nameSchema('a command type', 64);
 export const commandIdSchema = z.guid();
 
+/** Of an Idempotency-Key. */
+export const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
+export const keyRule = `must be 1 to ${limits.idempotencyKeyChars} visible ASCII characters, without spaces`;
+
 /** JSON as it comes and goes: payloads and results are carried, never interpreted. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 

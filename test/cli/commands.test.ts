@@ -149,7 +149,30 @@ test.each<[string, readonly string[], RegExp]>([
     /^commandIds: give ids or a filter, not both/,
   ],
   ['retry of everything by mistake', ['retry'], /^commandIds: name the commands, a filter, or --all/],
-  ['watch of what is no id', ['watch', 'x'], /^commandId: must be the id of a command/],
+  ...[
+    ['watch', 'x'],
+    ['get', ''],
+    ['get', '..'],
+    ['wait', '.'],
+    ['cancel', '.'],
+    ['retry', '..'],
+  ].map((line): [string, readonly string[], RegExp] => [
+    `what is no id: ${JSON.stringify(line)}`,
+    line,
+    /^commandId: must be the id of a command/,
+  ]),
+  ['wait for no id at all', ['wait', '-'], /^commandIds: there are none on standard input/],
+  [
+    'an agent that is none',
+    ['agents', 'drain', '..'],
+    /'..' is invalid for argument 'agentId'. an agentId is 1 to 64/,
+  ],
+  [
+    'a key that no header carries',
+    ['submit', 'DELAY', '--key', 'ключ'],
+    /'--key <key>' argument 'ключ' is invalid. It must be 1 to 255 visible ASCII/,
+  ],
+  ['a directory', ['submit', '--file', tmpdir()], /^--file: .* is a directory$/m],
 ])('ends with 2, and names the flag or argument, at %s', async (_, args, message) => {
   const { code, stdout, stderr } = await fencepost(args);
   expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
@@ -212,6 +235,51 @@ test.each([
   expect(((await deployment.get('/stats')) as { counts: unknown }).counts).toEqual(before.counts);
 });
 
+const good = '{"type": "DELAY", "payload": {"ms": 0}}';
+const goodLines = (count: number) => Array.from({ length: count }, () => good);
+const countAll = async () => {
+  const { counts } = (await deployment.get('/stats')) as { counts: Record<string, number> };
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
+};
+
+it('stores nothing of a file with a wrong line far down; of a pipe it says how far it came', async () => {
+  const text = [...goodLines(501), '{'].join('\n');
+  const file = join(tmpdir(), `fencepost-lines-${process.pid}.jsonl`);
+  writeFileSync(file, text);
+  const before = await countAll();
+  const whole = await fencepost(['submit', '--file', file]);
+  rmSync(file);
+  expect(whole).toMatchObject({ code: 2, stdout: '' });
+  expect(whole.stderr).toMatch(/, line 502: is not JSON/);
+  expect(await countAll()).toBe(before);
+
+  const piped = await fencepost(['submit', '--file', '-'], { stdin: text });
+  expect(piped.code).toBe(2);
+  expect(piped.stdout.trim().split('\n')).toHaveLength(500);
+  expect(piped.stderr).toMatch(/^lines 1 to 500 were stored\nstandard input, line 502: is not JSON/);
+  expect(await countAll()).toBe(before + 500);
+});
+
+it('says what runs on when it is stopped while it waits', async () => {
+  const held = ['DELAY', '{"ms": 0}', '--queue', 'nobodys'];
+  const file = JSON.stringify({ type: 'DELAY', payload: { ms: 0 }, queue: 'nobodys' });
+  for (const [args, stdin] of [
+    [held, ''],
+    [['--file', '-'], file],
+  ] as const) {
+    const { code, stdout, stderr } = await fencepost(['submit', ...args, '--wait'], {
+      stdin,
+      whileRunning: async ({ saidAside, kill }) => {
+        await saidAside('\n');
+        kill('SIGINT');
+      },
+    });
+    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
+    expect(stderr.trim()).toMatch(uuid);
+    expect((await fencepost(['cancel', stderr.trim()])).code).toBe(0);
+  }
+});
+
 it('lists by status, type and queue, as many as are asked for', async () => {
   const ids = [];
   for (let i = 0; i < 3; i++) ids.unshift(await submit('DELAY', '{"ms": 0}', '--queue', 'listed'));
@@ -229,14 +297,37 @@ it('stops without a word when whoever reads has had enough', async () => {
   // More than a pipe holds by itself.
   const many = Array.from({ length: 400 }, () => '{"type": "DELAY", "payload": {"ms": 0}}').join('\n');
   await fencepost(['submit', '--file', '-'], { stdin: many });
-  const line = `"${process.execPath}" "${program}" list --all --json | head -n 1; echo "\${PIPESTATUS[0]}"`;
+  const { first, code, stderr } = await intoHead('list --all --json');
+  expect({ code, stderr }).toEqual({ code: '0', stderr: '' });
+  expect(documents(first)).toHaveLength(1);
+});
+
+it('does not say that it has submitted a file when whoever reads the ids had enough before', async () => {
+  const file = join(tmpdir(), `fencepost-many-${process.pid}.jsonl`);
+  writeFileSync(file, goodLines(3000).join('\n'));
+  const before = await countAll();
+  const { first, code, stderr } = await intoHead(`submit --file ${file}`);
+  rmSync(file);
+  expect(first).toMatch(uuid);
+  expect(code).toBe('1');
+  const stored = (await countAll()) - before;
+  const told = Number(/^lines 1 to (\d+) were stored$/m.exec(stderr)?.[1]);
+  expect(told).toBeGreaterThanOrEqual(500);
+  // The batch that was under way may have come through as well, and it says so.
+  const most = Number(/^lines \d+ to (\d+) may have been stored$/m.exec(stderr)?.[1] ?? told);
+  expect(stored).toBeGreaterThanOrEqual(told);
+  expect(stored).toBeLessThanOrEqual(most);
+  expect(stderr).toMatch(/nobody reads what is printed any more: stopped\n$/);
+});
+
+/** Runs `fencepost <words> | head -n 1`. @returns its first line, and how the program before the pipe ended */
+async function intoHead(words: string): Promise<{ first: string; code: string; stderr: string }> {
+  const line = `"${process.execPath}" "${program}" ${words} | head -n 1; echo "\${PIPESTATUS[0]}"`;
   const env = { PATH: process.env.PATH, ...whereIs(deployment) };
   const { stdout, stderr } = await promisify(execFile)('bash', ['--norc', '-c', line], { env });
-  expect(stderr).toBe('');
-  const [first = '', code] = stdout.trim().split('\n');
-  expect(documents(first)).toHaveLength(1);
-  expect(code).toBe('0');
-});
+  const [first = '', code = ''] = stdout.trim().split('\n');
+  return { first, code, stderr };
+}
 
 it('cancels and retries by id and by filter, and shows before what it would act on', async () => {
   const ids = [];
@@ -297,6 +388,29 @@ it('lists agents, queues and types, pauses a queue, and drains an agent', async 
   expect((await fencepost(['agents', 'drain', 'nobody'])).code).toBe(1);
   second.kill('SIGTERM');
   await second.exited;
+});
+
+it('heeds flags before the name of a nested command, and those behind it more', async () => {
+  const elsewhere = ['--server', await unheard(), '--retry-for', '100ms'];
+  for (const line of [
+    ['queues', ...elsewhere, 'pause', 'default'],
+    ['agents', ...elsewhere, 'drain', 'worker'],
+  ]) {
+    expect(await fencepost(line)).toMatchObject({ code: 3, stdout: '' });
+  }
+  expect(await deployment.get('/queues')).toMatchObject({
+    queues: expect.not.arrayContaining([expect.objectContaining({ paused: true })]) as unknown,
+  });
+  const { stdout } = await fencepost([
+    'queues',
+    '--json',
+    ...elsewhere,
+    'resume',
+    'default',
+    '--server',
+    deployment.url,
+  ]);
+  expect(documents(stdout)).toMatchObject([{ queue: 'default', paused: false }]);
 });
 
 it('watches everything until Ctrl-C, and one command until it has ended', async () => {

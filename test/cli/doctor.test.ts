@@ -1,3 +1,4 @@
+import { createServer as createHttpServer } from 'node:http';
 import { createServer, type Server } from 'node:net';
 import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -135,7 +136,10 @@ describe('names the fault, and nothing else, when', () => {
       // Its heartbeat would write its own version again.
       deployment.agents[0]?.kill('SIGSTOP');
       await redis.hset(`fencepost:agent:${name}`, 'version', '0.0.1', 'leaseMs', '60000');
-      expect(found(await doctor())).toEqual(only('versions: ', name, 'Fencepost 0.0.1'));
+      const examination = await doctor();
+      expect(found(examination)).toEqual(only('versions: ', name, 'Fencepost 0.0.1'));
+      const kill = new RegExp(`^kill ${deployment.agents[0]?.pid}   # on .`);
+      expect(linesOf(examination)).toContainEqual(expect.stringMatching(kill));
     }));
 
   it('the data in Redis are of another version', () =>
@@ -176,30 +180,47 @@ describe('names the fault, and nothing else, when', () => {
 
   it('an agent says that it lives, and takes nothing', () =>
     onScene({ agents: 0, env: { LEASE_MS: '60000' } }, async ({ deployment, doctor, submit }) => {
-      const body = {
-        session: 'i1.1',
-        instance: 'i1',
-        queues: ['default'],
-        types: [],
-        concurrency: 1,
-        host: 'h1',
-        pid: 7,
-      };
-      const init = {
-        method: 'PUT',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(body),
-      };
-      expect((await fetch(new URL('/agents/deaf', deployment.url), init)).status).toBe(200);
+      await registerNobody(deployment, 'deaf', ['default']);
       const id = await submit(delay(0));
       await until(async () => found(await doctor()).length > 0);
-      expect(found(await doctor())).toEqual(only('agents: deaf .pid 7 on h1. says that it lives', id));
+      const examination = await doctor();
+      expect(found(examination)).toEqual(only('agents: deaf .pid 7 on h1. says that it lives', id));
+      expect(linesOf(examination)).toContain('kill 7   # on h1');
+    }));
+
+  it('an agent takes nothing from one queue, unless it is at work on another without a rest', () =>
+    onScene({ agents: 0, env: { LEASE_MS: '60000' } }, async ({ deployment, redis, doctor, submit }) => {
+      await registerNobody(deployment, 'busy', ['high', 'low']);
+      const id = await submit(delay(0, { queue: 'elsewhere' }));
+      await redis.sadd(keys.queues, 'high', 'low');
+      // For a minute, without one that a test would have to wait.
+      await redis.xadd(keys.stream('low'), `${Date.now() - 60_000}-0`, 'id', id);
+      const high = keys.stream('high');
+      await redis.xgroup('CREATE', high, group, '0', 'MKSTREAM');
+      const ofAgents = async () => found(await doctor()).filter((what) => what.startsWith('agents: '));
+      expect(await ofAgents()).toEqual(only('agents: busy .pid 7 on h1. says that it lives', id));
+
+      let isOver = false;
+      const work = async () => {
+        for (; !isOver; await new Promise(setImmediate)) {
+          const entry = (await redis.xadd(high, '*', 'id', id)) ?? '';
+          await redis.xreadgroup('GROUP', group, 'busy', 'COUNT', 1, 'STREAMS', high, '>');
+          await redis.xack(high, group, entry);
+          await redis.xdel(high, entry);
+        }
+      };
+      const working = work();
+      const atWork = await ofAgents().finally(() => (isOver = true));
+      await working;
+      expect(atWork).toEqual([]);
     }));
 
   it('Redis takes no writes', () =>
     onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor }) => {
       await redis.replicaof('127.0.0.1', 1);
-      expect(found(await doctor())).toEqual(only('writes: this Redis is a slave of 127.0.0.1:1'));
+      const examination = await doctor();
+      expect(found(examination)).toEqual(only('writes: this Redis is a slave of 127.0.0.1:1'));
+      expect(linesOf(examination).filter((line) => line.includes('REPLICAOF'))).toEqual([]);
     }));
 
   it('no agent serves a queue in which something waits', () =>
@@ -402,6 +423,23 @@ it('says so when the server uses another Redis than the one that it looks at, an
     }
   }));
 
+it('finds a server that stands below a path', () =>
+  onScene({}, async ({ deployment, doctor }) => {
+    const proxy = createHttpServer((request, response) => {
+      const path = request.url?.startsWith('/below/') ? request.url.slice('/below'.length) : '/nowhere';
+      void fetch(new URL(path, deployment.url)).then(async (answer) => {
+        response.writeHead(answer.status).end(await answer.text());
+      });
+    });
+    await new Promise<void>((listening) => proxy.listen(0, '127.0.0.1', listening));
+    const { port } = proxy.address() as AddressInfo;
+    try {
+      expect(found(await doctor({ SERVER_URL: `http://127.0.0.1:${port}/below` }))).toEqual([]);
+    } finally {
+      proxy.close();
+    }
+  }));
+
 it('writes nothing', () =>
   onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, deployment, submit }) => {
     await submit(delay(600_000, { queue: 'mail' }));
@@ -417,6 +455,21 @@ it('writes nothing', () =>
     expect((await doctor()).checks.filter(({ state }) => state === 'skipped').length).toBeLessThan(5);
     expect(await writes()).toBe(before);
   }));
+
+/** An agent that only says that it lives. */
+async function registerNobody(
+  { url }: Deployment,
+  agentId: string,
+  queues: readonly string[],
+): Promise<void> {
+  const body = { session: 'i1.1', instance: 'i1', queues, types: [], concurrency: 1, host: 'h1', pid: 7 };
+  const init = {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+  expect((await fetch(new URL(`/agents/${agentId}`, url), init)).status).toBe(200);
+}
 
 const linesOf = ({ checks }: Examination) =>
   checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));

@@ -24,7 +24,7 @@ function taken({ agentId, host, pid, instance, refused }: Registered): Finding {
   return {
     what: `the name ${agentId} is held by ${who}, which is alive; pid ${refused?.pid ?? '?'} on ${refused?.host ?? '?'} wanted it ${Math.round((refused?.agoMs ?? 0) / 1000)} s ago and was refused`,
     why: 'two agents of one name would report for each other; the second one does not start, so there is one agent less than somebody thinks',
-    mend: 'give the second agent another AGENT_ID, or none, so that it makes one up; or end the first one if it should not run',
-    commands: [`AGENT_ID=${agentId}-2 npm run agent`, `kill ${pid}   # on ${host}`],
+    mend: `give the second agent another AGENT_ID, or none, so that it makes one up; or, if the first one should not run, end that: pid ${pid} on ${host}`,
+    commands: [`AGENT_ID=${agentId}-2 npm run agent`],
   };
 }

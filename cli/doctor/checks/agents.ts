@@ -2,7 +2,7 @@ import { pause } from '../../../shared/runtime/service.js';
 import { group } from '../../../shared/store/keys.js';
 import { type Check, type Finding, ill } from '../check.js';
 import { type Patient } from '../patient.js';
-import { readEntries } from '../queue-streams.js';
+import { readEntries, readTookAgo } from '../queue-streams.js';
 import { type Registered } from '../registrations.js';
 
 /** How long an entry may lie beside a free agent before that one counts as deaf. */
@@ -38,12 +38,12 @@ const nobody: Finding = {
 };
 
 function lost({ serverUrl }: Patient, { agentId, host, pid, session, silentMs }: Registered): Finding {
-  const forget = `curl -s -X DELETE '${serverUrl}/agents/${agentId}?session=${session ?? ''}'`;
+  const forget = `DELETE ${serverUrl}/agents/${agentId}?session=${session ?? ''}`;
   return {
     what: `${agentId} was lost: pid ${pid} on ${host} has not been heard of for ${seconds(silentMs)}, and did not leave in good order`,
     why: 'what it was executing was ended or put back by the rule for a lost agent; outcomes that it could not report are in its journal until it comes back',
-    mend: 'start it again on the same data directory; if it is gone for good, have it forgotten',
-    commands: ['npm run agent', ...(session === undefined ? [] : [forget])],
+    mend: `start it again on the same data directory${session === undefined ? '' : `; only if it is gone for good, have it forgotten: ${forget}`}`,
+    commands: ['npm run agent'],
   };
 }
 
@@ -57,42 +57,58 @@ async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<
     return isLeft ? [{ queue, stream, lastDelivered, waitedMs, id: oldest.id }] : [];
   });
   if (suspects.length === 0) return [];
+  const idleAtFirst = await findIdle(patient, live);
+  const firstLookAt = performance.now();
   await pause(secondLookMs);
+  const idle = await findIdle(patient, idleAtFirst, firstLookAt);
   const found = await Promise.all(
     suspects.map(async ({ queue, stream, lastDelivered, waitedMs, id }) => {
       const [oldest] = await readEntries(redis, stream, `(${lastDelivered}`, '+', 1);
       const type = await redis.hget(keys.command(id), 'type').catch(() => null);
       // Somebody takes from this queue.
       if (oldest?.id !== id || type === null) return [];
-      const able = live.filter(
-        (agent) =>
-          !agent.isDraining &&
-          agent.queues.includes(queue) &&
-          (agent.types.length === 0 || agent.types.includes(type)),
-      );
-      const busy = await executing(patient, able);
-      return able
-        .filter(({ agentId, concurrency }) => (busy.get(agentId) ?? 0) < (concurrency ?? 1))
+      return idle
+        .filter(
+          (agent) =>
+            !agent.isDraining &&
+            agent.queues.includes(queue) &&
+            (agent.types.length === 0 || agent.types.includes(type)),
+        )
         .map((agent) => deaf(agent, queue, id, waitedMs));
     }),
   );
   return found.flat();
 }
 
-/** How many entries each of them has in its hands, over all its queues. */
-async function executing(
+/**
+ * Those that have room, and that were given nothing since. One that takes from another queue without a
+ * rest has empty hands between two commands: it is not deaf, it only does not come to this queue. One that
+ * renews what it has counts as at work as well: it is worse to have a healthy agent killed.
+ *
+ * @param since an earlier look, by `performance.now()`
+ */
+async function findIdle(
   { redis, keys }: Patient,
   some: readonly Registered[],
-): Promise<ReadonlyMap<string, number>> {
-  const counts = some.map(async ({ agentId, queues }) => {
+  since?: number,
+): Promise<readonly Registered[]> {
+  const looked = some.map(async (agent) => {
+    const { agentId, concurrency } = agent;
     const rows = await Promise.all(
-      queues.map((queue) =>
-        redis.xpending(keys.stream(queue), group, '-', '+', 1000, agentId).catch(() => []),
-      ),
+      agent.queues.map(async (queue) => {
+        const stream = keys.stream(queue);
+        const [held, tookAgo] = await Promise.all([
+          redis.xpending(stream, group, '-', '+', 1000, agentId).catch(() => []),
+          readTookAgo(redis, stream),
+        ]);
+        return { held: held.length, tookAgoMs: tookAgo.get(agentId) ?? Infinity };
+      }),
     );
-    return [agentId, rows.flat().length] as const;
+    const hasRoom = rows.reduce((sum, { held }) => sum + held, 0) < (concurrency ?? 1);
+    const betweenMs = since === undefined ? 0 : performance.now() - since;
+    return hasRoom && rows.every(({ tookAgoMs }) => tookAgoMs > betweenMs) ? [agent] : [];
   });
-  return new Map(await Promise.all(counts));
+  return (await Promise.all(looked)).flat();
 }
 
 function deaf({ agentId, host, pid }: Registered, queue: string, id: string, waitedMs: number): Finding {
@@ -100,6 +116,6 @@ function deaf({ agentId, host, pid }: Registered, queue: string, id: string, wai
     what: `${agentId} (pid ${pid} on ${host}) says that it lives and has room, but does not take ${id}, which has waited in ${queue} for ${seconds(waitedMs)}`,
     why: 'it keeps its name and its lease, and does nothing: what waits for it waits for ever',
     mend: 'look into its log, and restart it; what it holds is settled when it comes back',
-    commands: [`kill ${pid}`, 'npm run agent'],
+    commands: [`kill ${pid}   # on ${host}`, 'npm run agent'],
   };
 }

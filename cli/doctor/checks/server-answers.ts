@@ -7,7 +7,7 @@ export const serverAnswers = {
   about: 'the server answers',
   async look(url: string, ask: (path: string) => Promise<ServerAnswer>): Promise<Look> {
     try {
-      await ask('/health');
+      await ask('health');
       return well(url);
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);

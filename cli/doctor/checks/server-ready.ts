@@ -12,7 +12,7 @@ export const serverReady: Check = {
   // Without Redis it cannot, and that is found elsewhere.
   needs: ['redis', 'server'],
   async look(patient) {
-    const { status, body } = await patient.ask('/ready');
+    const { status, body } = await patient.ask('ready');
     if (status === 200 && readinessSchema.safeParse(body).success) return well('ready');
     const { readOnly } = await readDurability(patient.redis);
     // It cannot, and the check of Redis's writes says why.

@@ -7,7 +7,7 @@ export const types: Check = {
   about: 'what agents announced of command types can be used, and agents agree on it',
   needs: ['redis', 'server'],
   async look(patient) {
-    const { status, body } = await patient.ask('/types');
+    const { status, body } = await patient.ask('types');
     if (status === 503) return well('not told by a server that is not ready');
     const { types: all } = typeListSchema.parse(body);
     return ill(`${all.length} known`, ...all.flatMap((type) => examine(patient, type)));

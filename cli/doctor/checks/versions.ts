@@ -10,7 +10,7 @@ export const versions: Check = {
   needs: ['redis', 'server'],
   async look(patient) {
     const findings: Finding[] = [];
-    const index = indexSchema.safeParse((await patient.ask('/')).body).data;
+    const index = indexSchema.safeParse((await patient.ask('')).body).data;
     const why = 'an older one may not know a script, a field or a command type that the newer one relies on';
     const mend =
       'build and restart the older one; agents hand back what they have when they are told to stop';
@@ -29,7 +29,12 @@ export const versions: Check = {
       // One in another language tells none, or its own.
       if (!agent.isLive || agent.version === undefined || agent.version === version) continue;
       const what = `${agent.agentId} (pid ${agent.pid} on ${agent.host}) is Fencepost ${agent.version}, this program ${version}`;
-      findings.push({ what, why, mend, commands: [`kill ${agent.pid}`, 'npm run agent'] });
+      findings.push({
+        what,
+        why,
+        mend,
+        commands: [`kill ${agent.pid}   # on ${agent.host}`, 'npm run agent'],
+      });
     }
     return findings.length === 0 ? well(version) : ill('of several versions', ...findings);
   },

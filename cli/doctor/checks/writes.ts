@@ -13,8 +13,9 @@ export const writes: Check = {
       findings.push({
         what: `this Redis is a ${role} of ${info.get('master_host') ?? 'another one'}:${info.get('master_port') ?? ''}`,
         why: 'it takes no writes: every submission, start and report is refused',
-        mend: 'name the primary in REDIS_URL, or make this one the primary if the other is gone for good',
-        commands: [`${patient.redisCli} ROLE`, `${patient.redisCli} REPLICAOF NO ONE`],
+        // Not as a line to type: with the other one alive there would be two primaries.
+        mend: 'name the primary in REDIS_URL; only if that is gone for good, make this one the primary with REPLICAOF NO ONE',
+        commands: [`${patient.redisCli} ROLE`],
       });
     }
     if (info.get('loading') === '1') {
