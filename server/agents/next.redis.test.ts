@@ -57,6 +57,7 @@ test('starts the oldest command, and says all that its agent must know', async (
     type: 'DELAY',
     payload: { ms: 1 },
     attempt: 1,
+    ticket: expect.stringMatching(/^default\/\d+-\d+$/) as string,
     queue: 'default',
     timeoutMs: 500,
     onAgentLost: 'retry',

@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient } from '../../shared/client/client.js';
-import { endProcesses, freePort, startProcess } from '../../shared/testing/processes.js';
+import { endProcesses, freePort, startProcess, type TestProcess } from '../../shared/testing/processes.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { compared, rewritten, stepsOf, walk } from './tour.js';
 
@@ -23,12 +23,13 @@ interface Stack {
 
 let dataDir: string;
 let stack: Stack;
+let started: TestProcess;
 
 beforeAll(async () => {
   dataDir = mkdtempSync(join(tmpdir(), 'fencepost-tour-'));
   const [port, redisPort] = [await freePort(), await freePort()];
   const env = { PORT: String(port), REDIS_PORT: String(redisPort), DATA_DIR: dataDir };
-  const started = startProcess(['dist/cli/stack-main.js'], { env, ownGroup: true });
+  started = startProcess(['dist/cli/stack-main.js'], { env, ownGroup: true });
   await started.waitForLine(/Stop it/);
   const client = createClient({ url: `http://127.0.0.1:${port}` });
   await until(async () => (await client.agents()).filter(({ state }) => state === 'live').length === 2);
@@ -37,6 +38,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.client.close();
+  // As Ctrl-C does: killed, it would leave its Redis behind.
+  started.kill('SIGTERM');
+  await started.exited;
   await endProcesses();
   rmSync(dataDir, { recursive: true, force: true });
 });
