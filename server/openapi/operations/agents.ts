@@ -102,6 +102,7 @@ const attemptOperations: readonly Operation[] = [
           type: 'DELAY',
           payload: { ms: 10 },
           attempt: 1,
+          ticket: 'default/1795360481239-0',
           queue: 'reports',
           timeoutMs: null,
           onAgentLost: 'retry',
