@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { accessSync, constants, mkdtempSync, rmSync } from 'node:fs';
+import { accessSync, constants, mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -95,7 +96,7 @@ export class BrowserPage {
     this.#child.kill('SIGKILL');
     await ended;
     // Its helpers may still write for a moment.
-    rmSync(this.#profile, { recursive: true, force: true, maxRetries: 10 });
+    await rm(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
   async #evaluate(expression: string): Promise<unknown> {
