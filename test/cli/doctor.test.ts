@@ -1,79 +1,20 @@
 import { createServer as createHttpServer } from 'node:http';
-import { createServer, type Server } from 'node:net';
 import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { type Redis } from 'ioredis';
 import { type Examination } from '../../cli/doctor/examination.js';
-import { group, partitionKeys } from '../../shared/store/keys.js';
-import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
+import { group } from '../../shared/store/keys.js';
+import { Deployment } from '../../shared/testing/deployment.js';
 import { untilFrozen } from '../../shared/testing/process-state.js';
 import { freePort } from '../../shared/testing/processes.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
-import { commandAt } from '../../shared/testing/resp.js';
 import { until } from '../trial.js';
 import { bringBack, runLine, whereIs } from './command-line.js';
+import { startOldRedis } from './old-redis.js';
+import { delay, found, keys, linesOf, onScene, only } from './scene.js';
 
 /** Set-ups that are really broken, by real processes, and what the real program says of each. */
 
-const keys = partitionKeys();
-const leaseMs = 1000;
 const paint = join(repositoryRoot, 'test', 'handlers', 'paint.mjs');
-
-interface Scene {
-  readonly deployment: Deployment;
-  readonly redis: Redis;
-  /** What `doctor` says, where the scene stands or with other variables. */
-  readonly doctor: (env?: Readonly<Record<string, string>>) => Promise<Examination>;
-  readonly submit: (body: object) => Promise<string>;
-  readonly isDone: (id: string) => Promise<boolean>;
-}
-
-async function onScene(options: DeploymentOptions, body: (scene: Scene) => Promise<void>): Promise<void> {
-  const deployment = await Deployment.start({
-    agents: 1,
-    ...options,
-    env: { LEASE_MS: String(leaseMs), ...options.env },
-  });
-  const redis = deployment.redis.client();
-  const post = async (path: string, sent: object) => {
-    const init = {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(sent),
-    };
-    return (await fetch(new URL(path, deployment.url), init)).json();
-  };
-  try {
-    await body({
-      deployment,
-      redis,
-      doctor: async (env = {}) => {
-        const { stdout, code, stderr } = await runLine(['doctor', '--json'], {
-          env: { ...whereIs(deployment), ...env },
-        });
-        expect(stderr).toBe('');
-        const examination = JSON.parse(stdout) as Examination;
-        expect(code).toBe(examination.ok ? 0 : 1);
-        return examination;
-      },
-      submit: async (sent) => ((await post('/commands', sent)) as { commandId: string }).commandId,
-      isDone: async (id) => (await redis.hget(keys.command(id), 'status')) === 'COMPLETED',
-    });
-  } finally {
-    await deployment.stop();
-  }
-}
-
-/** Everything that it found, as `<check>: <what>`. */
-const found = ({ checks }: Examination) =>
-  checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
-
-/** The words, in this order, in one finding, and no other finding. */
-const only = (...words: readonly string[]) => [
-  expect.stringMatching(new RegExp(words.join('.*'), 's')) as string,
-];
-
-const delay = (ms: number, more: object = {}) => ({ type: 'DELAY', payload: { ms }, ...more });
 
 it('finds nothing wrong with a set-up that is well, whether it is at work or at rest', () =>
   onScene({}, async ({ doctor, submit, isDone }) => {
@@ -292,114 +233,6 @@ describe('names the fault, and nothing else, when', () => {
     }));
 });
 
-describe('finds a stuck command, and the line that it prints mends it, when', () => {
-  /** The agent is at work on something else; nothing else is read ahead. */
-  const busy = { env: { AGENT_CONCURRENCY: '1', LEASE_MS: String(leaseMs) } };
-
-  /** One that waits behind another. */
-  async function waiting({ submit, redis }: Scene, more: object = {}) {
-    const first = await submit(delay(600_000));
-    await until(async () => (await redis.hget(keys.command(first), 'status')) === 'RUNNING');
-    return { first, id: await submit(delay(0, more)) };
-  }
-
-  it('somebody acknowledged its entry by hand', () =>
-    onScene(busy, async (scene) => {
-      const { redis, deployment, doctor, isDone } = scene;
-      const { first, id } = await waiting(scene);
-      await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 1, 'STREAMS', keys.stream('default'), '>');
-      const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
-      await redis.xack(keys.stream('default'), group, entry);
-      const examination = await doctor();
-      expect(found(examination)).toEqual(
-        only('spent-entries: somebody acknowledged the entries of', `${id} .PENDING`),
-      );
-      await mendByRedisCli(redis, examination);
-      await fetch(new URL(`/commands/${first}/cancel`, deployment.url), { method: 'POST' });
-      await until(() => isDone(id));
-      expect(found(await doctor())).toEqual([]);
-    }));
-
-  it('a marker was set by hand, so that it neither starts nor expires', () =>
-    onScene(busy, async (scene) => {
-      const { redis, doctor, deployment } = scene;
-      const { id } = await waiting(scene, { ttlMs: 1000 });
-      await redis.set(keys.marker(id), '1:nobody:x.1');
-      await until(async () => (await redis.zscore(keys.expiring, id)) === null);
-      const examination = await doctor();
-      expect(found(examination)).toEqual(
-        only('markers: ', `${id} is PENDING with an execution marker`, 'should have expired'),
-      );
-      expect(linesOf(examination)).toContain(`npx fencepost cancel ${id}`);
-      await fetch(new URL(`/commands/${id}/cancel`, deployment.url), { method: 'POST' });
-      expect(found(await doctor())).toEqual([]);
-    }));
-
-  it('a marker is left of a command that has ended', () =>
-    onScene({}, async (scene) => {
-      const { redis, doctor, submit, isDone } = scene;
-      const id = await submit(delay(0));
-      await until(() => isDone(id));
-      await redis.set(keys.marker(id), '1:nobody:x.1');
-      const examination = await doctor();
-      expect(found(examination)).toEqual(
-        only('markers: ', `${id} .COMPLETED. left an execution marker behind`),
-      );
-      await mendByRedisCli(redis, examination);
-      expect(found(await doctor())).toEqual([]);
-    }));
-
-  it('its marker was deleted while it was running, and its agent cannot say so', () =>
-    onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, submit, deployment }) => {
-      const id = await submit(delay(600_000));
-      await until(async () => (await redis.hget(keys.command(id), 'status')) === 'RUNNING');
-      deployment.agents[0]?.kill('SIGSTOP');
-      await redis.del(keys.marker(id));
-      expect(found(await doctor())).toEqual(
-        only('pending-entries: ', `${id} in the queue default is RUNNING without an execution marker`),
-      );
-    }));
-
-  it('an entry names no command', () =>
-    onScene(busy, async (scene) => {
-      const { redis, doctor } = scene;
-      await waiting(scene);
-      const stream = keys.stream('default');
-      await redis.xadd(stream, '*', 'id', 'nobody');
-      await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 2, 'STREAMS', stream, '>');
-      const [stray] = (await redis.xrevrange(stream, '+', '-', 'COUNT', 1)).map(([entry]) => entry);
-      await redis.xack(stream, group, stray ?? '');
-      const examination = await doctor();
-      expect(found(examination)).toEqual(only('spent-entries: the entry .* belongs to no command'));
-      await mendByRedisCli(redis, examination);
-      expect(found(await doctor())).toEqual([]);
-    }));
-
-  it('somebody deleted its entry', () =>
-    onScene({ ...busy, env: { AGENT_CONCURRENCY: '1', LEASE_MS: '60000' } }, async (scene) => {
-      const { redis, doctor } = scene;
-      const { id } = await waiting(scene);
-      await redis.xdel(keys.stream('default'), (await redis.hget(keys.command(id), 'entry')) ?? '');
-      expect(found(await doctor())).toEqual(only('unnamed-commands: nothing names', `${id} .PENDING`));
-    }));
-
-  it('everything that could recover it is gone', () =>
-    onScene({}, async ({ redis, deployment, doctor, submit }) => {
-      const id = await submit(delay(600_000));
-      await until(async () => (await redis.hget(keys.command(id), 'status')) === 'RUNNING');
-      const all = [...deployment.agents, ...deployment.servers.map(({ process }) => process)];
-      for (const one of all) one.kill('SIGKILL');
-      await Promise.all(all.map(({ exited }) => exited));
-      const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
-      await redis.xclaim(keys.stream('default'), group, 'ghost', 0, entry, 'IDLE', 3_600_000, 'JUSTID');
-      expect(found(await doctor())).toContainEqual(
-        expect.stringMatching(
-          /^pending-entries: the entry .* of ghost .* has gone unrenewed for up to 3600 s/,
-        ),
-      );
-    }));
-});
-
 it('tells a person what is wrong, why it matters, and what to type', () =>
   onScene({ redisConfig: { appendfsync: 'everysec' } }, async ({ deployment }) => {
     const { code, stdout } = await runLine(['doctor'], { env: whereIs(deployment) });
@@ -471,41 +304,4 @@ async function registerNobody(
     body: JSON.stringify(body),
   };
   expect((await fetch(new URL(`/agents/${agentId}`, url), init)).status).toBe(200);
-}
-
-const linesOf = ({ checks }: Examination) =>
-  checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));
-
-/** Does what the printed `redis-cli` line says. */
-async function mendByRedisCli(redis: Redis, examination: Examination): Promise<void> {
-  const [line = ''] = linesOf(examination).filter((one) => one.startsWith('redis-cli'));
-  const [name = '', ...args] = line
-    .replace(/^redis-cli( -\w+ \S+)* /, '')
-    .replaceAll("'", '')
-    .split(' ');
-  expect(await redis.call(name, ...args)).toBe(1);
-}
-
-/** Says of itself that it is of this version, and knows nothing that came later. */
-async function startOldRedis(version: string): Promise<{ url: string; stop: () => void }> {
-  const info = `# Server\r\nredis_version:${version}\r\nloading:0\r\nrole:master\r\n`;
-  const replies: Readonly<Record<string, string>> = {
-    PING: '+PONG\r\n',
-    INFO: `$${info.length}\r\n${info}\r\n`,
-  };
-  const server: Server = createServer((socket) => {
-    let unread = Buffer.alloc(0);
-    socket.on('error', () => undefined);
-    socket.on('data', (chunk) => {
-      unread = Buffer.concat([unread, chunk]);
-      for (let one = commandAt(unread, 0); one; one = commandAt(unread, 0)) {
-        unread = unread.subarray(one.end);
-        const name = (one.value[0] ?? '').toUpperCase();
-        socket.write(replies[name] ?? `-ERR unknown command '${name}'\r\n`);
-      }
-    });
-  });
-  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
-  const { port } = server.address() as AddressInfo;
-  return { url: `redis://127.0.0.1:${port}`, stop: () => void server.close() };
 }

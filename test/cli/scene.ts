@@ -1,0 +1,73 @@
+import { type Redis } from 'ioredis';
+import { type Examination } from '../../cli/doctor/examination.js';
+import { partitionKeys } from '../../shared/store/keys.js';
+import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
+import { runLine, whereIs } from './command-line.js';
+
+/** A deployment that something is wrong with, and the real program that looks at it. */
+
+export const keys = partitionKeys();
+export const leaseMs = 1000;
+
+export interface Scene {
+  readonly deployment: Deployment;
+  readonly redis: Redis;
+  /** What `doctor` says, where the scene stands or with other variables. */
+  readonly doctor: (env?: Readonly<Record<string, string>>) => Promise<Examination>;
+  readonly submit: (body: object) => Promise<string>;
+  readonly isDone: (id: string) => Promise<boolean>;
+}
+
+export async function onScene(
+  options: DeploymentOptions,
+  body: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const deployment = await Deployment.start({
+    agents: 1,
+    ...options,
+    env: { LEASE_MS: String(leaseMs), ...options.env },
+  });
+  const redis = deployment.redis.client();
+  const post = async (path: string, sent: object) => {
+    const init = {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(sent),
+    };
+    return (await fetch(new URL(path, deployment.url), init)).json();
+  };
+  try {
+    await body({
+      deployment,
+      redis,
+      doctor: async (env = {}) => {
+        const { stdout, code, stderr } = await runLine(['doctor', '--json'], {
+          env: { ...whereIs(deployment), ...env },
+        });
+        expect(stderr).toBe('');
+        const examination = JSON.parse(stdout) as Examination;
+        expect(code).toBe(examination.ok ? 0 : 1);
+        return examination;
+      },
+      submit: async (sent) => ((await post('/commands', sent)) as { commandId: string }).commandId,
+      isDone: async (id) => (await redis.hget(keys.command(id), 'status')) === 'COMPLETED',
+    });
+  } finally {
+    await deployment.stop();
+  }
+}
+
+/** Everything that it found, as `<check>: <what>`. */
+export const found = ({ checks }: Examination) =>
+  checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
+
+/** The words, in this order, in one finding, and no other finding. */
+export const only = (...words: readonly string[]) => [
+  expect.stringMatching(new RegExp(words.join('.*'), 's')) as string,
+];
+
+export const delay = (ms: number, more: object = {}) => ({ type: 'DELAY', payload: { ms }, ...more });
+
+/** Every line that it says to type. */
+export const linesOf = ({ checks }: Examination) =>
+  checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));
