@@ -65,7 +65,8 @@ async function typesOf(catalog: OpenApiRoutesOptions['catalog']): Promise<readon
 
 /** Agents announce their types again and again: the time of it is not in the document. */
 const withoutTimes = ({ conflict, ...type }: DocumentedType) => ({
-  ...{ ...type, announcedAt: null },
+  ...type,
+  announcedAt: null,
   versions: conflict?.versions.map((version) => ({ ...version, announcedAt: null })),
 });
 
