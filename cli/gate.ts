@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { pause } from '../shared/runtime/service.js';
 
 /** One program of the gate. */
 export interface GateStep {
@@ -75,10 +76,23 @@ function steps(root: string, reportPath: string, jestArgs: readonly string[]): G
   ];
 }
 
-/** Resolves to the exit code. A SIGTERM to us alone goes on to the step, which else would run on. */
-function runNode(args: readonly string[], cwd: string): Promise<number> {
+/** For the last lines to arrive after the end of a step whose children still hold its output. */
+const drainMs = 1000;
+
+/**
+ * Runs one step, and shows what it says. A SIGTERM to us alone goes on to the step, which else would run on.
+ *
+ * @returns the exit code
+ */
+export function runNode(args: readonly string[], cwd: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+    // Not our own output: what a failed test leaves behind would hold it, and whoever reads it would wait for
+    // ever. At a terminal nobody waits for its end, and Jest shows more when it has one.
+    const output = process.stdout.isTTY ? 'inherit' : 'pipe';
+    const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', output, output] });
+    child.stdout?.pipe(process.stdout, { end: false });
+    child.stderr?.pipe(process.stderr, { end: false });
+    const closed = new Promise((isClosed) => child.once('close', isClosed));
     const pass = (signal: NodeJS.Signals) => {
       child.kill(signal);
       child.once('exit', () => process.exit(1));
@@ -87,7 +101,7 @@ function runNode(args: readonly string[], cwd: string): Promise<number> {
     child.once('error', reject);
     child.once('exit', (code) => {
       process.off('SIGTERM', pass);
-      resolve(code ?? 1);
+      void Promise.race([closed, pause(drainMs)]).then(() => resolve(code ?? 1));
     });
   });
 }

@@ -6,6 +6,7 @@ import { delimiter, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { WebSocket } from 'undici';
 import { z } from 'zod';
+import { guard } from './guardian.js';
 
 const programs = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
@@ -58,6 +59,7 @@ export class BrowserPage {
     const child = spawn(program, [...flags, `--user-data-dir=${profile}`], {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
+    guard(child);
     const address = await new Promise<string>((told, failed) => {
       child.once('error', failed);
       child.once('exit', () => failed(new Error('the browser ended before it listened')));

@@ -82,8 +82,13 @@ export class Deployment {
     });
     const dataDir = await mkdtemp(join(tmpdir(), 'fencepost-data-'));
     const deployment = new Deployment(redis, dataDir, options);
-    await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
-    await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
+    try {
+      await Promise.all(Array.from({ length: servers }, () => deployment.startServer()));
+      await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
+    } catch (error) {
+      await deployment.stop();
+      throw error;
+    }
     return deployment;
   }
 

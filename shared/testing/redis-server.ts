@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis, type RedisOptions } from 'ioredis';
 import { ensureRedisBinary } from '../runtime/redis-binary.js';
+import { guard } from './guardian.js';
 
 /** The repository's root, from `shared/testing` as from `dist/shared/testing`. */
 export const repositoryRoot = resolve(
@@ -22,13 +23,6 @@ export interface TestRedisOptions {
   /** In a process group of its own: a Ctrl-C in the terminal is not for it. */
   readonly ownGroup?: boolean;
 }
-
-const running = new Set<ChildProcess>();
-
-/** However this process ends, short of a SIGKILL: none of them outlives it. */
-process.on('exit', () => {
-  for (const child of running) child.kill('SIGKILL');
-});
 
 /**
  * A private, real Redis from the project's own redis.conf, as a child process with a directory of
@@ -90,18 +84,20 @@ export class TestRedis {
     const child = spawn(binary.path, [join(repositoryRoot, 'redis.conf'), ...args], {
       argv0: binary.argv0,
       env: { ...process.env, ...this.#env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      // Nothing of this process's own: whoever reads that would wait for this Redis, too.
+      stdio: ['ignore', 'pipe', 'pipe'],
       detached: this.#ownGroup,
     });
     this.#process = child;
-    running.add(child);
-    child.once('exit', () => running.delete(child));
+    guard(child);
     await new Promise<void>((ready, failed) => {
       let log = '';
-      child.stdout.on('data', (chunk: Buffer) => {
+      const read = (chunk: Buffer) => {
         log = (log + chunk.toString()).slice(-4000);
         if (log.includes('eady to accept connections')) ready();
-      });
+      };
+      child.stdout.on('data', read);
+      child.stderr.on('data', read);
       child.once('exit', (code, signal) =>
         failed(new Error(`redis-server ended (${code ?? signal}):\n${log}`)),
       );
