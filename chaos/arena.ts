@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { type AgentTransport, Deployment } from '../shared/testing/deployment.js';
 import { HttpProxy } from '../shared/testing/http-proxy.js';
 import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
-import { lastingPort, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
 import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
 import { HttpLine, type Line, RedisLine } from './lines.js';
@@ -107,7 +107,7 @@ export class Arena {
       const lines = [new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew'])];
       const own = { REDIS_URL: proxy.url };
       const about = { name, deployment, schedule, env: own, lines, events };
-      this.servers.push(new ServerActor(await lastingPort(), about));
+      this.servers.push(new ServerActor(await freePort(), about));
     }
     for (const [i, transport] of agents.entries()) {
       const name = `agent-${i + 1}`;

@@ -3,7 +3,7 @@ import { type Client, createClient } from '../../shared/client/client.js';
 import { type ClientEvent, type EventsOptions } from '../../shared/client/events.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { lastingPort } from '../../shared/testing/processes.js';
+import { freePort } from '../../shared/testing/processes.js';
 import { TcpProxy } from '../../shared/testing/tcp-proxy.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
@@ -24,7 +24,7 @@ beforeAll(async () => {
   redisClient = redis.client();
 });
 beforeEach(async () => {
-  server = await startServer(await lastingPort());
+  server = await startServer(await freePort());
   // It knows nothing of HTTP, so it lets a stream through as it comes.
   proxy = await TcpProxy.start({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
   client = createClient({ url: proxy.url.replace('redis:', 'http:') });

@@ -6,7 +6,7 @@ import { type Client, createClient } from '../../shared/client/client.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { HttpProxy, type SeenMatch } from '../../shared/testing/http-proxy.js';
-import { lastingPort } from '../../shared/testing/processes.js';
+import { freePort } from '../../shared/testing/processes.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
@@ -27,7 +27,7 @@ let agents: TestAgents;
 beforeAll(async () => {
   redis = await TestRedis.start();
   redisClient = redis.client();
-  server = await startServer(await lastingPort());
+  server = await startServer(await freePort());
   proxy = await HttpProxy.start(server.url);
   agents = new TestAgents(new TestApi(server.url));
 });
@@ -127,7 +127,7 @@ describe('submitBatch', () => {
   });
 
   test('that found no server is sent again once there is one', async () => {
-    const port = await lastingPort();
+    const port = await freePort();
     const direct = createClient({ url: `http://127.0.0.1:${port}` });
     const refused = new Promise((told) => subscribe('undici:client:connectError', told));
     const batch = direct.submitBatch([delay, delay]);

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { errorCode } from '../runtime/error-code.js';
 import { pause } from '../runtime/service.js';
+import { guard } from './guardian.js';
 import { repositoryRoot } from './redis-server.js';
 
 export { repositoryRoot } from './redis-server.js';
@@ -41,11 +43,6 @@ const drainMs = 300;
 
 const started = new Set<TestProcess>();
 
-/** However this process ends, short of a SIGKILL: none of them outlives it. */
-process.on('exit', () => {
-  for (const one of started) one.kill('SIGKILL');
-});
-
 /**
  * Starts a program, of Node unless said otherwise.
  *
@@ -62,6 +59,7 @@ export function startProcess(
     detached: options.ownGroup ?? false,
     stdio: ['ignore', 'pipe', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])],
   });
+  guard(child);
   return new TestProcess(child, script);
 }
 
@@ -209,38 +207,40 @@ export class TestProcess {
   }
 }
 
-/** A loopback port that nobody listened on a moment ago. */
-export function freePort(): Promise<number> {
-  return listenOn(0);
-}
-
 /** Below those that systems give to outgoing connections, and above those of well-known programs. */
-const [firstLasting, lastLasting] = [12_000, 31_999] as const;
+const [firstPort, lastPort] = [12_000, 31_999] as const;
+
+/** Processes that look for ports at the same time, such as Jest's workers, take each from a lane of its own. */
+const lanes = 16;
+const lane = Number(process.env['JEST_WORKER_ID'] ?? process.pid) % lanes;
+const given = new Set<number>();
 
 /**
- * The same for a program that is to come back on its port: one that an outgoing connection cannot be
- * given while the program is down.
+ * A loopback port for a program that is about to start. Nobody listened on it a moment ago, no outgoing
+ * connection is given it, also not while the program is down for a while, and no caller gets it again.
  */
-export async function lastingPort(): Promise<number> {
-  for (let tries = 1; ; tries++) {
-    const port = firstLasting + Math.floor(Math.random() * (lastLasting - firstLasting + 1));
-    try {
-      return await listenOn(port);
-    } catch (error) {
-      if (errorCode(error) !== 'EADDRINUSE' || tries === 100) throw error;
-    }
+export async function freePort(): Promise<number> {
+  const inLane = Math.floor((lastPort - firstPort + 1) / lanes);
+  while (given.size < inLane) {
+    const port = firstPort + lane + lanes * Math.floor(Math.random() * inLane);
+    if (given.has(port)) continue;
+    given.add(port);
+    if (await isFree(port)) return port;
   }
+  throw new Error(`no port between ${firstPort} and ${lastPort} is free that was not given before`);
 }
 
-/** Listens for a moment. @returns on which port */
-async function listenOn(port: number): Promise<number> {
+/** Listens for a moment. */
+async function isFree(port: number): Promise<boolean> {
   const server = createServer();
-  await new Promise<void>((listening, failed) => {
-    server.once('error', failed);
-    server.listen(port, '127.0.0.1', listening);
-  });
-  const address = server.address();
-  await new Promise((closed) => server.close(closed));
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
+  try {
+    server.listen(port, '127.0.0.1');
+    await once(server, 'listening');
+  } catch (error) {
+    if (errorCode(error) === 'EADDRINUSE') return false;
+    throw error;
+  }
+  server.close();
+  await once(server, 'close');
+  return true;
 }
