@@ -1,9 +1,7 @@
-import { execFile } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { hostname } from 'node:os';
-import { promisify } from 'node:util';
+import { createInterface } from 'node:readline';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
-
-const run = promisify(execFile);
 
 /** One line that a reader types, and what they are shown. */
 export interface Step {
@@ -92,8 +90,14 @@ export async function walk(steps: readonly Step[], options: WalkOptions): Promis
     }
     if (typed.endsWith('/stats')) await atRest?.();
     const [named] = idsIn([typed]);
-    const kill = comment.includes('kill -9') && named !== undefined ? killAgentOf(named) : undefined;
-    const lines = step.shown.length === 0 ? [] : await linesOf(typed, env);
+    let kill: Promise<number> | undefined;
+    const lines =
+      step.shown.length === 0
+        ? []
+        : await linesOf(typed, env, () => {
+            // "And elsewhere": who types that has seen the first line.
+            if (comment.includes('kill -9') && named !== undefined) kill = killAgentOf(named);
+          });
     const killed = await kill;
     const given = idsIn(lines);
     idsIn(step.shown).forEach((printed, i) => ids.set(printed, given[i] ?? printed));
@@ -104,10 +108,18 @@ export async function walk(steps: readonly Step[], options: WalkOptions): Promis
 }
 
 /** What a terminal shows, whatever the exit code. */
-async function linesOf(line: string, env: Readonly<Record<string, string>>): Promise<string[]> {
+async function linesOf(
+  line: string,
+  env: Readonly<Record<string, string>>,
+  onFirstLine: () => void,
+): Promise<string[]> {
   const options = { cwd: repositoryRoot, env: { ...process.env, ...env, NO_COLOR: '1' } };
-  const { stdout } = await run('bash', ['-c', `{ ${line}\n} 2>&1 || true`], options);
-  return stdout.split('\n').filter((text) => text !== '');
+  const shell = spawn('bash', ['-c', `{ ${line}\n} 2>&1 || true`], options);
+  const lines: string[] = [];
+  for await (const text of createInterface({ input: shell.stdout })) {
+    if (text !== '' && lines.push(text) === 1) onFirstLine();
+  }
+  return lines;
 }
 
 /** The page with what was seen in place of what it showed, as if the server had its usual port. */
