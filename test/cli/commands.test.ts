@@ -1,40 +1,14 @@
-import { execFile } from 'node:child_process';
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
-import { type CommandView } from '../../shared/protocol/commands.js';
 import { Deployment } from '../../shared/testing/deployment.js';
 import { freePort } from '../../shared/testing/processes.js';
-import { bringBack, type LineOptions, program, runLine, whereIs } from './command-line.js';
+import { bringBack, runLine, whereIs } from './command-line.js';
+import { documents, startLines, uuid } from './lines.js';
 
 /** The program as it was built, against a server, an agent and a Redis that are real. */
 
-let deployment: Deployment;
-beforeAll(async () => {
-  deployment = await Deployment.start({ agents: 1, env: { AGENT_ID: 'worker', AGENT_CONCURRENCY: '4' } });
-});
-afterAll(() => deployment.stop());
-
-const fencepost = (args: readonly string[], options: LineOptions = {}) =>
-  runLine(args, { ...options, env: { ...whereIs(deployment), ...options.env } });
-
-const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
-const documents = (text: string) =>
-  text
-    .trim()
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => JSON.parse(line) as Record<string, unknown>);
-
-/** Submits by the program. @returns the id that it printed */
-async function submit(...args: readonly string[]): Promise<string> {
-  const { code, stdout, stderr } = await fencepost(['submit', ...args]);
-  expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
-  expect(stdout.trim()).toMatch(uuid);
-  return stdout.trim();
-}
-const read = async (id: string) => (await deployment.get(`/commands/${id}`)) as CommandView;
+const { deployment, fencepost, submit, read } = startLines();
 const unheard = async () => `http://127.0.0.1:${await freePort()}`;
 
 it('submits a command, waits for it, and shows it', async () => {
@@ -195,91 +169,6 @@ it('ends with 3 when the server is away, or Redis is', async () => {
   }
 });
 
-it('submits a file by the line, waits for all of it, and stores none twice under a key', async () => {
-  const lines = Array.from({ length: 1234 }, (_, i) =>
-    JSON.stringify({ type: 'DELAY', payload: { ms: i % 2 } }),
-  );
-  const stdin = lines.join('\n\n');
-  const submitted = await fencepost(['submit', '--file', '-'], { stdin });
-  const ids = submitted.stdout.trim().split('\n');
-  expect(submitted).toMatchObject({ code: 0, stderr: '' });
-  expect(new Set(ids).size).toBe(1234);
-  const waited = await fencepost(['wait', '-', '--json'], { stdin: submitted.stdout });
-  expect(waited.code).toBe(0);
-  expect(new Set(documents(waited.stdout).map(({ commandId }) => commandId))).toEqual(new Set(ids));
-
-  const few = lines.slice(0, 20).join('\n');
-  const keyed = ['submit', '--file', '-', '--key', 'import-7', '--json'];
-  const [first, again] = [await fencepost(keyed, { stdin: few }), await fencepost(keyed, { stdin: few })];
-  expect(documents(first.stdout)).toHaveLength(20);
-  expect(documents(first.stdout)[19]).toEqual({ line: 20, commandId: expect.stringMatching(uuid) as string });
-  expect(again.stdout).toBe(first.stdout);
-});
-
-test.each([
-  ['that is no JSON', '{', /^standard input, line 3: is not JSON/],
-  ['that is no submission', '{"type": "DELAY"}', /^standard input, line 3: payload is missing/],
-  [
-    'that its type refuses',
-    '{"type": "DELAY", "payload": {"ms": -1}}',
-    /^line 3: payload\.ms must be a whole number/,
-  ],
-])('stores nothing of a batch with a line %s, and names the line', async (_, line, message) => {
-  const good = '{"type": "DELAY", "payload": {"ms": 0}}';
-  const before = (await deployment.get('/stats')) as { counts: unknown };
-  const { code, stdout, stderr } = await fencepost(['submit', '--file', '-'], {
-    stdin: `${good}\n\n${line}\n${good}\n`,
-  });
-  expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
-  expect(stderr).toMatch(message);
-  expect(((await deployment.get('/stats')) as { counts: unknown }).counts).toEqual(before.counts);
-});
-
-const good = '{"type": "DELAY", "payload": {"ms": 0}}';
-const goodLines = (count: number) => Array.from({ length: count }, () => good);
-const countAll = async () => {
-  const { counts } = (await deployment.get('/stats')) as { counts: Record<string, number> };
-  return Object.values(counts).reduce((sum, count) => sum + count, 0);
-};
-
-it('stores nothing of a file with a wrong line far down; of a pipe it says how far it came', async () => {
-  const text = [...goodLines(501), '{'].join('\n');
-  const file = join(tmpdir(), `fencepost-lines-${process.pid}.jsonl`);
-  writeFileSync(file, text);
-  const before = await countAll();
-  const whole = await fencepost(['submit', '--file', file]);
-  rmSync(file);
-  expect(whole).toMatchObject({ code: 2, stdout: '' });
-  expect(whole.stderr).toMatch(/, line 502: is not JSON/);
-  expect(await countAll()).toBe(before);
-
-  const piped = await fencepost(['submit', '--file', '-'], { stdin: text });
-  expect(piped.code).toBe(2);
-  expect(piped.stdout.trim().split('\n')).toHaveLength(500);
-  expect(piped.stderr).toMatch(/^lines 1 to 500 were stored\nstandard input, line 502: is not JSON/);
-  expect(await countAll()).toBe(before + 500);
-});
-
-it('says what runs on when it is stopped while it waits', async () => {
-  const held = ['DELAY', '{"ms": 0}', '--queue', 'nobodys'];
-  const file = JSON.stringify({ type: 'DELAY', payload: { ms: 0 }, queue: 'nobodys' });
-  for (const [args, stdin] of [
-    [held, ''],
-    [['--file', '-'], file],
-  ] as const) {
-    const { code, stdout, stderr } = await fencepost(['submit', ...args, '--wait'], {
-      stdin,
-      whileRunning: async ({ saidAside, kill }) => {
-        await saidAside('\n');
-        kill('SIGINT');
-      },
-    });
-    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
-    expect(stderr.trim()).toMatch(uuid);
-    expect((await fencepost(['cancel', stderr.trim()])).code).toBe(0);
-  }
-});
-
 it('lists by status, type and queue, as many as are asked for', async () => {
   const ids = [];
   for (let i = 0; i < 3; i++) ids.unshift(await submit('DELAY', '{"ms": 0}', '--queue', 'listed'));
@@ -292,42 +181,6 @@ it('lists by status, type and queue, as many as are asked for', async () => {
   expect(two.map(({ commandId }) => commandId)).toEqual(ids.slice(0, 2));
   expect((await fencepost(['list', '--queue', 'none-here'])).stderr).toBe('none\n');
 });
-
-it('stops without a word when whoever reads has had enough', async () => {
-  // More than a pipe holds by itself.
-  const many = Array.from({ length: 400 }, () => '{"type": "DELAY", "payload": {"ms": 0}}').join('\n');
-  await fencepost(['submit', '--file', '-'], { stdin: many });
-  const { first, code, stderr } = await intoHead('list --all --json');
-  expect({ code, stderr }).toEqual({ code: '0', stderr: '' });
-  expect(documents(first)).toHaveLength(1);
-});
-
-it('does not say that it has submitted a file when whoever reads the ids had enough before', async () => {
-  const file = join(tmpdir(), `fencepost-many-${process.pid}.jsonl`);
-  writeFileSync(file, goodLines(3000).join('\n'));
-  const before = await countAll();
-  const { first, code, stderr } = await intoHead(`submit --file ${file}`);
-  rmSync(file);
-  expect(first).toMatch(uuid);
-  expect(code).toBe('1');
-  const stored = (await countAll()) - before;
-  const told = Number(/^lines 1 to (\d+) were stored$/m.exec(stderr)?.[1]);
-  expect(told).toBeGreaterThanOrEqual(500);
-  // The batch that was under way may have come through as well, and it says so.
-  const most = Number(/^lines \d+ to (\d+) may have been stored$/m.exec(stderr)?.[1] ?? told);
-  expect(stored).toBeGreaterThanOrEqual(told);
-  expect(stored).toBeLessThanOrEqual(most);
-  expect(stderr).toMatch(/nobody reads what is printed any more: stopped\n$/);
-});
-
-/** Runs `fencepost <words> | head -n 1`. @returns its first line, and how the program before the pipe ended */
-async function intoHead(words: string): Promise<{ first: string; code: string; stderr: string }> {
-  const line = `"${process.execPath}" "${program}" ${words} | head -n 1; echo "\${PIPESTATUS[0]}"`;
-  const env = { PATH: process.env.PATH, ...whereIs(deployment) };
-  const { stdout, stderr } = await promisify(execFile)('bash', ['--norc', '-c', line], { env });
-  const [first = '', code = ''] = stdout.trim().split('\n');
-  return { first, code, stderr };
-}
 
 it('cancels and retries by id and by filter, and shows before what it would act on', async () => {
   const ids = [];
@@ -382,7 +235,7 @@ it('lists agents, queues and types, pauses a queue, and drains an agent', async 
     { paused: false },
   ]);
 
-  const second = await deployment.startAgent({ env: { AGENT_ID: 'second' } });
+  const second = await deployment().startAgent({ env: { AGENT_ID: 'second' } });
   expect((await fencepost(['agents', 'drain', 'second'])).stdout).toBe('second takes no more commands\n');
   expect((await fencepost(['agents'])).stdout).toMatch(/^second +draining /m);
   expect((await fencepost(['agents', 'drain', 'nobody'])).code).toBe(1);
@@ -398,7 +251,7 @@ it('heeds flags before the name of a nested command, and those behind it more', 
   ]) {
     expect(await fencepost(line)).toMatchObject({ code: 3, stdout: '' });
   }
-  expect(await deployment.get('/queues')).toMatchObject({
+  expect(await deployment().get('/queues')).toMatchObject({
     queues: expect.not.arrayContaining([expect.objectContaining({ paused: true })]) as unknown,
   });
   const { stdout } = await fencepost([
@@ -408,7 +261,7 @@ it('heeds flags before the name of a nested command, and those behind it more', 
     'resume',
     'default',
     '--server',
-    deployment.url,
+    deployment().url,
   ]);
   expect(documents(stdout)).toMatchObject([{ queue: 'default', paused: false }]);
 });
@@ -462,54 +315,12 @@ it('hands bench and chaos their own arguments, and ends as they do', async () =>
 });
 
 it('finds a running npm start by its stack.json, and does without', async () => {
-  const { REDIS_URL = '', DATA_DIR = '' } = whereIs(deployment);
+  const { REDIS_URL = '', DATA_DIR = '' } = whereIs(deployment());
   const file = join(DATA_DIR, 'stack.json');
-  writeFileSync(file, JSON.stringify({ pid: process.pid, redisUrl: REDIS_URL, serverUrl: deployment.url }));
+  writeFileSync(file, JSON.stringify({ pid: process.pid, redisUrl: REDIS_URL, serverUrl: deployment().url }));
   expect(await runLine(['agents'], { env: { DATA_DIR } })).toMatchObject({ code: 0 });
   expect(
     documents((await runLine(['doctor', '--json'], { env: { DATA_DIR } })).stdout)[0]?.checks,
-  ).toContainEqual(expect.objectContaining({ name: 'server', state: 'well', fact: deployment.url }));
+  ).toContainEqual(expect.objectContaining({ name: 'server', state: 'well', fact: deployment().url }));
   rmSync(file);
-});
-
-it('completes a line in bash', async () => {
-  const script = (await fencepost(['completion', 'bash'])).stdout;
-  const complete = async (...words: readonly string[]) => {
-    const quoted = words.map((word) => `'${word}'`).join(' ');
-    const line = `eval "$SCRIPT"; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fencepost; printf '%s\\n' "\${COMPREPLY[@]}"`;
-    const env = { PATH: process.env.PATH, SCRIPT: script };
-    return (await promisify(execFile)('bash', ['--norc', '-c', line], { env })).stdout.trim().split('\n');
-  };
-  expect(await complete('fencepost', 'wa')).toEqual(['wait', 'watch']);
-  expect(await complete('fencepost', 'queues', 'p')).toEqual(['pause']);
-  expect(await complete('fencepost', 'list', '--st')).toEqual(['--status']);
-  expect(await complete('fencepost', 'list', '--status', 'F')).toEqual(['FAILED']);
-  expect(await complete('fencepost', 'list', '--json', '--status', '')).toEqual([
-    'PENDING',
-    'RUNNING',
-    'COMPLETED',
-    'FAILED',
-  ]);
-  expect(await complete('fencepost', 'completion', '')).toEqual(
-    expect.arrayContaining(['bash', 'zsh', 'fish']),
-  );
-  expect(await complete('fencepost', 'submit', '--file', '/etc/host')).toContain('/etc/hosts');
-  expect(await complete('fencepost', '')).toEqual(expect.arrayContaining(['submit', 'doctor', 'help']));
-  const { stdout } = await promisify(execFile)(
-    'bash',
-    ['--norc', '-c', 'eval "$SCRIPT"; complete -p fencepost'],
-    {
-      env: { PATH: process.env.PATH, SCRIPT: script },
-    },
-  );
-  expect(stdout).toBe('complete -F _fencepost fencepost\n');
-});
-
-test.each(['zsh', 'fish'])('offers every command and flag to %s', async (shell) => {
-  const script = (await fencepost(['completion', shell])).stdout;
-  const help = (await fencepost(['--help'])).stdout;
-  const commands = [...help.matchAll(/^ {2}([a-z]+) /gm)].map(([, name]) => name ?? '');
-  expect(commands).toContain('doctor');
-  for (const name of commands) expect(script).toMatch(new RegExp(`\\b${name}\\b`));
-  for (const flag of ['status', 'dry-run', 'max-losses']) expect(script).toContain(flag);
 });
