@@ -3,7 +3,7 @@ import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { type ClientLog, type Operation, type Post, type SeenCommand } from '../shared/testing/client-log.js';
 import { type Dice } from './dice.js';
-import { drawOrder, type Order, type Queues, type Wish } from './load.js';
+import { drawOrder, type LoadOptions, type Order, type Wish } from './load.js';
 import { isKey, type Watch } from './watch.js';
 
 /** A server as its clients see it. */
@@ -17,9 +17,7 @@ export interface Desk {
 
 export interface ClientsOptions {
   readonly servers: readonly Desk[];
-  /** Those that agents serve; all that there are when left out. */
-  readonly queues?: Queues | undefined;
-  readonly ledgerUrl: string;
+  readonly load: LoadOptions;
   readonly log: ClientLog;
   readonly watch: Watch;
   /** Of one client: what it asks for must not depend on how often it had to ask. */
@@ -81,7 +79,7 @@ export class Clients {
     const client = new Client(number, diceOf(number, 'pauses'), servers);
     const dice = diceOf(number, 'orders');
     for (let orders = 1; !this.#over.signal.aborted; orders++) {
-      const order = drawOrder(dice, this.#options.ledgerUrl, this.#options.queues);
+      const order = drawOrder(dice, this.#options.load);
       const ids = await this.#place(client, order, `${client.name}-${orders}`);
       this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
       await Promise.all(ids.map((id) => this.#follow(client, id, order.wish)));
