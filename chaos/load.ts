@@ -8,6 +8,8 @@ export type Queues = readonly [string, ...string[]];
 
 /** The type that no agent knows by itself: chaos/commands/steps.mjs. */
 export const ownType = 'STEPS';
+/** What its commands are called in the report. */
+export const ownLabel = 'tells its progress';
 
 /** What a client asks for in one request, and what to call it in the report. */
 export interface Order {
@@ -54,7 +56,7 @@ const recipes: readonly Recipe[] = [
   { label: 'long', weight: 9, type: 'HTTP_GET_JSON', payload: long },
   { label: 'DELAY', weight: 8, type: 'DELAY', payload: (dice) => ({ ms: dice.between(0, 400) }) },
   {
-    label: 'tells its progress',
+    label: ownLabel,
     weight: 14,
     type: ownType,
     payload: inSteps,

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
-import { type Fields, isTerminal, jsonOf, statusOf } from '../command-state.js';
-import { keyName, parseMarker } from '../keyspace.js';
+import { isTerminal, jsonOf, statusOf } from '../command-state.js';
+import { parseMarker } from '../keyspace.js';
 import { type Transition } from '../transitions-log.js';
+import { progressWrittenIn } from '../written-progress.js';
 import { type Evidence, type HitsByCommand, type Say, seenIn } from './invariant.js';
 
 /** `<attempt>:<sequence>`: the field `progressOf`. */
@@ -29,21 +30,6 @@ const speakingSchema = z.object({
 
 const speaking = (text: string | undefined): z.infer<typeof speakingSchema> =>
   speakingSchema.safeParse(jsonOf(text)).data ?? {};
-
-/** Each time that a transaction wrote a progress, in order: `progress` and `progressOf`, as far as it wrote them. */
-function progressWrittenIn({ hashWrites, writes }: Transition): Fields[] {
-  if (hashWrites === 0) return [];
-  return writes.flatMap(({ name, args: [key = '', ...pairs] }) => {
-    const isOfHash = ['HSET', 'HMSET', 'HSETNX'].includes(name) && keyName(key)?.kind === 'command';
-    if (!isOfHash) return [];
-    const written: Record<string, string> = {};
-    for (let at = 0; at + 1 < pairs.length; at += 2) {
-      const [field = '', value = ''] = [pairs[at], pairs[at + 1]];
-      if (field === 'progress' || field === 'progressOf') written[field] = value;
-    }
-    return Object.keys(written).length > 0 ? [written] : [];
-  });
-}
 
 /**
  * Only the attempt that runs may say how far it is, and what comes late replaces nothing that it said
