@@ -115,7 +115,7 @@ export class Clients {
     const options = { idempotencyKey: key, timeoutMs: submitTimeoutMs };
     while (!this.#givenUp.signal.aborted) {
       const post = await client.visit([key], (url) => log.submit(url, command, options), isUnknown);
-      if (post.outcome !== 'unknown') {
+      if (post.outcome !== 'unknown' && !wasNotHeard(post)) {
         this.#answered(key, post, label);
         return post.ids;
       }
@@ -124,8 +124,9 @@ export class Clients {
     return [];
   }
 
-  #answered(key: string, { outcome, ids, refusal }: Post, label: string): void {
-    if (outcome === 'refused') {
+  #answered(key: string, post: Post, label: string): void {
+    const { outcome, ids, refusal } = post;
+    if (outcome === 'refused' && !wasNotHeard(post)) {
       this.troubles.push(`the submission ${key} (${label}) was refused: ${refusal}`);
     }
     this.#idsByKey.set(key, ids);
@@ -220,4 +221,9 @@ class Client {
 }
 
 const isUnknown = ({ outcome }: Pick<Post | Operation, 'outcome'>) => outcome === 'unknown';
+/**
+ * It crossed a 408, on a connection that had been opened for a request which was given up before it was sent:
+ * to be sent again. That nothing came of it the judge is told, as of whatever else is refused.
+ */
+const wasNotHeard = ({ refusal }: Post) => refusal?.startsWith('408 ') ?? false;
 const isNothing = (view: unknown) => view === undefined;
