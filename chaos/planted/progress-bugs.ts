@@ -5,7 +5,7 @@ const wakesUp = {
   because: 'an agent must wake up late, and tell how far it is while another attempt runs',
 } as const;
 
-/** Guards that the telling of progress might lack. */
+/** Guards that the telling of progress, or its showing, might lack. */
 export const progressBugs: readonly PlantedBug[] = [
   {
     name: 'progress-ignores-marker',
@@ -34,5 +34,14 @@ export const progressBugs: readonly PlantedBug[] = [
     breaks: [4],
     imitates: 'an agent tells one after the other, so what comes last is the latest',
     needs: { mix: 'late=3,reply,link', because: 'a call must come after a later one' },
+  },
+  {
+    name: 'progress-outlives-its-attempt',
+    file: 'shared/store/command-reader.js',
+    text: "status !== 'PENDING' && progressOf?.split(':')[0] === String(attempt)",
+    replacement: 'progressOf !== null',
+    breaks: [6],
+    imitates: 'what was told last is the latest that is known',
+    needs: { mix: 'kill=3,freeze', because: 'a client must look while another attempt is to follow' },
   },
 ];

@@ -136,11 +136,28 @@ const plants: readonly Plant[] = [
   },
 
   {
+    name: 'a progress that a client was shown as another attempt’s, or of none',
+    plant: async (run) => {
+      await run.live('c');
+      run.clients.noteSighting('c', { ...seen('c', 'RUNNING', 1), progress: { attempt: 2 } });
+      await run.live('d');
+      run.clients.noteSighting('d', { ...seen('d', 'PENDING', 1), progress: 0.5 });
+    },
+    found: [
+      '6 c: a client was shown the progress of another attempt',
+      '6 d: a client was shown progress of a command that waits',
+    ],
+  },
+
+  {
     name: 'nothing in the progress of attempts that say of themselves what is so',
     plant: async (run) => {
       await run.started('c', { onAgentLost: 'retry' });
       await run.tellProgress('c', { sequence: 2, progress: { attempt: 1, step: 2, body: null } });
       await run.tellProgress('c', { sequence: 5, progress: 'nearly done' });
+      run.clients.noteSighting('c', { ...seen('c', 'RUNNING', 1), progress: { attempt: 1, step: 2 } });
+      run.clients.noteSighting('c', { ...seen('c', 'RUNNING', 1), progress: 'nearly done' });
+      run.clients.noteSighting('c', { ...seen('c', 'PENDING', 1), progress: null });
       await run.putBack('c', 'lost');
       await run.deliver();
       await run.start('c');

@@ -5,7 +5,7 @@ import { type Trails } from '../trails.js';
 import { parseMarker } from '../keyspace.js';
 import { type Invariant, type Say } from './invariant.js';
 import { eachAfterWhatWasKnown } from './sightings.js';
-import { progressIsOfAnEffect, progressIsWhatWasTold } from './told-progress.js';
+import { progressIsOfAnEffect, progressIsWhatWasTold, progressShownIsOfTheAttempt } from './told-progress.js';
 
 /** 6. The stored result is the one that the accepted attempt produced, and a stored progress one that its attempt told. */
 export const reportedIsWhatHappened: Invariant = {
@@ -18,6 +18,7 @@ export const reportedIsWhatHappened: Invariant = {
 
   atRest({ clients, lastSeen, trails }, say) {
     cancelsAreWhatWasAskedFor(clients, trails, say);
+    progressShownIsOfTheAttempt(clients, say);
     for (const [id, fields] of lastSeen)
       if (fields.status === 'COMPLETED') acceptedAttemptIsNamed(id, fields, say);
     const seen = new Map<string, SeenCommand>();

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
+import { type ClientLog } from '../client-log.js';
 import { isTerminal, jsonOf, statusOf } from '../command-state.js';
 import { parseMarker } from '../keyspace.js';
 import { type Transition } from '../transitions-log.js';
@@ -28,8 +29,9 @@ const speakingSchema = z.object({
   body: z.json().optional(),
 });
 
-const speaking = (text: string | undefined): z.infer<typeof speakingSchema> =>
-  speakingSchema.safeParse(jsonOf(text)).data ?? {};
+const speakingOf = (progress: unknown): z.infer<typeof speakingSchema> =>
+  speakingSchema.safeParse(progress).data ?? {};
+const speaking = (text: string | undefined) => speakingOf(jsonOf(text));
 
 /**
  * Only the attempt that runs may say how far it is, and what comes late replaces nothing that it said
@@ -70,6 +72,17 @@ export function progressIsWhatWasTold(transition: Transition, say: Say): void {
       say(commandId, 'its progress went back', seenIn(transition));
     }
     [text, by] = [progress, progressOf];
+  }
+}
+
+/** Clients are shown the progress of the last attempt, and none while another is to follow. */
+export function progressShownIsOfTheAttempt({ sightings }: ClientLog, say: Say): void {
+  for (const { commandId, view } of sightings) {
+    if (view === null) continue;
+    const { attempt = view.attempt } = speakingOf(view.progress);
+    if (attempt !== view.attempt) say(commandId, 'a client was shown the progress of another attempt', view);
+    if (view.status === 'PENDING' && (view.progress ?? null) !== null)
+      say(commandId, 'a client was shown progress of a command that waits', view);
   }
 }
 
