@@ -1,12 +1,16 @@
+import { join } from 'node:path';
 import { type Redis } from 'ioredis';
+import { partsOfField } from '../shared/protocol/type-digest.js';
+import { pause } from '../shared/runtime/service.js';
+import { typesKey } from '../shared/store/keys.js';
 import { type AgentTransport, Deployment } from '../shared/testing/deployment.js';
 import { HttpProxy } from '../shared/testing/http-proxy.js';
 import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
-import { freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { freePort, repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
 import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
 import { HttpLine, type Line, RedisLine } from './lines.js';
-import { queues } from './load.js';
+import { ownType, queues } from './load.js';
 import { readPending } from './pending.js';
 import { type Schedule } from './schedule.js';
 import { type WireTally } from './wire-tally.js';
@@ -24,6 +28,10 @@ export interface ArenaOptions {
 const agentConcurrency = 4;
 /** Shorter than the longest command: an agent that is told to stop does not finish everything. */
 const graceMs = 1000;
+/** As a user gives types of his own to an agent. */
+const commands = { AGENT_COMMANDS: join(repositoryRoot, 'chaos/commands/steps.mjs') };
+/** Agents announce their types before they do anything else. */
+const longestAnnouncingMs = 30_000;
 
 /** Everything that a round hurts: real processes on loopback, each behind a proxy of its own. */
 export class Arena {
@@ -68,6 +76,18 @@ export class Arena {
   /** Resolves when all do their work; somebody must look after those that were told to freeze before that. */
   async ready(): Promise<void> {
     await Promise.all(this.actors.map(({ ready }) => ready));
+    const deadline = performance.now() + longestAnnouncingMs;
+    // One that was told to die may have died before, and is started again.
+    while (!(await this.#knows(ownType))) {
+      if (performance.now() > deadline) throw new Error(`no agent has announced ${ownType}`);
+      await pause(50);
+    }
+  }
+
+  /** Servers do as soon as they are asked for it: none of them has looked before. */
+  async #knows(type: string): Promise<boolean> {
+    const fields = await this.redis.hkeys(typesKey);
+    return fields.some((field) => partsOfField(field).type === type);
   }
 
   get actors(): readonly Actor[] {
@@ -104,7 +124,9 @@ export class Arena {
       TcpProxy.start({ path: deployment.redis.socket }, (exchange) => tally.see(exchange));
     for (let i = 1; i <= servers; i++) {
       const [name, proxy] = [`server-${i}`, await toRedis()];
-      const lines = [new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew'])];
+      const lines = [
+        new RedisLine(`${name} → Redis`, proxy, ['submit', 'start', 'report', 'renew', 'progress']),
+      ];
       const own = { REDIS_URL: proxy.url };
       const about = { name, deployment, schedule, env: own, lines, events };
       this.servers.push(new ServerActor(await freePort(), about));
@@ -112,10 +134,10 @@ export class Arena {
     for (const [i, transport] of agents.entries()) {
       const name = `agent-${i + 1}`;
       const about = { name, deployment, schedule, events };
-      const served = { AGENT_QUEUES: queuesOf(i) };
+      const served = { ...commands, AGENT_QUEUES: queuesOf(i) };
       if (transport === 'redis') {
         const proxy = await toRedis();
-        const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew'])];
+        const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew', 'progress'])];
         const own = { ...served, REDIS_URL: proxy.url };
         this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
         continue;

@@ -3,7 +3,7 @@ import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { type ClientLog, type Operation, type Post, type SeenCommand } from '../shared/testing/client-log.js';
 import { type Dice } from './dice.js';
-import { drawOrder, type Order, type Queues, type Wish } from './load.js';
+import { drawOrder, type LoadOptions, type Order, type Wish } from './load.js';
 import { isKey, type Watch } from './watch.js';
 
 /** A server as its clients see it. */
@@ -17,9 +17,7 @@ export interface Desk {
 
 export interface ClientsOptions {
   readonly servers: readonly Desk[];
-  /** Those that agents serve; all that there are when left out. */
-  readonly queues?: Queues | undefined;
-  readonly ledgerUrl: string;
+  readonly load: LoadOptions;
   readonly log: ClientLog;
   readonly watch: Watch;
   /** Of one client: what it asks for must not depend on how often it had to ask. */
@@ -81,7 +79,7 @@ export class Clients {
     const client = new Client(number, diceOf(number, 'pauses'), servers);
     const dice = diceOf(number, 'orders');
     for (let orders = 1; !this.#over.signal.aborted; orders++) {
-      const order = drawOrder(dice, this.#options.ledgerUrl, this.#options.queues);
+      const order = drawOrder(dice, this.#options.load);
       const ids = await this.#place(client, order, `${client.name}-${orders}`);
       this.mix[order.label] = (this.mix[order.label] ?? 0) + order.commands.length;
       await Promise.all(ids.map((id) => this.#follow(client, id, order.wish)));
@@ -117,7 +115,7 @@ export class Clients {
     const options = { idempotencyKey: key, timeoutMs: submitTimeoutMs };
     while (!this.#givenUp.signal.aborted) {
       const post = await client.visit([key], (url) => log.submit(url, command, options), isUnknown);
-      if (post.outcome !== 'unknown') {
+      if (post.outcome !== 'unknown' && !wasNotHeard(post)) {
         this.#answered(key, post, label);
         return post.ids;
       }
@@ -126,8 +124,9 @@ export class Clients {
     return [];
   }
 
-  #answered(key: string, { outcome, ids, refusal }: Post, label: string): void {
-    if (outcome === 'refused') {
+  #answered(key: string, post: Post, label: string): void {
+    const { outcome, ids, refusal } = post;
+    if (outcome === 'refused' && !wasNotHeard(post)) {
       this.troubles.push(`the submission ${key} (${label}) was refused: ${refusal}`);
     }
     this.#idsByKey.set(key, ids);
@@ -222,4 +221,9 @@ class Client {
 }
 
 const isUnknown = ({ outcome }: Pick<Post | Operation, 'outcome'>) => outcome === 'unknown';
+/**
+ * It crossed a 408, on a connection that had been opened for a request which was given up before it was sent:
+ * to be sent again. That nothing came of it the judge is told, as of whatever else is refused.
+ */
+const wasNotHeard = ({ refusal }: Post) => refusal?.startsWith('408 ') ?? false;
 const isNothing = (view: unknown) => view === undefined;

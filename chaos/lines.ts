@@ -134,7 +134,7 @@ export class RedisLine implements Line {
 }
 
 /** Where an EVALSHA of a script names the agent. */
-const agentIdAt: Partial<Record<ScriptName, number>> = { start: 4, renew: 4, report: 6 };
+const agentIdAt: Partial<Record<ScriptName, number>> = { start: 4, renew: 4, progress: 4, report: 6 };
 
 /** Everything textual in a reply. */
 function textsIn(reply: Reply): string[] {
@@ -147,6 +147,7 @@ const httpCalls: Readonly<Record<string, (request: SeenRequest) => boolean>> = {
   next: ({ method, path }) => method === 'GET' && path.startsWith('/commands/next'),
   result: ({ method, path }) => method === 'PUT' && path.endsWith('/result'),
   renew: ({ path }) => path === '/commands/renew',
+  progress: ({ path }) => path === '/commands/progress',
 };
 
 /**
@@ -158,7 +159,7 @@ const longestLateMs = 2000;
 /** An agent's way to one server. */
 export class HttpLine implements Line {
   readonly name: string;
-  readonly calls = ['next', 'result', 'renew'] as const;
+  readonly calls = ['next', 'result', 'renew', 'progress'] as const;
   readonly #proxy: HttpProxy;
 
   constructor(name: string, proxy: HttpProxy) {
@@ -223,7 +224,9 @@ export class HttpLine implements Line {
         if (!answered) return { answer: 'nothing while its connection lasted', refused: false };
         const { status, body } = answered;
         const isAgain = body.includes('"again":true');
-        return { answer: `${status}${isAgain ? ' again' : ''}`, refused: status === 409 || isAgain };
+        const isLost = call === 'progress' && body.includes('"lost":[{');
+        const word = isAgain ? ' again' : isLost ? ' lost' : '';
+        return { answer: `${status}${word}`, refused: status === 409 || word !== '' };
       },
     };
   }

@@ -6,6 +6,11 @@ export const queues = ['urgent', 'default', 'bulk'] as const;
 
 export type Queues = readonly [string, ...string[]];
 
+/** The type that no agent knows by itself: chaos/commands/steps.mjs. */
+export const ownType = 'STEPS';
+/** What its commands are called in the report. */
+export const ownLabel = 'tells its progress';
+
 /** What a client asks for in one request, and what to call it in the report. */
 export interface Order {
   readonly commands: readonly [Submission, ...Submission[]];
@@ -26,7 +31,7 @@ type Extra = Omit<Submission, 'type' | 'payload' | 'onAgentLost' | 'queue'>;
 interface Recipe {
   readonly label: string;
   readonly weight: number;
-  readonly type: 'HTTP_GET_JSON' | 'DELAY';
+  readonly type: 'HTTP_GET_JSON' | 'DELAY' | typeof ownType;
   readonly payload: (dice: Dice, ledgerUrl: string) => Submission['payload'];
   readonly extra?: (dice: Dice) => Extra;
 }
@@ -38,6 +43,9 @@ const quick: Recipe['payload'] = (_dice, url) => ({ url });
 const long: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(1200, 2500)}` });
 const slow: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(100, 600)}` });
 
+/** Told four times a second at most: of most of these several times. */
+const inSteps: Recipe['payload'] = (dice, url) => ({ url, steps: dice.between(5, 30), everyMs: 50 });
+
 /**
  * All kinds of commands that there are. A slow share, so that faults hit executions; a long one, so that
  * whoever wakes up late finds another at work.
@@ -47,6 +55,14 @@ const recipes: readonly Recipe[] = [
   { label: 'slow', weight: 35, type: 'HTTP_GET_JSON', payload: slow },
   { label: 'long', weight: 9, type: 'HTTP_GET_JSON', payload: long },
   { label: 'DELAY', weight: 8, type: 'DELAY', payload: (dice) => ({ ms: dice.between(0, 400) }) },
+  {
+    label: ownLabel,
+    weight: 14,
+    type: ownType,
+    payload: inSteps,
+    // The judge knows the times of built-in types alone.
+    extra: () => ({ timeoutMs: 30_000 }),
+  },
   {
     label: 'fails once, maxAttempts 3',
     weight: 4,
@@ -114,9 +130,19 @@ function drawWish(dice: Dice): Wish {
 const told = ({ cancelAfterMs, retry }: Wish) =>
   (cancelAfterMs === null ? '' : ', cancelled') + (retry ? ', retried if it fails' : '');
 
+export interface LoadOptions {
+  /** All effects are there. */
+  readonly ledgerUrl: string;
+  /** Those that agents serve; all that there are when left out. */
+  readonly queues?: Queues | undefined;
+  /** Whether agents have loaded `ownType`: the load goes without it otherwise. */
+  readonly hasOwnType: boolean;
+}
+
 /** Draws what a client asks for next. */
-export function drawOrder(dice: Dice, ledgerUrl: string, to: Queues = queues): Order {
-  const recipe = dice.weighed(recipes.map((one) => [one, one.weight] as const));
+export function drawOrder(dice: Dice, { ledgerUrl, queues: to = queues, hasOwnType }: LoadOptions): Order {
+  const known = recipes.filter(({ type }) => hasOwnType || type !== ownType);
+  const recipe = dice.weighed(known.map((one) => [one, one.weight] as const));
   const onAgentLost = dice.oneOf<OnAgentLost>(['fail', 'retry']);
   const draw = (): Submission => ({
     type: recipe.type,

@@ -76,7 +76,7 @@ class Round {
     this.#faults = new FaultLog(watch, began.nowMs);
     this.#clients = new Clients({
       servers: arena.servers,
-      ledgerUrl: arena.ledger.url,
+      load: { ledgerUrl: arena.ledger.url, hasOwnType: true },
       log: this.#log,
       watch,
       diceOf: (client, what) => new Dice(seed, what, client),

@@ -113,7 +113,9 @@ export class Watch {
 
   #hear(message: string): void {
     for (const line of message.split('\n')) {
-      const [id = '', status = '', attempt = ''] = line.split(' ');
+      const [id = '', status = '', attempt = '', progress] = line.split(' ');
+      // An attempt that says how far it is has not moved on.
+      if (progress !== undefined) continue;
       this.#learn(id, { status, attempt: Number(attempt), movedMs: this.#nowMs() });
     }
   }

@@ -69,7 +69,7 @@ export class WireTally {
       case 'register':
         this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
         return;
-      // It decides nothing: a zombie's progress is neither seen nor worth a number.
+      // The last one of an attempt may cross its report, and is then refused as a zombie's is.
       case 'progress':
       case 'recover':
       case 'rescue':

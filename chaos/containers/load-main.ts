@@ -61,10 +61,11 @@ interface Played extends PlayedRound {
 }
 
 async function recordOf({ config, seed, startedAt, round, kinds, redisClients }: Played): Promise<RunRecord> {
-  const { durationSeconds, clients, concurrency, queues, leaseMs } = config;
+  const { durationSeconds, clients, concurrency, queues, leaseMs, commands } = config;
   const info = await redisClients.client().info('server');
   const { cores: cpus, ...host } = describeHost();
-  const own = `CHAOS_SEED=${seed} LOAD_DURATION=${durationSeconds}s LOAD_CLIENTS=${clients} LEASE_MS=${leaseMs} AGENT_CONCURRENCY=${concurrency}`;
+  const types = commands === undefined ? '' : ` CHAOS_COMMANDS=${commands}`;
+  const own = `CHAOS_SEED=${seed} LOAD_DURATION=${durationSeconds}s LOAD_CLIENTS=${clients} LEASE_MS=${leaseMs} AGENT_CONCURRENCY=${concurrency}${types}`;
   return {
     format: 1,
     startedAt,

@@ -8,6 +8,7 @@ import { Dice } from '../dice.js';
 import { explanations } from '../explanations.js';
 import { FaultLog } from '../fault-log.js';
 import { tellHistories } from '../histories.js';
+import { ownType } from '../load.js';
 import { readPending } from '../pending.js';
 import { type FaultKind, type FaultRecord, type RoundRecord, type Sample } from '../record.js';
 import { comesToRest, longestRestMs } from '../rest.js';
@@ -45,7 +46,8 @@ export interface PlayedRound {
 export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> {
   const { seed, queues, serverUrl, leaseMs, retentionMs, redisClients, signal, redisDirectory } = options;
   const roster = new Roster(serverUrl);
-  await untilComplete(serverUrl, roster);
+  const hasOwnType = options.commands !== undefined;
+  await untilComplete(serverUrl, roster, hasOwnType ? [ownType] : []);
   const redis = redisClients.client({ maxRetriesPerRequest: null, retryStrategy: () => 50 });
   await checkIsEmpty(redis);
   await keepHistory(redis);
@@ -62,8 +64,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
   const desk = new ServerDesk(serverUrl);
   const clients = new Clients({
     servers: [desk],
-    queues,
-    ledgerUrl: ledger.url,
+    load: { ledgerUrl: ledger.url, queues, hasOwnType },
     log,
     watch,
     diceOf: (client, purpose) => new Dice(seed, 'client', client, purpose),

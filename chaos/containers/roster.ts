@@ -26,6 +26,11 @@ export class Roster {
     return this.#present.get(host);
   }
 
+  /** Whether commands of this type are accepted. */
+  async knows(type: string): Promise<boolean> {
+    return (await this.#client.types()).some((known) => known.type === type);
+  }
+
   /** All that have ever been there. */
   everAt(host: string): readonly string[] {
     return [...(this.#ever.get(host) ?? [])];

@@ -49,6 +49,11 @@ export const loadServiceSettings = {
       .pipe(z.tuple([z.string()], z.string())),
     'queues that the agents serve, with commas between, as theirs',
   ),
+  commands: setting(
+    'AGENT_COMMANDS',
+    z.string().optional(),
+    'as the agents have it: if set, the load has commands of the type in chaos/commands, too',
+  ),
   concurrency: setting('AGENT_CONCURRENCY', integer(1).default(1), 'that of the agents, for the report'),
   serverUrl: setting('SERVER_URL', z.url().default('http://server:3000'), 'where commands go'),
   redisUrl: setting('REDIS_URL', z.url().default('redis://redis:6379'), 'the Redis that is judged'),

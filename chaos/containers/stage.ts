@@ -76,14 +76,28 @@ export async function checkIsEmpty(redis: Redis): Promise<void> {
 
 const mostPatienceMs = 120_000;
 
-/** Resolves when the server takes commands and an agent is there. @throws Error when they do not come */
-export async function untilComplete(serverUrl: string, roster: Roster): Promise<void> {
+/**
+ * Resolves when the server takes commands, of these types too, and an agent is there.
+ *
+ * @throws Error when they do not come
+ */
+export async function untilComplete(
+  serverUrl: string,
+  roster: Roster,
+  types: readonly string[],
+): Promise<void> {
   const deadline = performance.now() + mostPatienceMs;
+  const isComplete = async () => {
+    const ready = await fetch(new URL('/ready', serverUrl));
+    if (!ready.ok) return false;
+    await roster.read();
+    const known = await Promise.all(types.map((type) => roster.knows(type)));
+    return roster.size > 0 && known.every(Boolean);
+  };
   while (performance.now() < deadline) {
-    const ready = await fetch(new URL('/ready', serverUrl)).catch(() => undefined);
-    if (ready?.ok) await roster.read().catch(() => undefined);
-    if (roster.size > 0) return;
+    if (await isComplete().catch(() => false)) return;
     await pause(200);
   }
-  throw new Error(`${serverUrl} does not come to be ready, or no agent comes`);
+  const orTypes = types.length === 0 ? '' : `, or none that knows ${types.join(', ')}`;
+  throw new Error(`${serverUrl} does not come to be ready, or no agent comes${orTypes}`);
 }

@@ -31,6 +31,7 @@ export interface Figures {
   readonly transitions: number;
   readonly effects: number;
   readonly lateReports: number;
+  readonly progress: number;
   readonly acceptedPerMinute: number;
   readonly endedPerSecond: number;
   /** How often each heading was broken. */
@@ -79,6 +80,7 @@ export function figuresOf(record: RunRecord): Figures {
     transitions: total((round) => round.counts.transitions),
     effects: total((round) => round.counts.effects),
     lateReports: total((round) => round.counts.lateReports),
+    progress: total((round) => round.counts.progress),
     acceptedPerMinute: durationMs === 0 ? 0 : (accepted * 60_000) / durationMs,
     endedPerSecond: durationMs === 0 ? 0 : ((completed + failed) * 1000) / durationMs,
     broken: brokenIn(findings),

@@ -5,6 +5,7 @@ import {
   faultKinds,
   type RunRecord,
 } from '../record.js';
+import { ownLabel } from '../load.js';
 import { type Figures } from './figures.js';
 
 /** Something that a run must have seen often enough: below it, the run has proved nothing. */
@@ -74,6 +75,7 @@ const expectations: readonly Expectation[] = [
 const acceptedPerMinute = 300;
 /** A third of those that must be accepted. */
 const prunedPerMinute = 100;
+const progressPerMinute = 60;
 const verifiedPercent = 95;
 /** A mix has up to 20 kinds, and a minute some 40 faults: only in a longer run must every kind come up. */
 const minutesPerKind = 5;
@@ -86,6 +88,7 @@ export function floorsOf(record: RunRecord, figures: Figures): Floor[] {
     times('commands accepted per minute', Math.floor(figures.acceptedPerMinute), acceptedPerMinute),
     verifiedShare(figures),
     ...prunedFloor(record, figures),
+    ...progressFloor(record, figures),
     ...expectations
       .filter(({ needs }) => needs === undefined || needs.some((kind) => mix.has(kind)))
       // At least once, however short the run.
@@ -119,6 +122,15 @@ function prunedFloor({ rounds, options }: RunRecord, { pruned }: Figures): Floor
   const ms = rounds.reduce((sum, { durationMs }) => sum + Math.max(0, durationMs - 2 * retentionMs), 0);
   const wanted = Math.floor((prunedPerMinute * ms) / 60_000);
   return wanted === 0 ? [] : [times('ended commands pruned', pruned, wanted)];
+}
+
+/** Agents in containers may have been given none of the type that tells it. */
+function progressFloor({ rounds }: RunRecord, { progress }: Figures): Floor[] {
+  const ms = rounds
+    .filter(({ mix }) => Object.keys(mix).some((label) => label.includes(ownLabel)))
+    .reduce((sum, { durationMs }) => sum + durationMs, 0);
+  const wanted = Math.floor((progressPerMinute * ms) / 60_000);
+  return wanted === 0 ? [] : [times('progress stored', progress, wanted)];
 }
 
 /** One line for all kinds that came up often enough, and one for each that did not. */

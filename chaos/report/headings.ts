@@ -22,7 +22,7 @@ export const meanings: Readonly<Record<Heading, string>> = {
     'changes by a stale caller, entries acknowledged too early or too late, attempts that did not grow',
   stuck: 'commands that came to rest without an outcome, rounds that never came to rest',
   'unexplained unknown': '`executed: "unknown"`, lost attempts and late reports that overlap no fault',
-  untrue: 'results and `executed` that are not what the ledger of real effects shows',
+  untrue: 'results, progress and `executed` that are not what attempts and the ledger of real effects show',
 };
 
 /** A violation, where it was seen, and what it is counted as. */

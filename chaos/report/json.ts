@@ -58,6 +58,8 @@ const roundSchema = z.object({
     losses: count,
     transitions: count,
     lateReports: count,
+    // Before there were commands that tell it.
+    progress: count.default(0),
     effects: count,
   }),
   violations: z.array(violationSchema),

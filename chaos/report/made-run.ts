@@ -70,6 +70,7 @@ export function madeRound(changes: Partial<RoundRecord> = {}): RoundRecord {
       losses: 240,
       transitions: 29_410,
       lateReports: 22,
+      progress: 4100,
       effects: 9500,
     },
     violations: [],

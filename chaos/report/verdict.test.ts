@@ -86,6 +86,23 @@ test('a fault whose work in flight was never seen to move on fails the run', () 
   ]);
 });
 
+describe('progress', () => {
+  const of = (progress: number, mix: RoundRecord['mix']) =>
+    judgeRun(runOf({ counts: { ...madeRound().counts, progress }, mix })).failures;
+  const told = { 'DELAY, fail': 10, 'batch: tells its progress, onAgentLost retry': 10 };
+
+  test('must have been stored where commands tell it', () => {
+    expect(of(119, told)).toEqual([
+      'progress stored: 119, at least 120 wanted: the run exercised too little to show anything',
+    ]);
+    expect(of(120, told)).toEqual([]);
+  });
+
+  test('is asked of no run whose agents do not know the type', () => {
+    expect(of(0, { 'DELAY, fail': 10 })).toEqual([]);
+  });
+});
+
 describe('each floor can fail by itself', () => {
   const { faults, tally, counts } = madeRound();
   const few = faults.slice(0, 20);

@@ -63,6 +63,34 @@ describe('what is no HTTP is answered all the same', () => {
     expect(await answer).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
   });
 
+  test('a request that crosses the answer that none has arrived is not carried out', async () => {
+    const carriedOut: (string | undefined)[] = [];
+    const note: Listener = (request, response) => {
+      carriedOut.push(request.url);
+      response.end();
+    };
+    await listen(note, { requestTimeoutMs: 50 });
+    const socket = connect({
+      port: Number(new URL(server.url).port),
+      host: '127.0.0.1',
+      // It has not read the answer yet when it writes.
+      allowHalfOpen: true,
+    });
+    sockets.push(socket);
+    const answer: string[] = [];
+    socket.setEncoding('utf8').on('data', (chunk: string) => answer.push(chunk));
+    await once(socket, 'end');
+    expect(answer.join('')).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
+    socket.on('error', () => undefined);
+    socket.write('POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
+    // It has been read when the server has closed the connection, which shows when one writes more.
+    while (carriedOut.length === 0 && !socket.destroyed) {
+      socket.write(' ');
+      await new Promise(setImmediate);
+    }
+    expect(carriedOut).toEqual([]);
+  });
+
   test('nothing is written into the middle of another answer', async () => {
     await listen((_incoming, response) => {
       response.writeHead(200, { 'Content-Length': '10' });

@@ -1,4 +1,10 @@
-import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import { type AddressInfo, type Socket } from 'node:net';
 import { type Service } from '../../shared/runtime/service.js';
 import { errorCode } from '../../shared/runtime/error-code.js';
@@ -39,6 +45,8 @@ export class HttpServer implements Service {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
   readonly #answering = new Set<ServerResponse>();
+  /** Those that were told that there is no request of theirs, or none that can be understood. */
+  readonly #refused = new WeakSet<Socket>();
   #stopping: Promise<void> | undefined;
 
   constructor(options: HttpServerOptions) {
@@ -48,8 +56,11 @@ export class HttpServer implements Service {
     // A missing Host is answered by the app, as a problem like any other.
     this.#server = createServer({ ...timeouts, headersTimeout, requestTimeout, requireHostHeader: false });
     this.#server.timeout = silentSocketMs;
-    this.#server.on('request', (_request, response) => this.#track(response));
-    this.#server.on('request', options.listener);
+    this.#server.on('request', (request, response) => {
+      if (this.#refused.has(request.socket)) return ignore(request);
+      this.#track(response);
+      options.listener(request, response);
+    });
     this.#server.on('clientError', (error, socket: Socket) => this.#answerRaw(error, socket));
   }
 
@@ -101,9 +112,18 @@ export class HttpServer implements Service {
     const isBusy = [...this.#answering].some(
       (response) => response.socket === socket && response.headersSent,
     );
-    if (!socket.writable || isBusy || code === 'ECONNRESET') socket.destroy();
-    else socket.end(rawAnswer(rawProblem(code)));
+    if (!socket.writable || isBusy || code === 'ECONNRESET') return void socket.destroy();
+    this.#refused.add(socket);
+    socket.end(rawAnswer(rawProblem(code)));
   }
+}
+
+/**
+ * It crossed the answer that no request had arrived, which promises that nothing was done: whoever reads that
+ * sends it again. Read to its end, so that the answer is not lost with the connection.
+ */
+function ignore(request: IncomingMessage): void {
+  request.resume().once('end', () => request.socket.destroy());
 }
 
 /** Otherwise a client that keeps its connection alive would keep the server alive. */

@@ -43,6 +43,7 @@ const seenSchema = z.object({
   status: z.string(),
   attempt: z.int(),
   result: z.json(),
+  progress: z.json().optional(),
   finishedAt: z.string().nullable().optional(),
 });
 export type SeenCommand = z.infer<typeof seenSchema>;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
+import { type Progress } from '../protocol/commands.js';
 import { group, partitionKeys } from '../store/keys.js';
 import { ClientLog } from './client-log.js';
 import { judge, type JudgeOptions, type Report } from './invariants.js';
@@ -34,6 +35,13 @@ interface Life {
   entry: string;
   status: string;
   finishedAt: number;
+}
+
+interface Telling {
+  readonly attempt?: number;
+  readonly sequence?: number;
+  readonly progress?: Progress;
+  readonly edit?: Edit;
 }
 
 /**
@@ -186,9 +194,13 @@ export class HandMadeRun {
     await this.write(...edit(writes));
   }
 
-  /** An attempt says how far it is. */
-  async tellProgress(id: string, attempt = this.life(id).attempt): Promise<void> {
-    await this.write(['HSET', keys.command(id), 'progress', '0.5', 'progressOf', `${attempt}:1`]);
+  /** An attempt says how far it is, for the n-th time. */
+  async tellProgress(
+    id: string,
+    { attempt = this.life(id).attempt, sequence = 1, progress = 0.5, edit = keep }: Telling = {},
+  ): Promise<void> {
+    const told = ['progress', JSON.stringify(progress), 'progressOf', `${attempt}:${sequence}`];
+    await this.write(...edit([['HSET', keys.command(id), ...told]]));
   }
 
   /** Its running attempt is asked to stop. */

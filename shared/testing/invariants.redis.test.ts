@@ -13,6 +13,7 @@ describe('the judge', () => {
     await run.deliver();
     await run.start('failing');
     await run.effect('failing');
+    await run.tellProgress('failing');
     await run.putBack('failing', 'failed');
     await run.deliver('B');
     await run.start('failing', { agentId: 'B' });
@@ -32,6 +33,7 @@ describe('the judge', () => {
         losses: 0,
         transitions: 10,
         lateReports: 0,
+        progress: 1,
         effects: 3,
       },
     });

@@ -75,6 +75,8 @@ export interface Counts {
   readonly losses: number;
   readonly transitions: number;
   readonly lateReports: number;
+  /** How often attempts' progress was stored. */
+  readonly progress: number;
   readonly effects: number;
 }
 
@@ -178,11 +180,12 @@ function count({ clients, rest, lastSeen, trails }: Evidence, hits: HitsByComman
     const code = errorCodeOf(fields) ?? 'none';
     byErrorCode[code] = (byErrorCode[code] ?? 0) + 1;
   }
-  let [losses, transitions, lateReports] = [0, 0, 0];
+  let [losses, transitions, lateReports, progress] = [0, 0, 0, 0];
   for (const trail of trails.all()) {
     losses += trail.losses;
     transitions += trail.transitions;
     lateReports += trail.lateReports;
+    progress += trail.progress;
   }
   return {
     accepted: clients.accepted().size,
@@ -194,6 +197,7 @@ function count({ clients, rest, lastSeen, trails }: Evidence, hits: HitsByComman
     losses,
     transitions,
     lateReports,
+    progress,
     effects: hits.all.length,
   };
 }
@@ -208,7 +212,7 @@ export function format({ violations, counts }: Report): string {
     `${counts.accepted} accepted: ${counts.completed} completed, ${counts.failed} failed` +
       (codes.length > 0 ? ` (${codes.join(', ')}; executed unknown: ${counts.executedUnknown})` : ''),
     ...(counts.pruned > 0 ? [`${counts.pruned} of them pruned since`] : []),
-    `${counts.transitions} transitions, ${counts.effects} effects, ${counts.losses} losses, ${counts.lateReports} late reports`,
+    `${counts.transitions} transitions, ${counts.effects} effects, ${counts.losses} losses, ${counts.lateReports} late reports, ${counts.progress} times progress`,
   ];
   for (const { number, promise } of invariants) {
     const broken = violations.filter((violation) => violation.invariant === number);

@@ -3,6 +3,7 @@ import { recoveryConsumer } from '../store/keys.js';
 import { countOf, errorCodeOf, type Fields, jsonOf, rankOfExecuted, statusOf } from './command-state.js';
 import { parseMarker } from './keyspace.js';
 import { type Transition } from './transitions-log.js';
+import { progressWrittenIn } from './written-progress.js';
 
 /** How an attempt ended, read from what the ending changed. */
 export type AttemptEnd = 'reported' | 'lost' | 'released' | 'ended from outside';
@@ -34,6 +35,8 @@ export interface Trail {
   readonly attempts: readonly TrailAttempt[];
   readonly losses: number;
   readonly lateReports: number;
+  /** How often a progress of one of its attempts was stored. */
+  readonly progress: number;
   /** How often an operator retried it. */
   readonly retries: number;
   /** The attempts during which `executed` was raised to `unknown`; of one that never ran, only its end is known. */
@@ -81,6 +84,7 @@ export class Trails {
     if (transition.restated) return;
     trail.transitions += transition.statuses.length;
     trail.lateReports += transition.history.filter(isLateReport).length;
+    trail.progress += progressWrittenIn(transition).length;
     if (isRetry(transition)) trail.retries++;
     trail.losses += lossesIn(transition);
     const running = trail.attempts.at(-1);
@@ -117,6 +121,7 @@ export class Trails {
         attempts: [],
         losses: 0,
         lateReports: 0,
+        progress: 0,
         retries: 0,
         unknowns: [],
       };

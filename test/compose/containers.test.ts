@@ -104,6 +104,7 @@ function theChaosProfile(): void {
       LOAD_DURATION: '30s',
       LEASE_MS: '3000',
       AGENT_CONCURRENCY: '4',
+      CHAOS_COMMANDS: './chaos/commands/steps.mjs',
     });
     await project.compose('--profile', 'chaos', 'build');
   }, 1_800_000);
@@ -126,6 +127,7 @@ function theChaosProfile(): void {
       troubles: [],
     });
     expect(figures.accepted).toBeGreaterThan(0);
+    expect(figures.progress).toBeGreaterThan(0);
     const hit = figures.faults.filter(({ verified }) => verified > 0).map(({ kind }) => kind.split(' ')[0]);
     expect(new Set(hit)).toEqual(new Set(['agent', 'server', 'Redis']));
 

@@ -1,4 +1,4 @@
-import { also, keys } from '../hand-made-run.js';
+import { also, keys, type Write } from '../hand-made-run.js';
 import { findings, type Plant, seen } from './planted.js';
 
 const plants: readonly Plant[] = [
@@ -84,6 +84,89 @@ const plants: readonly Plant[] = [
       run.clients.noteOperation({ action: 'cancel', commandId: 'c', finishedAt: null, outcome: 'done' });
     },
     found: ['6 c: a client was told that it is cancelled, and it is not'],
+  },
+
+  {
+    name: 'a progress of one attempt that is stored as another’s',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.deliver();
+      await run.start('c');
+      await run.tellProgress('c', { progress: { attempt: 1, step: 3 } });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['6 c: its progress is that of another attempt'],
+  },
+
+  {
+    name: 'a progress that goes back, although it is said to have been told later',
+    plant: async (run) => {
+      await run.started('c');
+      await run.tellProgress('c', { sequence: 1, progress: { step: 4 } });
+      await run.tellProgress('c', { sequence: 2, progress: { step: 3 } });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['6 c: its progress went back'],
+  },
+
+  {
+    name: 'a progress that was cut off',
+    plant: async (run) => {
+      await run.started('c');
+      const half: Write = ['HSET', keys.command('c'), 'progress', '{"step":', 'progressOf', '1:1'];
+      await run.tellProgress('c', { edit: () => [half] });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['6 c: its progress is no JSON'],
+  },
+
+  {
+    name: 'a progress of an effect that its attempt did not have',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      const body = await run.effect('c');
+      await run.putBack('c', 'lost');
+      await run.deliver();
+      await run.start('c');
+      await run.tellProgress('c', { progress: { step: 1, body: { ...body } } });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['6 c: its progress is not what attempt 2 was answered'],
+  },
+
+  {
+    name: 'a progress that a client was shown as another attempt’s, or of none',
+    plant: async (run) => {
+      await run.live('c');
+      run.clients.noteSighting('c', { ...seen('c', 'RUNNING', 1), progress: { attempt: 2 } });
+      await run.live('d');
+      run.clients.noteSighting('d', { ...seen('d', 'PENDING', 1), progress: 0.5 });
+    },
+    found: [
+      '6 c: a client was shown the progress of another attempt',
+      '6 d: a client was shown progress of a command that waits',
+    ],
+  },
+
+  {
+    name: 'nothing in the progress of attempts that say of themselves what is so',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.tellProgress('c', { sequence: 2, progress: { attempt: 1, step: 2, body: null } });
+      await run.tellProgress('c', { sequence: 5, progress: 'nearly done' });
+      run.clients.noteSighting('c', { ...seen('c', 'RUNNING', 1), progress: { attempt: 1, step: 2 } });
+      run.clients.noteSighting('c', { ...seen('c', 'RUNNING', 1), progress: 'nearly done' });
+      run.clients.noteSighting('c', { ...seen('c', 'PENDING', 1), progress: null });
+      await run.putBack('c', 'lost');
+      await run.deliver();
+      await run.start('c');
+      await run.tellProgress('c', { progress: { attempt: 2, step: 1, body: null } });
+      const body = await run.effect('c');
+      await run.tellProgress('c', { sequence: 2, progress: { attempt: 2, step: 2, body: { ...body } } });
+      await run.complete('c', body);
+    },
+    found: [],
   },
 ];
 

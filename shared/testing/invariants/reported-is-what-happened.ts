@@ -5,14 +5,20 @@ import { type Trails } from '../trails.js';
 import { parseMarker } from '../keyspace.js';
 import { type Invariant, type Say } from './invariant.js';
 import { eachAfterWhatWasKnown } from './sightings.js';
+import { progressIsOfAnEffect, progressIsWhatWasTold, progressShownIsOfTheAttempt } from './told-progress.js';
 
-/** 6. The stored result is the one that the accepted attempt produced. */
+/** 6. The stored result is the one that the accepted attempt produced, and a stored progress one that its attempt told. */
 export const reportedIsWhatHappened: Invariant = {
   number: 6,
   promise: 'What is reported is what happened',
 
+  ofTransition(transition, say) {
+    progressIsWhatWasTold(transition, say);
+  },
+
   atRest({ clients, lastSeen, trails }, say) {
     cancelsAreWhatWasAskedFor(clients, trails, say);
+    progressShownIsOfTheAttempt(clients, say);
     for (const [id, fields] of lastSeen)
       if (fields.status === 'COMPLETED') acceptedAttemptIsNamed(id, fields, say);
     const seen = new Map<string, SeenCommand>();
@@ -37,7 +43,9 @@ export const reportedIsWhatHappened: Invariant = {
     }
   },
 
-  ofEffects({ lastSeen, aimsAtLedger, answerIn }, hits, say) {
+  ofEffects(evidence, hits, say) {
+    const { lastSeen, aimsAtLedger, answerIn } = evidence;
+    progressIsOfAnEffect(evidence, hits, say);
     for (const [id, fields] of lastSeen) {
       if (fields.status !== 'COMPLETED' || !aimsAtLedger(fields)) continue;
       const { attempt } = parseMarker(fields.reported ?? '');

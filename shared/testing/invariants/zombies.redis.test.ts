@@ -52,7 +52,7 @@ const plants: readonly Plant[] = [
       await run.putBack('c', 'lost');
       await run.deliver('B');
       await run.start('c', { agentId: 'B' });
-      await run.tellProgress('c', 1);
+      await run.tellProgress('c', { attempt: 1 });
       await run.complete('c', await run.effect('c'));
     },
     found: ['4 c: its progress was told by another than the attempt that runs'],
@@ -63,7 +63,7 @@ const plants: readonly Plant[] = [
     plant: async (run) => {
       await run.started('c', { onAgentLost: 'retry' });
       await run.putBack('c', 'lost');
-      await run.tellProgress('c', 1);
+      await run.tellProgress('c', { attempt: 1 });
       await run.deliver('B');
       await run.start('c', { agentId: 'B' });
       await run.complete('c', await run.effect('c'));
@@ -85,7 +85,8 @@ const plants: readonly Plant[] = [
     name: 'nothing in the progress of an attempt that runs, nor in that of the next',
     plant: async (run) => {
       await run.started('c', { onAgentLost: 'retry' });
-      await run.tellProgress('c');
+      await run.tellProgress('c', { sequence: 7 });
+      await run.tellProgress('c', { sequence: 10 });
       await run.putBack('c', 'lost');
       await run.deliver('B');
       await run.start('c', { agentId: 'B' });
@@ -93,6 +94,54 @@ const plants: readonly Plant[] = [
       await run.complete('c', await run.effect('c'));
     },
     found: [],
+  },
+
+  {
+    name: 'a progress of another attempt in a transaction with one that is right',
+    plant: async (run) => {
+      await run.started('c', { onAgentLost: 'retry' });
+      await run.putBack('c', 'lost');
+      await run.deliver('B');
+      await run.start('c', { agentId: 'B' });
+      const late = ['HSET', keys.command('c'), 'progress', '1', 'progressOf', '1:9'] as const;
+      await run.tellProgress('c', { edit: (writes) => [late, ...writes] });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['4 c: its progress was told by another than the attempt that runs'],
+  },
+
+  {
+    name: 'a progress that comes late, behind another of its attempt',
+    plant: async (run) => {
+      await run.started('c');
+      await run.tellProgress('c', { sequence: 10 });
+      await run.tellProgress('c', { sequence: 9 });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['4 c: its progress was replaced by one that was not told later'],
+  },
+
+  {
+    name: 'a progress that is stored twice',
+    plant: async (run) => {
+      await run.started('c');
+      await run.tellProgress('c');
+      await run.tellProgress('c');
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['4 c: its progress was replaced by one that was not told later'],
+  },
+
+  {
+    name: 'a progress that nobody is said to have told',
+    plant: async (run) => {
+      await run.started('c');
+      await run.tellProgress('c', {
+        edit: () => [['HSET', keys.command('c'), 'progress', '0.5']],
+      });
+      await run.complete('c', await run.effect('c'));
+    },
+    found: ['4 c: its progress was written without whose it is'],
   },
 
   {

@@ -4,11 +4,12 @@ import { parseMarker } from '../keyspace.js';
 import { isRetry } from '../trails.js';
 import { type Transition } from '../transitions-log.js';
 import { type Evidence, type Invariant, type Say, seenIn } from './invariant.js';
+import { progressIsOfTheHolder } from './told-progress.js';
 
 /**
  * 4. A start, renewal, report, release or progress with an older attempt, another session, or an entry that is
- * no longer theirs, is refused: none of them ever shows in the log. Nor does a start from a queue that
- * an operator had paused.
+ * no longer theirs, is refused: none of them ever shows in the log. Nor does a progress that its own attempt
+ * has gone beyond, or a start from a queue that an operator had paused.
  */
 export const zombiesChangeNothing: Invariant = {
   number: 4,
@@ -73,18 +74,6 @@ function reportIsOfTheHolder(transition: Transition, say: Say): void {
   const completed = statuses.includes('COMPLETED');
   if ((changed || completed) && reported !== before.marker) {
     say(commandId, 'an outcome was accepted from another than the holder of its marker', seenIn(transition));
-  }
-}
-
-/** Only the attempt that runs may say how far it is; `progressOf` says which one did. */
-function progressIsOfTheHolder(transition: Transition, say: Say): void {
-  const { commandId, before, after } = transition;
-  const told = after.fields?.progressOf;
-  // What is written to a settled command is invariant 3's.
-  if (told === undefined || told === before.fields?.progressOf || isTerminal(statusOf(before))) return;
-  const { attempt } = parseMarker(before.marker ?? '');
-  if (statusOf(before) !== 'RUNNING' || told.split(':')[0] !== String(attempt)) {
-    say(commandId, 'its progress was told by another than the attempt that runs', seenIn(transition));
   }
 }
 
