@@ -20,14 +20,21 @@ const essential = [keys.index, keys.scheduled, keys.expiring, keys.queues, queue
 const helpful = [keys.counts, keys.failedIndex, keys.recovery, keys.dead, 'fencepost:types'];
 const ofAgent = ['fencepost:{0}:session:AGENT', 'fencepost:agent:AGENT'];
 
+/** In one step: between two, a process would put back what it misses. */
+const soilScript = `
+  local existed = redis.call('EXISTS', KEYS[1])
+  if existed == 1 then redis.call('RENAME', KEYS[1], KEYS[2]) end
+  redis.call('RPUSH', KEYS[1], 'somebody was here')
+  return existed`;
+
 /** What stands at a key is put away, and something that is of no use to Fencepost stands there instead. */
 async function soil(redis: Redis, key: string): Promise<() => Promise<void>> {
-  const existed = (await redis.exists(key)) === 1;
-  if (existed) await redis.rename(key, `aside ${key}`);
-  await redis.rpush(key, 'somebody was here');
+  const aside = `aside ${key}`;
+  const existed = (await redis.eval(soilScript, 2, key, aside)) === 1;
   return async () => {
-    await redis.del(key);
-    if (existed) await redis.rename(`aside ${key}`, key);
+    // What stands there by now goes with it.
+    if (existed) await redis.rename(aside, key);
+    else await redis.del(key);
   };
 }
 
