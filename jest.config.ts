@@ -4,7 +4,8 @@ import { type Config } from 'jest';
 // Tests that import sources run them through swc, without a build; tests that start processes start
 // what `tsc -b` left in dist/. `.lua` files are read from disk by the code itself: no transform.
 const config: Config = {
-  testEnvironment: 'node',
+  // Node's, which also notes what each test file cost: `npm test` names the most expensive ones.
+  testEnvironment: '<rootDir>/dist/shared/testing/cpu-environment.js',
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/data/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/data/'],

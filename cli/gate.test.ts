@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { repositoryRoot } from '../shared/testing/redis-server.js';
+import { describeCosts, readTestCosts } from './gate-costs.js';
 import { summary } from './gate.js';
 
 const report = {
@@ -36,4 +37,25 @@ test('a step that leaves a process behind does not keep whoever reads the output
   reader.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   expect(await once(reader, 'close')).toEqual([0, null]);
   expect(process.kill(Number(output), 'SIGKILL')).toBe(true);
+});
+
+describe('what npm test says of its cost', () => {
+  test('names the dearest test files first, and the processor time of the whole run', () => {
+    const costs = [
+      { path: '/p/a.test.ts', cpuMs: 1_500, wallMs: 2_000 },
+      { path: '/p/test/b.test.ts', cpuMs: 62_340, wallMs: 40_000 },
+    ];
+    expect(describeCosts(costs, 90_000, '/p')).toEqual([
+      'The most expensive test files:',
+      '  62.3 s CPU   40.0 s wall  test/b.test.ts',
+      '   1.5 s CPU    2.0 s wall  a.test.ts',
+      'CPU time of this run: 1.5 min',
+    ]);
+  });
+
+  test('is the processor time alone when no test file got to its end', () => {
+    expect(describeCosts(readTestCosts('/nowhere'), 600_000, '/p')).toEqual([
+      'CPU time of this run: 10.0 min',
+    ]);
+  });
 });

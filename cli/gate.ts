@@ -3,7 +3,9 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { cpuMsWithChildren } from '../shared/runtime/cpu-time.js';
 import { pause } from '../shared/runtime/service.js';
+import { describeCosts, readTestCosts } from './gate-costs.js';
 
 /** One program of the gate. */
 export interface GateStep {
@@ -39,11 +41,15 @@ export async function runGate({ root, jestArgs, say }: GateOptions): Promise<num
   const failed: string[] = [];
   const folder = mkdtempSync(join(tmpdir(), 'fencepost-gate-'));
   const reportPath = join(folder, 'jest.json');
+  const costsPath = join(folder, 'costs.jsonl');
+  // Jest's workers inherit it; shared/testing/cpu-environment.ts writes there what each test file cost.
+  process.env['TEST_COSTS'] = costsPath;
   try {
     for (const { name, args } of steps(root, reportPath, jestArgs)) {
       if ((await runNode(args, root)) !== 0) failed.push(name);
     }
     const line = summary(readReport(reportPath));
+    for (const row of describeCosts(readTestCosts(costsPath), cpuMsWithChildren(), root)) say(row);
     if (failed.length > 0) say(`Failed: ${failed.join(', ')}`);
     say(line);
   } finally {
