@@ -2,8 +2,7 @@ import { constants } from 'node:os';
 import { errorCode } from '../shared/runtime/error-code.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { exitCodes, OutputClosed } from './client/exit-codes.js';
-import { faultOf } from './client/faults.js';
-import { createProgram } from './client/program.js';
+import { runProgram } from './client/run.js';
 import { Terminal } from './client/terminal.js';
 
 /** `fencepost …`: from its arguments to its exit code. */
@@ -28,21 +27,11 @@ async function main(argv: readonly string[]): Promise<void> {
     closed = new OutputClosed('nobody reads what is printed any more: stopped');
     stopped.abort(closed);
   });
-  try {
-    await createProgram(terminal).parseAsync([...argv], { from: 'user' });
-  } catch (error) {
-    process.exitCode = received ? 128 + constants.signals[received] : tell(error, terminal);
-  }
+  process.exitCode = await runProgram(argv, terminal, () =>
+    received === undefined ? undefined : 128 + constants.signals[received],
+  );
   // All was done, and not all of it was told.
   if (closed && process.exitCode === exitCodes.done) process.exitCode = exitCodes.failed;
-}
-
-/** Says what went wrong, unless that was done. @returns the exit code */
-function tell(error: unknown, terminal: Terminal): number {
-  const fault = faultOf(error);
-  if (!fault) throw error;
-  for (const line of fault.lines) terminal.say(line);
-  return fault.exitCode;
 }
 
 void main(process.argv.slice(2));

@@ -41,6 +41,6 @@ export function doctorCommand(command: Command, terminal: Terminal): Command {
       const examination = await examine({ redisUrl: flags.redis ?? redisUrl, serverUrl });
       if (flags.json) terminal.printJson(examination);
       else terminal.stdout.write(reportText(examination, terminal.paint));
-      process.exitCode = examination.ok ? exitCodes.done : exitCodes.failed;
+      terminal.exitCode = examination.ok ? exitCodes.done : exitCodes.failed;
     });
 }

@@ -21,7 +21,7 @@ export function programCommand(
     .allowUnknownOption()
     .allowExcessArguments()
     .action(async (_: string[], __: object, self: Command) => {
-      process.exitCode = await run(target, self.args, terminal.signal);
+      terminal.exitCode = await run(target, self.args, terminal.signal);
     });
 }
 

@@ -96,10 +96,12 @@ export function submitCommand(command: Command, terminal: Terminal): Command {
     .action((type: string | undefined, payload: string | undefined, flags: SubmitFlags) => {
       if (flags.file !== undefined) {
         checkFileFlags(type, flags);
-        return withClient(flags, (client) => submitFile(client, flags.file ?? '-', flags, terminal));
+        return withClient(flags, terminal, (client) =>
+          submitFile(client, flags.file ?? '-', flags, terminal),
+        );
       }
       if (type === undefined) throw new UsageError('type: missing; name a command type, or --file');
-      return withClient(flags, async (client) => {
+      return withClient(flags, terminal, async (client) => {
         const submission = await submissionOf(type, payload, flags, terminal);
         return submitOne(client, submission, flags, terminal);
       });

@@ -1,4 +1,5 @@
 import { type Readable } from 'node:stream';
+import { exitCodes } from './exit-codes.js';
 import { type Paint, paintFor } from './paint.js';
 
 /** As far as the command line cares about a stream that it writes to. */
@@ -27,6 +28,8 @@ export class Terminal {
   readonly signal: AbortSignal;
   /** What is under way does more than to print: it is not done when whoever reads has had enough. */
   isChanging = false;
+  /** How the program is to end: a subcommand that has failed without an exception says so here. */
+  exitCode: number = exitCodes.done;
 
   constructor({ stdin, stdout, stderr }: Streams, signal: AbortSignal) {
     this.stdin = stdin;

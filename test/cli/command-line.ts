@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Readable } from 'node:stream';
+import { Readable } from 'node:stream';
+import { runProgram } from '../../cli/client/run.js';
+import { Terminal } from '../../cli/client/terminal.js';
 import { type Deployment } from '../../shared/testing/deployment.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
 
@@ -44,8 +46,51 @@ export async function bringBack(deployment: Deployment): Promise<void> {
   await deployment.settled();
 }
 
-/** Runs `fencepost <args>` to its end, away from any developer's `.env`. */
-export async function runLine(
+/**
+ * Runs `fencepost <args>` to its end, in this process: starting one for each line took most of the time of these
+ * tests. A line that is to be signalled has a process of its own.
+ */
+export function runLine(args: readonly string[], options: LineOptions = {}): Promise<Told> {
+  if (options.whileRunning) return runProcess(args, options);
+  // One after the other: the environment and the folder are those of the whole process.
+  const line = lastLine.then(() => runHere(args, options));
+  lastLine = line.catch(() => undefined);
+  return line;
+}
+
+let lastLine: Promise<unknown> = Promise.resolve();
+
+async function runHere(args: readonly string[], { env = {}, stdin = '' }: LineOptions): Promise<Told> {
+  const [stdout, stderr] = [new Printed(), new Printed()];
+  const terminal = new Terminal(
+    { stdin: Readable.from([Buffer.from(stdin)]), stdout, stderr },
+    new AbortController().signal,
+  );
+  const outside = { env: process.env, folder: process.cwd() };
+  const { PATH = '', HOME = '' } = process.env;
+  process.env = { PATH, HOME, ...env };
+  // Away from any developer's `.env`.
+  process.chdir(tmpdir());
+  try {
+    const code = await runProgram(args, terminal);
+    return { code, signal: null, stdout: stdout.text, stderr: stderr.text };
+  } finally {
+    process.env = outside.env;
+    process.chdir(outside.folder);
+  }
+}
+
+/** What a line has printed in this process. */
+class Printed {
+  text = '';
+
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+/** Runs `fencepost <args>` as a process, away from any developer's `.env`. */
+export async function runProcess(
   args: readonly string[],
   { env = {}, stdin = '', whileRunning }: LineOptions = {},
 ): Promise<Told> {
