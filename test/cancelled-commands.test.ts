@@ -19,11 +19,9 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
     onTrial({ agents: 1, transport, env: { ...handlers('steady'), ...endlessLease } }, async (trial) => {
       const before = processesOf(trial);
       const id = await atWork(trial, 'STEADY');
-      const began = performance.now();
       expect(await post(trial, `/commands/${id}/cancel`)).toEqual(requested(id));
       expect(await fateOf(trial, id)).toEqual(cancelled);
-      // A second is promised; a machine that is busy with other tests is given more.
-      expect(performance.now() - began).toBeLessThan(10_000);
+      // Its lease, and so its renewal, is minutes away: it has ended by the hint alone.
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(processesOf(trial)).toEqual(before);
       expect(await violationsIn(trial)).toEqual([]);

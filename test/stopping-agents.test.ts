@@ -98,15 +98,23 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
     onTrial({ transport, agents: 2, answerAfterMs: 100, env: { AGENT_CONCURRENCY: '2' } }, async (trial) => {
       const { clients, deployment, ledger } = trial;
       const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
-      const { ids } = await clients.submitBatch(deployment.url, Array<typeof command>(100).fill(command));
+      const ids: string[] = [];
+      const submitMore = async () => {
+        const batch = await clients.submitBatch(deployment.url, Array<typeof command>(40).fill(command));
+        ids.push(...batch.ids);
+      };
       for (const agent of [...deployment.agents]) {
-        // It has just begun to execute one when it is told to stop.
-        await agent.waitForLine(/"started"/, { from: agent.lines.length });
+        // It has just begun to execute one when it is told to stop, however many the other one has taken meanwhile.
+        const hasBegun = agent.waitForLine(/"started"/, { from: agent.lines.length });
+        for (let begun = false; !begun; ) {
+          await submitMore();
+          begun = await Promise.race([hasBegun.then(() => true), pause(2000).then(() => false)]);
+        }
         agent.kill('SIGTERM');
         expect(await agent.exited).toEqual(clean);
         await deployment.startAgent();
       }
-      await deployment.settled(100);
+      await deployment.settled(ids.length);
       const fates = await Promise.all(ids.map((id) => fateOf(trial, id)));
       expect(fates).toEqual(ids.map(() => undisturbed));
       const report = await deployment.judge({ clients, ledger, faults: 'none' });

@@ -3,7 +3,7 @@ import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment, type DeploymentOptions } from '../shared/testing/deployment.js';
 import { type Violation } from '../shared/testing/invariants.js';
 import { Ledger } from '../shared/testing/ledger.js';
-import { type TestProcess } from '../shared/testing/processes.js';
+import { hangMs, type TestProcess } from '../shared/testing/processes.js';
 
 /** All that a case needs, and that no other case shares: so cases can run side by side. */
 export interface Trial {
@@ -34,13 +34,11 @@ export async function onTrial(
 export const processesOf = ({ deployment: { servers, agents } }: Trial) =>
   [...servers.map(({ process }) => process), ...agents].map(({ pid, running }) => ({ pid, running }));
 
-const longestMs = 30_000;
-
 /** Asks again and again, for what gives no sign when it has happened. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + longestMs;
+  const deadline = performance.now() + hangMs;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`not within ${longestMs} ms: ${holds.toString()}`);
+    if (performance.now() > deadline) throw new Error(`not within ${hangMs} ms: ${holds.toString()}`);
     await pause(20);
   }
 }

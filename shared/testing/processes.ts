@@ -41,6 +41,12 @@ export interface WaitOptions {
 /** For the last lines to arrive after the end of a process whose children still hold its output. */
 const drainMs = 300;
 
+/**
+ * Only so that a test ends that waits for what never happens, and says for what: less than Jest's own limit, and far
+ * more than a machine needs that is busy with other things. No test is about this time.
+ */
+export const hangMs = 200_000;
+
 const started = new Set<TestProcess>();
 
 /**
@@ -135,7 +141,7 @@ export class TestProcess {
   }
 
   /** The first line that matches, said already or yet to come. Rejects when the process ends without it. */
-  waitForLine(pattern: RegExp, { timeoutMs = 30_000, from = 0 }: WaitOptions = {}): Promise<string> {
+  waitForLine(pattern: RegExp, { timeoutMs = hangMs, from = 0 }: WaitOptions = {}): Promise<string> {
     return this.#waitFor(
       () => this.lines.slice(from).find((line) => pattern.test(line)),
       String(pattern),
@@ -146,7 +152,7 @@ export class TestProcess {
   /** The first IPC message that `isIt` accepts. Rejects when the process ends without it. */
   waitForMessage(
     isIt: (message: unknown) => boolean,
-    { timeoutMs = 30_000 }: WaitOptions = {},
+    { timeoutMs = hangMs }: WaitOptions = {},
   ): Promise<unknown> {
     return this.#waitFor(() => this.messages.find(isIt), 'a message', timeoutMs);
   }
