@@ -73,13 +73,14 @@ function reasonOf(command: Waiting, moment: Moment, live: readonly ServingAgent[
   const { status, type, queue, runAt, waitingFor } = command;
   if (status !== 'PENDING') return null;
   const isLater = runAt !== null && Date.parse(runAt) > moment.nowMs;
-  // An agent that did not know its type put it off for a second: that is not its time.
-  const isPutOff = isLater && waitingFor === 'agent-with-type';
-  if (isLater && !isPutOff) return 'runAt';
+  // An agent that did not know its type has met it.
+  const wasMet = waitingFor === 'agent-with-type';
+  // Where its queue has too many lanes it was put off for a second: that is not its time.
+  if (isLater && !wasMet) return 'runAt';
   if (moment.paused.includes(queue)) return 'resume';
   const serving = live.filter(({ queues }) => queues.has(queue));
   // An agent over HTTP may poll without having registered.
-  if (serving.length === 0) return isPutOff ? 'agent-with-type' : 'agent';
+  if (serving.length === 0) return wasMet ? 'agent-with-type' : 'agent';
   return serving.some(({ types }) => types.size === 0 || types.has(type)) ? null : 'agent-with-type';
 }
 
