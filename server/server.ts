@@ -20,6 +20,7 @@ import { promoter } from './maintenance/promoter.js';
 import { pruner } from './maintenance/pruner.js';
 import { recoverer } from './maintenance/recoverer.js';
 import { rescuer } from './maintenance/rescuer.js';
+import { unknownTypes } from './maintenance/unknown-types.js';
 import { findLeftovers } from './reading/leftovers.js';
 import { Metrics } from './metrics/metrics.js';
 import { RedisClock } from './redis/redis-clock.js';
@@ -105,6 +106,7 @@ export class Server implements Service {
       rescuer({ link, keys, leaseMs, logger }),
       pruner({ link, keys, retentionMs, retentionMax, logger }),
       deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
+      unknownTypes(link, keys, logger),
       new Heartbeats({ admissions, polls, leaseMs, logger }),
     ];
   }

@@ -2,13 +2,19 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { ifWrongType } from '../../shared/store/command-reader.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
+import { homeOf, laneOf } from '../../shared/store/lanes.js';
 
 /** Most rows that are read of one list: what is wrong with the next ones will be the same. */
 export const mostRows = 10_000;
 
-/** A queue's stream, as far as a doctor looks into it. */
+/** The stream of a queue, or of one of its lanes, as far as a doctor looks into it. */
 export interface QueueStream {
+  /** As its commands name it. */
   readonly queue: string;
+  /** The queue that they were submitted to, which agents serve. */
+  readonly home: string;
+  /** The type of whatever waits in a lane; undefined: it is the queue's own stream. */
+  readonly laneType: string | undefined;
   readonly stream: string;
   /** The newest entry that some agent was given; `0-0`: none. */
   readonly lastDelivered: string;
@@ -57,9 +63,11 @@ export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promi
         readEntries(redis, stream, '-', lastDelivered),
         readEntries(redis, stream, `(${lastDelivered}`, '+', 1),
       ]);
-      const pausedAt = paused[queue] === undefined ? undefined : Number(paused[queue]);
+      const home = homeOf(queue);
+      const pausedAt = paused[home] === undefined ? undefined : Number(paused[home]);
       const waiting = oldest.length === 0 ? 0 : Math.max(1, length - spent.length);
-      return { queue, stream, lastDelivered, waiting, oldest: oldest[0], pausedAt };
+      const laneType = laneOf(queue)?.type;
+      return { queue, home, laneType, stream, lastDelivered, waiting, oldest: oldest[0], pausedAt };
     }),
   );
 }

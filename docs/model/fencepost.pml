@@ -37,6 +37,9 @@
 #ifndef MAXL
 #define MAXL 2       /* maxLosses */
 #endif
+#ifndef UNK
+#define UNK 0        /* the agent that does not know the type (0: all know it); what it meets it moves to the lane, which it does not read */
+#endif
 #ifndef NR
 #define NR 1
 #endif
@@ -59,7 +62,7 @@
 byte status=PEND, attempt, losses, ownfails, ent=1, nent=1, acc=NO, ex=NO, life=0;
 byte mkT, mkA, mkS;                 /* marker: mkT=0 means unset; agents are 1..A */
 byte repT, repS, repO;              /* last accepted report (for the same answer to the same call) */
-byte st[NE], own[NE];
+byte st[NE], own[NE]; bool ln[NE];  /* ln: the entry is in the lane of its type */
 byte cur[A+1];                      /* session fence of the agent, in this partition */
 bool sch, due, cnreq;
 /* ---- agents' disk ---- */
@@ -117,6 +120,11 @@ inline lostrule() {
 #define gFRESH (status==PEND || status==RUN)
 #else
 #define gFRESH (status==PEND && mkT==0)
+#endif
+#ifdef NO_LANEFRESH
+#define gLANE true
+#else
+#define gLANE (status==PEND && mkT==0)
 #endif
 #ifdef BUG_SAMENAME
 #define gSAME(a,s) (mkA==a)
@@ -188,7 +196,8 @@ inline sStart(me,s,x,r,t) {
   :: gSTOWN(me,x) && gSTENT(x) && gFENCE(me,s) ->
      if
      :: status==RUN && mkT!=0 && gSAME(me,s) -> own[ent]=me; lapsed[me]=false; t=mkT; r=2
-     :: gFRESH && !(status==RUN && mkT!=0 && gSAME(me,s)) ->
+     :: gLANE && me==UNK && !(status==RUN && mkT!=0 && gSAME(me,s)) -> ack(x); addentry(); ln[ent]=1; r=1
+     :: gFRESH && me!=UNK && !(status==RUN && mkT!=0 && gSAME(me,s)) ->
         if :: s!=cur[me] -> ghostStart=true :: else fi; attempt++; assert(attempt<NT); mkT=attempt; mkA=me; mkS=s; status=RUN; t=attempt; r=2; lapsed[me]=false;
         if :: x==ent && st[x]!=0 -> st[x]=2; own[x]=me :: else fi
      :: else -> r=1
@@ -282,7 +291,7 @@ inline cAbandon() { atomic { r=0; if :: sAbandon(me,s,e,r) :: LOSE; sAbandon(me,
    fi } }
 #define CRASH :: atomic { (nk<K) -> nk++; faulty=true; up[me]=false; live[me]=false; e=0;t=0;s=0;r=0;o=0;relT=0 }; goto boot
 #define ANY(P) (P(1)||P(2)||P(3)||P(4)||P(5)||P(6)||P(7)||P(8)||P(9))
-#define WAITS(x) (st[x]==1)
+#define WAITS(x) (st[x]==1 && (me!=UNK || !ln[x]))
 #define MYLEFT(x) (st[x]==2 && own[x]==me && !(x==ent && status==RUN && mkA!=me))
 #ifdef SWEEPALL
 #define MYSWEEP(x) (st[x]==2 && own[x]==me)      /* asks for everything under its name, also for what another session left */
@@ -409,7 +418,7 @@ end2:
       :: qk[me]==qABANDON && qe[me]!=0 -> sAbandon(me,qs[me],qe[me],r); qk[me]=0
       :: qk[me]==qABANDON && qe[me]==0 -> find(ISMINE(pe));          /* a gateway settles for an old session */
          if :: pe!=0 -> sAbandon(me,qs[me],pe,r) :: else fi; pe=0; qk[me]=0
-      :: qk[me]==qNEXT -> find(st[pe]==1 || (st[pe]==2 && own[pe]==me));         /* a gateway reads and starts for a client that is gone */
+      :: qk[me]==qNEXT -> find(WAITS(pe) || (st[pe]==2 && own[pe]==me));         /* a gateway reads and starts for a client that is gone */
          if
          :: pe!=0 -> st[pe]=2; own[pe]=me; qe[me]=pe; sStart(me,qs[me],pe,r,t); pe=0;
 #ifdef BUG_GWRELEASE

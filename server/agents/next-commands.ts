@@ -120,7 +120,13 @@ export class NextCommands {
       // The last look before a command is started for it: from here on it has it.
       if (gone.aborted) return undefined;
       heldMs = Math.floor(performance.now() - askedAt);
-      return start(redis, keys, { agentId, session, limit, queues, types, inHands });
+      const asked = { agentId, session, limit, queues, types, inHands };
+      let reply = await start(redis, keys, asked);
+      // It stopped behind many commands of types that this agent does not know.
+      while (reply.word === 'ok' && reply.more && reply.started.length === 0 && !isAborted(gone)) {
+        reply = await start(redis, keys, asked);
+      }
+      return reply;
     });
     if (started === undefined) return none;
     if (started.word === 'old-session') return started;

@@ -253,7 +253,7 @@ describe('queues and types', () => {
     expect(given).toEqual([high, low, other]);
   });
 
-  test('a command whose type it does not know is put back for a second', async () => {
+  test('a command whose type it does not know waits for an agent that does', async () => {
     const id = await submit();
     expect(await agents.next({ agentId: 'a', session: 's', types: 'RESIZE' })).toMatchObject(nothing);
     expect((await api.get(`/commands/${id}`)).body).toMatchObject({

@@ -2,6 +2,7 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { runAll } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
+import { homeOf, laneOf, withLanes } from '../../shared/store/lanes.js';
 import { entriesSchema, ifNoGroup } from '../reading/pending-rows.js';
 import { lastDelivered } from '../reading/queues.js';
 
@@ -11,6 +12,8 @@ export interface Startable {
   readonly queue: string;
   /** undefined: not asked for. */
   readonly type: string | undefined;
+  /** It waits in the lane of its type: an agent that does not know that cannot start it. */
+  readonly inLane: boolean;
 }
 
 const rowSchema = z.tuple([z.literal('PENDING'), z.string().min(1), z.string(), z.string()]);
@@ -28,31 +31,43 @@ export async function startable(
   const paused = pausedSchema.parse(rows.at(-1));
   return ids.flatMap((id, i) => {
     const row = rowSchema.safeParse(rows[i]).data;
-    return row && !paused.includes(row[2]) ? [{ id, queue: row[2], type: row[3] }] : [];
+    return row && !paused.includes(homeOf(row[2])) ? [startableOf(id, row[2], row[3])] : [];
   });
+}
+
+/** @param queue or lane in which it waits */
+function startableOf(id: string, queue: string, type?: string): Startable {
+  const lane = laneOf(queue);
+  return { id, queue: homeOf(queue), type: lane?.type ?? type, inLane: lane !== undefined };
 }
 
 /**
  * The oldest entries of these queues that nobody was given yet, `most` of each; none of those that are
- * paused. Two round trips in all.
+ * paused. Also those of their lanes. Three round trips in all.
  */
 export async function undelivered(
   redis: Redis,
   keys: PartitionKeys,
   asked: readonly { readonly queue: string; readonly most: number }[],
 ): Promise<Startable[]> {
+  const mostOf = new Map(asked.map(({ queue, most }) => [queue, most]));
+  const names = await withLanes(redis, keys, [...mostOf.keys()]);
   const groups = redis.pipeline();
-  for (const { queue } of asked) groups.xinfo('GROUPS', keys.stream(queue));
+  for (const queue of names) groups.xinfo('GROUPS', keys.stream(queue));
   const replies = await runAll(groups.hkeys(keys.paused), ifNoGroup(undefined));
   const paused = pausedSchema.parse(replies.at(-1));
-  const infos = asked.map(({ queue, most }, i) => ({ queue, most, after: lastDelivered(replies[i]) }));
-  const queues = infos.filter(({ queue }) => !paused.includes(queue));
+  const infos = names.map((queue, i) => ({
+    queue,
+    most: mostOf.get(homeOf(queue)) ?? 0,
+    after: lastDelivered(replies[i]),
+  }));
+  const queues = infos.filter(({ queue }) => !paused.includes(homeOf(queue)));
   const entries = redis.pipeline();
   queues.forEach(({ queue, most, after }) => {
     entries.xrange(keys.stream(queue), after === undefined ? '-' : `(${after}`, '+', 'COUNT', most);
   });
   const found = await runAll(entries);
   return queues.flatMap(({ queue }, i) =>
-    (entriesSchema.safeParse(found[i]).data ?? []).map(({ id }) => ({ id, queue, type: undefined })),
+    (entriesSchema.safeParse(found[i]).data ?? []).map(({ id }) => startableOf(id, queue)),
   );
 }

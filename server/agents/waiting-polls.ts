@@ -160,12 +160,12 @@ export class WaitingPolls implements Service {
     });
   }
 
-  /** Somebody who knows its type, else anybody: `start` then says of it what it waits for. */
-  #wake({ id, queue, type }: Startable, tried: Set<WaitingPoll> = new Set()): void {
+  /** A poll that knows its type, else any: `start` then moves it to the lane of its type. */
+  #wake({ id, queue, type, inLane }: Startable, tried: Set<WaitingPoll> = new Set()): void {
     let anybody: WaitingPoll | undefined;
     for (const poll of this.#byQueue.get(queue) ?? []) {
       if (tried.has(poll)) continue;
-      anybody ??= poll;
+      if (!inLane) anybody ??= poll;
       if (!poll.knows(type)) continue;
       anybody = poll;
       break;

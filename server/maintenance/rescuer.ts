@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { rescue, type Suspect } from '../../shared/lifecycle/recovery.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
+import { laneOf } from '../../shared/store/lanes.js';
 import { readAtOnce } from '../../shared/store/read-at-once.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
@@ -105,10 +106,16 @@ class Search {
         ? batch.zscore(this.#keys.scheduled, id)
         : batch.xrange(this.#keys.stream(queue), entry, entry),
     );
+    // A lane that is not among the queues is looked after by nobody: `rescue` takes its commands out of it.
+    const queues = new Set(await redis.smembers(this.#keys.queues));
+    const isLost = (queue: string) => laneOf(queue) !== undefined && !queues.has(queue);
     const pending = await readAll(redis, open, (batch, { entry, queue }) =>
       entry === '' ? batch.ping() : batch.xpending(this.#keys.stream(queue), group, entry, entry, 1),
     );
-    return open.filter(({ entry }, i) => isNothing(named[i]) && (entry === '' || isNothing(pending[i])));
+    return open.filter(
+      ({ entry, queue }, i) =>
+        (entry !== '' && isLost(queue)) || (isNothing(named[i]) && (entry === '' || isNothing(pending[i]))),
+    );
   }
 
   /** Remembers who is missed. @returns those that were missed with the same entry a lease ago already */

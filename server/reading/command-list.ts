@@ -3,6 +3,7 @@ import { type CommandListPage, type CommandSummary, type ListQuery } from '../..
 import { limits } from '../../shared/protocol/commands.js';
 import { CommandReader } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
+import { withLanes } from '../../shared/store/lanes.js';
 import { type Candidates, delivered, indexed, queued } from './candidates.js';
 import { decodeCursor, encodeCursor, type ListOrder, type Position } from './position.js';
 
@@ -79,7 +80,7 @@ async function candidatesFor(redis: Redis, keys: PartitionKeys, query: ListQuery
   const order = orderOf(query);
   if (order === 'created') return indexed(redis, keys.index, order);
   if (order === 'failed') return indexed(redis, keys.failedIndex, order);
-  const queues = query.queue === undefined ? await redis.smembers(keys.queues) : [query.queue];
+  const queues = query.queue === undefined ? await redis.smembers(keys.queues) : await withLanes(redis, keys, [query.queue]);
   return order === 'queued' ? queued(redis, keys, queues) : delivered(redis, keys, queues);
 }
 

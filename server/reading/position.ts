@@ -30,7 +30,7 @@ export function encodeCursor(order: ListOrder, [major, minor, tie]: Position): s
 
 /** @returns undefined for a text that no list of this order gave out */
 export function decodeCursor(order: ListOrder, cursor: string): Position | undefined {
-  const parts = /^([a-z])\.(\d{1,16})\.(\d{1,16})\.([\w.-]{0,100})$/.exec(
+  const parts = /^([a-z])\.(\d{1,16})\.(\d{1,16})\.([\w./-]{0,150})$/.exec(
     Buffer.from(cursor, 'base64url').toString('latin1'),
   );
   if (parts?.[1] !== letters[order]) return undefined;

@@ -4,6 +4,7 @@ import { type QueueView } from '../../shared/protocol/api.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
 import { readTime } from '../redis/redis-clock.js';
+import { homeOf, withLanes } from '../../shared/store/lanes.js';
 import { ifNoGroup } from './pending-rows.js';
 
 /** Every queue that ever held a command, or is paused, by name. */
@@ -12,7 +13,7 @@ export async function readQueues(redis: Redis, keys: PartitionKeys): Promise<Que
     redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
     redis.hkeys(keys.paused).catch(ifWrongType<string[]>([])),
   ]);
-  return readThese(redis, keys, [...new Set([...known, ...paused])].sort());
+  return readThese(redis, keys, [...new Set([...known.map(homeOf), ...paused])].sort());
 }
 
 /** One queue, also if nobody has ever heard of it. */
@@ -27,9 +28,12 @@ async function readThese(redis: Redis, keys: PartitionKeys, names: readonly stri
     redis.hgetall(keys.paused).catch(ifWrongType<Record<string, string>>({})),
     readTime(redis),
   ]);
+  const all = await withLanes(redis, keys, names);
+  const streams = await Promise.all(all.map((name) => readOne(redis, keys, name, nowMs)));
   return Promise.all(
-    names.map(async (queue) => ({
-      ...(await readOne(redis, keys, queue, nowMs)),
+    names.map((queue) => ({
+      queue,
+      ...sumOf(streams.filter((_, i) => homeOf(all[i] ?? '') === queue)),
       paused: paused[queue] !== undefined,
       pausedAt: pausedAtSchema.parse(paused[queue] ?? null),
     })),
@@ -64,12 +68,25 @@ const agentsIn = (groups: unknown) => groupsSchema.parse(groups).find(({ name })
 /** The newest entry that some agent was given; undefined when nobody ever read. @param groups reply of XINFO GROUPS */
 export const lastDelivered = (groups: unknown) => agentsIn(groups ?? [])?.lastDelivered;
 
+type StreamNumbers = Omit<QueueView, 'queue' | 'paused' | 'pausedAt'>;
+
+/** A queue with its lanes: to a client they are one. An agent that serves it reads the queue's own stream. */
+function sumOf(streams: readonly StreamNumbers[]): StreamNumbers {
+  const waits = streams.flatMap(({ oldestWaitingMs }) => oldestWaitingMs ?? []);
+  return {
+    length: streams.reduce((sum, { length }) => sum + length, 0),
+    pending: streams.reduce((sum, { pending }) => sum + pending, 0),
+    oldestWaitingMs: waits.length > 0 ? Math.max(...waits) : null,
+    consumers: Math.max(0, ...streams.map(({ consumers }) => consumers)),
+  };
+}
+
 async function readOne(
   redis: Redis,
   keys: PartitionKeys,
   queue: string,
   nowMs: number,
-): Promise<Omit<QueueView, 'paused' | 'pausedAt'>> {
+): Promise<StreamNumbers> {
   const stream = keys.stream(queue);
   const [length, groups] = await Promise.all([
     redis.xlen(stream).catch(ifWrongType(0)),
@@ -81,7 +98,6 @@ async function readOne(
     .catch(ifWrongType([]));
   const enqueuedMs = oldest[0] && Number(oldest[0][0].split('-')[0]);
   return {
-    queue,
     length,
     pending: agents?.pending ?? 0,
     // The clock of Redis may have been set back since.

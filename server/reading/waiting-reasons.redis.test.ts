@@ -113,11 +113,11 @@ test('that its queue is resumed, whether or not an agent serves it', async () =>
   expect(await reasonNow()).toBeNull();
 });
 
-test('that an agent put it off which did not know its type is not its time', async () => {
+test('an agent that knows its type, and then its turn, also after one met it that did not', async () => {
   await make();
   await serve({ types: 'MAIL' });
   await ask(['MAIL']);
-  expect(await client.hgetall(keys.command(id))).toMatchObject({ waitingFor: 'DELAY', entry: '' });
+  expect(await client.hgetall(keys.command(id))).toMatchObject({ waitingFor: 'DELAY', queue: 'mail/DELAY' });
   expect(await reasonNow()).toBe('agent-with-type');
   await serve({ types: 'DELAY' }, 'agent-2');
   expect(await reasonNow()).toBeNull();

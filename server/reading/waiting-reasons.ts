@@ -14,7 +14,7 @@ export interface WaitingReasonsOptions {
 }
 
 /** A registration, as far as it says who could execute a command. */
-interface ServingAgent {
+export interface ServingAgent {
   readonly queues: ReadonlySet<string>;
   /** Empty: all. */
   readonly types: ReadonlySet<string>;
@@ -73,15 +73,18 @@ function reasonOf(command: Waiting, moment: Moment, live: readonly ServingAgent[
   const { status, type, queue, runAt, waitingFor } = command;
   if (status !== 'PENDING') return null;
   const isLater = runAt !== null && Date.parse(runAt) > moment.nowMs;
-  // An agent that did not know its type put it off for a second: that is not its time.
-  const isPutOff = isLater && waitingFor === 'agent-with-type';
-  if (isLater && !isPutOff) return 'runAt';
+  // An agent that did not know its type has met it.
+  const wasMet = waitingFor === 'agent-with-type';
+  // Where its queue has too many lanes it was put off for a second: that is not its time.
+  if (isLater && !wasMet) return 'runAt';
   if (moment.paused.includes(queue)) return 'resume';
   const serving = live.filter(({ queues }) => queues.has(queue));
   // An agent over HTTP may poll without having registered.
-  if (serving.length === 0) return isPutOff ? 'agent-with-type' : 'agent';
-  return serving.some(({ types }) => types.size === 0 || types.has(type)) ? null : 'agent-with-type';
+  if (serving.length === 0) return wasMet ? 'agent-with-type' : 'agent';
+  return serving.some((agent) => knowsType(agent, type)) ? null : 'agent-with-type';
 }
+
+export const knowsType = ({ types }: ServingAgent, type: string) => types.size === 0 || types.has(type);
 
 const timeSchema = z.tuple([z.coerce.number(), z.coerce.number()]);
 const namesSchema = z.array(z.string()).catch([]);
@@ -107,7 +110,7 @@ const rowSchema = z.tuple([
 ]);
 
 /** Every agent that is registered and takes commands. */
-async function readServing(redis: Redis): Promise<ServingAgent[]> {
+export async function readServing(redis: Redis): Promise<ServingAgent[]> {
   const pipeline = redis.pipeline();
   for (const agentId of await redis.smembers(agentsKey).catch(ifWrongType<string[]>([]))) {
     pipeline.hmget(agentKey(agentId), 'session', 'draining', 'queues', 'types', 'leaseMs', 'lastSeen');

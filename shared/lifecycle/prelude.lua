@@ -14,6 +14,11 @@ local HISTORY_CAP = 20
 local DEAD_CAP = 1000
 
 local function streamOf(queue) return root .. 'commands:' .. queue end
+-- A lane is a queue of its own, `<queue>/<type>`: what waits there is read only by agents that know the
+-- type. No queue's name has a slash. Every script treats it like any other queue; what is put back goes to
+-- its home, the queue that it was submitted to.
+local function homeOf(queue) return string.match(queue, '^([^/]*)/') or queue end
+local function lanesOf(queue) return root .. 'lanes:' .. queue end
 local function commandOf(id) return root .. 'command:' .. id end
 local function markerOf(id) return root .. 'exec:' .. id end
 
@@ -166,24 +171,26 @@ end
 
 -- Whether the keys that putBack writes are what they should be: asked before the first write.
 local function canPutBack(command, runAt)
-  local place, kind = streamOf(command.queue), 'stream'
+  local place, kind = streamOf(homeOf(command.queue)), 'stream'
   if runAt then place, kind = root .. 'scheduled', 'zset' end
   return isKind(place, kind) and (not command.expiresAt or isKind(root .. 'expiring', 'zset'))
 end
 
 -- Puts a command back as PENDING: a new entry, or `runAt` in the future and no entry. The old entry
--- is spent: an entry is a ticket for one delivery. `extra` are more fields to set.
+-- is spent: an entry is a ticket for one delivery. `extra` are more fields to set. Out of a lane it goes
+-- back to its queue, so that a lane that is empty has nothing to come, and can go.
 -- Needs: command.id status queue entry attempt expiresAt, and that canPutBack said yes. False, and
 -- nothing is changed, when the stream takes no entries any more: somebody used up its last id.
 local function putBack(command, runAt, extra)
-  local fields = { 'status', 'PENDING', 'entry', '' }
+  local fields, home = { 'status', 'PENDING', 'entry', '' }, homeOf(command.queue)
   if runAt then
     redis.call('ZADD', root .. 'scheduled', whole(runAt), command.id)
     fields[5], fields[6] = 'runAt', whole(runAt)
   else
-    fields[4] = redis.pcall('XADD', streamOf(command.queue), '*', 'id', command.id)
+    fields[4] = redis.pcall('XADD', streamOf(home), '*', 'id', command.id)
     if type(fields[4]) ~= 'string' then return false end
   end
+  if home ~= command.queue then fields[#fields + 1] = 'queue'; fields[#fields + 1] = home end
   for _, value in ipairs(extra or {}) do fields[#fields + 1] = value end
   if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
   unmark(command.id)
@@ -222,6 +229,25 @@ local function expire(command)
   redis.pcall('ZREM', root .. 'scheduled', command.id)
   redis.pcall('ZREM', root .. 'expiring', command.id)
   finish(command, 'FAILED', 'error', cjson.encode({ code = code, message = message }), 'executed', raised(command.executed, 'no'))
+end
+
+-- Enters a lane in the list of its queue's lanes, which agents look at, or takes it out. False, and nothing
+-- is changed, when the list is full: each call of `start` reads it. A key of another type is replaced.
+local MOST_LANES = 100
+local function listLane(queue, name, isListed)
+  local key, names, was = lanesOf(queue), {}, false
+  if not isKind(key, 'string') then redis.call('DEL', key) end
+  for other in string.gmatch(redis.call('GET', key) or '', '%S+') do
+    if other == name then was = true else names[#names + 1] = other end
+  end
+  if was == isListed then return true end
+  if isListed then
+    if #names >= MOST_LANES then return false end
+    names[#names + 1] = name
+  end
+  kinds[key] = nil
+  if #names == 0 then redis.call('DEL', key) else redis.call('SET', key, table.concat(names, ' ')) end
+  return true
 end
 
 -- What the rule for a lost agent needs to know.

@@ -21,12 +21,15 @@ for _, id in ipairs(due) do
   local command = readCommand(id, 'status', 'entry', 'queue', 'attempt')
   local waits = command and command.status == 'PENDING' and (command.entry or '') == ''
   -- An error when somebody's key is in the way, or a stray XADD used up the stream's last id.
-  local entry = waits and redis.pcall('XADD', streamOf(command.queue), '*', 'id', id)
+  local home = waits and homeOf(command.queue)
+  local entry = waits and redis.pcall('XADD', streamOf(home), '*', 'id', id)
   if type(entry) == 'table' then
     redis.call('ZADD', root .. 'scheduled', whole(now + AGAIN_MS), id)
   else
     if entry then
       redis.call('HSET', commandOf(id), 'entry', entry)
+      -- A script of the version before may have scheduled it out of a lane.
+      if home ~= command.queue then redis.call('HSET', commandOf(id), 'queue', home) end
       move(id, 'PENDING', 'PENDING', command.attempt)
       promoted = promoted + 1
     end

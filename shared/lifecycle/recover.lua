@@ -6,6 +6,9 @@
 -- called by every server and agent, every lease/12, for every queue that ever held a command; also
 -- with nothing to do, since its calls are the pulse by which Redis itself notices an outage.
 --
+-- It is also what retires a lane: one that is empty goes, with its stream and its place in the lists. One
+-- that is not, and that somebody took out of its queue's list, is entered there again.
+--
 -- KEYS  root
 -- ARGV  leaseMs  of the caller
 --       most  how many entries at once
@@ -25,6 +28,17 @@ local leaseMs, most, queue, cursor = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[
 local holdUntil, lease = beat(leaseMs)
 if now < holdUntil then return { 'hold', now, holdUntil } end
 if queue == '' or not isKind(streamOf(queue), 'stream') then return { 'ok', now, '0-0', {} } end
+local home, name = string.match(queue, '^([^/]*)/(.+)$')
+if home then
+  local isEmpty = redis.call('XLEN', streamOf(queue)) == 0
+  listLane(home, name, not isEmpty)
+  if isEmpty then
+    redis.call('DEL', streamOf(queue))
+    redis.pcall('SREM', root .. 'queues', queue)
+    return { 'ok', now, '0-0', {} }
+  end
+end
+
 -- A deleted entry's row is dropped by Redis itself, and only its entry id is left: `rescue` finds
 -- the command by its hash.
 local claimed = redis.pcall('XAUTOCLAIM', streamOf(queue), GROUP, '~recovery', whole(lease), cursor, 'COUNT', most)

@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { group, type PartitionKeys } from '../store/keys.js';
+import { withLanes } from '../store/lanes.js';
 import { callScript } from './scripts.js';
 
 /** What becomes of commands whose agent is gone. */
@@ -110,7 +111,7 @@ export async function rescue(
   return z.tuple([z.number(), z.array(rescueWordSchema)]).parse(reply)[1];
 }
 
-/** Delivered to this agent and still pending: entries by queue, oldest first. */
+/** Delivered to this agent and still pending: entries by queue, oldest first, also of the queues' lanes. */
 export async function pendingOf(
   redis: Redis,
   keys: PartitionKeys,
@@ -118,7 +119,7 @@ export async function pendingOf(
   queues: readonly string[],
 ): Promise<{ queue: string; entry: string; id: string }[]> {
   const found: { queue: string; entry: string; id: string }[] = [];
-  for (const queue of queues) {
+  for (const queue of await withLanes(redis, keys, queues)) {
     let rows: string[] = [];
     do {
       const last = rows.at(-1);

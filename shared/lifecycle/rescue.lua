@@ -9,8 +9,8 @@
 --       n, how many items; each: id entry     entry: what the scan saw in the hash, '' for none
 --
 -- Guards, per item: recovery does not hold off (this call is a pulse too); PENDING or RUNNING; the
---   hash still names that entry; the entry is neither in the stream nor pending, or, for none, the
---   id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use.
+--   hash still names that entry; the entry is neither in the stream nor pending, or in a lane that is
+--   not in the set of queues, or, for none, the id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use.
 -- Reply   { now, words… }: 'requeued' | 'lost' | 'moot' | 'hold' | 'gone' | 'broken'
 -- Events  PENDING or FAILED for each resolved one
 local holdUntil, lease = beat(tonumber(ARGV[1]))
@@ -21,6 +21,8 @@ local function isNamed(command)
     local runAt = redis.call('ZSCORE', root .. 'scheduled', command.id)
     return runAt ~= false
   end
+  -- A lane that was retired, or that somebody took out of the set, is looked after by nobody.
+  if homeOf(command.queue) ~= command.queue and redis.pcall('SISMEMBER', root .. 'queues', command.queue) ~= 1 then return false end
   -- What somebody wrote there may be no entry's id: then it names nothing.
   local stream, entry = streamOf(command.queue), command.entry
   local found = redis.pcall('XRANGE', stream, entry, entry)

@@ -19,6 +19,7 @@ const ok = (started: object[]) => ({
   started,
   waiting: [],
   paused: [],
+  more: false,
 });
 
 const crowd = {
@@ -51,7 +52,7 @@ test('strays, expired commands and unknown types before it do not keep a command
         ['new2', { entry: '1-2' }],
       ],
     },
-    scheduled: { zset: [['odd', expect.any(String)]] },
+    'commands:default/OTHER': { stream: [['new1', { id: 'odd' }]] },
   });
   expect(await bench.events()).toEqual([['late FAILED 0', 'odd PENDING 0', 'a RUNNING 1']]);
 });

@@ -28,6 +28,7 @@ const ok = (started: object[]) => ({
   started,
   waiting: [],
   paused: [],
+  more: false,
 });
 
 const ways = [
@@ -127,38 +128,76 @@ describe.each(ways)('an entry %s', (_, delivery) => {
     expect(await bench.events()).toEqual([['a FAILED 0']]);
   });
 
-  test('of a type that the agent does not know is put back for a second, at no cost of an attempt', async () => {
+  const toLane = {
+    'command:a': { ...pending, queue: 'default/DELAY', entry: 'new1', waitingFor: 'DELAY' },
+    'commands:default': emptied,
+    'commands:default/DELAY': { stream: [['new1', { id: 'a' }]] },
+    'lanes:default': 'DELAY',
+    queues: { set: ['default', 'default/DELAY'] },
+  } as const satisfies RedisState;
+
+  test('of a type that the agent does not know is moved to the lane of its type, at no cost of an attempt', async () => {
+    const expiring = { zset: [['a', 'now+60000']] } as const;
     await bench.seed({
       ...onePending,
       'commands:default': streamOf({ id: 'a' }),
       'command:a': { ...pending, expiresAt: 'now+60000' },
-      expiring: { zset: [['a', 'now+60000']] },
+      expiring,
     });
     const reply = await ask({ types: ['OTHER'] });
     expect(reply).toEqual(ok([]));
     expect(await bench.state(reply.word === 'ok' ? reply.now : undefined)).toEqual({
       ...onePending,
-      'command:a': { ...pending, entry: '', runAt: 'now+1000', waitingFor: 'DELAY', expiresAt: 'now+60000' },
-      'commands:default': emptied,
-      expiring: { zset: [['a', 'now+60000']] },
-      scheduled: { zset: [['a', 'now+1000']] },
+      ...toLane,
+      'command:a': { ...toLane['command:a'], expiresAt: 'now+60000' },
+      expiring,
     });
     expect(await bench.events()).toEqual([['a PENDING 0']]);
   });
 
-  test.each<[string, RedisState, object]>([
-    ['scheduled', { scheduled: 'x' }, pending],
-    ['expiring', { expiring: 'x' }, { ...pending, expiresAt: 'now+60000' }],
-  ])('of an unknown type stays with the agent while %s is in the way', async (_, keys, command) => {
+  test('of an unknown type joins those in its lane, and replaces what somebody put where lanes are listed', async () => {
+    const lane = { stream: [['1-0', { id: 'b' }]] } as const;
     await bench.seed({
       ...onePending,
-      ...keys,
-      'command:a': command as Value,
       'commands:default': streamOf({ id: 'a' }),
+      'commands:default/DELAY': lane,
+      'lanes:default': { list: ['x'] },
     });
+    await ask({ types: ['OTHER'] });
+    expect(await bench.state()).toEqual({
+      ...onePending,
+      ...toLane,
+      'commands:default/DELAY': { stream: [...lane.stream, ['new1', { id: 'a' }]] },
+    });
+  });
+
+  test.each<[string, RedisState]>([
+    [
+      'its queue has too many lanes',
+      { 'lanes:default': Array.from({ length: 100 }, (_, i) => `T${i}`).join(' ') },
+    ],
+    ['something else stands at its lane', { 'commands:default/DELAY': 'x' }],
+  ])('of an unknown type is put off for a second while %s', async (_, keys) => {
+    await bench.seed({ ...onePending, ...keys, 'commands:default': streamOf({ id: 'a' }) });
+    const reply = await ask({ types: ['OTHER'] });
+    expect(reply).toEqual(ok([]));
+    expect(await bench.state(reply.word === 'ok' ? reply.now : undefined)).toEqual({
+      ...onePending,
+      ...keys,
+      'command:a': { ...pending, entry: '', runAt: 'now+1000', waitingFor: 'DELAY' },
+      'commands:default': emptied,
+      scheduled: { zset: [['a', 'now+1000']] },
+    });
+  });
+
+  test.each<[string, RedisState]>([
+    ['its lane and scheduled are', { scheduled: 'x', 'commands:default/DELAY': 'x' }],
+    ['a marker is', { 'exec:a': 'x' }],
+  ])('of an unknown type stays with the agent while %s in the way', async (_, keys) => {
+    await bench.seed({ ...onePending, ...keys, 'commands:default': streamOf({ id: 'a' }) });
     expect(await ask({ types: ['OTHER'] })).toEqual(ok([]));
     const after = await bench.state();
-    expect(after).toMatchObject({ ...keys, 'command:a': command, counts: { PENDING: '1' } });
+    expect(after).toMatchObject({ ...keys, 'command:a': pending, counts: { PENDING: '1' } });
     expect(after).toMatchObject({
       'commands:default': { pending: [['1-1', 'agent-1', expect.any(String)]] },
     });

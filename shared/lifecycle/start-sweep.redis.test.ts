@@ -28,6 +28,7 @@ const ok = (started: object[], waiting: object[] = []) => ({
   started,
   waiting,
   paused: [],
+  more: false,
 });
 
 const renewed = {

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- start: PENDING -> RUNNING. Gives an agent work: first what was delivered to it before and is not
 -- in its hands (an answer was lost, or its blocking read took an entry), then what waits in its
--- queues, in their order. Reading inside the script makes the delivery and the start one step, and
+-- queues, in their order, and in front of each in those of its lanes whose type it knows. Reading inside the script makes the delivery and the start one step, and
 -- the agent owns the entry by construction.
 --
 -- KEYS  root
@@ -19,12 +19,15 @@
 --   Per entry: it names a command, else it goes to the dead stream; it is the command's current
 --   one, else it is a stray and is acknowledged; RUNNING and the marker is agentId's and session's:
 --   given again; PENDING and no marker: started, unless it has expired (ended here), its queue is
---   paused (put back at once), its type is not known (put back for a second) or `limit` is reached
---   (left pending). Nothing is read from a queue that is paused.
--- Reply   { 'old-session' } or { 'ok', now, items, those of the queues that are paused }, each item one of
+--   paused (put back at once), its type is not known (moved to the lane of its type; for a second to
+--   `scheduled` when the queue has too many of those) or `limit` is reached (left pending). Nothing
+--   is read from a queue that is paused, nor from its lanes. Of one call at most 100 are moved.
+-- Reply   { 'old-session' } or { 'ok', now, items, those of the queues that are paused, more }; more: 1 when
+--   it stopped moving, and further entries may follow. Each item is one of
 --   { 'run' or 'yours', queue, ticket, id, attempt, type, payload, timeoutMs or '', onAgentLost or '' }
 --   { 'waiting', queue, ticket, id }   delivered, not started: no slot is free
--- Events  RUNNING for each started one; FAILED for an expired one; PENDING for one put back
+-- Events  RUNNING for each started one; FAILED for an expired one; PENDING for one put back, or
+--   moved. To `lanes`: each lane that something was moved to
 local agentId, session, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
 
 local at = 3
@@ -40,15 +43,20 @@ local known, held = {}, {}
 for _, name in ipairs(types) do known[name] = true end
 for _, ticket in ipairs(inHands) do held[ticket] = true end
 
-local UNKNOWN_TYPE_PAUSE_MS = 1000
+local TOO_MANY_LANES_PAUSE_MS = 1000
+local MOST_MOVED = 100
 -- What follows the attempt in a marker of this session.
 local signature = ':' .. agentId .. ':' .. session
 local startedAt = whole(now)
 
 local function ticketOf(queue, entry) return queue .. '/' .. entry end
 
-local newest = redis.pcall('GET', root .. 'session:' .. agentId)
-if session ~= '' and type(newest) == 'string' and newest ~= session then return { 'old-session' } end
+-- The session and the lists of lanes in one read: while there is no lane they cost nothing. A key of
+-- another type counts as unset.
+local wanted = { root .. 'session:' .. agentId }
+for i, queue in ipairs(queues) do wanted[i + 1] = lanesOf(queue) end
+local newest = redis.call('MGET', unpack(wanted))
+if session ~= '' and newest[1] and newest[1] ~= session then return { 'old-session' } end
 
 -- One read per call. Where the key is of another type, nothing is paused.
 local since, paused, pausedQueues = redis.pcall('HMGET', root .. 'paused', unpack(queues)), {}, {}
@@ -56,6 +64,23 @@ for i, queue in ipairs(queues) do
   if not since.err and since[i] and not paused[queue] then
     paused[queue] = true
     pausedQueues[#pausedQueues + 1] = queue
+  end
+end
+
+-- Where it looks for work, in this order: a lane before its queue, since what waits there came first. A
+-- queue that is named twice is one queue: its entries must not be treated twice.
+local places, named = {}, {}
+for i, queue in ipairs(queues) do
+  if not named[queue] then
+    named[queue] = true
+    for name in string.gmatch(newest[i + 1] or '', '%S+') do
+      if #types == 0 or known[name] then
+        local lane = queue .. '/' .. name
+        places[#places + 1] = lane
+        paused[lane] = paused[queue]
+      end
+    end
+    places[#places + 1] = queue
   end
 end
 
@@ -117,12 +142,41 @@ local function handOn(command, runAt, extra)
   putBack(command, runAt, extra)
 end
 
+-- Its entry is a ticket for a delivery that is over: the lane gives it another, for an agent that knows
+-- its type. Once per lane and call it is made sure that those agents, and recovery, know of the lane.
+local lanes, laneNames, movedHere = {}, {}, 0
+local function open(lane, home, name)
+  if lanes[lane] == nil then
+    lanes[lane] = isKind(streamOf(lane), 'stream') and isKind(root .. 'queues', 'set') and listLane(home, name, true)
+    if lanes[lane] then
+      redis.call('SADD', root .. 'queues', lane)
+      laneNames[#laneNames + 1] = lane
+    end
+  end
+  return lanes[lane]
+end
+
+local function moveToLane(command)
+  if readMarker(command.id) ~= nil then return end
+  local home = homeOf(command.queue)
+  local lane = home .. '/' .. command.type
+  if not open(lane, home, command.type) then
+    return handOn(command, now + TOO_MANY_LANES_PAUSE_MS, { 'waitingFor', command.type })
+  end
+  local entry = redis.pcall('XADD', streamOf(lane), '*', 'id', command.id)
+  if type(entry) ~= 'string' then return end
+  acknowledge(command.queue, command.entry)
+  redis.call('HSET', commandOf(command.id), 'queue', lane, 'entry', entry, 'waitingFor', command.type)
+  move(command.id, 'PENDING', 'PENDING', command.attempt)
+  movedHere = movedHere + 1
+end
+
 local function consider(queue, entry, command, wasPending)
   if command.expiresAt and tonumber(command.expiresAt) <= now then return expireUnmarked(command) end
   -- Delivered by a read that began before the pause.
   if paused[queue] then return handOn(command) end
   if #types > 0 and not known[command.type] then
-    return handOn(command, now + UNKNOWN_TYPE_PAUSE_MS, { 'waitingFor', command.type })
+    return moveToLane(command)
   end
   if running >= limit then
     items[#items + 1] = { 'waiting', queue, ticketOf(queue, entry), command.id }
@@ -168,30 +222,36 @@ local function sweep(queue)
   return true
 end
 
--- An entry that is a stray, expired or of a foreign type frees its place for the next one; the bound
--- keeps one call short even in a queue that is full of them.
+-- An entry that is a stray, expired or of a foreign type frees its place for the next one; the bounds
+-- keep one call short even in a queue that is full of them.
+local more = 0
 local function read(queue)
-  for _ = 1, 3 do
+  local rounds = 3
+  while rounds > 0 do
     local free = limit - running
     if free <= 0 then return end
+    local movedBefore = movedHere
     local batch = redis.call('XREADGROUP', 'GROUP', GROUP, agentId, 'COUNT', free, 'STREAMS', streamOf(queue), '>')
     if not batch then return end
     for _, found in ipairs(batch[1][2]) do
       local command = commandAt(queue, found[1], found[2], readStartable)
       if command and command.status == 'PENDING' then consider(queue, found[1], command, false) end
     end
+    -- A round that moved something costs none of the three, until that is enough.
+    if movedHere == movedBefore or movedHere >= MOST_MOVED then rounds = rounds - 1 end
   end
+  if movedHere >= MOST_MOVED then more = 1 end
 end
 
--- A queue that is named twice is one queue: its entries must not be treated twice.
-local usable, swept = {}, {}
-for _, queue in ipairs(queues) do
-  if not swept[queue] and isKind(streamOf(queue), 'stream') and sweep(queue) then usable[#usable + 1] = queue end
-  swept[queue] = true
+local usable = {}
+for _, place in ipairs(places) do
+  if isKind(streamOf(place), 'stream') and sweep(place) then usable[#usable + 1] = place end
 end
 for _, one in ipairs(unstarted) do consider(one[1], one[2], one[3], true) end
 for _, queue in ipairs(usable) do
   if not paused[queue] then read(queue) end
 end
 tell()
-return { 'ok', now, items, pausedQueues }
+-- Who knows the type may be idle; a hint, which spoils nothing when it may not be published.
+if #laneNames > 0 then redis.pcall('PUBLISH', root .. 'lanes', table.concat(laneNames, '\n')) end
+return { 'ok', now, items, pausedQueues, more }

@@ -27,6 +27,7 @@ const ok = (started: object[], waiting: object[] = []) => ({
   started,
   waiting,
   paused: [],
+  more: false,
 });
 
 const afterStart = {

@@ -23,7 +23,7 @@ export const transitions: readonly Transition[] = [
     from: 'PENDING',
     to: 'PENDING',
     script: 'start',
-    when: 'the agent does not know its type: put back, with runAt a second later',
+    when: 'the agent does not know its type: moved to the lane of that',
   },
   { from: 'PENDING', to: 'FAILED', script: 'start', when: 'it had expired before it was started' },
   { from: 'PENDING', to: 'FAILED', script: 'expire', when: 'it expired, and nobody asked for it' },

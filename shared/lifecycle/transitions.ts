@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type CommandErrorCode } from '../protocol/errors.js';
 import { type Executed, type OnAgentLost } from '../protocol/commands.js';
 import { type PartitionKeys } from '../store/keys.js';
+import { homeOf } from '../store/lanes.js';
 import { callScript, callScripts, valueOf } from './scripts.js';
 
 /**
@@ -85,7 +86,7 @@ function pushSubmitArgs(args: (string | number)[], command: NewCommand): void {
 export interface StartedCommand {
   readonly queue: string;
   /**
-   * The ticket of this delivery, `<queue>/<stream id>`: names the attempt in `start` until its report is
+   * The ticket of this delivery, `<queue or lane>/<stream id>`: names the attempt in `start` until its report is
    * answered. With the queue, since two streams may give the same id in the same millisecond.
    */
   readonly entry: string;
@@ -134,13 +135,15 @@ export type StartReply =
       readonly waiting: readonly WaitingEntry[];
       /** Those of the queues from which nothing is started, since an operator paused them. */
       readonly paused: readonly string[];
+      /** It stopped at its bound, and there may be more to start: ask again. */
+      readonly more: boolean;
     };
 
 const startWordSchema = z.enum(['run', 'yours', 'waiting']);
 /** A schema of zod for each of them would cost more than all else that an agent does with a command. */
 const startReplySchema = z.union([
   z.tuple([z.literal('old-session')]),
-  z.tuple([z.literal('ok'), z.number(), z.array(z.array(z.unknown())), z.array(z.string())]),
+  z.tuple([z.literal('ok'), z.number(), z.array(z.array(z.unknown())), z.array(z.string()), z.number()]),
 ]);
 
 /** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
@@ -177,7 +180,7 @@ function parseStart(raw: unknown): StartReply {
     if (startWordSchema.parse(word) === 'waiting') waiting.push({ queue, entry, id });
     else started.push(startedOf(queue, entry, id, item));
   }
-  return { word: 'ok', now: reply[1], started, waiting, paused: reply[3] };
+  return { word: 'ok', now: reply[1], started, waiting, paused: reply[3], more: reply[4] === 1 };
 }
 
 function startedOf(queue: string, entry: string, id: string, item: readonly unknown[]): StartedCommand {
@@ -185,7 +188,7 @@ function startedOf(queue: string, entry: string, id: string, item: readonly unkn
   if (typeof attempt !== 'number' || typeof type !== 'string' || typeof payload !== 'string')
     throw badItem(item);
   return {
-    queue,
+    queue: homeOf(queue),
     entry,
     id,
     attempt,

@@ -16,6 +16,7 @@ import {
   type WaitingReason,
 } from '../protocol/commands.js';
 import { type PartitionKeys } from './keys.js';
+import { homeOf } from './lanes.js';
 
 /** A command's key that holds something else, or a hash that Fencepost did not write. */
 export class BrokenCommand extends Error {
@@ -53,7 +54,7 @@ const nullable = <T extends z.ZodType>(schema: T) => schema.nullish().transform(
 const summaryFields = {
   status: statusSchema,
   type: z.string(),
-  queue: z.string(),
+  queue: z.string().transform(homeOf),
   error: parsedText.pipe(z.object({ code: commandErrorCodeSchema, message: z.string() })).optional(),
   executed: executedSchema.default('no'),
   agentId: nullable(z.string()),

@@ -32,7 +32,10 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     scheduled: `${root}scheduled`,
     /** Commands with a `ttlMs`, by the time at which they expire; left over ones are dropped when due. */
     expiring: `${root}expiring`,
+    /** Set: every queue that ever held a command, and every lane that there is (lanes.ts). */
     queues: `${root}queues`,
+    /** Types that have a lane of this queue, separated by spaces; absent: none has. */
+    lanes: (queue: string) => `${root}lanes:${queue}`,
     /** Hash: queues from which nothing is started, and since when each. */
     paused: `${root}paused`,
     /** Every command by creation, in microseconds of Redis time. */
@@ -46,6 +49,8 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     /** Channel: `id attempt` of what that agent executes and somebody wants to stop. A hint: its renewals say it too. */
     cancels: (agentId: string) => `${root}cancels:${agentId}`,
     dead: `${root}dead`,
+    /** Channel: each lane that something was just moved to, one a line. A hint: `start` looks by itself. */
+    movedToLanes: `${root}lanes`,
     events: `${root}events`,
   } as const;
 }

@@ -9,6 +9,7 @@ interface Command {
   fields: Fields | null;
   marker: string | null;
   scheduled: boolean;
+  /** By `placeOf`: two streams may give one id in the same millisecond. */
   readonly entries: Map<string, ReplayedEntry>;
 }
 
@@ -75,7 +76,7 @@ export class Replay {
   readonly #byKind: Partial<Record<KeyName['kind'], (of: string, write: AofWrite, key: string) => void>> = {
     command: (id, write) => this.#writeHash(id, write),
     exec: (id, write) => this.#writeMarker(id, write),
-    commands: (_, write, key) => this.#writeStream(key, write),
+    commands: (queue, write, key) => this.#writeStream(key, queue, write),
     scheduled: (_, write) => this.#writeSchedule(write),
     history: (id, write) => {
       if (write.name !== 'LPUSH' && write.name !== 'RPUSH') return;
@@ -140,12 +141,12 @@ export class Replay {
     for (const id of members) this.#touch(id, write).command.scheduled = write.name === 'ZADD';
   }
 
-  #writeStream(key: string, write: AofWrite): void {
+  #writeStream(key: string, queue: string, write: AofWrite): void {
     for (const entry of this.#stream(key).apply(write)) {
       // The command still holds the entry as it was, so this notes the right state as the one before.
       const { command, draft } = this.#touch(entry.commandId, write);
-      if (entry.place === 'gone') command.entries.delete(entry.id);
-      else command.entries.set(entry.id, entry);
+      if (entry.place === 'gone') command.entries.delete(placeOf(queue, entry.id));
+      else command.entries.set(placeOf(queue, entry.id), entry);
       if (write.name === 'XCLAIM') draft.claims.push({ entry: entry.id, consumer: entry.consumer ?? '' });
     }
   }
@@ -156,7 +157,7 @@ export class Replay {
     if (known?.kind === 'exec') this.#touch(known.of, write).command.marker = null;
     if (known?.kind === 'session') this.#sessions.delete(known.of);
     if (known?.kind === 'paused') this.#paused.clear();
-    if (known?.kind === 'commands') this.#writeStream(key, { ...write, name: 'DEL' });
+    if (known?.kind === 'commands') this.#writeStream(key, known.of, { ...write, name: 'DEL' });
     if (known?.kind === 'scheduled') {
       for (const [id, command] of this.#commands) {
         if (command.scheduled) this.#touch(id, write).command.scheduled = false;
@@ -188,7 +189,8 @@ export class Replay {
     if (!draft) {
       draft = {
         before: stateOf(command),
-        queuePaused: this.#paused.has(command.fields?.queue ?? ''),
+        // A lane is paused with its queue.
+        queuePaused: this.#paused.has((command.fields?.queue ?? '').split('/')[0] ?? ''),
         statuses: [],
         hashWrites: 0,
         markersSet: [],
@@ -205,8 +207,9 @@ export class Replay {
   #finish(commandId: string, draft: Draft, origin: { where: string; restated: boolean }): Transition {
     const command = this.#commands.get(commandId);
     const after = command ? stateOf(command) : nothing;
-    const former = draft.before.entry?.id;
-    const formerEntry: Place = (former !== undefined && command?.entries.get(former)?.place) || 'gone';
+    const { entry, fields } = draft.before;
+    const former = entry && placeOf(fields?.queue, entry.id);
+    const formerEntry: Place = (former !== null && command?.entries.get(former)?.place) || 'gone';
     return { commandId, ...origin, atMs: this.#clockMs, ...draft, after, formerEntry };
   }
 
@@ -223,11 +226,14 @@ export class Replay {
   }
 }
 
+/** @param queue or lane */
+const placeOf = (queue: string | undefined, entry: string) => `${queue ?? ''} ${entry}`;
+
 const nothing: CommandState = { fields: null, marker: null, scheduled: false, entry: null };
 
 function stateOf({ fields, marker, scheduled, entries }: Command): CommandState {
   const id = fields?.entry ?? '';
-  const current = entries.get(id);
+  const current = entries.get(placeOf(fields?.queue, id));
   const entry =
     id === '' ? null : { id, place: current?.place ?? 'gone', consumer: current?.consumer ?? null };
   return { fields, marker, scheduled, entry };

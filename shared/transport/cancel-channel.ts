@@ -1,8 +1,7 @@
-import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type HeldAttempt } from '../lifecycle/holding.js';
 import { type Logger } from '../runtime/logger.js';
-import { connectSubscriber } from '../store/connection.js';
+import { HintChannel } from './hint-channel.js';
 
 /** What `cancel` publishes: `<id> <attempt>`. */
 const hintSchema = z
@@ -10,46 +9,28 @@ const hintSchema = z
   .transform(([id, attempt]): HeldAttempt => ({ id, attempt }));
 
 /**
- * The channel on which an agent hears that somebody wants to stop what it executes. It costs a connection
- * and, as long as nobody cancels anything, nothing else.
- *
- * When its connection breaks it comes back by itself, and tells of a gap; until then renewals tell of
- * cancels, later.
+ * The channel on which an agent hears that somebody wants to stop what it executes. After a break it tells of
+ * a gap; until then renewals tell of cancels, later.
  */
 export class CancelChannel {
-  readonly #url: string;
-  readonly #channel: string;
-  readonly #logger: Logger;
-  #redis: Redis | undefined;
+  readonly #channel: HintChannel;
 
   constructor(url: string, channel: string, logger: Logger) {
-    this.#url = url;
-    this.#channel = channel;
-    this.#logger = logger;
+    this.#channel = new HintChannel({ url, channel, logger });
   }
 
   /** Connects; once. */
   listen(onHint: (hint: HeldAttempt | 'gap') => void): void {
-    if (this.#redis) return;
-    const redis = connectSubscriber(this.#url, { onReady: () => void this.#subscribe(redis, onHint) });
-    redis.on('message', (_channel: string, message: string) => {
-      const hint = hintSchema.safeParse(message.split(' '));
-      if (hint.success) onHint(hint.data);
+    this.#channel.listen({
+      onMessage: (message) => {
+        const hint = hintSchema.safeParse(message.split(' '));
+        if (hint.success) onHint(hint.data);
+      },
+      onGap: () => onHint('gap'),
     });
-    this.#redis = redis;
   }
 
   close(): void {
-    this.#redis?.disconnect();
-  }
-
-  async #subscribe(redis: Redis, onHint: (hint: 'gap') => void): Promise<void> {
-    try {
-      await redis.subscribe(this.#channel);
-      onHint('gap');
-    } catch (error) {
-      // The connection broke again: the next `ready` subscribes anew.
-      this.#logger.debug({ err: error }, 'subscribing to cancels failed');
-    }
+    this.#channel.close();
   }
 }

@@ -28,6 +28,8 @@ import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { isAborted, pause } from '../runtime/service.js';
 import { CancelChannel } from './cancel-channel.js';
+import { HintChannel } from './hint-channel.js';
+import { LaneHints } from './lane-hints.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
 import { Turnstile } from './turnstile.js';
@@ -48,6 +50,8 @@ export interface RedisTransportOptions {
   readonly leaseMs: number;
   readonly logger: Logger;
   readonly faults: Pick<Faults<AgentPoint>, 'at' | 'poll'>;
+  /** Longest BLOCK of a read; 2 s when left out. A test that is about hints takes an hour. */
+  readonly longestBlockMs?: number;
 }
 
 /** Longest BLOCK of a read: three of them are how long a silently dead link goes unnoticed. */
@@ -79,15 +83,18 @@ export class RedisTransport implements Transport {
   /** As the last `start` told it. */
   #paused: ReadonlySet<string> = new Set();
   readonly #cancels: CancelChannel;
+  readonly #lanes: LaneHints;
+  readonly #laneChannel: HintChannel;
   readonly renewAfterMs: number;
 
-  constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
+  constructor(options: RedisTransportOptions) {
+    const { redisUrl, agent, description, leaseMs, logger, faults } = options;
     this.#faults = faults;
     this.#agent = agent;
     this.#session = sessionOf(agent);
     this.#description = description;
     this.#leaseMs = leaseMs;
-    this.#blockMs = Math.min(longestBlockMs, Math.floor(leaseMs / 3));
+    this.#blockMs = Math.min(options.longestBlockMs ?? longestBlockMs, Math.floor(leaseMs / 3));
     const events = {
       onReady: () => logger.debug('connected to Redis'),
       onError: (error: Error) => logger.debug({ err: error }, 'Redis connection'),
@@ -95,6 +102,8 @@ export class RedisTransport implements Transport {
     // A call that hangs must leave time for another one within the lease.
     this.#redis = connectCommands(redisUrl, events, Math.floor(leaseMs / 4));
     this.#blocking = connectBlocking(redisUrl, this.#blockMs);
+    this.#lanes = new LaneHints(description);
+    this.#laneChannel = new HintChannel({ url: redisUrl, channel: this.#keys.movedToLanes, logger });
     this.#cancels = new CancelChannel(redisUrl, this.#keys.cancels(agent.agentId), logger);
     this.renewAfterMs = leaseMs / 4;
   }
@@ -131,14 +140,35 @@ export class RedisTransport implements Transport {
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {
     this.#faults.poll();
+    this.#laneChannel.listen({
+      onMessage: (lanes) => this.#lanes.note(lanes.split('\n')),
+      onGap: () => this.#lanes.note('gap'),
+    });
+    let hints = this.#lanes.count;
     const first = await this.#start(demand);
-    if (first.word === 'old-session' || first.started.length > 0 || signal.aborted) return first;
+    if (first.word === 'old-session' || isEnough(first) || signal.aborted) return first;
     // A turn took the places meanwhile: there is nothing to wait for.
     if (isEmpty(demand())) return first;
-    await this.#waitForEntry(signal);
-    // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
-    // or cut off, and `start` finds it there.
-    return isAborted(signal) ? { ...first, started: [] } : this.#start(demand);
+    // Ends with this call, or with `signal`.
+    const over = new AbortController();
+    const until = AbortSignal.any([signal, over.signal]);
+    let hasRead = false;
+    const read = this.#waitForEntry(until).finally(() => (hasRead = true));
+    try {
+      for (;;) {
+        await Promise.race([read, this.#lanes.after(hints, until)]);
+        // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
+        // or cut off, and `start` finds it there.
+        if (isAborted(signal)) return { ...first, started: [] };
+        hints = this.#lanes.count;
+        const found = await this.#start(demand);
+        // Of what was moved to a lane others may have been quicker: then the read goes on.
+        if (hasRead || isEnough(found) || isEmpty(demand())) return found;
+      }
+    } finally {
+      over.abort();
+      await read;
+    }
   }
 
   async #start(demand: () => Demand): Promise<NextReply> {
@@ -263,7 +293,9 @@ export class RedisTransport implements Transport {
     this.#redis.disconnect();
     this.#blocking.disconnect();
     this.#cancels.close();
+    this.#laneChannel.close();
   }
 }
 
+const isEnough = (reply: NextReply) => reply.word === 'old-session' || reply.started.length > 0;
 const isEmpty = ({ limit, inHands }: Demand) => limit <= inHands.length;

@@ -51,10 +51,10 @@ function lost({ serverUrl }: Patient, { agentId, host, pid, session, silentMs }:
 async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<Finding[]> {
   const { redis, keys } = patient;
   const nowMs = await patient.time();
-  const suspects = (await patient.queues()).flatMap(({ queue, stream, lastDelivered, oldest, pausedAt }) => {
+  const suspects = (await patient.queues()).flatMap(({ home, stream, lastDelivered, oldest, pausedAt }) => {
     const waitedMs = oldest ? nowMs - Number(oldest.entry.split('-')[0]) : 0;
     const isLeft = oldest !== undefined && pausedAt === undefined && waitedMs > deafMs;
-    return isLeft ? [{ queue, stream, lastDelivered, waitedMs, id: oldest.id }] : [];
+    return isLeft ? [{ queue: home, stream, lastDelivered, waitedMs, id: oldest.id }] : [];
   });
   if (suspects.length === 0) return [];
   const idleAtFirst = await findIdle(patient, live);

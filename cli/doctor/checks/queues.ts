@@ -12,19 +12,35 @@ export const queues: Check = {
   needs: ['redis'],
   async look(patient) {
     const all = await patient.queues();
-    const found = await Promise.all(all.map((one) => examine(patient, one)));
-    const sum = all.reduce((total, one) => total + one.waiting, 0);
-    const paused = all.filter(({ pausedAt }) => pausedAt !== undefined).map(({ queue }) => queue);
+    const queues = queuesOf(all);
+    const found = await Promise.all(queues.map((one) => examine(patient, one)));
+    const sum = queues.reduce((total, one) => total + one.waiting, 0);
+    const paused = queues.filter(({ pausedAt }) => pausedAt !== undefined).map(({ queue }) => queue);
     const note = paused.length === 0 ? '' : `, paused: ${paused.join(', ')}`;
     return ill(
-      `${sum} waiting in ${all.length === 1 ? 'one queue' : `${all.length} queues`}${note}`,
+      `${sum} waiting in ${queues.length === 1 ? 'one queue' : `${queues.length} queues`}${note}`,
       ...found.flat(),
     );
   },
 };
 
-async function examine(patient: Patient, stream: QueueStream): Promise<Finding[]> {
-  const { queue, waiting, pausedAt } = stream;
+/** What a client knows as one queue: its stream, and its lanes. */
+interface Queue {
+  readonly queue: string;
+  readonly streams: readonly QueueStream[];
+  readonly waiting: number;
+  readonly pausedAt: number | undefined;
+}
+
+function queuesOf(all: readonly QueueStream[]): Queue[] {
+  return [...new Set(all.map(({ home }) => home))].map((queue) => {
+    const streams = all.filter(({ home }) => home === queue);
+    const waiting = streams.reduce((total, one) => total + one.waiting, 0);
+    return { queue, streams, waiting, pausedAt: streams[0]?.pausedAt };
+  });
+}
+
+async function examine(patient: Patient, { queue, streams, waiting, pausedAt }: Queue): Promise<Finding[]> {
   const wait = `${waiting} ${waiting === 1 ? 'command waits' : 'commands wait'} in the queue ${queue}`;
   if (pausedAt !== undefined) {
     if (waiting === 0) return [];
@@ -40,10 +56,10 @@ async function examine(patient: Patient, stream: QueueStream): Promise<Finding[]
   const serving = (await patient.agents()).filter((agent) => agent.isLive && agent.queues.includes(queue));
   const able = serving.filter(({ isDraining }) => !isDraining);
   if (able.length === 0) return waiting === 0 ? [] : [unserved(wait, queue, serving)];
-  const types = await unknownTypes(patient, stream, able);
+  const types = await unknownTypes(patient, streams, able);
   return types.map((type) => ({
     what: `in the queue ${queue} commands of type ${type} wait, which no agent that serves it knows`,
-    why: 'they are put back for a second each time that an agent is given one, and wait until they expire, or for ever',
+    why: 'they wait until an agent that knows the type serves the queue, until they expire, or for ever',
     mend: 'start an agent that knows the type: name its module in AGENT_COMMANDS',
     commands: [`AGENT_COMMANDS=./my-commands.js AGENT_QUEUES=${queue} npm run agent`],
   }));
@@ -62,19 +78,20 @@ function unserved(wait: string, queue: string, draining: readonly Registered[]):
 /** Types that commands here wait for, and that none of these agents knows. */
 async function unknownTypes(
   { redis, keys }: Patient,
-  { stream, lastDelivered, queue }: QueueStream,
+  streams: readonly QueueStream[],
   able: readonly Registered[],
 ): Promise<string[]> {
   if (able.some(({ types }) => types.length === 0)) return [];
   const known = new Set(able.flatMap(({ types }) => types));
-  const onStream = await readEntries(redis, stream, `(${lastDelivered}`, '+', sample);
-  // What an agent did not know waits there for a second each time.
-  const putOff = await redis.zrange(keys.scheduled, '0', String(sample - 1)).catch((): string[] => []);
-  const waiting = onStream.map(({ id }) => redis.hmget(keys.command(id), 'queue', 'type'));
-  const later = putOff.map((id) => redis.hmget(keys.command(id), 'queue', 'waitingFor'));
-  const rows = (await Promise.allSettled([...waiting, ...later])).flatMap((row) =>
-    row.status === 'fulfilled' ? [row.value] : [],
+  const ids = streams.map(async ({ stream, lastDelivered, laneType }) =>
+    laneType === undefined ? await readEntries(redis, stream, `(${lastDelivered}`, '+', sample) : [],
   );
-  const types = rows.flatMap(([of, type]) => (of === queue && type && !known.has(type) ? [type] : []));
+  const waiting = (await Promise.all(ids)).flat().map(({ id }) => redis.hget(keys.command(id), 'type'));
+  const onStream = (await Promise.allSettled(waiting)).map((row) =>
+    row.status === 'fulfilled' ? row.value : null,
+  );
+  // What an agent did not know was moved to the lane of its type.
+  const inLanes = streams.filter((one) => one.waiting > 0).map(({ laneType }) => laneType);
+  const types = [...onStream, ...inLanes].flatMap((type) => (type && !known.has(type) ? [type] : []));
   return [...new Set(types)].sort();
 }

@@ -37,7 +37,8 @@ export const acknowledgedMeansSettled: Invariant = {
 function ticketFault({ before, after, formerEntry }: Transition): string | undefined {
   const status = statusOf(after);
   const place = after.entry?.place ?? 'gone';
-  const replaced = before.entry !== null && before.entry.id !== after.entry?.id;
+  const isMoved = before.fields?.queue !== after.fields?.queue;
+  const replaced = before.entry !== null && (isMoved || before.entry.id !== after.entry?.id);
   if (replaced && formerEntry !== 'gone') return `its former entry was left behind, ${formerEntry}`;
   if (status === 'RUNNING') {
     if (after.scheduled) return 'it is RUNNING and scheduled';

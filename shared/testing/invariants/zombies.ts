@@ -120,7 +120,7 @@ function startIsNotFromAPausedQueue(transition: Transition, say: Say): void {
 function pausesHold({ clients, trails }: Evidence, say: Say): void {
   if (clients.pauses.length === 0) return;
   for (const { commandId, lastFields, attempts } of trails.all()) {
-    const ofQueue = clients.pauses.filter(({ queue }) => queue === lastFields?.queue);
+    const ofQueue = clients.pauses.filter(({ queue }) => queue === lastFields?.queue?.split('/')[0]);
     for (const { attempt, fromMs } of attempts) {
       const broken = ofQueue.find(
         ({ answeredAtMs, resumedAtMs }) => fromMs > answeredAtMs && fromMs < (resumedAtMs ?? Infinity),

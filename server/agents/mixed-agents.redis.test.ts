@@ -1,0 +1,188 @@
+import { type Redis } from 'ioredis';
+import { submit } from '../../shared/lifecycle/transitions.js';
+import { noFaults } from '../../shared/runtime/faults.js';
+import { createLogger } from '../../shared/runtime/logger.js';
+import { partitionKeys } from '../../shared/store/keys.js';
+import { newCommand } from '../../shared/testing/command-fixtures.js';
+import { TestRedis } from '../../shared/testing/redis-server.js';
+import { RedisTransport } from '../../shared/transport/redis-transport.js';
+import { RedisLink } from '../redis/redis-link.js';
+import { TransitionFeed } from '../waiting/transition-feed.js';
+import { Admissions } from './admissions.js';
+import { NextCommands } from './next-commands.js';
+import { WaitingPolls } from './waiting-polls.js';
+
+// One agent that knows a type among three that do not, over both transports. Whatever would find the command
+// later without a hint, the end of a blocked read or a server's look at the queues, is an hour away: where a
+// test ends at all, the command came by itself.
+
+const keys = partitionKeys();
+const logger = createLogger({ side: 'server', level: 'silent' });
+const hourMs = 3_600_000;
+let redis: TestRedis;
+let client: Redis;
+let link: RedisLink;
+let feed: TransitionFeed;
+let polls: WaitingPolls;
+let server: NextCommands;
+
+beforeAll(async () => {
+  redis = await TestRedis.start();
+  client = redis.client();
+  link = new RedisLink({ url: redis.url, logger, check: () => Promise.resolve() });
+  feed = new TransitionFeed({ url: redis.url, channel: keys.events, logger });
+  polls = new WaitingPolls({ link, keys, feed, logger, lookMs: hourMs });
+  const admissions = new Admissions({ link, keys, leaseMs: hourMs, logger });
+  server = new NextCommands({ link, keys, admissions, polls, faults: noFaults });
+  await link.start();
+  await feed.start();
+  await polls.start();
+});
+afterAll(async () => {
+  await polls.stop();
+  await feed.stop();
+  await link.stop();
+  await redis.stop();
+});
+
+type Way = 'redis' | 'http';
+interface TestAgent {
+  /** Asks for one command. @returns its id; undefined when it was stopped meanwhile */
+  next(): Promise<string | undefined>;
+  stop(): void;
+}
+
+const all: TestAgent[] = [];
+/** How many tests have ended: what waits for something ends with its test. */
+let turn = 0;
+beforeEach(() => client.flushall());
+afterEach(async () => {
+  turn++;
+  for (const agent of all.splice(0)) agent.stop();
+  // A read that is still blocked would take the next test's command.
+  await until(async () => (await blocked()) === 0 && polls.size === 0);
+});
+
+let names = 0;
+function agent(way: Way, types: readonly string[]): TestAgent {
+  const agentId = `agent-${++names}`;
+  const stopped = new AbortController();
+  const made =
+    way === 'redis' ? atRedis(agentId, types, stopped.signal) : overHttp(agentId, types, stopped.signal);
+  const one = {
+    next: made.next,
+    stop: () => {
+      stopped.abort();
+      made.close();
+    },
+  };
+  all.push(one);
+  return one;
+}
+
+function atRedis(agentId: string, types: readonly string[], signal: AbortSignal) {
+  const description = { host: 'h', pid: 1, version: '1', queues: ['default'], types, concurrency: 1 };
+  const identity = { agentId, instance: `i-${agentId}`, boot: 1 };
+  const transport = new RedisTransport({
+    ...{ redisUrl: redis.url, agent: identity, description, leaseMs: 3 * hourMs, logger, faults: noFaults },
+    longestBlockMs: hourMs,
+  });
+  const next = async () => {
+    while (!signal.aborted) {
+      const reply = await transport.next(() => ({ limit: 1, inHands: [] }), signal);
+      const id = reply.word === 'ok' ? reply.started[0]?.id : reply.word;
+      if (id !== undefined) return id;
+    }
+    return undefined;
+  };
+  return { next, close: () => transport.close() };
+}
+
+function overHttp(agentId: string, types: readonly string[], gone: AbortSignal) {
+  const next = async () => {
+    const request = {
+      agentId,
+      session: 's',
+      instance: undefined,
+      concurrency: 1,
+      holding: [],
+      waitMs: hourMs,
+      types,
+    };
+    const answer = await server.next({ ...request, queues: { queues: ['default'] } }, gone);
+    return answer.word === 'command' ? answer.command.id : undefined;
+  };
+  return { next, close: () => undefined };
+}
+
+async function submitOne(type: string): Promise<string> {
+  const id = `c${++names}`;
+  const options = { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 1000 };
+  await submit(client, keys, [newCommand(id, { type })], options);
+  return id;
+}
+
+/** Resolves once it holds; the test's own limit is the only one. */
+async function until(holds: () => Promise<boolean>): Promise<void> {
+  const before = turn;
+  while (!(await holds())) {
+    if (turn !== before) throw new Error('the test is over');
+    await new Promise(setImmediate);
+  }
+}
+
+const callsOf = async (command: string) => {
+  const info = await client.info('commandstats');
+  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(info)?.[1] ?? 0);
+};
+const blocked = async () => Number(/blocked_clients:(\d+)/.exec(await client.info('clients'))?.[1]);
+
+const ways: readonly (readonly [Way, Way])[] = [
+  ['redis', 'redis'],
+  ['http', 'http'],
+  ['redis', 'http'],
+  ['http', 'redis'],
+];
+/** For the one that knows the type, and each of the three that do not: whether it waits for a command. */
+const mixes = Array.from({ length: 16 }, (_, bits) => [3, 2, 1, 0].map((bit) => (bits & (1 << bit)) !== 0));
+
+describe.each(ways)('one that knows the type, over %s, among three that do not, over %s', (way, otherWay) => {
+  test.each(mixes)('waiting: %s, and %s, %s, %s', async (...waits) => {
+    const knowing = agent(way, ['ODD', 'DELAY']);
+    const others = [1, 2, 3].map(() => agent(otherWay, ['DELAY']));
+    const [isFree = false, ...areFree] = waits;
+    const free = [...(isFree ? [knowing] : []), ...others.filter((_, i) => areFree[i])];
+    const answers = new Map(free.map((one) => [one, one.next()]));
+    const atRedisCount = free.filter((one) => (one === knowing ? way : otherWay) === 'redis').length;
+    await until(async () => (await blocked()) === atRedisCount && polls.size === free.length - atRedisCount);
+
+    await client.config('RESETSTAT');
+    const id = await submitOne('ODD');
+    // Busy, it comes once all is done that the others could do.
+    const isMovedFirst = !isFree && areFree.includes(true);
+    if (isMovedFirst) await until(async () => (await client.xlen(keys.stream('default/ODD'))) === 1);
+    expect(await (answers.get(knowing) ?? knowing.next())).toBe(id);
+    // The index of all commands, and nothing that would have to wait for its time.
+    expect(await callsOf('zadd')).toBe(1);
+    // submit, and what it takes: an agent that was given the entry, a hint, and who heard of it.
+    expect(await callsOf('evalsha')).toBeLessThanOrEqual(10);
+  });
+});
+
+test.each(ways)(
+  'ten that nobody knew start when an agent comes that does, over %s beside %s',
+  async (way, otherWay) => {
+    const other = agent(otherWay, ['DELAY']);
+    const answer = other.next();
+    const ids: string[] = [];
+    for (let i = 0; i < 10; i++) ids.push(await submitOne('ODD'));
+    await until(async () => (await client.xlen(keys.stream('default/ODD'))) === 10);
+    // Nobody spins: the agent that does not know them waits, and calls nothing.
+    await client.config('RESETSTAT');
+    const known = await submitOne('DELAY');
+    expect(await answer).toBe(known);
+    expect(await callsOf('evalsha')).toBeLessThanOrEqual(4);
+    const given = await Promise.all(ids.map(() => agent(way, ['ODD']).next()));
+    expect(given.sort()).toEqual(ids.sort());
+  },
+);

@@ -1,0 +1,52 @@
+import { type Redis } from 'ioredis';
+import { type Logger } from '../runtime/logger.js';
+import { connectSubscriber } from '../store/connection.js';
+
+export interface HintChannelOptions {
+  readonly url: string;
+  readonly channel: string;
+  readonly logger: Logger;
+}
+
+export interface HintListener {
+  readonly onMessage: (message: string) => void;
+  /** Messages may have been missed: it has only now begun, or begun again, to listen. */
+  readonly onGap: () => void;
+}
+
+/**
+ * A channel of Redis on which an agent gets hints. It costs a connection and, as long as nothing is published,
+ * nothing else. When its connection breaks it comes back by itself, and reports a gap: what a hint says, the
+ * agent also finds out without it, later.
+ */
+export class HintChannel {
+  readonly #options: HintChannelOptions;
+  #redis: Redis | undefined;
+
+  constructor(options: HintChannelOptions) {
+    this.#options = options;
+  }
+
+  /** Connects; once. */
+  listen({ onMessage, onGap }: HintListener): void {
+    if (this.#redis) return;
+    const redis = connectSubscriber(this.#options.url, { onReady: () => void this.#subscribe(redis, onGap) });
+    redis.on('message', (_channel: string, message: string) => onMessage(message));
+    this.#redis = redis;
+  }
+
+  close(): void {
+    this.#redis?.disconnect();
+  }
+
+  async #subscribe(redis: Redis, onGap: () => void): Promise<void> {
+    const { channel, logger } = this.#options;
+    try {
+      await redis.subscribe(channel);
+      onGap();
+    } catch (error) {
+      // The connection broke again: the next `ready` subscribes anew. Or an ACL forbids the channel.
+      logger.debug({ err: error, channel }, 'subscribing failed');
+    }
+  }
+}
