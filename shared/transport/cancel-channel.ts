@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { type HeldAttempt } from '../lifecycle/holding.js';
 import { type Logger } from '../runtime/logger.js';
 import { connectSubscriber } from '../store/connection.js';
+import { partitionKeys } from '../store/keys.js';
 
 /** What `cancel` publishes: `<id> <attempt>`. */
 const hintSchema = z
@@ -18,13 +19,13 @@ const hintSchema = z
  */
 export class CancelChannel {
   readonly #url: string;
-  readonly #channel: string;
+  readonly #agentId: string;
   readonly #logger: Logger;
   #redis: Redis | undefined;
 
-  constructor(url: string, channel: string, logger: Logger) {
+  constructor(url: string, agentId: string, logger: Logger) {
     this.#url = url;
-    this.#channel = channel;
+    this.#agentId = agentId;
     this.#logger = logger;
   }
 
@@ -45,9 +46,13 @@ export class CancelChannel {
 
   async #subscribe(redis: Redis, onHint: (hint: 'gap') => void): Promise<void> {
     try {
-      await redis.subscribe(this.#channel);
+      await redis.subscribe(partitionKeys(undefined, redis.options.db).cancels(this.#agentId));
       onHint('gap');
     } catch (error) {
+      if (error instanceof Error && error.name === 'ReplyError') {
+        const what = `Redis refuses the subscription to cancels (${error.message}): this agent hears of one with its next renewal only`;
+        return this.#logger.warn(`${what}; allow it: ACL SETUSER <user> +subscribe &fencepost:*`);
+      }
       // The connection broke again: the next `ready` subscribes anew.
       this.#logger.debug({ err: error }, 'subscribing to cancels failed');
     }

@@ -29,6 +29,7 @@ import { type Logger } from '../runtime/logger.js';
 import { isAborted, pause } from '../runtime/service.js';
 import { CancelChannel } from './cancel-channel.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
+import { checkRedis } from '../store/redis-check.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
 import { Turnstile } from './turnstile.js';
 import {
@@ -79,10 +80,13 @@ export class RedisTransport implements Transport {
   /** As the last `start` told it. */
   #paused: ReadonlySet<string> = new Set();
   readonly #cancels: CancelChannel;
+  readonly #logger: Logger;
+  #isChecked = false;
   readonly renewAfterMs: number;
 
   constructor({ redisUrl, agent, description, leaseMs, logger, faults }: RedisTransportOptions) {
     this.#faults = faults;
+    this.#logger = logger;
     this.#agent = agent;
     this.#session = sessionOf(agent);
     this.#description = description;
@@ -95,11 +99,13 @@ export class RedisTransport implements Transport {
     // A call that hangs must leave time for another one within the lease.
     this.#redis = connectCommands(redisUrl, events, Math.floor(leaseMs / 4));
     this.#blocking = connectBlocking(redisUrl, this.#blockMs);
-    this.#cancels = new CancelChannel(redisUrl, this.#keys.cancels(agent.agentId), logger);
+    this.#cancels = new CancelChannel(redisUrl, agent.agentId, logger);
     this.renewAfterMs = leaseMs / 4;
   }
 
+  /** @throws UnusableRedisError or MetaMismatch, before anything is written, where no waiting helps */
   async register(): Promise<RegisterReply> {
+    await this.#check();
     const { agentId } = this.#agent;
     const seen = await newestSession(this.#redis, this.#keys, agentId);
     const reply = await this.#register();
@@ -111,6 +117,13 @@ export class RedisTransport implements Transport {
       throw new Error('the session was deleted while it was being registered');
     }
     return { word };
+  }
+
+  /** Once: what changes later is for the calls themselves to find out. */
+  async #check(): Promise<void> {
+    if (this.#isChecked) return;
+    for (const limit of await checkRedis(this.#redis, 'agent')) this.#logger.warn(limit);
+    this.#isChecked = true;
   }
 
   /** @param more fields that stay until this session, or another one, sets them anew */
