@@ -77,7 +77,8 @@ async function make(
   } catch (error) {
     // What this user may not do is a finding of the check of permissions; here it is only not known.
     const { name, about } = check;
-    if (isForbidden(error)) return { name, about, state: 'skipped', fact: `not looked at: ${error.message}`, findings: [] };
+    if (isForbidden(error))
+      return { name, about, state: 'skipped', fact: `not looked at: ${error.message}`, findings: [] };
     return told(check, failed(error));
   }
 }

@@ -43,10 +43,14 @@ export function repeatable(endpoint: Endpoint, advice: string = sendAgain): Endp
       await endpoint.handle(request, response);
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
-      throw new Problem('redis_unavailable', `${error.message}. ${error.wasRefused ? refusedChange : advice}`, {
-        headers: { 'Retry-After': '1' },
-        cause: error,
-      });
+      throw new Problem(
+        'redis_unavailable',
+        `${error.message}. ${error.wasRefused ? refusedChange : advice}`,
+        {
+          headers: { 'Retry-After': '1' },
+          cause: error,
+        },
+      );
     }
   };
   return { ...endpoint, handle };

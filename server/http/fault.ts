@@ -18,7 +18,11 @@ interface HttpError extends Error {
 export function problemOf(error: unknown, changesState: boolean): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof RedisUnavailable) {
-    return redisUnavailable(error.message, changesState ? (error.wasRefused ? 'refused' : 'unknown') : 'nothing', error);
+    return redisUnavailable(
+      error.message,
+      changesState ? (error.wasRefused ? 'refused' : 'unknown') : 'nothing',
+      error,
+    );
   }
   if (error instanceof RedisFull) {
     return new Problem('redis_full', 'Redis has no memory left for new commands; nothing was stored', {

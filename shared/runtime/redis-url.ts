@@ -25,13 +25,14 @@ const fault = (what: string): RedisUrlReading => ({ fault: `${rule}; this one ${
 export function readRedisUrl(text: string): RedisUrlReading {
   const url = text.trim();
   // The parser of URLs drops these, and so would change a password.
-  // eslint-disable-next-line no-control-regex -- control characters are what is looked for
   if (/[\u0000-\u001f\u007f]/.test(url)) return fault('holds a control character, such as a line break');
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase();
   if (scheme === 'unix:') return readSocket(url);
   if (scheme !== 'redis:' && scheme !== 'rediss:') return { fault: rule };
   if (!URL.canParse(url)) {
-    return fault('is no URL: in a user name or password write / ? # @ : [ ] and % as %2F %3F %23 %40 %3A %5B %5D %25');
+    return fault(
+      'is no URL: in a user name or password write / ? # @ : [ ] and % as %2F %3F %23 %40 %3A %5B %5D %25',
+    );
   }
   return readHost(new URL(url), url);
 }
@@ -42,17 +43,23 @@ function readSocket(url: string): RedisUrlReading {
   return { fault: rule };
 }
 
-function readHost({ protocol, hostname, port, pathname, username, password }: URL, url: string): RedisUrlReading {
+function readHost(
+  { protocol, hostname, port, pathname, username, password }: URL,
+  url: string,
+): RedisUrlReading {
   if (hostname === '') return { fault: rule };
   if (/[?#]/.test(url)) {
     return fault('has a ? or #: what follows would not be read; in a user name or password write %3F or %23');
   }
-  if (hostname.includes('%')) return fault('has a host that is no plain name: write an international one as xn--…');
+  if (hostname.includes('%'))
+    return fault('has a host that is no plain name: write an international one as xn--…');
   if (port === '0') return fault('has port 0');
-  if (!/^(\/\d{0,9})?$/.test(pathname)) return fault('has something else than the number of a database behind the host');
+  if (!/^(\/\d{0,9})?$/.test(pathname))
+    return fault('has something else than the number of a database behind the host');
   const credentials = { username: decoded(username), password: decoded(password) };
   for (const [name, value] of Object.entries(credentials)) {
-    if (value === undefined) return fault(`has a % in its ${name} that begins no character: write a plain % as %25`);
+    if (value === undefined)
+      return fault(`has a % in its ${name} that begins no character: write a plain % as %25`);
   }
   return {
     address: {

@@ -18,7 +18,7 @@ beforeAll(async () => {
 afterAll(() => server.stop());
 
 const allow = (...rules: readonly string[]) =>
-  admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>pw', ...rules) as Promise<unknown>;
+  admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>pw', ...rules);
 const all = ['~fencepost:*', '&fencepost:*', '+@all'];
 
 test.each<RedisRole>(['server', 'agent'])('a %s that may do everything lacks nothing', async (role) => {
@@ -30,7 +30,10 @@ test.each<RedisRole>(['server', 'agent'])('a %s that may do everything lacks not
 test.each([
   [['-@dangerous', '+info'], []],
   [['-@dangerous'], [/may not INFO: /]],
-  [['resetchannels'], [/may not PUBLISH .*events: GET \/events/, /PUBLISH .*cancels/, /SUBSCRIBE .*events.*resync/]],
+  [
+    ['resetchannels'],
+    [/may not PUBLISH .*events: GET \/events/, /PUBLISH .*cancels/, /SUBSCRIBE .*events.*resync/],
+  ],
   [['-subscribe'], [/SUBSCRIBE/]],
 ])('a server works with %j, and says what does not', async (rules, limits) => {
   await allow(...all, ...rules);
@@ -56,16 +59,65 @@ test.each([
 });
 
 const commands = [
-  ...['get', 'set', 'hset', 'hget', 'hgetall', 'xadd', 'xreadgroup', 'xclaim', 'zadd', 'zrange', 'eval', 'evalsha', 'time'],
-  ...['publish', 'subscribe', 'info', 'del', 'pexpire', 'type', 'sadd', 'xgroup|create', 'xinfo|groups', 'config|get'],
+  ...[
+    'get',
+    'set',
+    'hset',
+    'hget',
+    'hgetall',
+    'xadd',
+    'xreadgroup',
+    'xclaim',
+    'zadd',
+    'zrange',
+    'eval',
+    'evalsha',
+    'time',
+  ],
+  ...[
+    'publish',
+    'subscribe',
+    'info',
+    'del',
+    'pexpire',
+    'type',
+    'sadd',
+    'xgroup|create',
+    'xinfo|groups',
+    'config|get',
+  ],
 ];
-const categories = ['read', 'write', 'stream', 'hash', 'scripting', 'pubsub', 'dangerous', 'admin', 'slow', 'fast', 'keyspace'];
+const categories = [
+  'read',
+  'write',
+  'stream',
+  'hash',
+  'scripting',
+  'pubsub',
+  'dangerous',
+  'admin',
+  'slow',
+  'fast',
+  'keyspace',
+];
 const patterns = [
-  ...['~fencepost:*', '~fencepost:{0}:*', '~fencepost:a*', '%R~fencepost:*', '%W~fencepost:*', '%RW~fencepost:{0}:command*'],
+  ...[
+    '~fencepost:*',
+    '~fencepost:{0}:*',
+    '~fencepost:a*',
+    '%R~fencepost:*',
+    '%W~fencepost:*',
+    '%RW~fencepost:{0}:command*',
+  ],
   ...['~fencepost:{0}:commands:*', '~fencepost:meta', '~fencepost:types', '~other:*', '~fencepost:{0}:'],
 ];
 const channels = ['&fencepost:*', '&fencepost:{0}:events', '&fencepost:{0}:cancels:*', '&other'];
-const selectors = ['(+@all ~fencepost:*)', '(+@write ~fencepost:{0}:*)', '(+eval +evalsha ~*)', '(+hmget +hsetnx ~fencepost:meta)'];
+const selectors = [
+  '(+@all ~fencepost:*)',
+  '(+@write ~fencepost:{0}:*)',
+  '(+eval +evalsha ~*)',
+  '(+hmget +hsetnx ~fencepost:meta)',
+];
 
 const some = <T>(random: Random, most: number, items: readonly T[]): T[] =>
   Array.from({ length: below(random, most + 1) }, () => oneOf(random, items));
@@ -112,7 +164,10 @@ test('what the check says of any rules is what Redis says', () =>
       }
       // One that lacks something is refused, whatever it is; the others are let in.
       if (index % 20 !== 0) return;
-      const verdict = await checkRedis(user, role).then(() => 'ok', (error: unknown) => error);
+      const verdict = await checkRedis(user, role).then(
+        () => 'ok',
+        (error: unknown) => error,
+      );
       if (missing.length > 0) expect(verdict).toBeInstanceOf(UnusableRedisError);
       else expect(verdict).toBe('ok');
     },

@@ -37,9 +37,25 @@ export function calls(role: RedisRole, database: number): Call[] {
   const ofAgent: Call[] = [
     ['TIME'],
     ...callsOn(keys.root, 'EVAL x 1 KEY', 'EVALSHA x 1 KEY'),
-    ...callsOn(keys.stream(any), 'TYPE KEY', 'XADD KEY * id x', `XACK KEY ${group} 0-1`, 'XDEL KEY 0-1', 'XRANGE KEY - +'),
-    ...callsOn(keys.stream(any), `XPENDING KEY ${group}`, `XCLAIM KEY ${group} x 0 0-1 JUSTID`, `XAUTOCLAIM KEY ${group} x 0 0-0`),
-    ...callsOn(keys.stream(any), `XGROUP CREATE KEY ${group} 0 MKSTREAM`, `XREADGROUP GROUP ${group} x STREAMS KEY >`),
+    ...callsOn(
+      keys.stream(any),
+      'TYPE KEY',
+      'XADD KEY * id x',
+      `XACK KEY ${group} 0-1`,
+      'XDEL KEY 0-1',
+      'XRANGE KEY - +',
+    ),
+    ...callsOn(
+      keys.stream(any),
+      `XPENDING KEY ${group}`,
+      `XCLAIM KEY ${group} x 0 0-1 JUSTID`,
+      `XAUTOCLAIM KEY ${group} x 0 0-0`,
+    ),
+    ...callsOn(
+      keys.stream(any),
+      `XGROUP CREATE KEY ${group} 0 MKSTREAM`,
+      `XREADGROUP GROUP ${group} x STREAMS KEY >`,
+    ),
     ...callsOn(keys.command(any), 'TYPE KEY', 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x', 'HDEL KEY x'),
     ...callsOn(keys.marker(any), 'GET KEY', 'SET KEY x', 'DEL KEY'),
     ...callsOn(keys.history(any), 'LPUSH KEY x', 'LTRIM KEY 0 1', 'LRANGE KEY 0 1'),
@@ -54,7 +70,16 @@ export function calls(role: RedisRole, database: number): Call[] {
     ...callsOn(keys.counts, 'HMGET KEY x', 'HSET KEY x x'),
     ...callsOn(keys.recovery, 'HMGET KEY x', 'HSET KEY x x', 'DEL KEY'),
     ...callsOn(keys.dead, 'XADD KEY * x x'),
-    ...callsOn(agentKey(any), 'TYPE KEY', 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x', 'HDEL KEY x', 'DEL KEY', 'PEXPIRE KEY 1'),
+    ...callsOn(
+      agentKey(any),
+      'TYPE KEY',
+      'HGET KEY x',
+      'HMGET KEY x',
+      'HSET KEY x x',
+      'HDEL KEY x',
+      'DEL KEY',
+      'PEXPIRE KEY 1',
+    ),
     ...callsOn(agentsKey, 'SADD KEY x'),
     ...callsOn(typesKey, 'HGETALL KEY', 'HSET KEY x x', 'HDEL KEY x'),
     ...callsOn(metaKey, 'HMGET KEY x', 'HSETNX KEY x x'),
@@ -62,15 +87,39 @@ export function calls(role: RedisRole, database: number): Call[] {
   if (role === 'agent') return ofAgent;
   return [
     ...ofAgent,
-    ...callsOn(keys.stream(any), 'XLEN KEY', 'XINFO GROUPS KEY'),
+    ['PING'],
+    ...callsOn(keys.root, 'EVAL_RO x 1 KEY'),
+    ...callsOn(keys.stream(any), 'XLEN KEY', 'XINFO GROUPS KEY', 'XREVRANGE KEY + -'),
     ...callsOn(keys.command(any), 'HGETALL KEY', 'DEL KEY'),
     ...callsOn(keys.history(any), 'DEL KEY'),
-    ...callsOn(keys.scheduled, 'ZSCORE KEY x', 'ZCARD KEY', 'ZRANGE KEY 0 1', 'ZRANGEBYSCORE KEY 0 1'),
+    ...callsOn(
+      keys.scheduled,
+      'ZREVRANGEBYSCORE KEY 1 0',
+      'ZSCORE KEY x',
+      'ZCARD KEY',
+      'ZRANGE KEY 0 1',
+      'ZRANGEBYSCORE KEY 0 1',
+    ),
     ...callsOn(keys.expiring, 'ZRANGEBYSCORE KEY 0 1'),
     ...callsOn(keys.queues, 'SADD KEY x'),
-    ...callsOn(keys.paused, 'HGET KEY x', 'HSET KEY x x', 'HDEL KEY x', 'DEL KEY', 'HKEYS KEY', 'HGETALL KEY'),
-    ...callsOn(keys.index, 'ZADD KEY 1 x', 'ZREM KEY x', 'ZRANGE KEY 0 1', 'ZREVRANGE KEY 0 1'),
-    ...callsOn(keys.failedIndex, 'ZREM KEY x', 'ZRANGE KEY 0 1', 'ZREVRANGE KEY 0 1'),
+    ...callsOn(
+      keys.paused,
+      'HGET KEY x',
+      'HSET KEY x x',
+      'HDEL KEY x',
+      'DEL KEY',
+      'HKEYS KEY',
+      'HGETALL KEY',
+    ),
+    ...callsOn(
+      keys.index,
+      'ZADD KEY 1 x',
+      'ZREM KEY x',
+      'ZRANGE KEY 0 1',
+      'ZREVRANGE KEY 0 1',
+      'ZREVRANGEBYSCORE KEY 1 0',
+    ),
+    ...callsOn(keys.failedIndex, 'ZREM KEY x', 'ZREVRANGEBYSCORE KEY 1 0'),
     ...callsOn(keys.counts, 'HGET KEY x', 'HGETALL KEY'),
     ...callsOn(keys.retention, 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x'),
     ...callsOn(keys.dead, 'XLEN KEY'),
@@ -81,14 +130,29 @@ export function calls(role: RedisRole, database: number): Call[] {
 
 function wishes(role: RedisRole, database: number): Wish[] {
   const keys = partitionKeys(undefined, database);
-  const published = { call: ['PUBLISH', keys.events, 'x'], without: 'GET /events and ?wait= hear of no change: they are slow, or silent' } as const;
+  const published = {
+    call: ['PUBLISH', keys.events, 'x'],
+    without: 'GET /events and ?wait= hear of no change: they are slow, or silent',
+  } as const;
   if (role === 'agent') {
-    return [published, { call: ['SUBSCRIBE', keys.cancels(any)], without: 'an agent hears of a cancel with its next renewal only' }];
+    return [
+      published,
+      {
+        call: ['SUBSCRIBE', keys.cancels(any)],
+        without: 'an agent hears of a cancel with its next renewal only',
+      },
+    ];
   }
   return [
     published,
-    { call: ['PUBLISH', keys.cancels(any), 'x'], without: 'agents hear of a cancel with their next renewal only' },
-    { call: ['SUBSCRIBE', keys.events], without: 'GET /events sends nothing but resync, and ?wait= looks once a second' },
+    {
+      call: ['PUBLISH', keys.cancels(any), 'x'],
+      without: 'agents hear of a cancel with their next renewal only',
+    },
+    {
+      call: ['SUBSCRIBE', keys.events],
+      without: 'GET /events sends nothing but resync, and ?wait= looks once a second',
+    },
     { call: ['INFO'], without: 'nobody knows whether Redis keeps what it acknowledges' },
   ];
 }

@@ -13,7 +13,8 @@ export function unusableDatabase(db: number, answer: string): UnusableRedisError
   return new UnusableRedisError(`${what}: ${mend}`);
 }
 
-const noCluster = 'This is a Redis Cluster, and Fencepost needs a single Redis, or a primary with its replicas';
+const noCluster =
+  'This is a Redis Cluster, and Fencepost needs a single Redis, or a primary with its replicas';
 
 /**
  * What an answer means for whoever starts: the fault that no waiting mends, or undefined when it may
