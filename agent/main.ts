@@ -6,6 +6,8 @@ import { createLogger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
+import { MetaMismatch } from '../shared/store/meta.js';
+import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { assembleAgent } from './assembly.js';
 import { BadCommandModule } from './command-modules.js';
 import { loadCommands } from './command-registry.js';
@@ -17,9 +19,10 @@ import { NameTaken } from './name.js';
 
 /** An error whose message is for the user, who can do something about it. */
 function isForUser(error: unknown): error is Error {
-  return [ConfigError, BadCommandModule, DataDirectoryUnavailable, HealthPortTaken, NameTaken].some(
-    (kind) => error instanceof kind,
-  );
+  return [
+    ...[ConfigError, BadCommandModule, DataDirectoryUnavailable, HealthPortTaken, NameTaken],
+    ...[UnusableRedisError, MetaMismatch],
+  ].some((kind) => error instanceof kind);
 }
 
 function reachOf(config: AgentConfig): Reach {

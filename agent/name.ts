@@ -1,6 +1,8 @@
 import { backoffMs } from '../shared/runtime/backoff.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
+import { MetaMismatch } from '../shared/store/meta.js';
+import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { type Transport } from '../shared/transport/transport.js';
 
 /** The agent's name is held by another live process. The message names it. */
@@ -19,12 +21,14 @@ export interface TakeNameOptions {
  * Registers this agent. While Redis is away it tries again. While another instance holds the name it
  * waits for that one's lease to end, once: a holder that is heard of meanwhile is alive.
  *
- * @throws NameTaken
+ * @throws NameTaken, and UnusableRedisError or MetaMismatch where the Redis cannot be used
  */
 export async function takeName({ transport, leaseMs, signal, logger }: TakeNameOptions): Promise<void> {
   let heardOf = 0;
   for (let tries = 1; !signal.aborted; tries++) {
     const reply = await transport.register().catch((error: unknown) => {
+      // No waiting mends these.
+      if (error instanceof UnusableRedisError || error instanceof MetaMismatch) throw error;
       if (tries === 1) logger.warn({ err: error }, 'Fencepost does not answer; trying again');
       return undefined;
     });

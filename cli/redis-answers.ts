@@ -1,10 +1,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { connectCommands } from '../shared/store/connection.js';
+import { unusable } from '../shared/store/unusable-redis.js';
 
 /**
  * Resolves when this Redis answers a PING and has loaded its data.
  *
- * @throws Error with the last reason, when `signal` is aborted first
+ * @throws Error with the last reason, when `signal` is aborted first; UnusableRedisError when waiting does not help
  */
 export async function untilRedisAnswers(url: string, signal: AbortSignal): Promise<void> {
   let reason: unknown = new Error('no answer');
@@ -19,6 +20,10 @@ export async function untilRedisAnswers(url: string, signal: AbortSignal): Promi
       const answered = redis.ping().then(
         () => true,
         (error: unknown) => {
+          const hopeless = unusable(error);
+          if (hopeless) throw hopeless;
+          // Refused, but by a Redis that is there.
+          if (error instanceof Error && /^(NOPERM|MISCONF)\b/.test(error.message)) return true;
           // A refusal by Redis itself says more than that the connection is gone.
           if (error instanceof Error && error.name === 'ReplyError') reason = error;
           return false;

@@ -2,6 +2,7 @@ import { ensureRedisBinary, RedisMissing } from '../shared/runtime/redis-binary.
 import { resolvePretty, type Logger } from '../shared/runtime/logger.js';
 import { redactPasswords } from '../shared/runtime/redact.js';
 import { removeStackFile, writeStackFile } from '../shared/runtime/stack-file.js';
+import { unusable } from '../shared/store/unusable-redis.js';
 import { ChildRecords } from './child-records.js';
 import { lockDataDir, type DataDirLock } from './data-dir-lock.js';
 import { OwnRedis } from './own-redis.js';
@@ -135,7 +136,8 @@ export class Stack {
       await untilRedisAnswers(redisUrl, signal);
     } catch (error) {
       const why = error instanceof Error ? error.message : String(error);
-      throw new StartError(redactPasswords(`REDIS_URL ${redisUrl} does not answer: ${why}`));
+      const what = unusable(error) ? 'cannot be used' : 'does not answer';
+      throw new StartError(redactPasswords(`REDIS_URL ${redisUrl} ${what}: ${why}`));
     }
   }
 

@@ -1,3 +1,4 @@
+import { type Redis } from 'ioredis';
 import { type Leftovers } from '../shared/protocol/api.js';
 import { type CrashPoints, noFaults, type ServerPoint } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
@@ -5,7 +6,7 @@ import { type Service } from '../shared/runtime/service.js';
 import { CommandReader } from '../shared/store/command-reader.js';
 import { readDurability } from '../shared/store/durability.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { checkMeta } from '../shared/store/meta.js';
+import { checkRedis } from '../shared/store/redis-check.js';
 import { Admissions } from './agents/admissions.js';
 import { Heartbeats } from './agents/heartbeats.js';
 import { NextCommands } from './agents/next-commands.js';
@@ -69,8 +70,11 @@ export class Server implements Service {
     const { redisUrl: url, host, port, allowedHosts, graceMs, leaseMs, maxBacklog } = options;
     const { logger, faults = noFaults, retentionMs = unbounded, retentionMax = unbounded } = options;
     const keys = this.#keys;
-    const link = new RedisLink({ url, logger, check: checkMeta });
-    const feed = new TransitionFeed({ url, channel: keys.events, logger });
+    const check = async (redis: Redis) => {
+      for (const limit of await checkRedis(redis, 'server')) logger.warn(limit);
+    };
+    const link = new RedisLink({ url, logger, check });
+    const feed = new TransitionFeed({ url, logger });
     const waiter = new CommandWaiter({
       read: (id) => link.call((redis) => new CommandReader(redis, keys).read(id)),
       readStatus: (id) => link.call((redis) => new CommandReader(redis, keys).readStatus(id)),
@@ -120,7 +124,7 @@ export class Server implements Service {
    * Listens at once, so that whoever asks is told what is missing, and resolves when Redis is there
    * and the server does its work.
    *
-   * @throws MetaMismatch, or what listening failed with
+   * @throws MetaMismatch or UnusableRedisError, or what listening failed with
    */
   async start(): Promise<void> {
     await this.#http.start();

@@ -5,7 +5,6 @@ import { v7 as uuid } from 'uuid';
 import { z } from 'zod';
 import { TransitionFeed } from '../../server/waiting/transition-feed.js';
 import { submittedSchema } from '../../shared/protocol/api.js';
-import { partitionKeys } from '../../shared/store/keys.js';
 import { type TestRedis } from '../../shared/testing/redis-server.js';
 import { type BullMq, closeBullMq, connectionTo } from '../bullmq.js';
 import { type Fencepost } from '../fencepost.js';
@@ -23,7 +22,6 @@ export interface Route {
 export async function brokerRoute(redis: TestRedis, fencepost: Fencepost): Promise<Route> {
   const feed = new TransitionFeed({
     url: redis.url,
-    channel: partitionKeys().events,
     logger: pino({ level: 'warn' }),
   });
   // It subscribes by itself, some time after its start: nothing may be submitted before.

@@ -4,11 +4,13 @@ import { agents } from './checks/agents.js';
 import { appendOnlyFile } from './checks/append-only-file.js';
 import { clock } from './checks/clock.js';
 import { dataVersion } from './checks/data-version.js';
+import { deadEntries } from './checks/dead-entries.js';
 import { eviction } from './checks/eviction.js';
 import { fsync } from './checks/fsync.js';
 import { markers } from './checks/markers.js';
 import { memory } from './checks/memory.js';
 import { pendingEntries } from './checks/pending-entries.js';
+import { permissions } from './checks/permissions.js';
 import { queues } from './checks/queues.js';
 import { serverReady } from './checks/server-ready.js';
 import { spentEntries } from './checks/spent-entries.js';
@@ -19,6 +21,7 @@ import { writes } from './checks/writes.js';
 
 /** Everything that doctor looks at, in the order in which it tells: what others rest on stands first. */
 export const checks: readonly Check[] = [
+  permissions,
   appendOnlyFile,
   fsync,
   eviction,
@@ -34,6 +37,7 @@ export const checks: readonly Check[] = [
   queues,
   pendingEntries,
   spentEntries,
+  deadEntries,
   unnamedCommands,
   markers,
 ];

@@ -72,8 +72,19 @@ async function make(
     const { name, about } = check;
     return { name, about, state: 'skipped', fact: `not looked at: ${away.get(missing) ?? ''}`, findings: [] };
   }
-  return told(check, await check.look(patient).catch(failed));
+  try {
+    return told(check, await check.look(patient));
+  } catch (error) {
+    // What this user may not do is a finding of the check of permissions; here it is only not known.
+    const { name, about } = check;
+    if (isForbidden(error))
+      return { name, about, state: 'skipped', fact: `not looked at: ${error.message}`, findings: [] };
+    return told(check, failed(error));
+  }
 }
+
+const isForbidden = (error: unknown): error is Error =>
+  error instanceof Error && error.message.startsWith('NOPERM');
 
 function told({ name, about }: Named, { fact, findings }: Look): Examined {
   return { name, about, state: findings.length === 0 ? 'well' : 'ill', fact, findings };

@@ -1,6 +1,5 @@
 import { type Redis } from 'ioredis';
-import { z } from 'zod';
-import { parseInfo, type RedisFields } from '../../shared/store/durability.js';
+import { parseInfo, readSettings, type RedisFields } from '../../shared/store/durability.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readQueueStreams } from './queue-streams.js';
 import { readRegistrations } from './registrations.js';
@@ -27,7 +26,7 @@ export class Patient {
   readonly serverUrl: string;
   readonly ask: PatientOptions['ask'];
 
-  /** What INFO says. Rejects while Redis is away. */
+  /** What INFO says. Rejects while Redis is away, and where this user may not ask. */
   readonly info = once(async () => parseInfo(await this.redis.info()));
   /** Every agent that registered and did not leave. */
   readonly agents = once(async () => readRegistrations(this.redis, await this.time()));
@@ -49,14 +48,8 @@ export class Patient {
   }
 
   /** Settings of Redis as it runs, or undefined where it forbids to ask for them. */
-  async settings(...names: readonly string[]): Promise<RedisFields | undefined> {
-    try {
-      const reply = z.array(z.string()).parse(await this.redis.config('GET', ...names));
-      return new Map(reply.flatMap((name, i) => (i % 2 === 0 ? [[name, reply[i + 1] ?? '']] : [])));
-    } catch (error) {
-      if (error instanceof Error && /^(ERR|NOPERM)/.test(error.message)) return undefined;
-      throw error;
-    }
+  settings(...names: readonly string[]): Promise<RedisFields | undefined> {
+    return readSettings(this.redis, ...names);
   }
 
   /** Redis time in ms. */

@@ -30,6 +30,7 @@ function nameTaken(agentId: string, { lastSeen, ...holder }: NameHolder): Proble
 const seconds = (ms: number) => String(Math.max(1, Math.ceil(ms / 1000)));
 
 const sendAgain = 'Whether the request was carried out is unknown: send the same request again';
+const refusedChange = 'Redis refused the change, so it was not made: send the same request again';
 
 /**
  * For what agents and operators send: it may be sent again, so that is what they are told when Redis is away.
@@ -42,10 +43,14 @@ export function repeatable(endpoint: Endpoint, advice: string = sendAgain): Endp
       await endpoint.handle(request, response);
     } catch (error) {
       if (!(error instanceof RedisUnavailable)) throw error;
-      throw new Problem('redis_unavailable', `${error.message}. ${advice}`, {
-        headers: { 'Retry-After': '1' },
-        cause: error,
-      });
+      throw new Problem(
+        'redis_unavailable',
+        `${error.message}. ${error.wasRefused ? refusedChange : advice}`,
+        {
+          headers: { 'Retry-After': '1' },
+          cause: error,
+        },
+      );
     }
   };
   return { ...endpoint, handle };

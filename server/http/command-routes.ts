@@ -140,7 +140,7 @@ function problemOfReply(reply: SubmitReply): Problem | undefined {
         headers: { 'Retry-After': '5' },
       });
     case 'expired':
-      return redisUnavailable('the clock of Redis jumps', true);
+      return redisUnavailable('the clock of Redis jumps', 'unknown');
     case 'broken':
       return brokenKey(reply.key);
   }

@@ -17,7 +17,13 @@ interface HttpError extends Error {
  */
 export function problemOf(error: unknown, changesState: boolean): Problem {
   if (error instanceof Problem) return error;
-  if (error instanceof RedisUnavailable) return redisUnavailable(error.message, changesState, error);
+  if (error instanceof RedisUnavailable) {
+    return redisUnavailable(
+      error.message,
+      changesState ? (error.wasRefused ? 'refused' : 'unknown') : 'nothing',
+      error,
+    );
+  }
   if (error instanceof RedisFull) {
     return new Problem('redis_full', 'Redis has no memory left for new commands; nothing was stored', {
       headers: { 'Retry-After': '5' },
@@ -31,12 +37,22 @@ export function problemOf(error: unknown, changesState: boolean): Problem {
   });
 }
 
+/** What to do, by what the request changed, as far as anybody knows. */
+const adviceWhenAway = {
+  nothing: 'Nothing was changed: ask again',
+  // Of several changes, this one: those before it were made.
+  refused: 'Redis refused the change, so it was not made: send it again with the same Idempotency-Key',
+  unknown: 'Whether the request was carried out is unknown: send it again with the same Idempotency-Key',
+} as const;
+
 /** Redis is away: a read may simply be repeated, a write may have been carried out. */
-export function redisUnavailable(why: string, changesState: boolean, cause?: unknown): Problem {
-  const advice = changesState
-    ? 'Whether the request was carried out is unknown: send it again with the same Idempotency-Key'
-    : 'Nothing was changed: ask again';
-  return new Problem('redis_unavailable', `${why}. ${advice}`, { headers: { 'Retry-After': '1' }, cause });
+export function redisUnavailable(
+  why: string,
+  changed: keyof typeof adviceWhenAway,
+  cause?: unknown,
+): Problem {
+  const headers = { 'Retry-After': '1' };
+  return new Problem('redis_unavailable', `${why}. ${adviceWhenAway[changed]}`, { headers, cause });
 }
 
 /** Only a person can tell what the key holds, and whether it may go. */

@@ -10,6 +10,7 @@ import {
 } from '../../shared/protocol/api.js';
 import { version } from '../../shared/runtime/version.js';
 import { readDurability } from '../../shared/store/durability.js';
+import { describeMissing, readPermissions } from '../../shared/store/permissions.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readAgents } from '../reading/agents.js';
 import { readStats } from '../reading/stats.js';
@@ -68,16 +69,23 @@ export function statusRoutes({ link, keys, catalog, leftovers }: StatusRoutesOpt
       path: '/ready',
       about: 'it can take commands, and whether Redis runs in a way that keeps them',
       handle: async (_request, response) => {
-        const { ok, reasons, readOnly } = await link.call(readDurability);
-        if (readOnly !== undefined) throw redisUnavailable(readOnly, false);
+        const [{ ok, reasons, readOnly }, { missing, limits }] = await link.call((redis) =>
+          Promise.all([readDurability(redis), readPermissions(redis, 'server')]),
+        );
+        if (missing.length > 0) throw redisUnavailable(lacking(missing), 'nothing');
+        if (readOnly !== undefined) throw redisUnavailable(readOnly, 'nothing');
         response.json({
           status: 'ready',
           durability: { ok, reasons: [...reasons] },
+          limits: [...limits],
         } satisfies z.input<typeof readinessSchema>);
       },
     },
   ];
 }
+
+const lacking = (missing: Parameters<typeof describeMissing>[0]) =>
+  `the Redis user may not do all that a server needs: ${describeMissing(missing)}`;
 
 /** The page at `/`: where to go from here. */
 export function indexRoute(endpoints: readonly Endpoint[]): Endpoint {

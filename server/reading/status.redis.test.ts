@@ -226,6 +226,7 @@ test('ready says what is not guaranteed, and serves all the same', async () => {
   expect(readinessSchema.parse(await get('/ready'))).toEqual({
     status: 'ready',
     durability: { ok: true, reasons: [] },
+    limits: [],
   });
   await client.config('SET', 'appendfsync', 'everysec');
   expect(await get('/ready')).toMatchObject({

@@ -1,8 +1,16 @@
 import { errorCode } from '../../shared/runtime/error-code.js';
+import { unusable } from '../../shared/store/unusable-redis.js';
 
-/** Redis does not answer, or may not be asked now. What a write that was on its way did, nobody knows. */
+/** Redis does not answer, or may not be asked now. What a write that was on its way did, nobody knows, unless it was refused. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable';
+  /** Redis has answered that it does not carry it out. */
+  readonly wasRefused: boolean;
+
+  constructor(message: string, options: ErrorOptions & { readonly wasRefused?: boolean } = {}) {
+    super(message, options);
+    this.wasRefused = options.wasRefused ?? false;
+  }
 }
 
 /** Redis has no memory for new work. Nothing was stored. */
@@ -23,6 +31,18 @@ export function isRefusal(error: unknown): error is Error {
   return error instanceof Error && refusals.test(error.message);
 }
 
+/**
+ * Redis has not carried out what it answers so: it refused the whole call. A script that was refused
+ * something half-way says where, and may have written before.
+ */
+export function isWholeRefusal(error: unknown): boolean {
+  return isRefusal(error) && !/script: [0-9a-f]{40}|@user_script/.test(error.message);
+}
+
+/** Any answer at all, also a refusal: Redis is there. */
+export const isAnswer = (error: unknown): error is Error =>
+  error instanceof Error && error.name === 'ReplyError';
+
 /** No answer came in time. */
 export function isTimeout(error: unknown): boolean {
   return (
@@ -30,12 +50,18 @@ export function isTimeout(error: unknown): boolean {
   );
 }
 
-/** Turns what ioredis throws into the two faults that a caller can act on; the rest is a bug here or in a script. */
-export function asFault(error: unknown): unknown {
+/**
+ * Turns what ioredis throws into the two faults that a caller can act on; the rest is a bug here or in a script.
+ *
+ * @param wasSentOnce whether the call cannot have been sent before, over a connection that broke: a
+ *   refusal then means that nothing was carried out
+ */
+export function asFault(error: unknown, wasSentOnce = false): unknown {
   if (error instanceof RedisUnavailable || error instanceof RedisFull) return error;
   const text = error instanceof Error ? error.message : String(error);
   if (/^OOM\b/.test(text)) return new RedisFull(text, { cause: error });
   const isSystemError = /^E[A-Z]+$/.test(errorCode(error) ?? '');
-  const isAway = isSystemError || isRefusal(error) || broken.test(text);
-  return isAway ? new RedisUnavailable(text, { cause: error }) : error;
+  const isAway = isSystemError || isRefusal(error) || unusable(error) !== undefined || broken.test(text);
+  if (!isAway) return error;
+  return new RedisUnavailable(text, { cause: error, wasRefused: wasSentOnce && isWholeRefusal(error) });
 }

@@ -1,4 +1,6 @@
+import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
+import { pause } from '../../shared/runtime/service.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { RedisFull, RedisUnavailable } from './redis-fault.js';
 import { RedisLink } from './redis-link.js';
@@ -43,6 +45,27 @@ test('a start may be ended by a stop', async () => {
   const starting = lost.start();
   await lost.stop();
   await starting;
+});
+
+test('says why Redis is not there, as far as anybody said', async () => {
+  const check = async (client: Redis) => void (await client.ping());
+  const lost = new RedisLink({ url: 'unix:///nowhere/redis.sock', logger, check });
+  const starting = lost.start();
+  const reason = () => lost.call((client) => client.ping()).catch((error: unknown) => String(error));
+  while (!(await reason()).includes('not been reached yet: ')) await pause(10);
+  expect(await reason()).toContain('ENOENT /nowhere/redis.sock');
+  await lost.stop();
+  await starting;
+});
+
+test('a change that Redis refused whole was not made; of one that a script was refused half-way, nobody knows', async () => {
+  await link.start();
+  const refused = (message: string) =>
+    link.call(() => Promise.reject(new Error(message))).catch((error: unknown) => error);
+  expect(await refused("READONLY You can't write")).toMatchObject({ wasRefused: true });
+  const sha = 'f'.repeat(40);
+  expect(await refused(`NOPERM no script: ${sha}, on @user_script:1.`)).toMatchObject({ wasRefused: false });
+  expect(await refused('Command timed out')).toMatchObject({ wasRefused: false });
 });
 
 test('what waits in memory has a bound', async () => {

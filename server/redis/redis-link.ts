@@ -2,7 +2,8 @@ import { type Redis } from 'ioredis';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { pause, type Service } from '../../shared/runtime/service.js';
 import { connectCommands } from '../../shared/store/connection.js';
-import { asFault, isRefusal, isTimeout, RedisFull, RedisUnavailable } from './redis-fault.js';
+import { unusable } from '../../shared/store/unusable-redis.js';
+import { asFault, isAnswer, isRefusal, isTimeout, RedisFull, RedisUnavailable } from './redis-fault.js';
 
 export interface RedisLinkOptions {
   readonly url: string;
@@ -39,6 +40,10 @@ export class RedisLink implements Service {
   #awaySince: number | undefined = performance.now();
   /** It is connected, but a call had no answer in time. */
   #silent = false;
+  /** Why it is not there, as far as Redis or the system said: part of every refusal meanwhile. */
+  #reason: string | undefined;
+  /** Grows with each connection that breaks: what waited is sent again over the next one. */
+  #breaks = 0;
   #requests = 0;
   #outageLogged = false;
   #refusalLoggedAt = -Infinity;
@@ -49,10 +54,17 @@ export class RedisLink implements Service {
       onReady: () => this.#isBack(),
       onError: (error) => this.#isAway(error),
     });
-    this.#redis.on('close', () => (this.#awaySince ??= performance.now()));
+    this.#redis.on('close', () => {
+      this.#awaySince ??= performance.now();
+      this.#breaks++;
+    });
   }
 
-  /** Waits for Redis as long as it takes, then checks it. @throws what `check` throws, unless Redis is away again */
+  /**
+   * Waits for Redis as long as it takes, then checks it.
+   *
+   * @throws what `check` throws, unless Redis is away again; UnusableRedisError when waiting does not help
+   */
   async start(): Promise<void> {
     while (this.#isStarting()) {
       try {
@@ -61,6 +73,8 @@ export class RedisLink implements Service {
         this.#state = 'open';
         this.#isBack();
       } catch (error) {
+        const hopeless = unusable(error);
+        if (hopeless) throw hopeless;
         const fault = asFault(error);
         if (!(fault instanceof RedisUnavailable || fault instanceof RedisFull)) throw fault;
         this.#isAway(fault);
@@ -89,24 +103,32 @@ export class RedisLink implements Service {
   async call<T>(work: (redis: Redis) => Promise<T>, requests = 1): Promise<T> {
     this.#refuseIfHopeless();
     this.#requests += requests;
+    const breaks = this.#breaks;
     try {
       return await this.#within(work(this.#redis));
     } catch (error) {
       if (isRefusal(error)) this.#isRefusing(error);
-      throw asFault(error);
+      throw asFault(error, breaks === this.#breaks);
     } finally {
       this.#requests -= requests;
     }
   }
 
   #refuseIfHopeless(): void {
-    if (this.#state === 'closed') throw new RedisUnavailable('this server is stopping');
-    if (this.#state === 'starting') throw new RedisUnavailable('Redis has not been reached yet');
+    const why = this.#whyHopeless();
+    if (why !== undefined) throw new RedisUnavailable(why);
+  }
+
+  #whyHopeless(): string | undefined {
+    const because = this.#reason === undefined ? '' : `: ${this.#reason}`;
+    if (this.#state === 'closed') return 'this server is stopping';
+    if (this.#state === 'starting') return `Redis has not been reached yet${because}`;
     if (this.#awaySince !== undefined && performance.now() - this.#awaySince > blipMs) {
-      throw new RedisUnavailable('there is no connection to Redis');
+      return `there is no connection to Redis${because}`;
     }
-    if (this.#silent) throw new RedisUnavailable('Redis does not answer');
-    if (this.#requests >= mostRequests) throw new RedisUnavailable('too many calls wait for Redis');
+    if (this.#silent) return 'Redis does not answer';
+    if (this.#requests >= mostRequests) return 'too many calls wait for Redis';
+    return undefined;
   }
 
   /** The timeout of the connection is per command; this one is for a call with several. */
@@ -134,7 +156,9 @@ export class RedisLink implements Service {
       try {
         await this.#redis.ping();
         return this.#isBack();
-      } catch {
+      } catch (error) {
+        // A PING that is refused (MISCONF, or by an ACL) is answered as well.
+        if (isAnswer(error)) return this.#isBack();
         await pause(50, this.#closing.signal);
       }
     }
@@ -145,11 +169,13 @@ export class RedisLink implements Service {
     this.#silent = false;
     // Connected, but not checked yet.
     if (this.#isStarting()) return;
+    this.#reason = undefined;
     if (this.#outageLogged) this.#options.logger.info('Redis is back');
     this.#outageLogged = false;
   }
 
   #isAway(error: Error): void {
+    this.#reason = error.message;
     if (this.#outageLogged || this.#state === 'closed') return;
     this.#outageLogged = true;
     this.#options.logger.warn({ redisUrl: this.#options.url }, `waiting for Redis: ${error.message}`);

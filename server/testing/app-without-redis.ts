@@ -23,7 +23,7 @@ const gone = () => link.call(() => Promise.reject(new Error('it is away')));
 export function appWithoutRedis(): Express {
   const keys = partitionKeys();
   const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
-  const feed = new TransitionFeed({ url: 'redis://127.0.0.1:1', channel: keys.events, logger });
+  const feed = new TransitionFeed({ url: 'redis://127.0.0.1:1', logger });
   const leaseMs = 15_000;
   const polls = new WaitingPolls({ link, keys, feed, logger });
   const admissions = new Admissions({ link, keys, leaseMs, logger });

@@ -4,6 +4,8 @@ import { type Json, type Status, statusSchema } from '../../shared/protocol/comm
 import { type Logger } from '../../shared/runtime/logger.js';
 import { Loop, type Service } from '../../shared/runtime/service.js';
 import { connectSubscriber } from '../../shared/store/connection.js';
+import { partitionKeys } from '../../shared/store/keys.js';
+import { isAnswer } from '../redis/redis-fault.js';
 
 /** One change of a command, as the scripts publish it: a step, or how far its attempt says that it is. */
 export interface Transition {
@@ -22,11 +24,15 @@ export interface TransitionListener {
 
 export interface TransitionFeedOptions {
   readonly url: string;
-  readonly channel: string;
   readonly logger: Logger;
   /** How often Redis is asked for a sign of life; one that is late by twice that means a dead link. */
   readonly probeMs?: number;
+  /** How often listeners are sent a gap, and how often it is logged, while Redis refuses the subscription. */
+  readonly refusedMs?: { readonly gap: number; readonly log: number };
 }
+
+/** Whoever follows events reads everything again at a gap: often enough to follow, and not all the time. */
+const usualRefusedMs = { gap: 5000, log: 60_000 };
 
 /** A line of a message: `<id> <STATUS> <attempt>`, and behind it, when it is no step, a progress as JSON. */
 const lineSchema = z
@@ -47,7 +53,8 @@ const lineSchema = z
  * nobody hears, so after every (re)subscription listeners are told of a gap.
  *
  * When its connection dies, or falls silent, it comes back by itself; until then listeners hear
- * nothing and live on what they read.
+ * nothing and live on what they read. Where Redis does not let it subscribe, it tries again, and sends
+ * a gap every few seconds, since nothing else ever comes.
  */
 export class TransitionFeed implements Service {
   readonly #options: TransitionFeedOptions;
@@ -56,6 +63,8 @@ export class TransitionFeed implements Service {
   readonly #probeMs: number;
   readonly #probes: Loop;
   #redis: Redis | undefined;
+  #gapAt = -Infinity;
+  #refusalLoggedAt = -Infinity;
 
   constructor(options: TransitionFeedOptions) {
     this.#options = options;
@@ -108,23 +117,47 @@ export class TransitionFeed implements Service {
 
   async #subscribe(redis: Redis): Promise<void> {
     try {
-      await redis.subscribe(this.#options.channel);
+      await redis.subscribe(this.#channelOf(redis));
     } catch (error) {
       // The connection broke again: the next `ready` subscribes anew.
-      this.#options.logger.debug({ err: error }, 'subscribing failed');
-      return;
+      if (!isAnswer(error)) return this.#options.logger.debug({ err: error }, 'subscribing failed');
+      return this.#isRefused(error);
     }
+    this.#sendGap();
+  }
+
+  #channelOf({ options: { db } }: Redis): string {
+    return partitionKeys(undefined, db).events;
+  }
+
+  #isRefused(error: Error): void {
+    const { refusedMs = usualRefusedMs, logger } = this.#options;
+    const now = performance.now();
+    if (now - this.#refusalLoggedAt >= refusedMs.log) {
+      this.#refusalLoggedAt = now;
+      logger.warn(
+        `Redis refuses the subscription to events (${error.message}): GET /events sends nothing but resync, and ?wait= looks once a second; allow it: ACL SETUSER <user> +subscribe &fencepost:*`,
+      );
+    }
+    if (now - this.#gapAt >= refusedMs.gap) this.#sendGap();
+  }
+
+  #sendGap(): void {
+    this.#gapAt = performance.now();
     for (const ofCommand of this.#listeners.values()) for (const listener of ofCommand) listener.onGap();
     for (const listener of this.#listenersToAll) listener.onGap();
   }
 
   /** Asks for what it has already; the connection breaks when there is no answer in time. */
-  #probe(): Promise<void> {
-    if (this.#redis?.status === 'ready') {
-      // Its rejection is a broken connection, which `ready` deals with.
-      this.#redis.subscribe(this.#options.channel).catch(() => undefined);
+  async #probe(): Promise<void> {
+    const redis = this.#redis;
+    if (redis?.status !== 'ready') return;
+    try {
+      await redis.subscribe(this.#channelOf(redis));
+    } catch (error) {
+      // Anything else is a broken connection, which `ready` deals with.
+      if (isAnswer(error)) this.#isRefused(error);
     }
-    return Promise.resolve();
   }
 
   #hear(message: string): void {

@@ -186,7 +186,7 @@ async function watchRequests(
 
 describe('the feed', () => {
   test('tells whoever listens, and of a gap after every break', async () => {
-    const feed = new TransitionFeed({ url: redis.url, channel: keys.events, logger });
+    const feed = new TransitionFeed({ url: redis.url, logger });
     const heard: Transition[] = [];
     let gap: () => void = () => undefined;
     const nextGap = () => new Promise<void>((told) => (gap = told));
@@ -226,7 +226,7 @@ describe('the feed', () => {
 
   test('notices a link that died in silence, and leaves one alone that is only quiet', async () => {
     const proxy = await TcpProxy.start({ path: redis.socket });
-    const feed = new TransitionFeed({ url: proxy.url, channel: keys.events, logger, probeMs: 20 });
+    const feed = new TransitionFeed({ url: proxy.url, logger, probeMs: 20 });
     let gaps = 0;
     let gap: () => void = () => undefined;
     const nextGap = () => new Promise<void>((told) => (gap = told));

@@ -34,7 +34,7 @@ end
 -- The first request counts; the hint goes out each time, since one may be lost.
 local function request(command)
   if not command.cancelRequestedAt then redis.call('HSET', commandOf(command.id), 'cancelRequestedAt', whole(now)) end
-  redis.pcall('PUBLISH', root .. 'cancels:' .. (command.agentId or ''), command.id .. ' ' .. (command.attempt or '0'))
+  redis.pcall('PUBLISH', channels .. 'cancels:' .. (command.agentId or ''), command.id .. ' ' .. (command.attempt or '0'))
   return 'requested'
 end
 

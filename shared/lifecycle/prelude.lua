@@ -3,7 +3,10 @@
 --
 -- KEYS[1]  the partition's root, `fencepost:{P}:`. Every key is derived from it, so all of them
 --          share its slot (docs/decisions/0002-derived-keys.md).
+-- KEYS[2]  where Redis is used on another database than 0: what the names of its channels begin with,
+--          since all databases of a Redis share them (scripts.ts gives it; a script cannot ask).
 local root = KEYS[1]
+local channels = KEYS[2] or root
 
 -- The only clock that decides anything.
 local clock = redis.call('TIME')
@@ -141,7 +144,7 @@ local function tell()
     redis.pcall('HSET', root .. 'counts', unpack(fields))
   end
   -- A hint, not a log: one that may not be published (an ACL without the channel) spoils nothing.
-  if #moved > 0 then redis.pcall('PUBLISH', root .. 'events', table.concat(moved, '\n')) end
+  if #moved > 0 then redis.pcall('PUBLISH', channels .. 'events', table.concat(moved, '\n')) end
 end
 
 -- What cannot be understood goes where people can see it, and out of the way.
@@ -319,7 +322,12 @@ end
 -- outage does not count into that, and at the change entries get a lease of the new length.
 local function beat(callersLease)
   local key = root .. 'recovery'
-  local values = redis.pcall('HMGET', key, 'runId', 'lastTick', 'holdUntil', 'leaseMs', 'leaseUsedAt', 'holdOffs')
+  -- Not every user may ask for INFO. The address of a table of the interpreter is another one after a
+  -- restart, too (and after SCRIPT FLUSH). Each has a field, so that callers of both kinds do not differ.
+  local info = redis.pcall('INFO', 'server')
+  local runId, runField = type(info) == 'string' and string.match(info, 'run_id:(%w+)'), 'runId'
+  if not runId then runId, runField = redis.sha1hex(tostring(redis)), 'interpreter' end
+  local values = redis.pcall('HMGET', key, runField, 'lastTick', 'holdUntil', 'leaseMs', 'leaseUsedAt', 'holdOffs')
   if values.err then
     redis.call('DEL', key)
     values = {}
@@ -328,7 +336,6 @@ local function beat(callersLease)
   local function known(i) return values[i] and isNumber(values[i]) and tonumber(values[i]) or nil end
   local lastTick, longest = known(2), known(4) or 0
   local lease, usedAt = math.max(callersLease, longest), math.min(known(5) or now, now)
-  local runId = string.match(redis.call('INFO', 'server'), 'run_id:(%w+)')
   local steady = values[1] == runId and lastTick and lastTick <= now and now - lastTick <= lease / 6
   local forgotten = steady and callersLease < longest and now - usedAt > longest
   if forgotten then lease = callersLease end
@@ -338,7 +345,7 @@ local function beat(callersLease)
   if forgotten or not steady then holdUntil = now + lease end
   -- The first pulse of all is no outage.
   if values[1] and not steady then holdOffs = holdOffs + 1 end
-  redis.call('HSET', key, 'runId', runId, 'lastTick', whole(now), 'holdUntil', whole(holdUntil), 'leaseMs', whole(lease),
+  redis.call('HSET', key, runField, runId, 'lastTick', whole(now), 'holdUntil', whole(holdUntil), 'leaseMs', whole(lease),
     'leaseUsedAt', whole(usedAt), 'holdOffs', whole(holdOffs))
   return holdUntil, lease
 end

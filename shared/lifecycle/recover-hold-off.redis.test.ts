@@ -298,3 +298,48 @@ describe('with leases of several lengths in use,', () => {
     expect(await bench.state()).toMatchObject({ recovery: { leaseMs: '60000', leaseUsedAt: 'now' } });
   });
 });
+
+describe('a caller who may not ask for INFO', () => {
+  const user = { username: 'noinfo', password: 'secret' } as const;
+  let caller: ReturnType<typeof bench.server.client>;
+  beforeAll(async () => {
+    await bench.redis.call(
+      'ACL',
+      'SETUSER',
+      user.username,
+      'on',
+      '>secret',
+      '~*',
+      '&*',
+      '+@all',
+      '-@dangerous',
+    );
+    caller = bench.server.client({ ...user, enableReadyCheck: false });
+  });
+  const recoverBy = () => recover(caller, bench.keys, leaseMs);
+  const pulse = () => bench.redis.hgetall(bench.keys.recovery);
+
+  test('recovers what was lost, once it has seen Redis for a lease', async () => {
+    await bench.seed(silent);
+    expect(await recoverBy()).toEqual(heldOff);
+    await bench.redis.hset(bench.keys.recovery, 'holdUntil', '0');
+    expect((await recoverBy()).resolved).toHaveLength(2);
+  });
+
+  test('notices another run of Redis, and is not confused by those who may ask', async () => {
+    await seed({});
+    expect(await recoverBy()).toEqual(heldOff);
+    const { interpreter, runId } = await pulse();
+    expect(runId).toBe(await runIdOf());
+    await call();
+    expect(await pulse()).toMatchObject({ interpreter, runId, holdOffs: '0' });
+    await recoverBy();
+    expect(await pulse()).toMatchObject({ holdOffs: '0' });
+    // As after a restart: its scripts are gone.
+    await bench.redis.script('FLUSH');
+    await recoverBy();
+    const after = await pulse();
+    expect(after).toMatchObject({ holdOffs: '1', runId });
+    expect(after.interpreter).not.toBe(interpreter);
+  });
+});

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
+import { channelRoot } from '../store/keys.js';
 
 /** Every script: one file `<name>.lua` in this folder, whose header is its contract. */
 export const scriptNames = [
@@ -51,6 +52,10 @@ export function shaOf(name: ScriptName): string {
   return scriptOf(name).sha;
 }
 
+/** What is sent, by name. */
+export const scriptText = (): ReadonlyMap<ScriptName, string> =>
+  new Map([...scripts].map(([name, { text }]) => [name, text]));
+
 function scriptOf(name: ScriptName): Script {
   const script = scripts.get(name);
   if (!script) throw new Error(`no script ${name}`);
@@ -73,13 +78,19 @@ export async function callScript(
   args: readonly (string | number)[],
 ): Promise<unknown> {
   const script = scriptOf(name);
+  const keys = keysOf(redis, key);
   try {
-    return await redis.evalsha(script.sha, 1, key, ...args);
+    return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
   } catch (error) {
     // A Redis that was restarted has its data but not its scripts.
     if (!isUnknownScript(error)) throw error;
-    return redis.eval(script.text, 1, key, ...args);
+    return redis.eval(script.text, keys.length, ...keys, ...args);
   }
+}
+
+/** A script publishes, and cannot know on which database it is called: where that is not 0, a second key says it. */
+function keysOf({ options: { db = 0 } }: Redis, key: string): string[] {
+  return db === 0 ? [key] : [key, channelRoot(key, db)];
 }
 
 export interface ScriptCall {
@@ -94,7 +105,10 @@ export async function callScripts(
   calls: readonly ScriptCall[],
 ): Promise<PromiseSettledResult<unknown>[]> {
   const pipeline = redis.pipeline();
-  for (const { name, key, args } of calls) pipeline.evalsha(scriptOf(name).sha, 1, key, ...args);
+  for (const { name, key, args } of calls) {
+    const keys = keysOf(redis, key);
+    pipeline.evalsha(scriptOf(name).sha, keys.length, ...keys, ...args);
+  }
   const replies = (await pipeline.exec()) ?? [];
   return Promise.allSettled(
     calls.map(({ name, key, args }, i) => {

@@ -253,5 +253,5 @@ for _, queue in ipairs(usable) do
 end
 tell()
 -- Who knows the type may be idle; a hint, which spoils nothing when it may not be published.
-if #laneNames > 0 then redis.pcall('PUBLISH', root .. 'lanes', table.concat(laneNames, '\n')) end
+if #laneNames > 0 then redis.pcall('PUBLISH', channels .. 'lanes', table.concat(laneNames, '\n')) end
 return { 'ok', now, items, pausedQueues, more }

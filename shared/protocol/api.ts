@@ -272,6 +272,10 @@ export const readinessSchema = z.object({
   durability: z
     .object({ ok: z.boolean(), reasons: z.array(z.string()) })
     .describe('Whether Redis runs in a way that the guarantees hold with; if not, why.'),
+  limits: z
+    .array(z.string())
+    .default([])
+    .describe('What works less well because the Redis user may not do it, for example events.'),
 });
 
 /** Of `GET /`. */

@@ -100,9 +100,9 @@ describe('configuration', () => {
   test.each(['localhost:6379', 'http://:secret@h', 'redis://', 'unix://', 'redis://:secret@h/nine'])(
     'REDIS_URL may not be %s, and is not shown, since it may hold a password',
     (url) => {
-      expect(faultsOf(() => load({ REDIS_URL: url }))).toEqual([
-        'REDIS_URL: must be redis://host:port, rediss://host:port or unix:///path/to.sock',
-      ]);
+      const faults = faultsOf(() => load({ REDIS_URL: url }));
+      expect(faults).toEqual([expect.stringMatching(/^REDIS_URL: must be redis:\/\/host:port/) as string]);
+      expect(faults.join()).not.toContain('secret');
     },
   );
 

@@ -1,11 +1,13 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { boolean, choice, integer, setting } from './config.js';
-
-const redisUrlRule = 'must be redis://host:port, rediss://host:port or unix:///path/to.sock';
+import { readRedisUrl } from './redis-url.js';
 
 /** `redis://[user[:password]@]host[:port][/db]`, the same with TLS (`rediss:`), or a unix socket. */
-export const redisUrlSchema = z.string({ error: redisUrlRule }).refine(isRedisUrl, { error: redisUrlRule });
+export const redisUrlSchema = z.string().superRefine((text, context) => {
+  const reading = readRedisUrl(text);
+  if ('fault' in reading) context.addIssue({ code: 'custom', message: reading.fault });
+});
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
@@ -42,10 +44,3 @@ export const sharedSettings = {
     'how long a command may block its agent without losing the lease',
   ),
 } as const;
-
-function isRedisUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, hostname, pathname } = new URL(text);
-  if (protocol === 'unix:') return hostname === '' && pathname.length > 1;
-  return (protocol === 'redis:' || protocol === 'rediss:') && hostname !== '' && /^(\/\d*)?$/.test(pathname);
-}

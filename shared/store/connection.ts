@@ -1,5 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { backoffMs } from '../runtime/backoff.js';
+import { redisAddress } from '../runtime/redis-url.js';
+import { checkBeforeUse } from './handshake.js';
 
 /** What a connection says of itself, for logs. */
 export interface ConnectionEvents {
@@ -20,10 +22,14 @@ const commandTimeoutMs = 1500;
 
 const common = {
   connectTimeout: 1000,
+  // What is closed while it has no connection keeps a timer for this long, and its process with it.
+  disconnectTimeout: 250,
   retryStrategy: (times: number) => 10 + backoffMs(times, { firstMs: 20, maxMs: longestReconnectMs - 10 }),
   // A failover turns the old primary into a replica: connect anew. Not with a resend (2), which would
   // connect again for every call that waits, hundreds of times.
   reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? 1 : false),
+  // Nothing needs the name of this library in CLIENT LIST, and not every user may set it.
+  disableClientInfo: true,
 } as const satisfies Partial<RedisOptions>;
 
 /**
@@ -74,23 +80,10 @@ export function connectSubscriber(url: string, events: ConnectionEvents = {}, si
 function connect(url: string, events: ConnectionEvents, options: Partial<RedisOptions>): Redis {
   const { onReady, onError } = events;
   // v5 reply shapes: the scripts and `command-reader.ts` parse arrays, whatever RESP is spoken.
-  const redis: Redis = new Redis({ ...common, ...options, ...addressOf(url), replyMapping: 'legacy' });
+  const redis: Redis = new Redis({ ...common, ...options, ...redisAddress(url), replyMapping: 'legacy' });
+  checkBeforeUse(redis);
   if (onReady) redis.on('ready', onReady);
   // Without a listener ioredis writes to stderr by itself.
   redis.on('error', (error: Error) => onError?.(error));
   return redis;
-}
-
-/** ioredis takes a unix socket as `path`, and everything else from the URL itself. */
-function addressOf(url: string): Partial<RedisOptions> {
-  if (url.startsWith('unix://')) return { path: url.slice('unix://'.length) };
-  const { hostname, port, username, password, pathname, protocol } = new URL(url);
-  return {
-    host: hostname.replace(/^\[|\]$/g, ''),
-    port: port === '' ? 6379 : Number(port),
-    ...(username === '' ? {} : { username: decodeURIComponent(username) }),
-    ...(password === '' ? {} : { password: decodeURIComponent(password) }),
-    ...(pathname.length > 1 ? { db: Number(pathname.slice(1)) } : {}),
-    ...(protocol === 'rediss:' ? { tls: {} } : {}),
-  };
 }

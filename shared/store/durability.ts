@@ -21,29 +21,57 @@ export type RedisFields = ReadonlyMap<string, string>;
  * @throws what ioredis throws when Redis is away
  */
 export async function readDurability(redis: Redis): Promise<Durability> {
-  const [info, settings] = await Promise.all([redis.info(), readSettings(redis)]);
-  const fields = parseInfo(info);
-  const reasons = [
-    ...versionFaults(fields),
-    ...appendOnlyFaults(fields),
-    ...fsyncFaults(settings),
-    ...evictionFaults(fields),
-  ];
-  const readOnly = readOnlyReason(fields);
+  const [fields, settings, refusal] = await Promise.all([
+    readInfo(redis),
+    readSettings(redis, 'appendfsync', 'no-appendfsync-on-rewrite', 'min-replicas-to-write'),
+    readRefusal(redis),
+  ]);
+  const reasons = fields
+    ? [
+        ...versionFaults(fields),
+        ...appendOnlyFaults(fields),
+        ...fsyncFaults(settings),
+        ...evictionFaults(fields),
+      ]
+    : ['INFO is not allowed here, so whether Redis keeps what it acknowledges is not known'];
+  const readOnly = refusal ?? (fields && readOnlyReason(fields, settings));
   if (readOnly !== undefined) reasons.push(readOnly);
   return { ok: reasons.length === 0, reasons, readOnly };
 }
 
-/** `CONFIG GET`, or undefined where a managed Redis forbids it. */
-async function readSettings(redis: Redis): Promise<RedisFields | undefined> {
+/** `INFO`, or undefined where this user may not ask. */
+export async function readInfo(redis: Redis): Promise<RedisFields | undefined> {
+  const info = await redis.info().catch(ifForbidden);
+  return info === undefined ? undefined : parseInfo(info);
+}
+
+/** `CONFIG GET`, or undefined where a managed Redis, or an ACL, forbids it. */
+export async function readSettings(
+  redis: Redis,
+  ...names: readonly string[]
+): Promise<RedisFields | undefined> {
+  const reply = await (redis.config('GET', ...names) as Promise<unknown>).catch(ifForbidden);
+  if (reply === undefined) return undefined;
+  const pairs = z.array(z.string()).parse(reply);
+  return new Map(pairs.flatMap((name, i) => (i % 2 === 0 ? [[name, pairs[i + 1] ?? '']] : [])));
+}
+
+/** A Redis that refuses every write because its disk fails answers a PING like a write. */
+async function readRefusal(redis: Redis): Promise<string | undefined> {
   try {
-    const reply = await redis.config('GET', 'appendfsync', 'no-appendfsync-on-rewrite');
-    const pairs = z.array(z.string()).parse(reply);
-    return new Map(pairs.flatMap((name, i) => (i % 2 === 0 ? [[name, pairs[i + 1] ?? '']] : [])));
+    await redis.ping();
+    return undefined;
   } catch (error) {
-    if (error instanceof Error && /^(ERR|NOPERM)/.test(error.message)) return undefined;
+    if (!(error instanceof Error)) throw error;
+    if (error.message.startsWith('NOPERM')) return undefined;
+    if (error.message.startsWith('MISCONF')) return `writes refused: ${error.message}`;
     throw error;
   }
+}
+
+function ifForbidden(error: unknown): undefined {
+  if (error instanceof Error && /^(ERR|NOPERM)\b/.test(error.message)) return undefined;
+  throw error;
 }
 
 /** The lines of INFO. */
@@ -86,12 +114,13 @@ function evictionFaults(info: RedisFields): string[] {
   return [`maxmemory-policy is ${policy}: a full Redis deletes commands and markers; set it to noeviction`];
 }
 
-function readOnlyReason(info: RedisFields): string | undefined {
+function readOnlyReason(info: RedisFields, settings: RedisFields | undefined): string | undefined {
   if (info.get('loading') === '1') return 'Redis is loading its data';
   if (info.get('role') !== 'master') return `Redis is a ${info.get('role')}, which takes no writes`;
-  // Redis answers MISCONF to every write until the file can be written again.
-  if (info.get('aof_enabled') === '1' && info.get('aof_last_write_status') === 'err') {
-    return 'Redis refuses writes since its append-only file cannot be written';
+  const wanted = Number(settings?.get('min-replicas-to-write') ?? 0);
+  const there = Number(info.get('min_slaves_good_slaves') ?? 0);
+  if (there < wanted) {
+    return `writes refused: ${there} replicas are there, and min-replicas-to-write is ${wanted}`;
   }
   return undefined;
 }

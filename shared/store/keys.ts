@@ -17,9 +17,12 @@ export const recoveryConsumer = '~recovery';
 /**
  * The keys of one partition. `root` goes to every script as its only KEYS entry: it routes the
  * call to the partition's slot, and the script derives the keys below from it (decision 0002).
+ *
+ * @param database its number: channels are shared by all databases of a Redis, keys are not
  */
-export function partitionKeys(partition: Partition = defaultPartition) {
+export function partitionKeys(partition: Partition = defaultPartition, database = 0) {
   const root = `fencepost:{${partition}}:`;
+  const channels = channelRoot(root, database);
   return {
     root,
     stream: (queue: string) => `${root}commands:${queue}`,
@@ -47,13 +50,21 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     /** What retention did: how many commands were pruned, when last, and how late. */
     retention: `${root}retention`,
     /** Channel: `id attempt` of what that agent executes and somebody wants to stop. A hint: its renewals say it too. */
-    cancels: (agentId: string) => `${root}cancels:${agentId}`,
+    cancels: (agentId: string) => `${channels}cancels:${agentId}`,
     dead: `${root}dead`,
     /** Channel: each lane that something was just moved to, one a line. A hint: `start` looks by itself. */
-    movedToLanes: `${root}lanes`,
-    events: `${root}events`,
+    movedToLanes: `${channels}lanes`,
+    events: `${channels}events`,
   } as const;
 }
+
+/**
+ * What the names of channels begin with. Database 0 has none in it, as all of them had before 1.0:
+ * processes of two versions hear each other while one is replaced by the other.
+ */
+export const channelRoot = (root: string, database: number) =>
+  database === 0 ? root : `${root}@${database}:`;
+
 export type PartitionKeys = ReturnType<typeof partitionKeys>;
 
 export const agentKey = (agentId: string) => `fencepost:agent:${agentId}`;

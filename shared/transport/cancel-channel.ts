@@ -15,8 +15,13 @@ const hintSchema = z
 export class CancelChannel {
   readonly #channel: HintChannel;
 
-  constructor(url: string, channel: string, logger: Logger) {
-    this.#channel = new HintChannel({ url, channel, logger });
+  constructor(url: string, agentId: string, logger: Logger) {
+    this.#channel = new HintChannel({
+      url,
+      channelOf: (keys) => keys.cancels(agentId),
+      without: 'this agent learns of a cancel with its next renewal only',
+      logger,
+    });
   }
 
   /** Connects; once. */

@@ -1,10 +1,14 @@
 import { type Redis } from 'ioredis';
 import { type Logger } from '../runtime/logger.js';
 import { connectSubscriber } from '../store/connection.js';
+import { type PartitionKeys, partitionKeys } from '../store/keys.js';
 
 export interface HintChannelOptions {
   readonly url: string;
-  readonly channel: string;
+  /** The names of channels hold the number of the database, which is known once there is a connection. */
+  readonly channelOf: (keys: PartitionKeys) => string;
+  /** For the log: what an agent that may not subscribe goes without. */
+  readonly without: string;
   readonly logger: Logger;
 }
 
@@ -40,12 +44,17 @@ export class HintChannel {
   }
 
   async #subscribe(redis: Redis, onGap: () => void): Promise<void> {
-    const { channel, logger } = this.#options;
+    const { channelOf, without, logger } = this.#options;
+    const channel = channelOf(partitionKeys(undefined, redis.options.db));
     try {
       await redis.subscribe(channel);
       onGap();
     } catch (error) {
-      // The connection broke again: the next `ready` subscribes anew. Or an ACL forbids the channel.
+      if (error instanceof Error && error.name === 'ReplyError') {
+        const what = `Redis refuses the subscription to ${channel} (${error.message}): ${without}`;
+        return logger.warn(`${what}; allow it: ACL SETUSER <user> +subscribe &fencepost:*`);
+      }
+      // The connection broke again: the next `ready` subscribes anew.
       logger.debug({ err: error, channel }, 'subscribing failed');
     }
   }

@@ -31,6 +31,7 @@ import { CancelChannel } from './cancel-channel.js';
 import { HintChannel } from './hint-channel.js';
 import { LaneHints } from './lane-hints.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
+import { checkRedis } from '../store/redis-check.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
 import { Turnstile } from './turnstile.js';
 import {
@@ -85,11 +86,14 @@ export class RedisTransport implements Transport {
   readonly #cancels: CancelChannel;
   readonly #lanes: LaneHints;
   readonly #laneChannel: HintChannel;
+  readonly #logger: Logger;
+  #isChecked = false;
   readonly renewAfterMs: number;
 
   constructor(options: RedisTransportOptions) {
     const { redisUrl, agent, description, leaseMs, logger, faults } = options;
     this.#faults = faults;
+    this.#logger = logger;
     this.#agent = agent;
     this.#session = sessionOf(agent);
     this.#description = description;
@@ -103,12 +107,19 @@ export class RedisTransport implements Transport {
     this.#redis = connectCommands(redisUrl, events, Math.floor(leaseMs / 4));
     this.#blocking = connectBlocking(redisUrl, this.#blockMs);
     this.#lanes = new LaneHints(description);
-    this.#laneChannel = new HintChannel({ url: redisUrl, channel: this.#keys.movedToLanes, logger });
-    this.#cancels = new CancelChannel(redisUrl, this.#keys.cancels(agent.agentId), logger);
+    this.#laneChannel = new HintChannel({
+      url: redisUrl,
+      channelOf: (keys) => keys.movedToLanes,
+      without: 'this agent finds a command that waits for its types up to 2 s later',
+      logger,
+    });
+    this.#cancels = new CancelChannel(redisUrl, agent.agentId, logger);
     this.renewAfterMs = leaseMs / 4;
   }
 
+  /** @throws UnusableRedisError or MetaMismatch, before anything is written, where no waiting helps */
   async register(): Promise<RegisterReply> {
+    await this.#check();
     const { agentId } = this.#agent;
     const seen = await newestSession(this.#redis, this.#keys, agentId);
     const reply = await this.#register();
@@ -120,6 +131,13 @@ export class RedisTransport implements Transport {
       throw new Error('the session was deleted while it was being registered');
     }
     return { word };
+  }
+
+  /** Once: what changes later is for the calls themselves to find out. */
+  async #check(): Promise<void> {
+    if (this.#isChecked) return;
+    for (const limit of await checkRedis(this.#redis, 'agent')) this.#logger.warn(limit);
+    this.#isChecked = true;
   }
 
   /** @param more fields that stay until this session, or another one, sets them anew */

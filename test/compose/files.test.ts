@@ -1,7 +1,13 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Redis } from 'ioredis';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { ensureRedisBinary } from '../../shared/runtime/redis-binary.js';
 import { repositoryRoot } from '../../shared/testing/processes.js';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
@@ -16,6 +22,7 @@ const serviceSchema = z.looseObject({
   init: z.boolean().optional(),
   ports: z.array(z.string()).optional(),
   profiles: z.array(z.string()).optional(),
+  command: z.union([z.string(), z.array(z.string())]).optional(),
   healthcheck: z.looseObject({ test: z.string() }).optional(),
   read_only: z.boolean().optional(),
   mem_limit: z.string().optional(),
@@ -72,6 +79,33 @@ it('gives released containers nothing to write to, a bound on memory, and logs t
     expect(service).toMatchObject(hardened);
     expect(service.mem_limit).toMatch(/^\d+[mg]$/);
   }
+});
+
+it('gives Redis its password in no argument, and Redis asks for it', async () => {
+  const redis = servicesIn('docker-compose.prod.yml').find(([name]) => name === 'redis')?.[1];
+  const [shell = '', flag = '', script = ''] = z.array(z.string()).parse(redis?.command);
+  expect(script).not.toContain('REDIS_PASSWORD');
+  const directory = await mkdtemp(join(tmpdir(), 'fencepost-prod-'));
+  const socket = join(directory, 's');
+  const { path, argv0 } = await ensureRedisBinary(() => undefined);
+  // Under the name and at the places that the image has.
+  const here = script
+    .replaceAll('$$', '$')
+    .replace('redis-server', `'${path}'`)
+    .replace(/\$\{REDIS_MAXMEMORY:-(\w+)\}/, '$1')
+    .replace('/etc/fencepost/redis.conf', join(repositoryRoot, 'redis.conf'))
+    .replace('--dir /data', `--dir '${directory}' --port 0 --unixsocket '${socket}'`)
+    .replace('exec ', `exec -a '${argv0}' `);
+  const env = { ...process.env, REDISCLI_AUTH: 'a b$c' };
+  const started = spawn(shell === 'sh' ? 'bash' : shell, [flag, here], { env, stdio: 'ignore' });
+  const ended = once(started, 'exit');
+  const client: Redis = new Redis({ path: socket, password: 'a b$c', retryStrategy: () => 50 });
+  client.on('error', () => undefined);
+  expect(await client.config('GET', 'requirepass')).toEqual(['requirepass', 'a b$c']);
+  client.disconnect();
+  started.kill();
+  await ended;
+  await rm(directory, { recursive: true });
 });
 
 describe.each(workflows)('%s', (path) => {

@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { redactPasswords } from '../../../shared/runtime/redact.js';
-import { ill, type Look, well } from '../check.js';
+import { unusable } from '../../../shared/store/unusable-redis.js';
+import { type Finding, ill, type Look, well } from '../check.js';
 
 /** The first look: whatever else is wrong with Redis is told by it alone. */
 export const redisAnswers = {
@@ -13,6 +14,9 @@ export const redisAnswers = {
       await redis.ping();
       return well(shown);
     } catch (error) {
+      const fault = unusable(error) ?? unusable(lastError());
+      if (fault) return ill(`${shown} cannot be used`, refused(shown, fault.message));
+      if (isAnswer(error)) return well(`${shown}: ${error.message}`);
       const { message } = lastError() ?? (error instanceof Error ? error : new Error(String(error)));
       return ill(`no answer from ${shown}`, {
         what: `Redis does not answer at ${shown}: ${redactPasswords(message)}`,
@@ -23,3 +27,14 @@ export const redisAnswers = {
     }
   },
 } as const;
+
+/** Any answer at all, if only that PING is not allowed, or refused like a write. */
+const isAnswer = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError';
+
+/** @param message of an UnusableRedisError, which says what to do as well */
+const refused = (shown: string, message: string): Finding => ({
+  what: `Redis is there at ${shown}, but cannot be used: ${message}`,
+  why: 'servers and agents with this URL refuse to start; nothing is accepted, started or reported',
+  mend: 'correct REDIS_URL, or the user in Redis, as it says; npm start runs a Redis of its own',
+  commands: ['REDIS_URL=redis://user:password@127.0.0.1:6379/0 npx fencepost doctor'],
+});

@@ -1,3 +1,4 @@
+import { type Redis } from 'ioredis';
 import { type Check, type Finding, ill, well } from '../check.js';
 
 /** Redis takes writes, and its file can be written. */
@@ -26,6 +27,18 @@ export const writes: Check = {
         commands: ['npx fencepost doctor'],
       });
     }
+    if (info.get('rdb_last_bgsave_status') === 'err' && (await isRefusing(patient.redis))) {
+      findings.push({
+        what: 'the last snapshot failed, and stop-writes-on-bgsave-error is yes: writes are refused',
+        why: 'every submission, start and report is refused until a snapshot succeeds',
+        mend: "make room in Redis's directory, which must be writable, and have a snapshot taken; with an append-only file snapshots are not needed at all",
+        commands: [
+          `${patient.redisCli} CONFIG GET dir`,
+          `${patient.redisCli} BGSAVE`,
+          `${patient.redisCli} CONFIG SET save ''`,
+        ],
+      });
+    }
     if (info.get('aof_enabled') === '1' && info.get('aof_last_write_status') === 'err') {
       findings.push({
         what: 'the last write to the append-only file failed',
@@ -45,3 +58,10 @@ export const writes: Check = {
     return findings.length === 0 ? well('taken') : ill('in trouble', ...findings);
   },
 };
+
+/** It answers a PING like a write. */
+const isRefusing = (redis: Redis) =>
+  redis.ping().then(
+    () => false,
+    (error: unknown) => error instanceof Error && error.message.startsWith('MISCONF'),
+  );
