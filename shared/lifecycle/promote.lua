@@ -26,6 +26,7 @@ for _, id in ipairs(due) do
     redis.call('ZADD', root .. 'scheduled', whole(now + AGAIN_MS), id)
   else
     if entry then
+      join(command.queue)
       redis.call('HSET', commandOf(id), 'entry', entry)
       move(id, 'PENDING', 'PENDING', command.attempt)
       promoted = promoted + 1

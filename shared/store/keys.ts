@@ -32,7 +32,10 @@ export function partitionKeys(partition: Partition = defaultPartition) {
     scheduled: `${root}scheduled`,
     /** Commands with a `ttlMs`, by the time at which they expire; left over ones are dropped when due. */
     expiring: `${root}expiring`,
+    /** Set: the queues in use, that is of which a command is kept, or that are paused. */
     queues: `${root}queues`,
+    /** Hash: how many commands of each queue are kept, whatever their status; `retire` goes by it. */
+    queueCommands: `${root}queue-commands`,
     /** Hash: queues from which nothing is started, and since when each. */
     paused: `${root}paused`,
     /** Every command by creation, in microseconds of Redis time. */
