@@ -48,6 +48,8 @@ export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promi
     redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
     redis.hgetall(keys.paused).catch(ifWrongType<Record<string, string>>({})),
   ]);
+  // A queue may be named `constructor`.
+  const pausedSince = new Map(Object.entries(paused));
   return Promise.all(
     queues.sort().map(async (queue) => {
       const stream = keys.stream(queue);
@@ -57,7 +59,8 @@ export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promi
         readEntries(redis, stream, '-', lastDelivered),
         readEntries(redis, stream, `(${lastDelivered}`, '+', 1),
       ]);
-      const pausedAt = paused[queue] === undefined ? undefined : Number(paused[queue]);
+      const since = pausedSince.get(queue);
+      const pausedAt = since === undefined ? undefined : Number(since);
       const waiting = oldest.length === 0 ? 0 : Math.max(1, length - spent.length);
       return { queue, stream, lastDelivered, waiting, oldest: oldest[0], pausedAt };
     }),

@@ -42,7 +42,7 @@ const queuesOf = async (query = '') => queueListSchema.parse((await api.get(`/qu
 /** The processor time in ms of this process, server and client, for one request: the least of some. */
 async function cpuMsOf(path: string): Promise<number> {
   const spent: number[] = [];
-  for (let i = 0; i < 5; i++) {
+  for (let i = 0; i < 3; i++) {
     const before = process.cpuUsage();
     const { status } = await api.get(path);
     const { user, system } = process.cpuUsage(before);
