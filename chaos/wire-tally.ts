@@ -150,6 +150,10 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'announce':
     case 'pause':
     case 'resume':
+    case 'retire':
+    case 'open':
+    case 'dismiss':
+    case 'survey':
       // Not asked of these: as many calls as there are ticks say nothing.
       return false;
   }

@@ -5,6 +5,7 @@ describe('the configuration of npm start', () => {
     const { config, agentFlags } = loadStackConfig([
       '--port=4000',
       '--max-backlog=5',
+      '--max-queues=6',
       '--retention-ms=60000',
       '--retention-max=7',
       '--crash-at=start',
@@ -16,6 +17,7 @@ describe('the configuration of npm start', () => {
       SERVER_URL: 'http://127.0.0.1:4000',
       LOG_PRETTY: 'false',
       MAX_BACKLOG: '5',
+      MAX_QUEUES: '6',
       RETENTION_MS: '60000',
       RETENTION_MAX: '7',
       PATH: process.env.PATH,

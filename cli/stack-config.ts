@@ -31,6 +31,11 @@ export const stackSettings = {
     z.string().optional(),
     'handed to the server: how many commands may wait',
   ),
+  maxQueues: setting(
+    'MAX_QUEUES',
+    z.string().optional(),
+    'handed to the server: how many queues may be in use',
+  ),
   retentionMs: setting(
     'RETENTION_MS',
     z.string().optional(),
@@ -81,6 +86,7 @@ export function childEnvironment(config: StackConfig, redisUrl: string, pretty: 
     GRACE_MS: config.graceMs,
     MAX_BLOCK_MS: config.maxBlockMs,
     MAX_BACKLOG: config.maxBacklog,
+    MAX_QUEUES: config.maxQueues,
     RETENTION_MS: config.retentionMs,
     RETENTION_MAX: config.retentionMax,
   };

@@ -30,6 +30,8 @@ export interface AppOptions
   readonly host: string;
   /** The names that it is reached by beside those of loopback; when left out, none if it listens there, else any. */
   readonly allowedHosts?: readonly string[] | undefined;
+  /** Most queues there may be; any number when left out. */
+  readonly maxQueues?: number | undefined;
   readonly logger: Logger;
 }
 

@@ -26,6 +26,11 @@ export const serverSettings = {
     integer(1).default(1_000_000),
     'most PENDING commands; further ones are refused with 503',
   ),
+  maxQueues: setting(
+    'MAX_QUEUES',
+    integer(1, 10_000).default(1000),
+    'most queues in use; a submission or a pause that names a further one is refused with 409',
+  ),
   retentionMs: setting(
     'RETENTION_MS',
     integer(0, longestRetentionMs).default(24 * 3600 * 1000),

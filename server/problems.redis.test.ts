@@ -22,7 +22,7 @@ beforeAll(async () => {
   redis = await TestRedis.start();
   client = redis.client();
   const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
-  const options = { host: '127.0.0.1', port: 0, leaseMs: 15_000, graceMs: 1000, maxBacklog: 10, logger };
+  const options = { host: '127.0.0.1', port: 0, leaseMs: 15_000, graceMs: 1000, maxBacklog: 10, maxQueues: 50, logger };
   server = new Server({ ...options, redisUrl: redis.url });
   await server.start();
   api = new TestApi(server.url);
@@ -90,6 +90,10 @@ const causes: Partial<Record<ProblemCode, () => Promise<Pick<TestAnswer, 'status
     return api.post('/commands', { ...delay, queue: 'other' }, { 'idempotency-key': 'k' });
   },
   headers_too_large: () => sendRaw(`GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`),
+  too_many_queues: async () => {
+    await client.sadd(keys.queues, ...Array.from({ length: 50 }, (_, i) => `q${i}`));
+    return api.post('/commands', { ...delay, queue: 'new' });
+  },
   backlog_full: async () => {
     await client.hset(keys.counts, 'PENDING', 10);
     return api.post('/commands', delay);

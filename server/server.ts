@@ -18,9 +18,11 @@ import { HttpServer } from './http/http-server.js';
 import { deadlineWatch } from './maintenance/deadline-watch.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
+import { dismisser } from './maintenance/dismisser.js';
 import { pruner } from './maintenance/pruner.js';
 import { recoverer } from './maintenance/recoverer.js';
 import { rescuer } from './maintenance/rescuer.js';
+import { retirer } from './maintenance/retirer.js';
 import { unknownTypes } from './maintenance/unknown-types.js';
 import { findLeftovers } from './reading/leftovers.js';
 import { Metrics } from './metrics/metrics.js';
@@ -36,14 +38,14 @@ import { TransitionFeed } from './waiting/transition-feed.js';
 export interface ServerOptions
   extends
     Pick<ServerConfig, 'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'>,
-    Partial<Pick<ServerConfig, 'allowedHosts' | 'retentionMs' | 'retentionMax'>> {
+    Partial<Pick<ServerConfig, 'allowedHosts' | 'maxQueues' | 'retentionMs' | 'retentionMax'>> {
   readonly redisUrl: string;
   readonly logger: Logger;
   /** Where it was told to die, for tests and demonstrations. */
   readonly faults?: CrashPoints<ServerPoint>;
 }
 
-/** A retention that was left out: nothing is ever pruned. */
+/** A bound that was left out: nothing is ever pruned, and any number of queues may be in use. */
 const unbounded = Number.MAX_SAFE_INTEGER;
 
 /**
@@ -69,6 +71,7 @@ export class Server implements Service {
     this.#options = options;
     const { redisUrl: url, host, port, allowedHosts, graceMs, leaseMs, maxBacklog } = options;
     const { logger, faults = noFaults, retentionMs = unbounded, retentionMax = unbounded } = options;
+    const { maxQueues = unbounded } = options;
     const keys = this.#keys;
     const check = async (redis: Redis) => {
       for (const limit of await checkRedis(redis, 'server')) logger.warn(limit);
@@ -81,7 +84,7 @@ export class Server implements Service {
       feed,
     });
     const catalog = new TypeCatalog(() => link.call(readAnnouncements), logger);
-    const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, faults });
+    const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, maxQueues, faults });
     const leftovers = () => this.#leftovers;
     const eventStreams = new EventStreams({ feed, logger });
     const polls = new WaitingPolls({ link, keys, feed, logger });
@@ -90,7 +93,7 @@ export class Server implements Service {
     const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
     const forClients = { catalog, submitter, waiter, eventStreams, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
-    const app = createApp({ link, keys, ...forClients, ...forAgents, metrics, host, allowedHosts, logger });
+    const app = createApp({ link, keys, maxQueues, ...forClients, ...forAgents, metrics, host, allowedHosts, logger });
     this.#link = link;
     this.#feed = feed;
     this.#waiter = waiter;
@@ -109,6 +112,8 @@ export class Server implements Service {
       recoverer({ link, keys, leaseMs, faults, logger }),
       rescuer({ link, keys, leaseMs, logger }),
       pruner({ link, keys, retentionMs, retentionMax, logger }),
+      retirer({ link, keys, logger }),
+      dismisser({ link, keys, logger }),
       deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
       unknownTypes(link, keys, logger),
       new Heartbeats({ admissions, polls, leaseMs, logger }),

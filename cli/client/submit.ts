@@ -170,23 +170,23 @@ export function parseJson(where: string, json: string): unknown {
 }
 
 /** The flag or argument that each field of a submission comes from. */
-const flagOfField: Readonly<Record<string, string>> = {
-  queue: '--queue',
-  timeoutMs: '--timeout',
-  ttlMs: '--ttl',
-  delayMs: '--delay',
-  runAt: '--run-at',
-  onAgentLost: '--on-agent-lost',
-  maxLosses: '--max-losses',
-  maxAttempts: '--max-attempts',
-};
+const flagOfField: ReadonlyMap<string, string> = new Map([
+  ['queue', '--queue'],
+  ['timeoutMs', '--timeout'],
+  ['ttlMs', '--ttl'],
+  ['delayMs', '--delay'],
+  ['runAt', '--run-at'],
+  ['onAgentLost', '--on-agent-lost'],
+  ['maxLosses', '--max-losses'],
+  ['maxAttempts', '--max-attempts'],
+]);
 
 /** @throws UsageError that names the flag or argument */
 function check<T>(argument: string, parsed: z.ZodSafeParseResult<T>): T {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = String(issue?.path[0] ?? '');
-  throw new UsageError(`${flagOfField[field] ?? (argument || field)}: ${issue?.message ?? 'is not valid'}`);
+  throw new UsageError(`${flagOfField.get(field) ?? (argument || field)}: ${issue?.message ?? 'is not valid'}`);
 }
 
 function checkFileFlags(type: string | undefined, flags: SubmitFlags): void {

@@ -54,6 +54,8 @@ export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promi
     redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
     redis.hgetall(keys.paused).catch(ifWrongType<Record<string, string>>({})),
   ]);
+  // A queue may be named `constructor`.
+  const pausedSince = new Map(Object.entries(paused));
   return Promise.all(
     queues.sort().map(async (queue) => {
       const stream = keys.stream(queue);
@@ -64,7 +66,8 @@ export async function readQueueStreams(redis: Redis, keys: PartitionKeys): Promi
         readEntries(redis, stream, `(${lastDelivered}`, '+', 1),
       ]);
       const home = homeOf(queue);
-      const pausedAt = paused[home] === undefined ? undefined : Number(paused[home]);
+      const since = pausedSince.get(home);
+      const pausedAt = since === undefined ? undefined : Number(since);
       const waiting = oldest.length === 0 ? 0 : Math.max(1, length - spent.length);
       const laneType = laneOf(queue)?.type;
       return { queue, home, laneType, stream, lastDelivered, waiting, oldest: oldest[0], pausedAt };

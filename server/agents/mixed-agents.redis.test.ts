@@ -30,7 +30,7 @@ beforeAll(async () => {
   redis = await TestRedis.start();
   client = redis.client();
   link = new RedisLink({ url: redis.url, logger, check: () => Promise.resolve() });
-  feed = new TransitionFeed({ url: redis.url, channel: keys.events, logger });
+  feed = new TransitionFeed({ url: redis.url, logger });
   polls = new WaitingPolls({ link, keys, feed, logger, lookMs: hourMs });
   const admissions = new Admissions({ link, keys, leaseMs: hourMs, logger });
   server = new NextCommands({ link, keys, admissions, polls, faults: noFaults });

@@ -20,7 +20,7 @@ import { type CommandWaiter } from '../waiting/command-waiter.js';
 import { logWith } from './access-log.js';
 import { answer } from './answer.js';
 import { type Endpoint } from './endpoint.js';
-import { brokenKey, redisUnavailable } from './fault.js';
+import { brokenKey, redisUnavailable, tooManyQueues } from './fault.js';
 import { invalid, Problem } from './problem.js';
 import { parseQuery } from './query.js';
 
@@ -139,6 +139,8 @@ function problemOfReply(reply: SubmitReply): Problem | undefined {
       return new Problem('backlog_full', 'too many commands are waiting already; nothing was stored', {
         headers: { 'Retry-After': '5' },
       });
+    case 'queues-full':
+      return tooManyQueues();
     case 'expired':
       return redisUnavailable('the clock of Redis jumps', 'unknown');
     case 'broken':

@@ -55,6 +55,16 @@ export function redisUnavailable(
   return new Problem('redis_unavailable', `${why}. ${adviceWhenAway[changed]}`, { headers, cause });
 }
 
+/** A name that is in use can be used again, and one of which nothing is kept goes by itself. */
+export function tooManyQueues(): Problem {
+  return new Problem(
+    'too_many_queues',
+    'as many queues are in use as MAX_QUEUES allows, and this one is not among them: name one that is ' +
+      '(GET /queues), raise MAX_QUEUES, or wait until the commands of another are pruned',
+    { errors: [{ field: 'queue', message: 'must be a queue that is in use' }] },
+  );
+}
+
 /** Only a person can tell what the key holds, and whether it may go. */
 export function brokenKey(key: string): Problem {
   return new Problem(

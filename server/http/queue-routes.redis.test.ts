@@ -138,6 +138,27 @@ test('a key of another type in the way is replaced by a pause, and pauses nothin
   expect(await poll('x', 'mail')).toBe(id);
 });
 
+// What every object has in JavaScript is a legal name, and must not be taken for an entry of a table.
+test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
+  'the name %s is one like any other: of a queue, an agent and a type',
+  async (name) => {
+    const id = await submitTo(name);
+    expect(await listed()).toMatchObject([{ queue: name, length: 1, paused: false, pausedAt: null }]);
+    expect(await change('resume', name)).toMatchObject({ paused: false, pausedAt: null });
+    const registered = { session: 'i.1', instance: 'i', queues: [`${name}:2`, 'b:1'], types: [name, 'DELAY'] };
+    expect((await agents.register(name, registered)).status).toBe(200);
+    expect((await api.get('/agents')).body).toMatchObject({
+      agents: [{ agentId: name, weights: { [name]: 2, b: 1 }, running: 0 }],
+    });
+    const unknown = { type: name, payload: {} };
+    expect(await api.post('/commands', unknown)).toMatchObject({ body: { code: 'unknown_type' } });
+    expect(await poll(name, name, { session: 'i.1' })).toBe(id);
+    await change('pause', name);
+    expect((await api.get('/agents')).body).toMatchObject({ agents: [{ running: 1 }] });
+    expect(String((await api.get('/metrics')).body)).toContain(`fencepost_queue_entries{queue="${name}"} 1`);
+  },
+);
+
 describe('weights', () => {
   const first = async (query: Readonly<Record<string, string>>) => {
     const answer = await agents.next({ agentId: 'w', ...query });

@@ -1,7 +1,7 @@
 import { type Request, type Response } from 'express';
 import { type z } from 'zod';
 import { pauseQueue, resumeQueue } from '../../shared/lifecycle/pausing.js';
-import { type queueListSchema, type QueueView } from '../../shared/protocol/api.js';
+import { type queueListSchema, queuesQuerySchema, type QueueView } from '../../shared/protocol/api.js';
 import { queueNameSchema } from '../../shared/protocol/commands.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { repeatable } from '../agents/refusal.js';
@@ -10,11 +10,15 @@ import { readTime } from '../redis/redis-clock.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { type Endpoint } from './endpoint.js';
+import { tooManyQueues } from './fault.js';
 import { Problem } from './problem.js';
+import { parseQuery } from './query.js';
 
 export interface QueueRoutesOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
+  /** Most queues there may be; any number when left out. */
+  readonly maxQueues?: number | undefined;
 }
 
 /**
@@ -24,13 +28,14 @@ export interface QueueRoutesOptions {
 const notAfterMs = 2000;
 
 /** What waits in the queues, and whether they give work. */
-export function queueRoutes({ link, keys }: QueueRoutesOptions): Endpoint[] {
+export function queueRoutes({ link, keys, maxQueues }: QueueRoutesOptions): Endpoint[] {
   const change = (script: typeof pauseQueue | typeof resumeQueue) => {
     return async (request: Request, response: Response): Promise<void> => {
       const queue = queueOf(request);
       const view = await link.call(async (redis) => {
         const notAfter = (await readTime(redis)) + notAfterMs;
-        const word = await script(redis, keys, { queue, notAfter });
+        const word = await script(redis, keys, { queue, notAfter, maxQueues });
+        if (word === 'queues-full') throw tooManyQueues();
         if (word === 'late') throw new RedisUnavailable('the request reached Redis too late');
         return readQueue(redis, keys, queue);
       });
@@ -43,9 +48,10 @@ export function queueRoutes({ link, keys }: QueueRoutesOptions): Endpoint[] {
       method: 'get',
       path: '/queues',
       about: 'queues: how much waits in them, for how long, and whether they are paused',
-      handle: async (_request, response) => {
-        const queues = await link.call((redis) => readQueues(redis, keys));
-        response.json({ queues } satisfies z.input<typeof queueListSchema>);
+      handle: async (request, response) => {
+        const { limit, cursor } = parseQuery(queuesQuerySchema, request);
+        const page = await link.call((redis) => readQueues(redis, keys, { limit, after: cursor }));
+        response.json(page satisfies z.input<typeof queueListSchema>);
       },
     },
     repeatable({

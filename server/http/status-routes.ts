@@ -13,6 +13,7 @@ import { readDurability } from '../../shared/store/durability.js';
 import { describeMissing, readPermissions } from '../../shared/store/permissions.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readAgents } from '../reading/agents.js';
+import { readLoads, readQueueNames } from '../reading/queues.js';
 import { readStats } from '../reading/stats.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
@@ -52,7 +53,10 @@ export function statusRoutes({ link, keys, catalog, leftovers }: StatusRoutesOpt
       path: '/stats',
       about: 'the whole in numbers',
       handle: async (_request, response) => {
-        const stats = await link.call((redis) => readStats(redis, keys, leftovers()));
+        const stats = await link.call(async (redis) => {
+          const queues = await readLoads(redis, keys, await readQueueNames(redis, keys));
+          return readStats(redis, keys, queues, leftovers());
+        });
         response.json(stats satisfies Stats);
       },
     },

@@ -133,17 +133,17 @@ test('goes on when its key of another kind is mended', async () => {
 });
 
 test('/stats says what was pruned, when, and how late', async () => {
-  const none = statsSchema.parse(await readStats(client, keys, null));
+  const none = statsSchema.parse(await readStats(client, keys, [], null));
   expect(none.retention).toEqual({ pruned: 0, lastPrunedAt: null, behindMs: 0 });
   await make(5, 'c', { ...ended, finishedAt: Date.now() - dayMs - 60_000 });
   const gone = until(keys.counts, async () => (await countOf('COMPLETED')) === 0);
   await startPruner();
   await gone;
-  const { retention } = statsSchema.parse(await readStats(client, keys, null));
+  const { retention } = statsSchema.parse(await readStats(client, keys, [], null));
   expect(retention).toMatchObject({ pruned: 5, lastPrunedAt: expect.any(String) as string });
   expect(retention.behindMs).toBeGreaterThanOrEqual(60_000);
   await client.hset(keys.retention, 'prunedAt', '9'.repeat(16));
-  expect((await readStats(client, keys, null)).retention.lastPrunedAt).toBeNull();
+  expect((await readStats(client, keys, [], null)).retention.lastPrunedAt).toBeNull();
 });
 
 test('a command that was executed while the pruner runs stays until its time is over', async () => {

@@ -1,8 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
-import { type AgentView, type QueueView, type Stats, type TypeView } from '../../shared/protocol/api.js';
+import { type AgentView, type Stats, type TypeView } from '../../shared/protocol/api.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readAgents } from '../reading/agents.js';
-import { readQueues } from '../reading/queues.js';
+import { type QueueLoad, readLoads, readQueueNames } from '../reading/queues.js';
 import { readStats } from '../reading/stats.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
@@ -17,7 +17,7 @@ export interface RedisMetricsOptions {
 
 interface State {
   readonly stats: Stats;
-  readonly queues: readonly QueueView[];
+  readonly queues: readonly QueueLoad[];
   readonly agents: readonly AgentView[];
   readonly types: readonly TypeView[];
 }
@@ -117,17 +117,37 @@ export class RedisMetrics {
     const { link, keys, catalog } = this.#options;
     try {
       return await link.call(async (redis) => {
-        const [stats, queues, agents, types] = await Promise.all([
-          readStats(redis, keys, null),
-          readQueues(redis, keys),
+        const queues = await readLoads(redis, keys, await readQueueNames(redis, keys));
+        const [stats, agents, types] = await Promise.all([
+          readStats(redis, keys, queues, null),
           readAgents(redis, keys),
           catalog.views(),
         ]);
-        return { stats, queues, agents, types };
+        return { stats, queues: shownQueues(queues), agents, types };
       });
     } catch (error) {
       if (error instanceof RedisUnavailable) return undefined;
       throw error;
     }
   }
+}
+
+/** Most queues with time series of their own: whoever names queues must not decide what a scrape costs. */
+export const mostSeries = 1000;
+/** No queue can have this name. */
+const others = '~others';
+
+/** The queues with the most entries, and all the rest as one. */
+export function shownQueues(queues: readonly QueueLoad[]): readonly QueueLoad[] {
+  if (queues.length <= mostSeries) return queues;
+  const byLength = queues.toSorted((one, other) => other.length - one.length);
+  const rest = byLength.slice(mostSeries - 1);
+  const waits = rest.flatMap(({ oldestWaitingMs }) => oldestWaitingMs ?? []);
+  const sum = {
+    queue: others,
+    length: rest.reduce((total, { length }) => total + length, 0),
+    pending: rest.reduce((total, { pending }) => total + pending, 0),
+    oldestWaitingMs: waits.length > 0 ? waits.reduce((most, one) => Math.max(most, one)) : null,
+  };
+  return [...byLength.slice(0, mostSeries - 1), sum];
 }

@@ -1,3 +1,4 @@
+import { tooManyQueues } from '../http/fault.js';
 import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type FieldFault, invalid, Problem } from '../http/problem.js';
 
@@ -67,6 +68,7 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
   ),
   headers_too_large: new Problem('headers_too_large', 'the head of the request must be at most 16384 bytes'),
   internal_error: new Problem('internal_error', 'an unexpected fault; the log of the server has the details'),
+  too_many_queues: tooManyQueues(),
   redis_key_broken: new Problem(
     'redis_key_broken',
     'the key fencepost:{0}:command:8bca8dda-1290-505b-9d14-bbe7607a455c in Redis holds what Fencepost did not put there: delete it',

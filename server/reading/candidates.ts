@@ -27,6 +27,9 @@ export function indexed(redis: Redis, key: string, order: 'created' | 'failed'):
  * Commands that may be PENDING: what is on the streams and what is scheduled. By the instant at which
  * each was, or will be, put on its queue: for one that is neither delayed nor tried again that is its
  * creation. Not by the index of all commands: what waits for long may lie behind a million that ended.
+ *
+ * Of many queues each is read a little, and further only where that did not reach: a page of as many
+ * entries of each would be a thousand pages.
  */
 export function queued(redis: Redis, keys: PartitionKeys, queues: readonly string[]): Candidates {
   // Before the entries of the same millisecond, whose minor number is their sequence.
@@ -34,13 +37,53 @@ export function queued(redis: Redis, keys: PartitionKeys, queues: readonly strin
   return {
     order: 'queued',
     async next(after, count) {
-      const found = await Promise.all([
-        descend(redis, keys.scheduled, place, after, count),
-        ...queues.map((queue) => onStream(redis, keys, queue, after, count)),
-      ]);
-      return newest(found.flat(), count);
+      const sources: Source[] = [
+        {
+          read: (from, most) => descend(redis, keys.scheduled, place, from, most),
+          ...unread(after, count),
+        },
+        ...queues.map((queue) => ({
+          read: (from: Position | undefined, most: number) => onStream(redis, keys, queue, from, most),
+          ...unread(after, Math.ceil(count / queues.length)),
+        })),
+      ];
+      for (;;) {
+        const page = newest(
+          sources.flatMap(({ found }) => found),
+          count,
+        );
+        const last = page.length === count ? page.at(-1)?.position : undefined;
+        const short = sources.filter((source) => mayHaveMore(source, last));
+        if (short.length === 0) return page;
+        await Promise.all(short.map(readOn));
+      }
     },
   };
+}
+
+/** Where candidates come from, newest first, as far as it has been read. */
+interface Source {
+  readonly read: (after: Position | undefined, most: number) => Promise<Candidate[]>;
+  readonly found: Candidate[];
+  /** Behind which it is to be read next. */
+  after: Position | undefined;
+  /** How many to read next; 0: it was read to its end. */
+  most: number;
+}
+
+const unread = (after: Position | undefined, most: number) => ({ found: [], after, most: Math.max(2, most) });
+
+/** Whether what was not read of it yet could come before `last`, the last of a full page. */
+function mayHaveMore({ after, most, found }: Source, last: Position | undefined): boolean {
+  if (most === 0) return false;
+  return last === undefined || found.length === 0 || after === undefined || comesAfter(last, after);
+}
+
+async function readOn(source: Source): Promise<void> {
+  const more = await source.read(source.after, source.most);
+  source.found.push(...more);
+  source.after = more.at(-1)?.position ?? source.after;
+  source.most = more.length < source.most ? 0 : 2 * source.most;
 }
 
 /**

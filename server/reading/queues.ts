@@ -1,19 +1,38 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type QueueView } from '../../shared/protocol/api.js';
+import { type SurveyedQueue, surveyQueues } from '../../shared/lifecycle/upkeep.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
-import { readTime } from '../redis/redis-clock.js';
 import { homeOf, withLanes } from '../../shared/store/lanes.js';
+import { consumersOf, readRegistrations } from './consumers.js';
 import { ifNoGroup } from './pending-rows.js';
 
-/** Every queue that ever held a command, or is paused, by name. */
-export async function readQueues(redis: Redis, keys: PartitionKeys): Promise<QueueView[]> {
+/** Every queue that is in use, or is paused, by name. */
+export async function readQueueNames(redis: Redis, keys: PartitionKeys): Promise<string[]> {
   const [known, paused] = await Promise.all([
     redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),
     redis.hkeys(keys.paused).catch(ifWrongType<string[]>([])),
   ]);
-  return readThese(redis, keys, [...new Set([...known.map(homeOf), ...paused])].sort());
+  return [...new Set([...known.map(homeOf), ...paused])].sort();
+}
+
+export interface QueuesPage {
+  readonly queues: QueueView[];
+  /** The last of them, when there are more; else null. */
+  readonly nextCursor: string | null;
+}
+
+/** The queues in use whose names come after `after`, by name. @param limit most of them */
+export async function readQueues(
+  redis: Redis,
+  keys: PartitionKeys,
+  { after = '', limit }: { readonly after?: string | undefined; readonly limit: number },
+): Promise<QueuesPage> {
+  const names = (await readQueueNames(redis, keys)).filter((name) => name > after);
+  const page = names.slice(0, limit);
+  const queues = await readThese(redis, keys, page);
+  return { queues, nextCursor: names.length > limit ? (page.at(-1) ?? null) : null };
 }
 
 /** One queue, also if nobody has ever heard of it. */
@@ -24,19 +43,61 @@ export async function readQueue(redis: Redis, keys: PartitionKeys, queue: string
 }
 
 async function readThese(redis: Redis, keys: PartitionKeys, names: readonly string[]): Promise<QueueView[]> {
-  const [paused, nowMs] = await Promise.all([
-    redis.hgetall(keys.paused).catch(ifWrongType<Record<string, string>>({})),
-    readTime(redis),
+  if (names.length === 0) return [];
+  const [since, { now, rows }] = await Promise.all([
+    redis.hmget(keys.paused, ...names).catch(ifWrongType<(string | null)[]>([])),
+    surveyWithLanes(redis, keys, names, 'consumers'),
   ]);
-  const all = await withLanes(redis, keys, names);
-  const streams = await Promise.all(all.map((name) => readOne(redis, keys, name, nowMs)));
-  return Promise.all(
-    names.map((queue) => ({
-      queue,
-      ...sumOf(streams.filter((_, i) => homeOf(all[i] ?? '') === queue)),
-      paused: paused[queue] !== undefined,
-      pausedAt: pausedAtSchema.parse(paused[queue] ?? null),
-    })),
+  const live = await liveConsumers(redis, rows);
+  return rows.map((row, i) => ({
+    ...loadOf(row, now),
+    consumers: live[i] ?? 0,
+    paused: (since[i] ?? null) !== null,
+    pausedAt: pausedAtSchema.parse(since[i] ?? null),
+  }));
+}
+
+/** What is in these queues, each with its lanes: to a client they are one. */
+async function surveyWithLanes(
+  redis: Redis,
+  keys: PartitionKeys,
+  queues: readonly string[],
+  what: 'consumers' | '' = '',
+): Promise<{ now: number; rows: SurveyedQueue[] }> {
+  const { now, rows } = await surveyQueues(redis, keys, await withLanes(redis, keys, queues), what);
+  const byHome = new Map<string, SurveyedQueue[]>();
+  for (const row of rows) {
+    const home = homeOf(row.queue);
+    byHome.set(home, [...(byHome.get(home) ?? []), row]);
+  }
+  return { now, rows: queues.map((queue) => sumOf(queue, byHome.get(queue) ?? [])) };
+}
+
+function sumOf(queue: string, rows: readonly SurveyedQueue[]): SurveyedQueue {
+  const pending = new Map<string, number>();
+  for (const consumer of rows.flatMap(({ consumers }) => consumers)) {
+    pending.set(consumer.name, (pending.get(consumer.name) ?? 0) + consumer.pending);
+  }
+  const waits = rows.flatMap(({ waitsSinceMs }) => waitsSinceMs ?? []);
+  return {
+    queue,
+    length: rows.reduce((sum, { length }) => sum + length, 0),
+    pending: rows.reduce((sum, row) => sum + row.pending, 0),
+    // Lanes are 100 at most.
+    waitsSinceMs: waits.length === 0 ? undefined : Math.min(...waits),
+    consumers: [...pending].map(([name, count]) => ({ name, pending: count })),
+  };
+}
+
+/** How many consumers of each queue are of live agents, or have something in hand. */
+async function liveConsumers(redis: Redis, rows: readonly SurveyedQueue[]): Promise<number[]> {
+  const consumers = consumersOf(rows);
+  const registrations = await readRegistrations(
+    redis,
+    consumers.flat().map(({ name }) => name),
+  );
+  return consumers.map(
+    (ofQueue) => ofQueue.filter(({ name, pending }) => pending > 0 || registrations.get(name) === 'live').length,
   );
 }
 
@@ -48,63 +109,37 @@ const pausedAtSchema = z
   .nullable()
   .catch(null);
 
+/** What a queue has to do. */
+export type QueueLoad = Pick<QueueView, 'queue' | 'length' | 'pending' | 'oldestWaitingMs'>;
+
+/** @returns a load per queue, in order; nothing of one whose key holds something else */
+export async function readLoads(
+  redis: Redis,
+  keys: PartitionKeys,
+  queues: readonly string[],
+): Promise<QueueLoad[]> {
+  const { now, rows } = await surveyWithLanes(redis, keys, queues);
+  return rows.map((row) => loadOf(row, now));
+}
+
+function loadOf({ queue, length, pending, waitsSinceMs }: SurveyedQueue, nowMs: number): QueueLoad {
+  // The clock of Redis may have been set back since.
+  const oldestWaitingMs = waitsSinceMs === undefined ? null : Math.max(0, nowMs - waitsSinceMs);
+  return { queue, length, pending, oldestWaitingMs };
+}
+
 const groupsSchema = z.array(
   z.array(z.unknown()).transform((flat) => {
     const fields = new Map<unknown, unknown>();
     for (let i = 0; i < flat.length; i += 2) fields.set(flat[i], flat[i + 1]);
-    return z
-      .object({ name: z.string(), consumers: z.number(), pending: z.number(), lastDelivered: z.string() })
-      .parse({
-        name: fields.get('name'),
-        consumers: fields.get('consumers'),
-        pending: fields.get('pending'),
-        lastDelivered: fields.get('last-delivered-id'),
-      });
+    const lastDelivered = fields.get('last-delivered-id');
+    return z.object({ name: z.string(), lastDelivered: z.string() }).parse({ name: fields.get('name'), lastDelivered });
   }),
 );
 
-const agentsIn = (groups: unknown) => groupsSchema.parse(groups).find(({ name }) => name === group);
-
 /** The newest entry that some agent was given; undefined when nobody ever read. @param groups reply of XINFO GROUPS */
-export const lastDelivered = (groups: unknown) => agentsIn(groups ?? [])?.lastDelivered;
-
-type StreamNumbers = Omit<QueueView, 'queue' | 'paused' | 'pausedAt'>;
-
-/** A queue with its lanes: to a client they are one. An agent that serves it reads the queue's own stream. */
-function sumOf(streams: readonly StreamNumbers[]): StreamNumbers {
-  const waits = streams.flatMap(({ oldestWaitingMs }) => oldestWaitingMs ?? []);
-  return {
-    length: streams.reduce((sum, { length }) => sum + length, 0),
-    pending: streams.reduce((sum, { pending }) => sum + pending, 0),
-    oldestWaitingMs: waits.length > 0 ? Math.max(...waits) : null,
-    consumers: Math.max(0, ...streams.map(({ consumers }) => consumers)),
-  };
-}
-
-async function readOne(
-  redis: Redis,
-  keys: PartitionKeys,
-  queue: string,
-  nowMs: number,
-): Promise<StreamNumbers> {
-  const stream = keys.stream(queue);
-  const [length, groups] = await Promise.all([
-    redis.xlen(stream).catch(ifWrongType(0)),
-    redis.xinfo('GROUPS', stream).catch(ifNoGroup<unknown>([])),
-  ]);
-  const agents = agentsIn(groups);
-  const oldest = await redis
-    .xrange(stream, agents === undefined ? '-' : `(${agents.lastDelivered}`, '+', 'COUNT', 1)
-    .catch(ifWrongType([]));
-  const enqueuedMs = oldest[0] && Number(oldest[0][0].split('-')[0]);
-  return {
-    length,
-    pending: agents?.pending ?? 0,
-    // The clock of Redis may have been set back since.
-    oldestWaitingMs: enqueuedMs === undefined ? null : Math.max(0, nowMs - enqueuedMs),
-    consumers: agents?.consumers ?? 0,
-  };
-}
+export const lastDelivered = (groups: unknown) =>
+  groupsSchema.parse(groups ?? []).find(({ name }) => name === group)?.lastDelivered;
 
 /** How many entries each agent has in its hands, over all queues. */
 export async function readPendingByAgent(

@@ -3,24 +3,29 @@ import { z } from 'zod';
 import { type Leftovers, type Stats } from '../../shared/protocol/api.js';
 import { ifWrongType } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
-import { readQueues } from './queues.js';
+import { type QueueLoad } from './queues.js';
 
 const count = z.coerce.number().int().catch(0);
 /** No later than a Date can be: somebody may have written there. */
 const instant = z.coerce.number().int().min(0).max(8.64e15).catch(0);
 const countsSchema = z.object({ PENDING: count, RUNNING: count, COMPLETED: count, FAILED: count });
 
-/** The whole in numbers. @param leftoverRunning what this server found when it started */
+/**
+ * The whole in numbers.
+ *
+ * @param queues what all queues in use have to do
+ * @param leftoverRunning what this server found when it started
+ */
 export async function readStats(
   redis: Redis,
   keys: PartitionKeys,
+  queues: readonly QueueLoad[],
   leftoverRunning: Leftovers | null,
 ): Promise<Stats> {
-  const [counts, scheduled, deadEntries, queues, pulse, pruning] = await Promise.all([
+  const [counts, scheduled, deadEntries, pulse, pruning] = await Promise.all([
     redis.hgetall(keys.counts).catch(ifWrongType({})),
     redis.zcard(keys.scheduled).catch(ifWrongType(0)),
     redis.xlen(keys.dead).catch(ifWrongType(0)),
-    readQueues(redis, keys),
     redis.hmget(keys.recovery, 'holdOffs', 'holdUntil', 'lastTick').catch(ifWrongType([])),
     redis.hmget(keys.retention, 'pruned', 'prunedAt', 'behindMs').catch(ifWrongType([])),
   ]);
@@ -29,7 +34,8 @@ export async function readStats(
     counts: countsSchema.parse(counts),
     scheduled,
     pendingEntries: queues.reduce((sum, { pending }) => sum + pending, 0),
-    oldestWaitingMs: waits.length > 0 ? Math.max(...waits) : null,
+    // Not Math.max(...waits): there may be more of them than a call takes arguments.
+    oldestWaitingMs: waits.length > 0 ? waits.reduce((most, one) => Math.max(most, one)) : null,
     deadEntries,
     recovery: recoveryOf(pulse),
     retention: retentionOf(pruning),

@@ -58,7 +58,7 @@ const uuid = (n: number) => `00000000-0000-7000-8000-${String(n).padStart(12, '0
 
 test('everything is there, and empty, on a Redis that holds nothing', async () => {
   expect(await get('/agents')).toEqual({ agents: [] });
-  expect(await get('/queues')).toEqual({ queues: [] });
+  expect(await get('/queues')).toEqual({ queues: [], nextCursor: null });
   expect(statsSchema.parse(await get('/stats'))).toMatchObject({
     counts: { PENDING: 0, RUNNING: 0, COMPLETED: 0, FAILED: 0 },
     scheduled: 0,

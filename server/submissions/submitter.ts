@@ -13,6 +13,8 @@ export interface SubmitterOptions {
   readonly clock: RedisClock;
   /** Most PENDING commands there may be. */
   readonly maxBacklog: number;
+  /** Most queues there may be; any number when left out. */
+  readonly maxQueues?: number | undefined;
   readonly faults?: CrashPoints<ServerPoint>;
 }
 
@@ -29,7 +31,7 @@ interface Waiting {
  * server's turns are long enough to fill their calls, and an idle one's latency stays what it is.
  *
  * The script stores a call whole or not at all, but requests have nothing to do with each other. When
- * a key is in the way of one, or the backlog has no room for all, each of them is sent again by itself.
+ * a key is in the way of one, or there is no room for all or for another queue, each of them is sent again by itself.
  */
 export class Submitter {
   readonly #options: SubmitterOptions;
@@ -62,7 +64,7 @@ export class Submitter {
       let at = 0;
       for (const request of requests) {
         const own = replies.slice(at, (at += request.commands.length));
-        // Not only its own `broken` or `full`: the command that is the `same` may be a neighbour's that was not stored.
+        // Not only its own refusal: the command that is the `same` may be a neighbour's that was not stored.
         if (isSpoilt && !own.every(({ word }) => word === 'accepted')) void this.#sendTogether([request]);
         else request.answered(own);
       }
@@ -82,10 +84,11 @@ export class Submitter {
   }
 
   async #send(redis: Redis, commands: readonly NewCommand[]): Promise<SubmitReply[]> {
-    const { keys, clock, maxBacklog, faults } = this.#options;
+    const { keys, clock, maxBacklog, maxQueues, faults } = this.#options;
     faults?.at('before-submit');
     const now = clock.estimate() ?? (await readTime(redis));
-    const answer = submit(redis, keys, commands, { notAfter: now + longestSubmissionMs, maxBacklog });
+    const notAfter = now + longestSubmissionMs;
+    const answer = submit(redis, keys, commands, { notAfter, maxBacklog, maxQueues });
     faults?.at('submit-sent');
     const reply = await answer;
     faults?.at('submit-answered');
@@ -95,4 +98,4 @@ export class Submitter {
 }
 
 /** Whether a reply may be due to another request of its call. */
-const spoils = ({ word }: SubmitReply) => word === 'broken' || word === 'full';
+const spoils = ({ word }: SubmitReply) => word === 'broken' || word === 'full' || word === 'queues-full';

@@ -6,6 +6,7 @@ import {
   batchSubmittedSchema,
   commandListSchema,
   queueListSchema,
+  type QueueView,
   queueViewSchema,
   readinessSchema,
   statsSchema,
@@ -232,8 +233,16 @@ export class Client {
     return parse(drainingSchema, await this.#call({ method: 'POST', path, signal }));
   }
 
+  /** All of them, page by page. */
   async queues({ signal }: CallOptions = {}) {
-    return parse(queueListSchema, await this.#call({ method: 'GET', path: 'queues', signal })).queues;
+    const all: QueueView[] = [];
+    let path = 'queues';
+    for (;;) {
+      const page = parse(queueListSchema, await this.#call({ method: 'GET', path, signal }));
+      all.push(...page.queues);
+      if (page.nextCursor === null) return all;
+      path = `queues?cursor=${page.nextCursor}`;
+    }
   }
 
   /** Nothing is started from a queue until it is resumed; what runs goes on. */

@@ -10,14 +10,21 @@
 --   `old-session`. A session of the same instance with a higher boot is never replaced. One that
 --   another instance, or another session without a boot, has replaced never comes back: nothing in
 --   their names tells which of them is older. A key of another type counts as unset.
+-- The key expires a week after its session was last heard of here (heartbeats call this): much later than
+--   any request of an older one can arrive. Without it nothing is refused, and the next admission sets it.
 -- Reply   { 'ok' } | { 'old-session' }
 -- Events  none
 local key, session, seen = root .. 'session:' .. ARGV[1], ARGV[2], ARGV[3]
 local replaced = root .. 'replaced:' .. ARGV[1]
 local MOST_REMEMBERED, REMEMBERED_MS = 100, 24 * 3600 * 1000
+local FENCED_MS = 7 * 24 * 3600 * 1000
 local held = redis.pcall('GET', key)
 if type(held) == 'table' then held = nil end
-if held == session then return { 'ok' } end
+if held == session then
+  -- Not at every heartbeat: one write in half a week is enough.
+  if redis.call('PTTL', key) < FENCED_MS / 2 then redis.call('PEXPIRE', key, FENCED_MS) end
+  return { 'ok' }
+end
 if (held or '') ~= seen then return { 'old-session' } end
 local instance, boot = string.match(session, '^(.*)%.(%d+)$')
 local heldInstance, heldBoot = string.match(held or '', '^(.*)%.(%d+)$')
@@ -29,5 +36,5 @@ if held and not ordered then
   redis.pcall('LTRIM', replaced, 0, MOST_REMEMBERED - 1)
   redis.pcall('PEXPIRE', replaced, REMEMBERED_MS)
 end
-redis.call('SET', key, session)
+redis.call('SET', key, session, 'PX', FENCED_MS)
 return { 'ok' }

@@ -166,6 +166,7 @@ const callers = [
   'announcing.ts',
   'retention.ts',
   'pausing.ts',
+  'upkeep.ts',
 ]
   .map(read)
   .join('\n');

@@ -22,19 +22,38 @@ describe('pause', () => {
   });
 
   test.each<[string, RedisState, RedisState]>([
-    ['a queue that nobody has used', {}, { paused: { default: 'now' } }],
+    [
+      'a queue that nobody has used, which is in use from then on',
+      {},
+      { paused: { default: 'now' }, queues: { set: ['default'] } },
+    ],
     ['one that is paused, which stays so since then', { paused: { default: 'now-5000' } }, {}],
     [
       'a queue beside others',
       { paused: { mail: 'now-5000' } },
-      { paused: { mail: 'now-5000', default: 'now' } },
+      { paused: { mail: 'now-5000', default: 'now' }, queues: { set: ['default'] } },
     ],
-    ['a key of another type, which it replaces', { paused: 'x' }, { paused: { default: 'now' } }],
+    [
+      'a key of another type, which it replaces',
+      { paused: 'x', queues: { set: ['default'] } },
+      { paused: { default: 'now' } },
+    ],
     ['a time that somebody spoiled', { paused: { default: 'x' } }, { paused: { default: 'now' } }],
   ])('takes %s', async (_, before, changed) => {
     const now = await bench.seed(before);
     expect(await call(pauseQueue, now)).toBe('paused');
     expect(await bench.state()).toEqual({ ...before, ...changed });
+  });
+
+  test.each<[string, RedisState, 'paused' | 'queues-full']>([
+    ['a new queue beyond the cap is refused', {}, 'queues-full'],
+    ['one that is in use is not', { queues: { set: ['default', 'mail'] } }, 'paused'],
+    ['one that is paused is not', { paused: { default: 'now-5000' } }, 'paused'],
+  ])('%s', async (_, more, word) => {
+    const before = { queues: { set: ['bulk', 'mail'] }, ...more };
+    const notAfter = (await bench.seed(before)) + 60_000;
+    expect(await pauseQueue(bench.redis, bench.keys, { queue: 'default', notAfter, maxQueues: 2 })).toBe(word);
+    if (word === 'queues-full') expect(await bench.state()).toEqual(before);
   });
 
   test('that was under way for too long changes nothing', async () => {

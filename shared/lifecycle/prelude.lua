@@ -172,6 +172,17 @@ local function remember(id, item)
   redis.pcall('LTRIM', key, 0, HISTORY_CAP - 1)
 end
 
+-- A queue that gets an entry is one of `queues` from then on: recovery and every list look at these
+-- only, and `retire` may have taken it out meanwhile. Its stream no longer expires (see open).
+local joined = {}
+local function join(queue)
+  if joined[queue] then return end
+  joined[queue] = true
+  if redis.pcall('SISMEMBER', root .. 'queues', queue) ~= 0 then return end
+  redis.pcall('SADD', root .. 'queues', queue)
+  redis.pcall('PERSIST', streamOf(queue))
+end
+
 -- Whether the keys that putBack writes are what they should be: asked before the first write.
 local function canPutBack(command, runAt)
   local place, kind = streamOf(homeOf(command.queue)), 'stream'
@@ -192,6 +203,7 @@ local function putBack(command, runAt, extra)
   else
     fields[4] = redis.pcall('XADD', streamOf(home), '*', 'id', command.id)
     if type(fields[4]) ~= 'string' then return false end
+    join(home)
   end
   if home ~= command.queue then fields[#fields + 1] = 'queue'; fields[#fields + 1] = home end
   for _, value in ipairs(extra or {}) do fields[#fields + 1] = value end

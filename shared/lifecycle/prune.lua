@@ -42,6 +42,9 @@ local function condemn(id)
   keys[#keys + 1] = root .. 'history:' .. id
 end
 
+-- How many commands each queue loses, so that `retire` can tell which have none left.
+local lost = {}
+
 local pruned = 0
 local function consider(id)
   local command, why = readCommand(id, 'status', 'queue', 'finishedAt')
@@ -57,6 +60,8 @@ local function consider(id)
   if command.status == 'FAILED' then failed[#failed + 1] = id end
   condemn(id)
   count(command.status, -1)
+  local home = homeOf(command.queue)
+  lost[home] = (lost[home] or 0) + 1
   excess = excess - 1
   pruned = pruned + 1
 end
@@ -77,6 +82,13 @@ if #doomed > 0 then
   redis.call('ZREM', index, unpack(doomed))
   if #failed > 0 then redis.pcall('ZREM', root .. 'index:failed', unpack(failed)) end
 end
+local kept = root .. 'queue-commands'
+for queue, by in pairs(lost) do
+  local left = redis.pcall('HINCRBY', kept, queue, -by)
+  if type(left) ~= 'number' or left <= 0 then redis.pcall('HDEL', kept, queue) end
+end
+-- Whatever somebody deleted by hand is counted there still, until nothing is left.
+if #doomed > 0 and redis.call('EXISTS', index) == 0 then redis.call('DEL', kept) end
 if pruned > 0 then
   local key = root .. 'retention'
   local before = redis.pcall('HGET', key, 'pruned')

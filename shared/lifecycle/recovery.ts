@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { group, type PartitionKeys } from '../store/keys.js';
-import { withLanes } from '../store/lanes.js';
+import { laneOf, withLanes } from '../store/lanes.js';
 import { callScript } from './scripts.js';
 
 /** What becomes of commands whose agent is gone. */
@@ -31,7 +31,7 @@ const recoverReplySchema = z.union([
 ]);
 
 /**
- * One round of recovery over every queue that ever held a command. Also the pulse: it must be called
+ * One round of recovery over every queue that is in use. Also the pulse: it must be called
  * every lease/12 by every server and agent.
  *
  * @param leaseMs the caller's
@@ -44,9 +44,9 @@ export async function recover(
   leaseMs: number,
   onPage: () => void = () => undefined,
 ): Promise<{ heldOff: boolean; resolved: Resolved[] }> {
-  const queues = await redis.smembers(keys.queues);
+  const queues = await queuesInFlight(redis, keys);
   const resolved: Resolved[] = [];
-  // The pulse is kept also while there is no queue yet.
+  // The pulse is kept also while nothing is in flight.
   for (const queue of queues.length === 0 ? [''] : queues) {
     // A page may be empty and not the last: the end is the cursor 0-0.
     for (let cursor = '0-0', pages = 0; pages === 0 || cursor !== '0-0'; pages++) {
@@ -59,6 +59,27 @@ export async function recover(
     }
   }
   return { heldOff: false, resolved };
+}
+
+/**
+ * Queues of which something was delivered and not acknowledged, since only there can a lease have run out; and
+ * every lane, since `recover` retires those that are empty. One round trip for all of them, where a script for
+ * each would cost a write each, in every process.
+ */
+async function queuesInFlight(redis: Redis, keys: PartitionKeys): Promise<string[]> {
+  const queues = await redis.smembers(keys.queues);
+  if (queues.length === 0) return [];
+  const pipeline = redis.pipeline();
+  for (const queue of queues) pipeline.xpending(keys.stream(queue), group);
+  const replies = (await pipeline.exec()) ?? [];
+  const lost = replies.find(([error]) => error && !/^(NOGROUP|WRONGTYPE)/.test(error.message));
+  if (lost?.[0]) throw lost[0];
+  // The script decides about whatever is not known to be nothing.
+  return queues.filter((queue, i) => {
+    const [error, reply] = replies[i] ?? [];
+    if (laneOf(queue)) return true;
+    return !error && !(Array.isArray(reply) && reply[0] === 0);
+  });
 }
 
 const abandonReplySchema = z.union([
@@ -77,7 +98,7 @@ export async function abandon(
   session: string,
 ): Promise<'old-session' | Resolved[]> {
   const resolved: Resolved[] = [];
-  for (const queue of await redis.smembers(keys.queues)) {
+  for (const queue of await queuesInFlight(redis, keys)) {
     let after = '';
     do {
       const args = [agentId, session, pageSize, queue, after];

@@ -27,6 +27,10 @@ export const scriptNames = [
   'announce',
   'pause',
   'resume',
+  'retire',
+  'open',
+  'dismiss',
+  'survey',
 ] as const;
 export type ScriptName = (typeof scriptNames)[number];
 

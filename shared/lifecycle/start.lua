@@ -205,9 +205,10 @@ local function sweep(queue)
   local stream = streamOf(queue)
   local rows = redis.pcall('XPENDING', stream, GROUP, '-', '+', #inHands + limit + 100, agentId)
   if rows.err then
-    -- Somebody deleted the stream or its group, or nobody served this queue before.
+    -- Nobody served this queue before, or somebody deleted the group. A queue that holds nothing gets no
+    -- stream: an agent may name any, and each would stay for ever.
     if not string.find(rows.err, 'NOGROUP', 1, true) then return false end
-    return redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM').ok ~= nil
+    return redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0').ok ~= nil
   end
   for _, row in ipairs(rows) do
     local entry = row[1]

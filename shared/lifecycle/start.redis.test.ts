@@ -64,10 +64,10 @@ test('raises the attempt of a command that was put back', async () => {
   expect(await bench.events()).toEqual([['a RUNNING 8']]);
 });
 
-test('makes the stream and its group for a queue that never held a command', async () => {
+test('leaves nothing behind of the name of a queue that never held a command', async () => {
   await bench.seed({});
   expect(await ask()).toEqual(ok([]));
-  expect(await bench.state()).toEqual({ 'commands:default': { stream: [], delivered: '0-0', pending: [] } });
+  expect(await bench.state()).toEqual({});
   expect(await bench.events()).toEqual([]);
 });
 

@@ -111,8 +111,15 @@ export const progressScripts = ['progress'] as const satisfies readonly ScriptNa
 /** Scripts that end the existence of commands: from a terminal status there is no way on but this. */
 export const retentionScripts = ['prune'] as const satisfies readonly ScriptName[];
 
-/** Scripts that change no command: whether a queue gives any. */
-export const queueScripts = ['pause', 'resume'] as const satisfies readonly ScriptName[];
+/** Scripts that change no command: whether a queue gives any, and what is kept of names that are not in use. */
+export const queueScripts = [
+  'pause',
+  'resume',
+  'retire',
+  'open',
+  'dismiss',
+  'survey',
+] as const satisfies readonly ScriptName[];
 
 /** Scripts that change no command: who an agent is, what it knows, and which of its sessions is the newest. */
 export const registrationScripts = [

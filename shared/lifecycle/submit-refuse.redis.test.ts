@@ -87,6 +87,45 @@ describe('the cap on what waits', () => {
   });
 });
 
+describe('the cap on queues', () => {
+  const two: RedisState = { queues: { set: ['default', 'mail'] } };
+  const toQueues = (...queues: string[]) => queues.map((queue, i) => newCommand(`c${i}`, { queue }));
+
+  test.each([
+    ['refuses a queue that is not in use', 2, ['new'], ['queues-full']],
+    ['has room for one', 3, ['new', 'new'], ['accepted', 'accepted']],
+    ['would be exceeded by the batch: none of it is taken', 3, ['mail', 'a', 'b'], Array(3).fill('queues-full')],
+    ['does not concern queues that are in use', 1, ['mail', 'default'], ['accepted', 'accepted']],
+  ])('%s', async (_, maxQueues, queues, words) => {
+    await bench.seed(two);
+    expect(await send(toQueues(...queues), { maxQueues })).toEqual(words.map((word: string) => ({ word })));
+    if (words[0] === 'queues-full') expect(await bench.state()).toEqual(two);
+  });
+
+  test('does not concern commands that are there already', async () => {
+    await bench.seed({ ...two, ...b });
+    const batch = [newCommand('b', { digest: 'd1', queue: 'new' }), newCommand('a', { queue: 'new' })];
+    expect(await send(batch, { maxQueues: 2 })).toEqual([{ word: 'same' }, { word: 'queues-full' }]);
+  });
+});
+
+describe('what is counted of a queue', () => {
+  test('grows by what is stored, and by nothing that was there already', async () => {
+    await bench.seed({ ...b, 'queue-commands': { default: '1' } });
+    await send([newCommand('a'), newCommand('b', { digest: 'd1' }), newCommand('c', { queue: 'mail' })]);
+    expect(await bench.redis.hgetall(bench.keys.queueCommands)).toEqual({ default: '2', mail: '1' });
+  });
+
+  test.each<RedisState>([{ 'queue-commands': 'x' }, { 'queue-commands': { default: 'x' } }])(
+    'spoils nothing when somebody spoiled it: %j',
+    async (state) => {
+      await bench.seed(state);
+      expect(await send([newCommand('a')])).toEqual([{ word: 'accepted' }]);
+      expect(await bench.state()).toMatchObject({ ...state, queues: { set: ['default'] } });
+    },
+  );
+});
+
 describe('a key of a foreign kind is named, and nothing is written', () => {
   test.each(['commands:default', 'index', 'scheduled', 'expiring', 'queues', 'command:a'])(
     '%s',

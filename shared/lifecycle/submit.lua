@@ -7,6 +7,7 @@
 -- ARGV  notAfter  ms of Redis time: a request that was under way longer is refused, since what it
 --                 asks for may have been done, and pruned, by a later one
 --       cap       most PENDING commands there may be
+--       queueCap  most queues there may be
 --       n         how many items; each:
 --         id digest queue
 --         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
@@ -15,15 +16,16 @@
 --
 -- Guards, in order: TIME <= notAfter, else `expired`; every key is of its kind, else `broken`;
 --   no such command, else `same` (digest equal) or `conflict`; PENDING + new ones <= cap, else
---   `full` for every new one. An id that comes twice in one call is answered as in two calls.
+--   `full` for every new one; queues + new ones <= queueCap, else `queues-full` for every new one, unless
+--   the call names no new queue. An id that comes twice in one call is answered as in two calls.
 -- Reply   { now, { word or { 'broken', key } per item } }
---   'accepted' | 'same' | 'conflict' | 'full' | 'expired' | 'broken'
+--   'accepted' | 'same' | 'conflict' | 'full' | 'queues-full' | 'expired' | 'broken'
 -- Events  PENDING for each accepted one
-local notAfter, cap, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local notAfter, cap, queueCap, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 
 -- Where an item's arguments begin, and where its fields end: a batch's fields are passed on as they came.
 local items = {}
-local at = 4
+local at = 5
 for i = 1, n do
   local last = at + 6 + 2 * tonumber(ARGV[at + 6])
   items[i] = {
@@ -79,11 +81,26 @@ for _, broken in ipairs(words) do
   end
 end
 
+-- Whether the call would bring more queues into use than there may be.
+local function needsTooMany()
+  local asked, new = {}, 0
+  for i, item in ipairs(items) do
+    if words[i] == 'accepted' and not asked[item.queue] then
+      asked[item.queue] = true
+      new = new + 1 - redis.call('SISMEMBER', root .. 'queues', item.queue)
+    end
+  end
+  if new == 0 then return false end
+  local inUse = redis.call('SCARD', root .. 'queues')
+  return inUse + new > queueCap
+end
+
 local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) or 0
-if howMany > 0 and waiting + howMany > cap then
+local isFull = howMany > 0 and waiting + howMany > cap
+if isFull or needsTooMany() then
   -- Also the second of two with one new id: it must not be told that the first is there.
   for i, item in ipairs(items) do
-    if fresh[item.id] and type(words[i]) == 'string' then words[i] = 'full' end
+    if fresh[item.id] and type(words[i]) == 'string' then words[i] = isFull and 'full' or 'queues-full' end
   end
 end
 
@@ -123,7 +140,7 @@ local function store(i, item)
       rareFields(item, runAt))
   end
   redis.call('ZADD', index, order + i, item.id)
-  queues[item.queue] = true
+  queues[item.queue] = (queues[item.queue] or 0) + 1
   move(item.id, nil, 'PENDING', '0')
   return 'accepted'
 end
@@ -131,6 +148,10 @@ end
 for i = 1, n do
   if words[i] == 'accepted' then words[i] = store(i, items[i]) end
 end
-for queue in pairs(queues) do redis.call('SADD', root .. 'queues', queue) end
+-- While any command of it is kept, `retire` leaves a queue alone.
+for queue, stored in pairs(queues) do
+  join(queue)
+  redis.pcall('HINCRBY', root .. 'queue-commands', queue, stored)
+end
 tell()
 return { now, words }

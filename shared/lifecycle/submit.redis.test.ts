@@ -34,6 +34,7 @@ const submitted: RedisState = {
   'commands:default': { stream: [['new1', { id: 'a' }]] },
   counts: { PENDING: '1' },
   index: { zset: [['a', 'now']] },
+  'queue-commands': { default: '1' },
   queues: { set: ['default'] },
 };
 
@@ -84,6 +85,7 @@ test.each<[string, NonNullable<NewCommand['start']>, string]>([
     scheduled: { zset: [['a', runAt]] },
     counts: { PENDING: '1' },
     index: { zset: [['a', 'now']] },
+    'queue-commands': { default: '1' },
     queues: { set: ['default'] },
   });
   expect(await bench.events()).toEqual([['a PENDING 0']]);

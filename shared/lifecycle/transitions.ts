@@ -33,9 +33,11 @@ export interface SubmitOptions {
   readonly notAfter: number;
   /** Most PENDING commands there may be. */
   readonly maxBacklog: number;
+  /** Most queues there may be; any number when left out. */
+  readonly maxQueues?: number | undefined;
 }
 
-const submitWordSchema = z.enum(['accepted', 'same', 'conflict', 'full', 'expired']);
+const submitWordSchema = z.enum(['accepted', 'same', 'conflict', 'full', 'queues-full', 'expired']);
 export type SubmitWord = z.infer<typeof submitWordSchema>;
 /** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
@@ -52,7 +54,8 @@ export async function submit(
   commands: readonly NewCommand[],
   options: SubmitOptions,
 ): Promise<{ now: number; replies: SubmitReply[] }> {
-  const args: (string | number)[] = [options.notAfter, options.maxBacklog, commands.length];
+  const { notAfter, maxBacklog, maxQueues = Number.MAX_SAFE_INTEGER } = options;
+  const args: (string | number)[] = [notAfter, maxBacklog, maxQueues, commands.length];
   for (const command of commands) pushSubmitArgs(args, command);
   const [now, replies] = submitReplySchema.parse(await callScript(redis, 'submit', keys.root, args));
   return { now, replies: replies.map(submitReplyOf) };

@@ -211,13 +211,27 @@ export const queueViewSchema = z.object({
     .int()
     .nullable()
     .describe('How long the oldest entry that nobody was given has been on the stream.'),
-  consumers: z.int().describe('Agents that ever read from it.'),
+  consumers: z.int().describe('Agents that read from it and are live, or have something of it in hand.'),
   paused: z.boolean().describe('Nothing is started from it until it is resumed.'),
   pausedAt: z.iso.datetime().nullable().describe('Since when.'),
 });
 export type QueueView = z.infer<typeof queueViewSchema>;
-/** Of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: all. */
-export const queueListSchema = z.object({ queues: z.array(queueViewSchema) });
+/** Of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: a page, by name. */
+export const queueListSchema = z.object({
+  queues: z.array(queueViewSchema),
+  nextCursor: z
+    .string()
+    .nullable()
+    .describe('Pass it as `cursor` to go on; null: these were the last.'),
+});
+
+/** Query of `GET /queues`. */
+export const queuesQuerySchema = z.strictObject({
+  limit: queryInteger(1, limits.queueListLimit)
+    .default(limits.queueListLimit)
+    .describe('Most queues of a page.'),
+  cursor: queueNameSchema.optional().describe('The `nextCursor` of the page before.'),
+});
 
 /** RUNNING commands that a starting server found. Their leases live in Redis: its restart changed nothing for them. */
 export const leftoversSchema = z.object({

@@ -13,6 +13,8 @@ export const limits = {
   progressDepth: 32,
   batchCommands: 1000,
   listLimit: 200,
+  /** Queues of one page: as many as there may be, unless an operator allows more. */
+  queueListLimit: 1000,
   listScan: 1000,
   waitSeconds: 60,
   idempotencyKeyChars: 255,

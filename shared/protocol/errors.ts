@@ -25,6 +25,7 @@ export const problems = {
   conflict: { status: 409, title: 'The present state does not allow this' },
   late_report: { status: 409, title: 'The attempt is no longer current' },
   old_session: { status: 409, title: 'A newer session of this agent took over' },
+  too_many_queues: { status: 409, title: 'No more queues can be in use' },
   agent_name_taken: { status: 409, title: 'Another live agent holds this name' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },

@@ -35,10 +35,15 @@ export function partitionKeys(partition: Partition = defaultPartition, database 
     scheduled: `${root}scheduled`,
     /** Commands with a `ttlMs`, by the time at which they expire; left over ones are dropped when due. */
     expiring: `${root}expiring`,
-    /** Set: every queue that ever held a command, and every lane that there is (lanes.ts). */
+    /**
+     * Set: the queues in use, that is of which a command is kept, or that are paused; and every lane that there
+     * is (lanes.ts).
+     */
     queues: `${root}queues`,
     /** Types that have a lane of this queue, separated by spaces; absent: none has. */
     lanes: (queue: string) => `${root}lanes:${queue}`,
+    /** Hash: how many commands of each queue are kept, whatever their status; `retire` goes by it. */
+    queueCommands: `${root}queue-commands`,
     /** Hash: queues from which nothing is started, and since when each. */
     paused: `${root}paused`,
     /** Every command by creation, in microseconds of Redis time. */

@@ -21,6 +21,7 @@ import {
   type StartOptions,
   type StartReply,
 } from '../lifecycle/transitions.js';
+import { openQueues } from '../lifecycle/upkeep.js';
 import { drawOrder } from '../protocol/served-queues.js';
 import { fieldOfType } from '../protocol/type-digest.js';
 import { type Moment, now } from '../runtime/clock.js';
@@ -240,7 +241,9 @@ export class RedisTransport implements Transport {
     try {
       if ((await read) !== null) this.#faults.at('entry-read');
     } catch (error) {
-      if (!signal.aborted) throw error;
+      // The next look waits at what was opened. Where nothing was missing, the error is about something else.
+      const isOpened = isMissing(error) && (await openQueues(this.#redis, this.#keys, open));
+      if (!signal.aborted && !isOpened) throw error;
     } finally {
       signal.removeEventListener('abort', cut);
     }
@@ -316,4 +319,11 @@ export class RedisTransport implements Transport {
 }
 
 const isEnough = (reply: NextReply) => reply.word === 'old-session' || reply.started.length > 0;
+
+/**
+ * Whether a blocking read failed since a stream or its group is not there: nobody has used the queue yet,
+ * or it was retired, which ends reads that wait at it, too.
+ */
+const isMissing = (error: unknown) => error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
+
 const isEmpty = ({ limit, inHands }: Demand) => limit <= inHands.length;

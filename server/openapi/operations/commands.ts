@@ -82,6 +82,7 @@ export const commandOperations: readonly Operation[] = [
     problems: [
       'unknown_type',
       'unusable_type',
+      'too_many_queues',
       'idempotency_key_reused',
       'redis_key_broken',
       'redis_full',
@@ -135,7 +136,14 @@ export const commandOperations: readonly Operation[] = [
         }),
       },
     },
-    problems: ['unknown_type', 'unusable_type', 'redis_key_broken', 'redis_full', 'backlog_full'],
+    problems: [
+      'unknown_type',
+      'unusable_type',
+      'too_many_queues',
+      'redis_key_broken',
+      'redis_full',
+      'backlog_full',
+    ],
   },
   {
     method: 'get',

@@ -101,7 +101,8 @@ const queueControl: readonly Operation[] = [
     id: 'pauseQueue',
     tag: 'Control',
     summary: 'Start nothing more from a queue',
-    description: 'From the answer on, until it is resumed. What runs goes on.',
+    description:
+      'From the answer on, until it is resumed. What runs goes on. A queue that nobody has used yet can be paused, too: it counts as one in use.',
     answers: {
       200: {
         description: 'The queue.',
@@ -109,7 +110,7 @@ const queueControl: readonly Operation[] = [
         examples: example({ ...queue, paused: true, pausedAt: '2026-11-22T13:07:26.066Z' }),
       },
     },
-    problems: ['not_found'],
+    problems: ['not_found', 'too_many_queues'],
   },
   {
     method: 'post',

@@ -3,6 +3,7 @@ import {
   agentViewSchema,
   healthSchema,
   queueListSchema,
+  queuesQuerySchema,
   readinessSchema,
   statsSchema,
   typeListSchema,
@@ -81,9 +82,11 @@ const views: readonly Operation[] = [
     id: 'listQueues',
     tag: 'Deployment',
     summary: 'Queues: how much waits in them, for how long, and whether they are paused',
+    query: queuesQuerySchema,
     answers: {
       200: {
-        description: 'Every queue that ever held a command.',
+        description:
+          'By name: every queue of which a command is kept, whatever its status, or that is paused.',
         schema: queueListSchema,
         examples: example({
           queues: [
@@ -97,6 +100,7 @@ const views: readonly Operation[] = [
               pausedAt: null,
             },
           ],
+          nextCursor: null,
         }),
       },
     },
