@@ -30,14 +30,12 @@ async function readThese(redis: Redis, keys: PartitionKeys, names: readonly stri
   ]);
   const all = await withLanes(redis, keys, names);
   const streams = await Promise.all(all.map((name) => readOne(redis, keys, name, nowMs)));
-  return Promise.all(
-    names.map((queue) => ({
-      queue,
-      ...sumOf(streams.filter((_, i) => homeOf(all[i] ?? '') === queue)),
-      paused: paused[queue] !== undefined,
-      pausedAt: pausedAtSchema.parse(paused[queue] ?? null),
-    })),
-  );
+  return names.map((queue) => ({
+    queue,
+    ...sumOf(streams.filter((_, i) => homeOf(all[i] ?? '') === queue)),
+    paused: paused[queue] !== undefined,
+    pausedAt: pausedAtSchema.parse(paused[queue] ?? null),
+  }));
 }
 
 /** null also for what somebody spoiled: paused it is all the same. */
