@@ -134,7 +134,7 @@ export class Arena {
     for (const [i, transport] of agents.entries()) {
       const name = `agent-${i + 1}`;
       const about = { name, deployment, schedule, events };
-      const served = { ...commands, AGENT_QUEUES: queuesOf(i) };
+      const served = { ...(knowsOwnType(i) ? commands : {}), AGENT_QUEUES: queuesOf(i) };
       if (transport === 'redis') {
         const proxy = await toRedis();
         const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew', 'progress'])];
@@ -156,6 +156,9 @@ export class Arena {
     await Promise.all(this.actors.map((actor) => actor.start()));
   }
 }
+
+/** Two of four, one on each transport, know the built-in types alone: what else they meet goes to a lane. */
+const knowsOwnType = (agent: number) => agent % 4 < 2;
 
 /** Two of four, one on each transport, serve the queues strictly in their order, and two by weight. */
 function queuesOf(agent: number): string {

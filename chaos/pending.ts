@@ -1,5 +1,6 @@
 import { type Redis } from 'ioredis';
 import { group, partitionKeys } from '../shared/store/keys.js';
+import { withLanes } from '../shared/store/lanes.js';
 
 const keys = partitionKeys();
 
@@ -23,6 +24,7 @@ export async function readPending(
   queues: readonly string[],
   agentId = '',
 ): Promise<readonly string[]> {
-  const ids: unknown = await redis.eval(pendingScript, 0, agentId, ...queues.map(keys.stream));
+  const all = await withLanes(redis, keys, queues);
+  const ids: unknown = await redis.eval(pendingScript, 0, agentId, ...all.map(keys.stream));
   return Array.isArray(ids) ? ids.map(String) : [];
 }

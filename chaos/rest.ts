@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { isAborted, pause } from '../shared/runtime/service.js';
 import { partitionKeys } from '../shared/store/keys.js';
+import { withLanes } from '../shared/store/lanes.js';
 
 const keys = partitionKeys();
 
@@ -16,7 +17,8 @@ export async function comesToRest(
   const deadline = AbortSignal.timeout(withinMs);
   while (!isAborted(deadline)) {
     const counts = await redis.hgetall(keys.counts);
-    const lengths = await Promise.all(queues.map((queue) => redis.xlen(keys.stream(queue))));
+    const all = await withLanes(redis, keys, queues);
+    const lengths = await Promise.all(all.map((queue) => redis.xlen(keys.stream(queue))));
     const open = Number(counts.PENDING ?? 0) + Number(counts.RUNNING ?? 0);
     if (open === 0 && lengths.every((length) => length === 0)) return true;
     await pause(50);

@@ -36,11 +36,20 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'start-ignores-session',
     file: 'shared/lifecycle/start.lua',
-    text: "type(newest) == 'string' and newest ~= session then",
-    replacement: "type(newest) == 'string' and newest == '' then",
+    text: 'newest[1] and newest[1] ~= session then',
+    replacement: "newest[1] and newest[1] == '' then",
     breaks: [4],
     imitates: 'a start that comes late comes from whoever has the name now',
     needs: comesLate,
+  },
+  {
+    name: 'start-moves-without-ticket',
+    file: 'shared/lifecycle/start.lua',
+    text: "  acknowledge(command.queue, command.entry)\n  redis.call('HSET', commandOf(command.id), 'queue', lane,",
+    replacement: "  redis.call('HSET', commandOf(command.id), 'queue', lane,",
+    breaks: [5],
+    imitates: 'what is moved to a lane has a new entry there, and nobody is given the old one any more',
+    needs: { agents: 4, because: 'an agent must be given a type that it does not know' },
   },
   {
     name: 'start-acknowledges',

@@ -121,11 +121,6 @@ inline lostrule() {
 #else
 #define gFRESH (status==PEND && mkT==0)
 #endif
-#ifdef NO_LANEFRESH
-#define gLANE true
-#else
-#define gLANE (status==PEND && mkT==0)
-#endif
 #ifdef BUG_SAMENAME
 #define gSAME(a,s) (mkA==a)
 #else
@@ -196,7 +191,7 @@ inline sStart(me,s,x,r,t) {
   :: gSTOWN(me,x) && gSTENT(x) && gFENCE(me,s) ->
      if
      :: status==RUN && mkT!=0 && gSAME(me,s) -> own[ent]=me; lapsed[me]=false; t=mkT; r=2
-     :: gLANE && me==UNK && !(status==RUN && mkT!=0 && gSAME(me,s)) -> ack(x); addentry(); ln[ent]=1; r=1
+     :: gFRESH && me==UNK && !(status==RUN && mkT!=0 && gSAME(me,s)) -> ack(x); addentry(); ln[ent]=1; r=1
      :: gFRESH && me!=UNK && !(status==RUN && mkT!=0 && gSAME(me,s)) ->
         if :: s!=cur[me] -> ghostStart=true :: else fi; attempt++; assert(attempt<NT); mkT=attempt; mkA=me; mkS=s; status=RUN; t=attempt; r=2; lapsed[me]=false;
         if :: x==ent && st[x]!=0 -> st[x]=2; own[x]=me :: else fi

@@ -80,7 +80,10 @@ async function candidatesFor(redis: Redis, keys: PartitionKeys, query: ListQuery
   const order = orderOf(query);
   if (order === 'created') return indexed(redis, keys.index, order);
   if (order === 'failed') return indexed(redis, keys.failedIndex, order);
-  const queues = query.queue === undefined ? await redis.smembers(keys.queues) : await withLanes(redis, keys, [query.queue]);
+  const queues =
+    query.queue === undefined
+      ? await redis.smembers(keys.queues)
+      : await withLanes(redis, keys, [query.queue]);
   return order === 'queued' ? queued(redis, keys, queues) : delivered(redis, keys, queues);
 }
 

@@ -35,8 +35,8 @@ export class LaneHints {
   }
 
   /** Resolves once there is a hint that was not yet counted, or on `signal`. */
-  async after(count: number, signal: AbortSignal): Promise<void> {
-    if (this.#count > count || signal.aborted) return;
+  async after(count: number, signal: AbortSignal): Promise<'hint'> {
+    if (this.#count > count || signal.aborted) return 'hint';
     await new Promise<void>((resolve) => {
       const wake = () => {
         this.#waiting.delete(wake);
@@ -46,6 +46,7 @@ export class LaneHints {
       this.#waiting.add(wake);
       signal.addEventListener('abort', wake);
     });
+    return 'hint';
   }
 
   #isFor(name: string): boolean {

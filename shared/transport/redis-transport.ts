@@ -171,18 +171,17 @@ export class RedisTransport implements Transport {
     // Ends with this call, or with `signal`.
     const over = new AbortController();
     const until = AbortSignal.any([signal, over.signal]);
-    let hasRead = false;
-    const read = this.#waitForEntry(until).finally(() => (hasRead = true));
+    const read = this.#waitForEntry(until).then(() => 'read' as const);
     try {
       for (;;) {
-        await Promise.race([read, this.#lanes.after(hints, until)]);
+        const end = await Promise.race([read, this.#lanes.after(hints, until)]);
         // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
         // or cut off, and `start` finds it there.
         if (isAborted(signal)) return { ...first, started: [] };
         hints = this.#lanes.count;
         const found = await this.#start(demand);
         // Of what was moved to a lane others may have been quicker: then the read goes on.
-        if (hasRead || isEnough(found) || isEmpty(demand())) return found;
+        if (end === 'read' || isEnough(found) || isEmpty(demand())) return found;
       }
     } finally {
       over.abort();

@@ -1,0 +1,40 @@
+import { start, submit } from '../../../shared/lifecycle/transitions.js';
+import { agentKey, agentsKey, partitionKeys } from '../../../shared/store/keys.js';
+import { asAgent1, newCommand } from '../../../shared/testing/command-fixtures.js';
+import { TestRedis } from '../../../shared/testing/redis-server.js';
+import { Patient } from '../patient.js';
+import { queues } from './queues.js';
+
+let redis: TestRedis;
+beforeAll(async () => {
+  redis = await TestRedis.start();
+});
+afterAll(() => redis.stop());
+
+test('a type that no agent knows is found in its lane, and counted with its queue', async () => {
+  const [client, keys] = [redis.client(), partitionKeys()];
+  const options = { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 10 };
+  const commands = ['a', 'b'].map((id) => newCommand(id, { type: 'ODD' }));
+  const look = () => {
+    const ask = () => Promise.reject(new Error('there is no server'));
+    return queues.look(new Patient({ redis: client, redisCli: '', keys, serverUrl: '', ask }));
+  };
+  const serve = async (agentId: string, types: string) => {
+    const served = { instance: agentId, queues: 'default', types, leaseMs: '3600000' };
+    await client.sadd(agentsKey, agentId);
+    await client.hset(agentKey(agentId), { ...served, lastSeen: String(Date.now()) });
+  };
+
+  await submit(client, keys, commands, options);
+  await serve('agent-1', 'DELAY');
+  await start(client, keys, { ...asAgent1, types: ['DELAY'] });
+  expect(await client.xlen(keys.stream('default/ODD'))).toBe(2);
+  expect(await look()).toMatchObject({
+    fact: '2 waiting in one queue',
+    findings: [
+      { what: 'in the queue default commands of type ODD wait, which no agent that serves it knows' },
+    ],
+  });
+  await serve('agent-2', 'ODD');
+  expect(await look()).toMatchObject({ fact: '2 waiting in one queue', findings: [] });
+});
