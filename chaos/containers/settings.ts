@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { type Config, integer, setting } from '../../shared/runtime/config.js';
-import { sharedSettings } from '../../shared/runtime/settings.js';
+import { redisUrlSchema, sharedSettings } from '../../shared/runtime/settings.js';
 import { servedQueuesSchema } from '../../shared/protocol/served-queues.js';
 import { durationSchema } from '../options.js';
 
@@ -56,7 +56,7 @@ export const loadServiceSettings = {
   ),
   concurrency: setting('AGENT_CONCURRENCY', integer(1).default(1), 'that of the agents, for the report'),
   serverUrl: setting('SERVER_URL', z.url().default('http://server:3000'), 'where commands go'),
-  redisUrl: setting('REDIS_URL', z.url().default('redis://redis:6379'), 'the Redis that is judged'),
+  redisUrl: setting('REDIS_URL', redisUrlSchema.default('redis://redis:6379'), 'the Redis that is judged'),
   redisDirectory: setting('REDIS_DIRECTORY', z.string().default('/redis'), "Redis's files, to be read"),
   ledgerName: setting('LEDGER_NAME', z.string().default('load'), 'by which agents reach this container'),
   reports: setting('REPORTS', z.string().optional(), 'a folder for the report as a page and as JSON'),

@@ -1,5 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { type RedisAddress, redisAddress } from '../../shared/runtime/redis-url.js';
 import { pause } from '../../shared/runtime/service.js';
+import { checkBeforeUse } from '../../shared/store/handshake.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { type Desk } from '../clients.js';
 import { type Roster } from './roster.js';
@@ -23,25 +25,23 @@ export class ServerDesk implements Desk {
 
 /** Makes clients of the Redis that is judged, which goes away now and then, and comes back elsewhere. */
 export class RedisClients {
-  readonly #url: URL;
+  readonly #address: RedisAddress;
   readonly #clients: Redis[] = [];
 
   constructor(url: string) {
-    this.#url = new URL(url);
+    this.#address = redisAddress(url);
   }
 
   client(options: Partial<RedisOptions> = {}): Redis {
-    const { hostname: host, port, password } = this.#url;
     const client: Redis = new Redis({
-      host,
-      port: Number(port || 6379),
-      ...(password !== '' && { password: decodeURIComponent(password) }),
+      ...this.#address,
       connectTimeout: 1000,
       // A container that was cut off says nothing to anybody, nor that it is gone.
       socketTimeout: 3000,
       ...options,
       replyMapping: 'legacy',
     });
+    checkBeforeUse(client);
     client.on('error', () => undefined);
     this.#clients.push(client);
     return client;
