@@ -107,11 +107,11 @@ describe('with as many queues as there may be', () => {
 
   test('what waits in them is listed newest first, each command once', async () => {
     const seen: string[] = [];
-    for (let cursor: unknown = ''; cursor !== null;) {
-      const more = cursor === '' ? '' : `&cursor=${String(cursor)}`;
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
       const { commands, nextCursor } = bodyOf(await api.get(`/commands?status=PENDING&limit=200${more}`));
       seen.push(...(commands as { queue: string }[]).map(({ queue }) => queue));
-      cursor = nextCursor;
+      cursor = nextCursor as string | null;
     }
     expect(new Set(seen).size).toBe(maxQueues);
     expect(seen).toHaveLength(maxQueues);

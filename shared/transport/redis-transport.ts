@@ -187,7 +187,7 @@ export class RedisTransport implements Transport {
       ...streams,
       ...streams.map(() => '>'),
     );
-    let missing: unknown;
+    let missing: Error | undefined;
     // The only way to end a blocked read from here is to end its connection.
     const cut = () => this.#blocking.disconnect(true);
     signal.addEventListener('abort', cut, { once: true });
@@ -278,6 +278,7 @@ export class RedisTransport implements Transport {
  * Whether a blocking read failed since a stream or its group is not there: nobody has used the queue yet,
  * or it was retired, which ends reads that wait at it, too.
  */
-const isMissing = (error: unknown) => error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
+const isMissing = (error: unknown): error is Error =>
+  error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
 
 const isEmpty = ({ limit, inHands }: Demand) => limit <= inHands.length;
