@@ -83,6 +83,10 @@ export class WireTally {
       case 'announce':
       case 'pause':
       case 'resume':
+      case 'retire':
+      case 'open':
+      case 'dismiss':
+      case 'survey':
         return;
     }
   }

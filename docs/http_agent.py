@@ -6,7 +6,7 @@ HANDLERS = {"DELAY": lambda payload: time.sleep(payload["ms"] / 1000) or {"ok": 
 URL, AGENT = os.environ.get("SERVER_URL", "http://localhost:3000"), os.environ.get("AGENT_ID", "python-1")
 ME = {"agentId": AGENT, "session": uuid.uuid4().hex}  # one run of this process, never used again
 ABOUT = {"session": ME["session"], "pid": os.getpid(), "types": list(HANDLERS)}
-held, stopping = [], threading.Event()
+held, stopping, ended = [], threading.Event(), threading.Event()
 
 def call(method, path, body=None, wait=0):
     """Every call is safe to send twice: it is sent until there is an answer."""
@@ -25,7 +25,7 @@ def call(method, path, body=None, wait=0):
 
 def keep(lease_ms):
     """From a thread of its own: renews the name, and what runs. (One that can stop its work stops what is lost.)"""
-    while not time.sleep(lease_ms / 3000):
+    while not ended.wait(lease_ms / 3000):
         call("PUT", f"/agents/{AGENT}", ABOUT)
         call("POST", "/commands/renew", {**ME, "held": list(held)})
 
@@ -45,7 +45,8 @@ status, answer = call("PUT", f"/agents/{AGENT}", ABOUT)
 if status != 200:
     sys.exit(answer["detail"])
 signal.signal(signal.SIGTERM, lambda *_: stopping.set())
-threading.Thread(target=keep, args=[answer["leaseMs"]], daemon=True).start()
+keeper = threading.Thread(target=keep, args=[answer["leaseMs"]], daemon=True)
+keeper.start()
 while status in (200, 204):
     stop = stopping.is_set()  # then only what an answer that was lost had given it, and nothing new
     more, asked = "concurrency=0" if stop else "wait=5", time.monotonic()
@@ -56,5 +57,7 @@ while status in (200, 204):
         break
     elif time.monotonic() - asked < 1:  # the server stops, or this agent is to take no more
         time.sleep(2)
+ended.set()
+keeper.join()  # a PUT that came after the DELETE would take the name again
 call("DELETE", f"/agents/{AGENT}?session={ME['session']}")
 sys.exit(answer and answer["detail"])

@@ -22,7 +22,15 @@ beforeAll(async () => {
   redis = await TestRedis.start();
   client = redis.client();
   const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
-  const options = { host: '127.0.0.1', port: 0, leaseMs: 15_000, graceMs: 1000, maxBacklog: 10, maxQueues: 50, logger };
+  const options = {
+    host: '127.0.0.1',
+    port: 0,
+    leaseMs: 15_000,
+    graceMs: 1000,
+    maxBacklog: 10,
+    maxQueues: 50,
+    logger,
+  };
   server = new Server({ ...options, redisUrl: redis.url });
   await server.start();
   api = new TestApi(server.url);

@@ -93,7 +93,17 @@ export class Server implements Service {
     const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
     const forClients = { catalog, submitter, waiter, eventStreams, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
-    const app = createApp({ link, keys, maxQueues, ...forClients, ...forAgents, metrics, host, allowedHosts, logger });
+    const app = createApp({
+      link,
+      keys,
+      maxQueues,
+      ...forClients,
+      ...forAgents,
+      metrics,
+      host,
+      allowedHosts,
+      logger,
+    });
     this.#link = link;
     this.#feed = feed;
     this.#waiter = waiter;

@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, extname, join } from 'node:path';
 import { runNode } from './child.mjs';
 
@@ -81,9 +90,21 @@ function copyAssets(root, scope) {
       copyFileSync(join(root, 'node_modules/swagger-ui-dist', file), join(root, 'dist', place));
     }
   }
-  // A script that was renamed must not live on under its old name.
-  for (const path of filesIn(join(root, 'dist'), 'shared/lifecycle')) {
-    if (extname(path) === '.lua' && !assets.includes(path)) rmSync(join(root, 'dist', path));
+  dropOrphans(root, scope);
+}
+
+/**
+ * Deletes what an earlier build made of sources that are gone: under its old name a renamed module could
+ * still be imported, a script be read, and a test be run. `tsc -b` leaves all of it.
+ */
+export function dropOrphans(root, scope) {
+  const { folders } = scopes[scope];
+  const fromPackages = Object.values(packageFiles);
+  for (const path of folders.flatMap((folder) => filesIn(join(root, 'dist'), folder))) {
+    if (path.endsWith('.tsbuildinfo') || fromPackages.includes(path)) continue;
+    const module = path.replace(/(\.d)?\.[cm]?[jt]s(\.map)?$/, '');
+    const sources = [path, ...['.ts', '.tsx', '.mts', '.cts', '.mjs', '.cjs'].map((end) => module + end)];
+    if (!sources.some((source) => existsSync(join(root, source)))) rmSync(join(root, 'dist', path));
   }
 }
 

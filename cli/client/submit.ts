@@ -186,7 +186,9 @@ function check<T>(argument: string, parsed: z.ZodSafeParseResult<T>): T {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = String(issue?.path[0] ?? '');
-  throw new UsageError(`${flagOfField.get(field) ?? (argument || field)}: ${issue?.message ?? 'is not valid'}`);
+  throw new UsageError(
+    `${flagOfField.get(field) ?? (argument || field)}: ${issue?.message ?? 'is not valid'}`,
+  );
 }
 
 function checkFileFlags(type: string | undefined, flags: SubmitFlags): void {

@@ -145,7 +145,12 @@ test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
     const id = await submitTo(name);
     expect(await listed()).toMatchObject([{ queue: name, length: 1, paused: false, pausedAt: null }]);
     expect(await change('resume', name)).toMatchObject({ paused: false, pausedAt: null });
-    const registered = { session: 'i.1', instance: 'i', queues: [`${name}:2`, 'b:1'], types: [name, 'DELAY'] };
+    const registered = {
+      session: 'i.1',
+      instance: 'i',
+      queues: [`${name}:2`, 'b:1'],
+      types: [name, 'DELAY'],
+    };
     expect((await agents.register(name, registered)).status).toBe(200);
     expect((await api.get('/agents')).body).toMatchObject({
       agents: [{ agentId: name, weights: { [name]: 2, b: 1 }, running: 0 }],

@@ -35,7 +35,10 @@ afterAll(async () => {
 
 const toQueues = (count: number) =>
   api.post('/commands/batch', {
-    commands: Array.from({ length: count }, (_, i) => ({ ...delay, queue: `q${String(i).padStart(4, '0')}` })),
+    commands: Array.from({ length: count }, (_, i) => ({
+      ...delay,
+      queue: `q${String(i).padStart(4, '0')}`,
+    })),
   });
 const queuesOf = async (query = '') => queueListSchema.parse((await api.get(`/queues${query}`)).body);
 
@@ -69,7 +72,10 @@ describe('with as many queues as there may be', () => {
   test('another one is refused: by a command, in a batch, by a pause; those in use go on', async () => {
     const refused = { status: 409, body: { code: 'too_many_queues', errors: [{ field: 'queue' }] } };
     expect(await api.post('/commands', { ...delay, queue: 'new' })).toMatchObject(refused);
-    const commands = [{ ...delay, queue: 'q0001' }, { ...delay, queue: 'new' }];
+    const commands = [
+      { ...delay, queue: 'q0001' },
+      { ...delay, queue: 'new' },
+    ];
     expect(await api.post('/commands/batch', { commands })).toMatchObject(refused);
     expect(await api.send('POST', '/queues/new/pause')).toMatchObject(refused);
     expect((await client.hgetall(keys.counts)).PENDING).toBe(String(maxQueues));
@@ -83,7 +89,8 @@ describe('with as many queues as there may be', () => {
     );
     expect(answers.map(({ status }) => status)).toEqual([202, 409, 202, 409]);
     for (const { status, body } of answers) {
-      if (status === 202) await api.send('POST', `/commands/${(body as { commandId: string }).commandId}/cancel`);
+      if (status === 202)
+        await api.send('POST', `/commands/${(body as { commandId: string }).commandId}/cancel`);
     }
   });
 
@@ -100,11 +107,11 @@ describe('with as many queues as there may be', () => {
 
   test('what waits in them is listed newest first, each command once', async () => {
     const seen: string[] = [];
-    for (let cursor: unknown = ''; cursor !== null;) {
-      const more = cursor === '' ? '' : `&cursor=${String(cursor)}`;
+    for (let cursor: string | null = ''; cursor !== null;) {
+      const more: string = cursor === '' ? '' : `&cursor=${cursor}`;
       const { commands, nextCursor } = bodyOf(await api.get(`/commands?status=PENDING&limit=200${more}`));
       seen.push(...(commands as { queue: string }[]).map(({ queue }) => queue));
-      cursor = nextCursor;
+      cursor = nextCursor as string | null;
     }
     expect(new Set(seen).size).toBe(maxQueues);
     expect(seen).toHaveLength(maxQueues);

@@ -97,7 +97,8 @@ async function liveConsumers(redis: Redis, rows: readonly SurveyedQueue[]): Prom
     consumers.flat().map(({ name }) => name),
   );
   return consumers.map(
-    (ofQueue) => ofQueue.filter(({ name, pending }) => pending > 0 || registrations.get(name) === 'live').length,
+    (ofQueue) =>
+      ofQueue.filter(({ name, pending }) => pending > 0 || registrations.get(name) === 'live').length,
   );
 }
 
@@ -133,7 +134,9 @@ const groupsSchema = z.array(
     const fields = new Map<unknown, unknown>();
     for (let i = 0; i < flat.length; i += 2) fields.set(flat[i], flat[i + 1]);
     const lastDelivered = fields.get('last-delivered-id');
-    return z.object({ name: z.string(), lastDelivered: z.string() }).parse({ name: fields.get('name'), lastDelivered });
+    return z
+      .object({ name: z.string(), lastDelivered: z.string() })
+      .parse({ name: fields.get('name'), lastDelivered });
   }),
 );
 

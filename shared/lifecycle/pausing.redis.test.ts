@@ -52,7 +52,9 @@ describe('pause', () => {
   ])('%s', async (_, more, word) => {
     const before = { queues: { set: ['bulk', 'mail'] }, ...more };
     const notAfter = (await bench.seed(before)) + 60_000;
-    expect(await pauseQueue(bench.redis, bench.keys, { queue: 'default', notAfter, maxQueues: 2 })).toBe(word);
+    expect(await pauseQueue(bench.redis, bench.keys, { queue: 'default', notAfter, maxQueues: 2 })).toBe(
+      word,
+    );
     if (word === 'queues-full') expect(await bench.state()).toEqual(before);
   });
 

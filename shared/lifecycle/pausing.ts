@@ -23,7 +23,11 @@ const pauseReplySchema = z.union([
 export async function pauseQueue(
   redis: Redis,
   keys: PartitionKeys,
-  { queue, notAfter, maxQueues = Number.MAX_SAFE_INTEGER }: PausingOptions & { readonly maxQueues?: number | undefined },
+  {
+    queue,
+    notAfter,
+    maxQueues = Number.MAX_SAFE_INTEGER,
+  }: PausingOptions & { readonly maxQueues?: number | undefined },
 ): Promise<'paused' | 'late' | 'queues-full'> {
   const reply = await callScript(redis, 'pause', keys.root, [notAfter, queue, maxQueues]);
   return pauseReplySchema.parse(reply)[0];

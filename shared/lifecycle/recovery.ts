@@ -98,7 +98,9 @@ export async function abandon(
   session: string,
 ): Promise<'old-session' | Resolved[]> {
   const resolved: Resolved[] = [];
-  for (const queue of await queuesInFlight(redis, keys)) {
+  const queues = await queuesInFlight(redis, keys);
+  // Whether the run is over is asked also where nothing is in flight.
+  for (const queue of queues.length === 0 ? [''] : queues) {
     let after = '';
     do {
       const args = [agentId, session, pageSize, queue, after];

@@ -94,7 +94,12 @@ describe('the cap on queues', () => {
   test.each([
     ['refuses a queue that is not in use', 2, ['new'], ['queues-full']],
     ['has room for one', 3, ['new', 'new'], ['accepted', 'accepted']],
-    ['would be exceeded by the batch: none of it is taken', 3, ['mail', 'a', 'b'], Array(3).fill('queues-full')],
+    [
+      'would be exceeded by the batch: none of it is taken',
+      3,
+      ['mail', 'a', 'b'],
+      Array(3).fill('queues-full'),
+    ],
     ['does not concern queues that are in use', 1, ['mail', 'default'], ['accepted', 'accepted']],
   ])('%s', async (_, maxQueues, queues, words) => {
     await bench.seed(two);

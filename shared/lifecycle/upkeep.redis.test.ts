@@ -1,4 +1,11 @@
-import { asAgent1, completed, emptied, newCommand, onePending, reportOf } from '../testing/command-fixtures.js';
+import {
+  asAgent1,
+  completed,
+  emptied,
+  newCommand,
+  onePending,
+  reportOf,
+} from '../testing/command-fixtures.js';
 import { type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
 import { recover } from './recovery.js';
@@ -57,7 +64,10 @@ describe('a queue', () => {
   });
 
   test('stays while an entry that somebody deleted is still pending', async () => {
-    await bench.seed({ ...unused, 'commands:default': { stream: [['1-1', { id: 'a' }]], delivered: '1-1', pending } });
+    await bench.seed({
+      ...unused,
+      'commands:default': { stream: [['1-1', { id: 'a' }]], delivered: '1-1', pending },
+    });
     await bench.redis.xdel(bench.keys.stream('default'), '1-1');
     expect(await retire('default')).toEqual([]);
   });

@@ -90,5 +90,7 @@ export async function surveyQueues(
 }
 
 function pairsOf(flat: readonly (string | number)[]): { name: string; pending: number }[] {
-  return flat.flatMap((name, i) => (i % 2 === 0 ? [{ name: String(name), pending: Number(flat[i + 1]) }] : []));
+  return flat.flatMap((name, i) =>
+    i % 2 === 0 ? [{ name: String(name), pending: Number(flat[i + 1]) }] : [],
+  );
 }

@@ -219,10 +219,7 @@ export type QueueView = z.infer<typeof queueViewSchema>;
 /** Of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: a page, by name. */
 export const queueListSchema = z.object({
   queues: z.array(queueViewSchema),
-  nextCursor: z
-    .string()
-    .nullable()
-    .describe('Pass it as `cursor` to go on; null: these were the last.'),
+  nextCursor: z.string().nullable().describe('Pass it as `cursor` to go on; null: these were the last.'),
 });
 
 /** Query of `GET /queues`. */

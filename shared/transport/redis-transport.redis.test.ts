@@ -1,5 +1,6 @@
 import { shaOf } from '../lifecycle/scripts.js';
 import { type Report, type StartedCommand, submit } from '../lifecycle/transitions.js';
+import { retireQueues } from '../lifecycle/upkeep.js';
 import { noFaults } from '../runtime/faults.js';
 import { createLogger } from '../runtime/logger.js';
 import { newCommand } from '../testing/command-fixtures.js';
@@ -47,6 +48,44 @@ afterAll(async () => {
 });
 
 conformance(() => rig);
+
+test('a queue that is retired while an agent waits at it gives it the next command all the same', async () => {
+  const client = redis.client();
+  const keys = partitionKeys();
+  await client.flushall();
+  const description = {
+    host: 'h',
+    pid: 7,
+    version: '1',
+    queues: ['brief', 'other'],
+    types: [],
+    concurrency: 1,
+  };
+  const transport = rig.connect({ agentId: 'waiter', instance: 'i-waiter', boot: 1 }, description);
+  try {
+    await transport.register();
+    const never = new AbortController().signal;
+    const ask = () => transport.next(() => ({ limit: 1, inHands: [] }), never);
+    let waiting = ask();
+    while (!/blocked_clients:[1-9]/.test(await client.info('clients'))) await client.ping();
+    expect(await retireQueues(client, keys, ['brief', 'other'])).toEqual(['brief', 'other']);
+    const id = '00000000-0000-7000-8000-00000000000d';
+    const command = newCommand(id, { queue: 'brief' });
+    await submit(client, keys, [command], { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 10 });
+    // It waits for a third of a lease at a time.
+    for (;;) {
+      const reply = await waiting;
+      if (reply.word === 'ok' && reply.started.length === 0) waiting = ask();
+      else {
+        expect(reply).toMatchObject({ word: 'ok', started: [{ id, attempt: 1 }] });
+        break;
+      }
+    }
+    expect(await client.pttl(keys.stream('brief'))).toBe(-1);
+  } finally {
+    transport.close();
+  }
+});
 
 describe('a call that reports and starts', () => {
   const keys = partitionKeys();

@@ -234,18 +234,23 @@ export class RedisTransport implements Transport {
       ...streams,
       ...streams.map(() => '>'),
     );
+    let missing: Error | undefined;
     // The only way to end a blocked read from here is to end its connection.
     const cut = () => this.#blocking.disconnect(true);
     signal.addEventListener('abort', cut, { once: true });
     try {
       if ((await read) !== null) this.#faults.at('entry-read');
     } catch (error) {
-      // The next look waits at what was opened. Where nothing was missing, the error is about something else.
-      const isOpened = isMissing(error) && (await openQueues(this.#redis, this.#keys, open));
-      if (!signal.aborted && !isOpened) throw error;
+      if (isAborted(signal)) return;
+      if (!isMissing(error)) throw error;
+      missing = error;
     } finally {
       signal.removeEventListener('abort', cut);
     }
+    if (missing === undefined) return;
+    // Where nothing had to be made, the read would fail again at once.
+    if (!(await openQueues(this.#redis, this.#keys, open))) throw missing;
+    await this.#waitForEntry(signal);
   }
 
   async report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]> {
@@ -323,6 +328,7 @@ const isEnough = (reply: NextReply) => reply.word === 'old-session' || reply.sta
  * Whether a blocking read failed since a stream or its group is not there: nobody has used the queue yet,
  * or it was retired, which ends reads that wait at it, too.
  */
-const isMissing = (error: unknown) => error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
+const isMissing = (error: unknown): error is Error =>
+  error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);
 
 const isEmpty = ({ limit, inHands }: Demand) => limit <= inHands.length;
