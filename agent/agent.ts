@@ -7,6 +7,7 @@ import { type AgentFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { isAborted, pause, type Service } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
+import { AttemptLost, CommandCancelled } from './abort-reasons.js';
 import { Announcer } from './announcer.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
 import { Executions } from './executions.js';
@@ -17,7 +18,7 @@ import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
 import { ProgressTeller } from './progress-teller.js';
 import { Reporter } from './reporter.js';
-import { AttemptLost, CommandCancelled, Runner } from './runner.js';
+import { Runner } from './runner.js';
 import { Slots } from './slots.js';
 
 export interface AgentOptions {
