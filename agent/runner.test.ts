@@ -162,6 +162,7 @@ it('refuses a type that it does not know', async () => {
 
 it('fails when the handler throws what throws when it is looked at, and reports it as executed', async () => {
   const hostile = new Proxy({}, { get: throwsInTurn, has: throwsInTurn, getPrototypeOf: throwsInTurn });
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handlers of users throw anything
   const outcome = await runnerOf(() => Promise.reject(hostile)).run(started, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes' });
 });

@@ -12,6 +12,9 @@ export interface JsonBounds {
 /** JSON that may be stored, or why there is none: a half sentence, such as "is no JSON". */
 export type StoredJson = { readonly text: string } | { readonly why: string };
 
+/** undefined for what JSON cannot say, a function for example; its type forgets that. */
+const jsonOf: (value: unknown) => string | undefined = JSON.stringify;
+
 /**
  * What a handler gave, as JSON: a copy made now, since the handler may go on changing what it gave. Never
  * throws, whatever the value does when it is looked at.
@@ -19,8 +22,7 @@ export type StoredJson = { readonly text: string } | { readonly why: string };
 export function storedJson(value: unknown, bounds: JsonBounds): StoredJson {
   let text: string | undefined;
   try {
-    // undefined for what JSON cannot say, a function for example.
-    text = JSON.stringify(value);
+    text = jsonOf(value);
   } catch (error) {
     // It refers to itself, has a BigInt in it, is too large for any text, or threw.
     const [firstLine = ''] = messageOf(error).split('\n');
