@@ -89,6 +89,9 @@ const description = {
   concurrency: 1000,
 };
 
+// Only so that a test that hangs ends: so many values take as long as they take.
+jest.setTimeout(3_600_000);
+
 /** What a handler does instead of work. Every tenth does what is right, beside the others in their batch. */
 function handlerOf(random: Random, index: number): () => unknown {
   if (index % 10 === 0) return () => ({ ok: true });
