@@ -7,6 +7,7 @@ import { type AgentFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { isAborted, pause, type Service } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
+import { AgentStopped, AttemptLost, CommandCancelled } from './abort-reasons.js';
 import { Announcer } from './announcer.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
 import { Executions } from './executions.js';
@@ -17,7 +18,7 @@ import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
 import { ProgressTeller } from './progress-teller.js';
 import { Reporter } from './reporter.js';
-import { AttemptLost, CommandCancelled, Runner } from './runner.js';
+import { Runner } from './runner.js';
 import { Slots } from './slots.js';
 
 export interface AgentOptions {
@@ -149,7 +150,7 @@ export class Agent implements Service {
     return undefined;
   }
 
-  /** Fetches nothing more, finishes what runs within the grace period, and gives its name back. */
+  /** Fetches nothing more, finishes what runs within the grace period, aborts the rest, reports, and gives its name back. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -160,10 +161,13 @@ export class Agent implements Service {
     logger.info({ executing: this.#slots.executing }, 'stopping: nothing more is fetched');
     await atMost(graceMs, this.#finish());
     const { executing } = this.#slots;
-    if (executing > 0)
-      logger.warn({ executing }, 'the grace period is over; what still runs ends with this process');
+    if (executing > 0) {
+      logger.warn({ executing }, 'the grace period is over; what still runs is aborted');
+      // Who listens to its signal settles now, and its outcome says what is known: it was begun, and stopped.
+      this.#executions.abortAll(new AgentStopped(graceMs));
+      await atMost(lastWordsMs, this.#finish());
+    }
     this.#ending.abort();
-    this.#executions.abortAll('the agent is stopping');
     await this.#reporter.stop();
     // Before the name is given back: each call of theirs takes it again, for a lease.
     const silent = Promise.all([keeper.stop(), this.#announcer.stop()]);
@@ -329,6 +333,9 @@ export class Agent implements Service {
     void journal.keep([this.#reportOf(command, outcome)]).finally(() => onFatal('a handler did not end'));
   }
 }
+
+/** How long handlers that a stop has aborted may take to settle, and their reports to be answered. */
+const lastWordsMs = 1000;
 
 /** Resolves when it is done, or when so much time has passed. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {

@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { typeTimeoutSchema } from '../shared/protocol/command-types.js';
 import { commandTypeSchema, defaults } from '../shared/protocol/commands.js';
+import { messageOf } from '../shared/runtime/thrown.js';
 import { type CommandType } from './commands/command-type.js';
 
 /** A module that was named as one of command types cannot be used. The message names it, and says why. */
@@ -39,10 +40,10 @@ const knownNames = Object.keys(definitionSchema.shape);
  * @param module a path, from the working directory, or the name of a package
  * @throws BadCommandModule
  */
-export async function loadCommandModule(module: string): Promise<CommandType[]> {
+export async function loadCommandModule(module: string, patience?: LoadPatience): Promise<CommandType[]> {
   const isPath = module.startsWith('.') || isAbsolute(module);
   const file = isPath ? resolve(module) : module;
-  const types = exportsIn(await importOf(file, isPath), '').map(([name, value]) =>
+  const types = exportsIn(await watched(file, importOf(file, isPath), patience), '').map(([name, value]) =>
     commandTypeIn(file, name, value),
   );
   if (types.length > 0) return types;
@@ -51,11 +52,34 @@ export async function loadCommandModule(module: string): Promise<CommandType[]> 
   );
 }
 
+/** What is done about a module that does not load, which its top-level `await` decides. */
+export interface LoadPatience {
+  /** After so many ms; 5,000 when left out. */
+  readonly waitMs?: number;
+  readonly onWaiting: (file: string) => void;
+  /** The event loop is empty: nothing in this process can settle it any more. */
+  readonly onNeverLoaded: (file: string) => void;
+}
+
+async function watched<T>(file: string, loading: Promise<T>, patience?: LoadPatience): Promise<T> {
+  if (!patience) return loading;
+  const { waitMs = 5000, onWaiting, onNeverLoaded } = patience;
+  const timer = setTimeout(() => onWaiting(file), waitMs);
+  const isOver = () => onNeverLoaded(file);
+  process.once('beforeExit', isOver);
+  try {
+    return await loading;
+  } finally {
+    clearTimeout(timer);
+    process.off('beforeExit', isOver);
+  }
+}
+
 async function importOf(file: string, isPath: boolean): Promise<unknown> {
   try {
     return await import(isPath ? pathToFileURL(file).href : file);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     const hint = !isPath && /\.[cm]?[jt]s$/.test(file) ? ` (a file is named by its path: ./${file})` : '';
     throw new BadCommandModule(`${file} cannot be loaded: ${why}${hint}`, { cause: error });
   }

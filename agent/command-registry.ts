@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type AnnouncedType } from '../shared/transport/transport.js';
-import { BadCommandModule, loadCommandModule } from './command-modules.js';
+import { BadCommandModule, type LoadPatience, loadCommandModule } from './command-modules.js';
 import { type CommandType } from './commands/command-type.js';
 
 /** The command types of an agent, by name. */
@@ -14,10 +14,13 @@ export type CommandRegistry = ReadonlyMap<string, CommandType>;
  *
  * @throws BadCommandModule when one exports no command type, or two types have the same name
  */
-export async function loadCommands(extraModules: readonly string[] = []): Promise<CommandRegistry> {
+export async function loadCommands(
+  extraModules: readonly string[] = [],
+  patience?: LoadPatience,
+): Promise<CommandRegistry> {
   const registry = new Map<string, CommandType>();
   for (const module of [...(await builtInFiles()), ...extraModules]) {
-    for (const type of await loadCommandModule(module)) {
+    for (const type of await loadCommandModule(module, patience)) {
       if (registry.has(type.type)) {
         throw new BadCommandModule(`${module}: the command type ${type.type} exists already`);
       }

@@ -23,8 +23,8 @@ export class Executions {
     return running !== undefined;
   }
 
-  abortAll(why: string): void {
-    for (const { abort } of this.#running.values()) abort.abort(new Error(why));
+  abortAll(reason: Error): void {
+    for (const { abort } of this.#running.values()) abort.abort(reason);
   }
 
   /** Resolves when none is under way. */

@@ -2,20 +2,22 @@ import { sessionOf } from '../shared/lifecycle/registration.js';
 import { namesOf } from '../shared/protocol/served-queues.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
-import { createLogger } from '../shared/runtime/logger.js';
+import { createLogger, type Logger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
+import { messageOf, stackOf } from '../shared/runtime/thrown.js';
 import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
 import { MetaMismatch } from '../shared/store/meta.js';
 import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { assembleAgent } from './assembly.js';
-import { BadCommandModule } from './command-modules.js';
+import { BadCommandModule, type LoadPatience } from './command-modules.js';
 import { loadCommands } from './command-registry.js';
 import { type AgentConfig, loadAgentConfig } from './config.js';
 import { type Reach } from './connect.js';
 import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
 import { HealthPort, HealthPortTaken } from './health-port.js';
 import { NameTaken } from './name.js';
+import { endOnUnhandledErrors } from './unhandled-errors.js';
 
 /** An error whose message is for the user, who can do something about it. */
 function isForUser(error: unknown): error is Error {
@@ -31,13 +33,32 @@ function reachOf(config: AgentConfig): Reach {
   return { transport, serverUrls: resolveServerUrls(config), pollIntervalMs };
 }
 
+/** A module whose top-level `await` never settles would else hang its agent, or end it, without a word. */
+const patienceWith = (logger: () => Logger): LoadPatience => ({
+  onWaiting: (module) =>
+    logger().warn({ module }, 'still waiting for this module to load: a top-level await?'),
+  onNeverLoaded: (module) => {
+    logger().fatal(
+      { module },
+      'this module waits for what never comes: nothing is left that could settle it',
+    );
+    process.exit(1);
+  },
+});
+
 async function main(config: AgentConfig): Promise<void> {
   const { leaseMs, graceMs, concurrency } = config;
-  const registry = await loadCommands(config.commands);
+  const logging = { side: 'agent', level: config.logLevel, pretty: config.logPretty } as const;
+  let logger = createLogger(logging);
+  let end: (exitCode: number) => void = (exitCode) => process.exit(exitCode);
+  endOnUnhandledErrors({ logger: () => logger, end: (exitCode) => end(exitCode) });
+  const registry = await loadCommands(
+    config.commands,
+    patienceWith(() => logger),
+  );
   const journal = await takeDataDirectory(config.dataDir, config.agentId);
   const { identity } = journal;
-  const logging = { side: 'agent', level: config.logLevel, pretty: config.logPretty } as const;
-  const logger = createLogger(logging).child({ agentId: identity.agentId });
+  logger = logger.child({ agentId: identity.agentId });
   const faults = new Faults<AgentPoint>(config, logger);
   const agent = assembleAgent({
     reach: reachOf(config),
@@ -53,7 +74,7 @@ async function main(config: AgentConfig): Promise<void> {
       end(1);
     },
   });
-  const end = stopOnSignals(() => agent.stop(), graceMs + 2000, logger);
+  end = stopOnSignals(() => agent.stop(), graceMs + 4000, logger);
   // Before the agent, which waits for Redis for as long as it takes.
   if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
@@ -68,11 +89,7 @@ Promise.resolve()
   .then(loadAgentConfig)
   .then(main)
   .catch((error: unknown) => {
-    const text = isForUser(error)
-      ? error.message
-      : error instanceof Error
-        ? (error.stack ?? error.message)
-        : String(error);
+    const text = isForUser(error) ? error.message : (stackOf(error) ?? messageOf(error));
     process.stderr.write(`${text}\n`);
     process.exit(1);
   });

@@ -156,9 +156,9 @@ test.each<[string, unknown, string]>([
   ['too deep', nested(33), 'progress may be nested 32 levels deep'],
   ['null, which says that there is none', null, notJson],
   ['no number', NaN, notJson],
-  ['a function', () => 1, notJson],
-  ['nothing', undefined, notJson],
-  ['made of itself', itself, notJson],
+  ['a function', () => 1, 'progress is no JSON'],
+  ['nothing', undefined, 'progress is no JSON'],
+  ['made of itself', itself, 'progress is no JSON (Converting circular structure to JSON)'],
 ])('refuses what is %s', (_, progress, message) => {
   const note = () => teller.note(a, progress as Progress);
   expect(note).toThrow(BadProgress);

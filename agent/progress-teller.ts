@@ -5,6 +5,7 @@ import { limits, type Progress } from '../shared/protocol/commands.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { type Transport } from '../shared/transport/transport.js';
 import { attemptKey } from './slots.js';
+import { storedJson } from './stored-json.js';
 
 /** What a handler said of its progress cannot be stored: it is no JSON, or too large. */
 export class BadProgress extends Error {
@@ -126,28 +127,8 @@ export class ProgressTeller {
 
 /** What is stored. A copy made now: the handler may go on changing what it gave. */
 function textOf(progress: Progress): string {
-  const text = jsonOf(progress);
-  if (text === undefined || text === 'null')
-    throw new BadProgress('progress must be a number, or other JSON than null');
-  const bytes = Buffer.byteLength(text);
-  if (bytes > limits.progressBytes)
-    throw new BadProgress(`progress has ${bytes} bytes as JSON, and may have ${limits.progressBytes}`);
-  // Of what is told: an object may say by `toJSON` what it is as JSON.
-  if (isDeeper(JSON.parse(text), limits.progressDepth))
-    throw new BadProgress(`progress may be nested ${limits.progressDepth} levels deep`);
-  return text;
-}
-
-/** undefined: it refers to itself, or is nothing that JSON can say. */
-function jsonOf(value: unknown): string | undefined {
-  try {
-    return JSON.stringify(value);
-  } catch {
-    return undefined;
-  }
-}
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return levels === 0 || Object.values(value).some((one) => isDeeper(one, levels - 1));
+  const stored = storedJson(progress, { bytes: limits.progressBytes, levels: limits.progressDepth });
+  if ('why' in stored) throw new BadProgress(`progress ${stored.why}`);
+  if (stored.text === 'null') throw new BadProgress('progress must be a number, or other JSON than null');
+  return stored.text;
 }

@@ -1,11 +1,11 @@
 import { z } from 'zod';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
-import { limits } from '../shared/protocol/commands.js';
 import { createLogger } from '../shared/runtime/logger.js';
+import { AttemptLost, CommandCancelled } from './abort-reasons.js';
 import { type CommandType, ExecutionError, type ExecutionContext } from './commands/command-type.js';
 import { defineCommand } from './commands/define-command.js';
 import { HandlerSignal } from './handler-signal.js';
-import { AttemptLost, CommandCancelled, Runner, type RunnerOptions } from './runner.js';
+import { Runner, type RunnerOptions } from './runner.js';
 
 const started: StartedCommand = {
   queue: 'default',
@@ -104,6 +104,7 @@ describe('a definition that fails by itself fails the command, and not the agent
     ['a schema that takes its time', { payload: z.unknown().refine(() => Promise.resolve(true)) }, 'Promise'],
     ['a timeout', { timeoutMs: broken }, 'oops'],
     ['a timeout that is none', { timeoutMs: () => NaN }, 'its timeoutMs gave NaN'],
+    ['a timeout that is no number', { timeoutMs: () => 5n as never }, 'its timeoutMs gave 5'],
   ])('%s', async (_, part, message) => {
     const outcome = await runnerOf(() => Promise.resolve(null), undefined, {}, part).run(
       started,
@@ -159,12 +160,33 @@ it('refuses a type that it does not know', async () => {
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'UNSUPPORTED_TYPE', executed: 'no' });
 });
 
-it.each([
-  ['that JSON cannot say', undefined],
-  ['larger than may be stored', 'x'.repeat(limits.resultBytes)],
-])('reports a result %s as a failure that was executed', async (_, result) => {
-  const outcome = await runnerOf(() => Promise.resolve(result)).run(started, new HandlerSignal());
+it('fails when the handler throws what throws when it is looked at, and reports it as executed', async () => {
+  const hostile = new Proxy({}, { get: throwsInTurn, has: throwsInTurn, getPrototypeOf: throwsInTurn });
+  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handlers of users throw anything
+  const outcome = await runnerOf(() => Promise.reject(hostile)).run(started, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes' });
+});
+function throwsInTurn(): never {
+  throw new Error('do not look');
+}
+
+it('gives a handler at most 30 days, and all of them', async () => {
+  jest.useFakeTimers();
+  try {
+    const days = 24 * 3600 * 1000;
+    const running = runnerOf(untilAborted, undefined, {}, { timeoutMs: () => Infinity }).run(
+      started,
+      new HandlerSignal(),
+    );
+    let outcome: Outcome | undefined;
+    void running.then((ended) => (outcome = ended));
+    await jest.advanceTimersByTimeAsync(30 * days - 1);
+    expect(outcome).toBeUndefined();
+    await jest.advanceTimersByTimeAsync(1);
+    expect(outcome).toMatchObject({ code: 'TIMEOUT', message: 'not done after 2592000000 ms' });
+  } finally {
+    jest.useRealTimers();
+  }
 });
 
 it('fails with TIMEOUT when the time is up, after the handler has settled', async () => {

@@ -2,28 +2,13 @@ import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitio
 import { timeoutOf } from '../shared/protocol/command-types.js';
 import { defaults, limits, type Progress } from '../shared/protocol/commands.js';
 import { type Logger } from '../shared/runtime/logger.js';
-import { ExecutionError, type CommandType } from './commands/command-type.js';
+import { setLongTimer } from '../shared/runtime/long-timer.js';
+import { messageOf } from '../shared/runtime/thrown.js';
+import { AgentStopped, AttemptLost, CommandCancelled, ExecutionTimeout } from './abort-reasons.js';
 import { type CommandRegistry } from './command-registry.js';
+import { type CommandType } from './commands/command-type.js';
 import { type HandlerSignal } from './handler-signal.js';
-
-/** Why an execution was aborted: the `reason` of its signal. */
-export class ExecutionTimeout extends Error {
-  override readonly name = 'ExecutionTimeout';
-}
-
-/** The attempt is no longer this agent's, or may not be for long: the `reason` of its signal, too. */
-export class AttemptLost extends Error {
-  override readonly name = 'AttemptLost';
-}
-
-/** Somebody wants it to stop: the `reason` of its signal, too. */
-export class CommandCancelled extends Error {
-  override readonly name = 'CommandCancelled';
-
-  constructor() {
-    super('it was cancelled');
-  }
-}
+import { completion, failure, refusal } from './outcome.js';
 
 export interface RunnerOptions {
   readonly registry: CommandRegistry;
@@ -38,36 +23,6 @@ export interface RunnerOptions {
   readonly onProgress: (command: StartedCommand, progress: Progress) => void;
   readonly logger: Logger;
 }
-
-/** Node turns a longer delay into 1 ms. */
-const longestTimerMs = 2 ** 31 - 1;
-
-const failed = (
-  code: 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST' | 'CANCELLED',
-  message: string,
-  error?: ExecutionError,
-): Outcome => ({
-  status: 'FAILED',
-  code,
-  message,
-  executed: 'yes',
-  result: error?.result === undefined ? undefined : JSON.stringify(error.result),
-  retryable: code !== 'CANCELLED' && (error?.retryable ?? true),
-  pauseMs: error?.retryAfterMs ?? 0,
-});
-
-/** The handler was never called, and never will be for this attempt. */
-const refused = (
-  code: 'INVALID_PAYLOAD' | 'UNSUPPORTED_TYPE' | 'AGENT_LOST' | 'CANCELLED',
-  message: string,
-): Outcome => ({
-  status: 'FAILED',
-  code,
-  message,
-  executed: 'no',
-  retryable: false,
-  pauseMs: 0,
-});
 
 /** Executes commands, one attempt at a time each, and turns whatever happens into an outcome. */
 export class Runner {
@@ -86,13 +41,13 @@ export class Runner {
    */
   async run(command: StartedCommand, abort: HandlerSignal): Promise<Outcome> {
     // Given up before it began, as by an agent that woke up late: nobody waits for what it would do.
-    if (abort.reason instanceof CommandCancelled) return refused('CANCELLED', abort.reason.message);
-    if (abort.reason instanceof Error) return refused('AGENT_LOST', abort.reason.message);
+    if (abort.reason instanceof CommandCancelled) return refusal('CANCELLED', abort.reason.message);
+    if (abort.reason instanceof Error) return refusal('AGENT_LOST', abort.reason.message);
     const type = this.#options.registry.get(command.type);
     // `start` gives an agent only types that it named.
-    if (!type) return refused('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);
+    if (!type) return refusal('UNSUPPORTED_TYPE', `this agent does not know ${command.type}`);
     const prepared = prepare(type, command);
-    if ('why' in prepared) return refused('INVALID_PAYLOAD', prepared.why);
+    if ('why' in prepared) return refusal('INVALID_PAYLOAD', prepared.why);
     return this.#execute(type, command, prepared, abort);
   }
 
@@ -105,9 +60,8 @@ export class Runner {
     const { onProgress, logger } = this.#options;
     let isOver = false;
     const stuck = new StuckWatch(this.#options, command, timeoutMs);
-    const timer = setTimeout(
-      () => abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
-      Math.min(timeoutMs, longestTimerMs),
+    const endTimer = setLongTimer(timeoutMs, () =>
+      abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
     );
     abort.whenAborted(() => stuck.begin(abort.reason));
     try {
@@ -127,12 +81,12 @@ export class Runner {
           if (!isOver) onProgress(command, value);
         },
       });
-      return completed(type, result);
+      return completion(type, result);
     } catch (error) {
-      return failure(error, abort.reason);
+      return failureBy(error, abort.reason);
     } finally {
       isOver = true;
-      clearTimeout(timer);
+      endTimer();
       stuck.end();
     }
   }
@@ -147,16 +101,13 @@ interface Prepared {
 function prepare(type: CommandType, command: StartedCommand): Prepared | { readonly why: string } {
   try {
     const payload = type.payload.safeParse(parseJson(command.payload));
-    if (payload.success) {
-      return { payload: payload.data, timeoutMs: command.timeoutMs ?? defaultTimeout(type, payload.data) };
-    }
+    if (payload.success) return { payload: payload.data, timeoutMs: timeoutFor(type, command, payload.data) };
     const faults = payload.error.issues.map(
       (issue) => `${['payload', ...issue.path].join('.')}: ${issue.message}`,
     );
     return { why: faults.join('; ') };
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return { why: `the definition of ${type.type} failed at this payload: ${why}` };
+    return { why: `the definition of ${type.type} failed at this payload: ${messageOf(error)}` };
   }
 }
 
@@ -169,47 +120,29 @@ function parseJson(text: string): unknown {
   }
 }
 
-function defaultTimeout({ timeoutMs }: CommandType, payload: unknown): number {
-  if (typeof timeoutMs !== 'function') return timeoutOf(timeoutMs, payload) ?? defaults.timeoutMs;
-  const ms = timeoutMs(payload);
-  // A timer takes anything else for 1 ms.
-  if (!(ms >= 1)) throw new Error(`its timeoutMs gave ${ms}, and not a number of ms`);
-  return ms;
+/** From 1 ms to 30 days: a timer takes what is no number for 1 ms. */
+function timeoutFor({ timeoutMs }: CommandType, command: StartedCommand, payload: unknown): number {
+  const asked =
+    command.timeoutMs ??
+    (typeof timeoutMs === 'function' ? timeoutMs(payload) : timeoutOf(timeoutMs, payload));
+  const ms: unknown = asked ?? defaults.timeoutMs;
+  if (typeof ms !== 'number' || !(ms >= 1))
+    throw new Error(`its timeoutMs gave ${String(ms)}, and not a number of ms`);
+  return Math.ceil(Math.min(ms, limits.timeoutMs));
 }
 
-/** The handler's result, as it is stored: checked here, since nothing executed may be unreportable. */
-function completed(type: CommandType, result: unknown): Outcome {
-  const checked = type.result.safeParse(result);
-  if (!checked.success) {
-    return failed(
-      'EXECUTION_FAILED',
-      `the handler's result does not fit its type: ${checked.error.issues[0]?.message}`,
-    );
-  }
-  // The handler's own value, not the checked copy, which may lack what a schema cannot carry (a key
-  // named __proto__). JSON.stringify gives undefined for what JSON cannot say.
-  const json = JSON.stringify(result) as string | undefined;
-  if (json === undefined) return failed('EXECUTION_FAILED', "the handler's result is not JSON");
-  const bytes = Buffer.byteLength(json);
-  if (bytes > limits.resultBytes) {
-    return failed(
-      'EXECUTION_FAILED',
-      `the result has ${bytes} bytes, and at most ${limits.resultBytes} are stored`,
-    );
-  }
-  return { status: 'COMPLETED', result: json };
-}
-
-/** @param reason why its signal was aborted, if it was */
-function failure(error: unknown, reason: unknown): Outcome {
-  const described = error instanceof ExecutionError ? error : undefined;
-  const message = error instanceof Error ? error.message : String(error);
-  // A handler that fails by itself after its signal was aborted failed because of that.
-  if (reason instanceof ExecutionTimeout) return failed('TIMEOUT', reason.message, described);
+/** Why its signal was aborted, for what a handler that failed after that says: it failed because of it. */
+function endingBy(reason: unknown): readonly ['AGENT_LOST' | 'CANCELLED' | 'TIMEOUT', string] | undefined {
+  if (reason instanceof ExecutionTimeout) return ['TIMEOUT', reason.message];
   // Whether it is tried again is then for the rule for a lost agent.
-  if (reason instanceof AttemptLost) return failed('AGENT_LOST', reason.message, described);
-  if (reason instanceof CommandCancelled) return failed('CANCELLED', reason.message, described);
-  return failed('EXECUTION_FAILED', message.slice(0, 4096), described);
+  if (reason instanceof AttemptLost || reason instanceof AgentStopped) return ['AGENT_LOST', reason.message];
+  if (reason instanceof CommandCancelled) return ['CANCELLED', reason.message];
+  return undefined;
+}
+
+function failureBy(thrown: unknown, reason: unknown): Outcome {
+  const [code, message] = endingBy(reason) ?? ['EXECUTION_FAILED', undefined];
+  return failure(code, thrown, message);
 }
 
 /** Watches a handler whose signal was aborted: one that never settles must not hold up its agent for ever. */
@@ -227,19 +160,14 @@ class StuckWatch {
 
   begin(reason: unknown): void {
     const { graceMs, onStuck } = this.#options;
-    const [code, why] = this.#endingBy(reason);
+    const [code, why] = endingBy(reason) ?? ['TIMEOUT', `not done after ${this.#timeoutMs} ms`];
     this.#timer = setTimeout(() => {
-      onStuck(this.#command, failed(code, `${why}, and deaf to its signal for ${graceMs} ms more`));
+      const message = `${why}, and deaf to its signal for ${graceMs} ms more`;
+      onStuck(this.#command, failure(code, undefined, message));
     }, graceMs);
   }
 
   end(): void {
     clearTimeout(this.#timer);
-  }
-
-  #endingBy(reason: unknown): readonly ['AGENT_LOST' | 'CANCELLED' | 'TIMEOUT', string] {
-    if (reason instanceof AttemptLost) return ['AGENT_LOST', reason.message];
-    if (reason instanceof CommandCancelled) return ['CANCELLED', reason.message];
-    return ['TIMEOUT', `not done after ${this.#timeoutMs} ms`];
   }
 }

@@ -64,17 +64,23 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
     }),
   );
 
-  it.concurrent('leaves what does not end within the grace period to the rule for a lost agent', () =>
-    onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
-      const { agent, id, answer } = await atWork(trial);
-      agent.kill('SIGTERM');
-      expect(await agent.exited).toEqual(clean);
-      answer();
-      await trial.deployment.startAgent();
-      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
-      expect(await fateOfAnother(trial)).toEqual(undisturbed);
-      expect(await violationsIn(trial)).toEqual([]);
-    }),
+  it.concurrent(
+    'aborts what does not end within the grace period, and says what it knows: the policy decides',
+    () =>
+      onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
+        const { agent, id, answer } = await atWork(trial);
+        agent.kill('SIGTERM');
+        expect(await agent.exited).toEqual(clean);
+        answer();
+        // Before any other agent is there, and long before its lease ends.
+        expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, executed: 'yes' });
+        const stopped =
+          /gave up during attempt 1: its agent was stopped, .*GRACE_MS \(300 ms\); onAgentLost is fail$/;
+        expect((await viewOf(trial, id)).error?.message).toMatch(stopped);
+        await trial.deployment.startAgent();
+        expect(await fateOfAnother(trial)).toEqual(undisturbed);
+        expect(await violationsIn(trial)).toEqual([]);
+      }),
   );
 
   it.concurrent('exits at once at a second signal', () =>

@@ -38,27 +38,36 @@ export interface CommandType<Payload = unknown, Result = unknown> {
   /** What a submission without `onAgentLost` gets; `fail` when left out. */
   readonly onAgentLost?: OnAgentLost | undefined;
   /**
-   * Does the work. Resolves to the result: the command is COMPLETED. Throws: it is FAILED, with
-   * the code of an `ExecutionError`, or `EXECUTION_FAILED`.
+   * Does the work. Resolves to the result: the command is COMPLETED. Throws: it is FAILED /
+   * `EXECUTION_FAILED`, with what an `ExecutionError` says beside its message.
    */
   execute(context: ExecutionContext<Payload>): Promise<Result>;
 }
 
 export interface ExecutionErrorOptions {
-  /** Stored beside the error, for example what the far side answered. */
+  /** Stored beside the error, for example what the far side answered. As large and as deep as a result may be. */
   readonly result?: Json;
   /** Whether another try may help; true when left out. */
   readonly retryable?: boolean;
-  /** The least pause before another try. */
+  /** The least pause before another try: at most a year, rounded up to whole ms; what is no number counts as 0. */
   readonly retryAfterMs?: number;
   readonly cause?: unknown;
 }
+
+/** By this an agent knows an `ExecutionError`, whichever copy of the package made it. */
+export const executionErrorMark: unique symbol = Symbol.for('fencepost.ExecutionError');
 
 /** A failure that a handler expects and can describe. */
 export class ExecutionError extends Error {
   readonly result: Json | undefined;
   readonly retryable: boolean;
   readonly retryAfterMs: number;
+  declare readonly [executionErrorMark]: true;
+
+  static {
+    // Of its prototype: it shows in no print of an error.
+    Object.defineProperty(this.prototype, executionErrorMark, { value: true });
+  }
 
   constructor(message: string, options: ExecutionErrorOptions = {}) {
     super(message, { cause: options.cause });

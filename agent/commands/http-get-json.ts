@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { keptMessage } from '../../shared/protocol/error-message.js';
+import { type Body } from '../http/body.js';
 import { get, type Answer } from '../http/get.js';
 import { systemNetwork, type Network } from '../http/guarded-agent.js';
 import { parseJsonText } from '../http/json-text.js';
@@ -8,6 +10,13 @@ import { ExecutionError, type CommandType, type ExecutionContext } from './comma
 import { defineCommand } from './define-command.js';
 
 export const maxBodyBytes = 102_400;
+/** Of `body` as JSON, in which a control character has six bytes: what a bomb of them becomes is cut as well. */
+const maxStoredBytes = 4 * maxBodyBytes;
+/**
+ * However long an attempt may take, an answer of 100 KiB is there by then, or never comes: a target that sends
+ * a byte now and then, or interim answers for ever, must not hold an agent for the 30 days of a `timeoutMs`.
+ */
+export const longestAnswerMs = 10 * 60 * 1000;
 
 // The scheme in letters of both cases and not with the flag `i`, which JSON Schema has no place for.
 const urlSchema = z
@@ -65,6 +74,16 @@ export function httpGetJson(network: Network): CommandType<Payload, Result> {
 export default httpGetJson(systemNetwork);
 
 async function answerTo(context: ExecutionContext<Payload>, network: Network): Promise<Answer> {
+  const ended = new AbortController();
+  const { signal } = context;
+  const stop = () => ended.abort(signal.reason);
+  if (signal.aborted) stop();
+  signal.addEventListener('abort', stop, { once: true });
+  const timer = setTimeout(
+    () =>
+      ended.abort(new Error(`not done after ${longestAnswerMs} ms, for which an answer is waited at most`)),
+    longestAnswerMs,
+  );
   try {
     return await get(new URL(context.payload.url), {
       firstOriginHeaders: {
@@ -72,21 +91,24 @@ async function answerTo(context: ExecutionContext<Payload>, network: Network): P
         'fencepost-attempt': String(context.attempt),
       },
       maxBodyBytes,
-      signal: context.signal,
+      signal: ended.signal,
       network,
     });
   } catch (error) {
     if (error instanceof NoAnswer) throw unanswered(error);
     throw error;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', stop);
   }
 }
 
 function resultOf(answer: Answer): Result {
-  const { text, bytes, truncated, problem } = answer.body;
+  const { text, bytes, truncated, problem, garbled } = storable(answer.body);
   // Half a JSON document is text, even if by chance it parses.
   const whole = !truncated && problem === null;
   const parsed = whole ? parseJsonText(text) : { value: text === '' ? null : text, problem };
-  const problems = [answer.problem, parsed.problem].filter((each) => each !== null);
+  const problems = [answer.problem, garbled, parsed.problem].filter((each) => each !== null);
   return {
     status: answer.status,
     body: parsed.value,
@@ -95,6 +117,19 @@ function resultOf(answer: Answer): Result {
     error: problems.length > 0 ? problems.join('; ') : null,
   };
 }
+
+/** As much of a body as its JSON may have bytes. */
+function storable(body: Body): Body {
+  const { bytes } = body;
+  if (jsonBytes(body.text) <= maxStoredBytes) return body;
+  let most = body.text.length;
+  // At the worst a character has six bytes as JSON: this ends after a few rounds.
+  while (jsonBytes(keptMessage(body.text, most)) > maxStoredBytes) most = Math.floor(most * 0.7);
+  const text = keptMessage(body.text, most);
+  return { ...body, text, bytes: Math.min(bytes, Buffer.byteLength(text)), truncated: true };
+}
+
+const jsonBytes = (text: string) => Buffer.byteLength(JSON.stringify(text));
 
 function toBeRetried(answer: Answer, result: Result): ExecutionError {
   const message = `${answer.host} answered ${answer.status}, which retryOnStatus lists`;

@@ -25,6 +25,9 @@ test.each([
   'fd00:ec2::23',
   'fd20:ce::254',
   'fd00:42::42',
+  'fd00:a9fe:a9fe::1',
+  'fd00:c1::a9fe:a9fe',
+  'fd00:100::100:200',
   'localhost',
   '',
 ])('refuses %p', (address) => {

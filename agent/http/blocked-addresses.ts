@@ -16,6 +16,9 @@ const blockedIPv6 = [
   ['fd00:ec2::', 32], // AWS: metadata at ::254, credentials of EKS pods at ::23
   ['fd20:ce::254', 128], // Google
   ['fd00:42::42', 128], // Scaleway
+  ['fd00:a9fe:a9fe::1', 128], // Akamai (Linode)
+  ['fd00:c1::a9fe:a9fe', 128], // Oracle
+  ['fd00:100::100:200', 128], // Alibaba
   // Two ways to hide an IPv4 address that cannot be looked through: a translator's own mapping
   // (RFC 8215), and Teredo, which inverts the bits. Nothing is served there; all of it is refused.
   ['64:ff9b:1::', 48],

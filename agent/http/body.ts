@@ -1,5 +1,6 @@
 import { type Readable } from 'node:stream';
 import { decoded, UndecodableBody } from './decoded.js';
+import { textOf } from './text.js';
 import { WireBytes } from './wire-bytes.js';
 
 /**
@@ -9,7 +10,7 @@ import { WireBytes } from './wire-bytes.js';
 const maxWireBytes = 1024 * 1024;
 
 export interface Body {
-  /** UTF-8, without a byte order mark; what is not UTF-8 became U+FFFD. */
+  /** Read as its content-type says, or as UTF-8; without a byte order mark. */
   readonly text: string;
   /** How many decoded bytes `text` was made of. */
   readonly bytes: number;
@@ -17,6 +18,15 @@ export interface Body {
   readonly truncated: boolean;
   /** Why `text` is not all of it, when the encoding was broken. */
   readonly problem: string | null;
+  /** Why `text` is not what was sent, when some characters could not be read. */
+  readonly garbled: string | null;
+}
+
+export interface ReadBodyOptions {
+  readonly contentEncoding: string;
+  readonly contentType: string;
+  /** Of the decoded body. */
+  readonly maxBytes: number;
 }
 
 /**
@@ -25,7 +35,10 @@ export interface Body {
  *
  * @throws what `source` fails with, since then the body did not arrive
  */
-export async function readBody(source: Readable, contentEncoding: string, maxBytes: number): Promise<Body> {
+export async function readBody(
+  source: Readable,
+  { contentEncoding, contentType, maxBytes }: ReadBodyOptions,
+): Promise<Body> {
   const wire = new WireBytes(source, maxWireBytes);
   const held = Buffer.alloc(maxBytes);
   let size = 0;
@@ -48,22 +61,6 @@ export async function readBody(source: Readable, contentEncoding: string, maxByt
   }
   truncated ||= wire.cut;
   const whole = !truncated && problem === null;
-  const bytes = whole ? held.subarray(0, size) : wholeCharacters(held.subarray(0, size));
-  return { text: new TextDecoder().decode(bytes), bytes: bytes.length, truncated, problem };
-}
-
-/** Leaves out a UTF-8 character at the end of which some bytes are missing. */
-function wholeCharacters(bytes: Buffer): Buffer {
-  for (let length = 1; length <= 3; length += 1) {
-    const byte = bytes.at(-length);
-    if (byte === undefined || byte < 0x80) break;
-    const leads = byte >= 0xc0;
-    if (leads) return length < characterLength(byte) ? bytes.subarray(0, -length) : bytes;
-  }
-  return bytes;
-}
-
-function characterLength(leadingByte: number): number {
-  if (leadingByte >= 0xf0) return 4;
-  return leadingByte >= 0xe0 ? 3 : 2;
+  const read = textOf(held.subarray(0, size), contentType, whole);
+  return { text: read.text, bytes: read.bytes, truncated, problem, garbled: read.problem };
 }

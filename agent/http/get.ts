@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { request, type Dispatcher } from 'undici';
 import { readBody, type Body } from './body.js';
 import { acceptedEncodings } from './decoded.js';
@@ -75,8 +76,7 @@ function redirectOf(response: Dispatcher.ResponseData, url: URL, redirects: numb
   const location = headerOf(response, 'location');
   if (!redirectStatuses.has(response.statusCode) || location === undefined) return null;
   if (redirects === maxRedirects) return `more than ${maxRedirects} redirects`;
-  // undici reads header bytes as Latin-1; servers write paths in UTF-8.
-  const reference = Buffer.from(location, 'latin1').toString();
+  const reference = headerText(location);
   if (!URL.canParse(reference, url.href)) return 'a redirect to what is no URL';
   const target = new URL(reference, url);
   if (!/^https?:$/.test(target.protocol)) return `a redirect to ${target.protocol}, which is not followed`;
@@ -94,10 +94,20 @@ async function answerOf(
   return {
     status: response.statusCode,
     header: (name) => headerOf(response, name),
-    body: await readBody(response.body, headerOf(response, 'content-encoding', ',') ?? '', maxBytes),
+    body: await readBody(response.body, {
+      contentEncoding: headerOf(response, 'content-encoding', ',') ?? '',
+      contentType: headerOf(response, 'content-type') ?? '',
+      maxBytes,
+    }),
     problem,
     host: url.host,
   };
+}
+
+/** undici reads header bytes as Latin-1. Servers write paths in UTF-8; what is none was Latin-1 indeed. */
+function headerText(value: string): string {
+  const bytes = Buffer.from(value, 'latin1');
+  return isUtf8(bytes) ? bytes.toString() : value;
 }
 
 /** A header that came several times is joined, or the first of them. */

@@ -7,7 +7,7 @@ test.each([
   [' 7 ', 7],
   [`"${'['.repeat(5000)}"`, '['.repeat(5000)],
   ['"\\"[[["', '"[[['],
-  ['['.repeat(200) + ']'.repeat(200), JSON.parse('['.repeat(200) + ']'.repeat(200)) as unknown],
+  ['['.repeat(59) + ']'.repeat(59), JSON.parse('['.repeat(59) + ']'.repeat(59)) as unknown],
 ])('parses %.20s', (text, value) => {
   expect(parseJsonText(text)).toEqual({ value, problem: null });
 });
@@ -24,8 +24,36 @@ test.each([
   [
     'what JSON.stringify would overflow the stack with',
     '['.repeat(50_000) + ']'.repeat(50_000),
-    'the body is nested more than 200 levels deep; it is given as text',
+    'the body is nested more than 59 levels deep; it is given as text',
   ],
 ])('gives %s as text, and says why', (_what, text, problem) => {
   expect(parseJsonText(text)).toEqual({ value: text, problem });
+});
+
+test.each([
+  ['{"snow":1970670598291982290}', '1970670598291982290'],
+  ['[9007199254740991,9007199254740993]', '9007199254740993'],
+  ['{"12345678901234567890":"98765432109876543210","n":-9223372036854775807}', '-9223372036854775807'],
+  ['12345678901234567.25', '12345678901234567.25'],
+])('reads %s, and says which number was rounded', (text, number) => {
+  expect(parseJsonText(text)).toEqual({
+    value: JSON.parse(text) as unknown,
+    problem: `the body has numbers that JavaScript cannot hold; ${number} was rounded`,
+  });
+});
+
+test.each([
+  '9007199254740991',
+  '9007199254740992',
+  '1970670598291982300',
+  '100000000000000000000',
+  '0.1000000000000000055511151231257827',
+  '0.10000000000000001',
+  '-1.7976931348623157e308',
+  '3.141592653589793',
+  '1.00000000000000000000',
+  '0.000000000000000000000',
+  '["3889108265204450030"]',
+])('keeps %s', (text) => {
+  expect(parseJsonText(text)).toEqual({ value: JSON.parse(text) as unknown, problem: null });
 });

@@ -1,11 +1,12 @@
-import { type Json } from '../../shared/protocol/commands.js';
+import { type Json, limits } from '../../shared/protocol/commands.js';
+import { isNestedDeeper } from '../../shared/protocol/json-depth.js';
 
-/** Deeper JSON than this breaks programs that walk it: `JSON.stringify` overflows the stack at some 5,000. */
-const maxDepth = 200;
+/** The result has it within it, and must be one that may be stored. */
+const maxDepth = limits.resultDepth - 1;
 
 export interface ParsedText {
   readonly value: Json;
-  /** Why `value` is only the text. */
+  /** What of the body `value` does not say: it is only the text, or a number is not the one that was sent. */
   readonly problem: string | null;
 }
 
@@ -15,14 +16,17 @@ export interface ParsedText {
  */
 export function parseJsonText(text: string): ParsedText {
   if (text === '') return { value: null, problem: null };
-  if (depthOf(text) > maxDepth) {
+  if (isNestedDeeper(text, maxDepth)) {
     return {
       value: text,
       problem: `the body is nested more than ${maxDepth} levels deep; it is given as text`,
     };
   }
   try {
-    return { value: JSON.parse(text, refuseInfinity) as Json, problem: null };
+    const value = JSON.parse(text, refuseInfinity) as Json;
+    const changed = firstChanged(text);
+    if (changed === undefined) return { value, problem: null };
+    return { value, problem: `the body has numbers that JavaScript cannot hold; ${changed} was rounded` };
   } catch (error) {
     const why = error instanceof RangeError ? error.message : 'the body is not JSON';
     return { value: text, problem: `${why}; it is given as text` };
@@ -37,16 +41,27 @@ function refuseInfinity(_key: string, value: unknown): unknown {
   return value;
 }
 
-/** Brackets open at once: without recursion, and in one pass whatever the text is. */
-function depthOf(text: string): number {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (const [token] of text.matchAll(/\\.|["[\]{}]/gs)) {
-    if (token === '"') inString = !inString;
-    else if (inString || token.startsWith('\\')) continue;
-    else if (token === '[' || token === '{') deepest = Math.max(deepest, ++depth);
-    else depth -= 1;
+/** The first number of JSON text that is another one once it was read; cut short. */
+function firstChanged(json: string): string | undefined {
+  for (const [token] of json.matchAll(/"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]{14,}/gs)) {
+    if (!token.startsWith('"') && !isKept(token)) return token.length > 40 ? `${token.slice(0, 40)}…` : token;
   }
-  return deepest;
+  return undefined;
 }
+
+/** Whether a double says the number with as many digits as were sent: 0.10000000000000001 is 0.1, and kept. */
+function isKept(text: string): boolean {
+  const number = Number(text);
+  if (String(number) === text) return true;
+  const digits = digitsOf(text);
+  // More than these no double can be asked for; and none was computed with so many.
+  if (digits.length > 100) return false;
+  return digits === '' || digitsOf(number.toPrecision(digits.length)) === digits;
+}
+
+/** Its significant digits. */
+const digitsOf = (text: string) =>
+  text
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '');

@@ -1,5 +1,4 @@
-import { limits } from '../../shared/protocol/commands.js';
-import { retryAfterMs } from './retry-after.js';
+import { longestRetryAfterMs, retryAfterMs } from './retry-after.js';
 
 const answeredAt = 'Wed, 21 Oct 2026 07:28:00 GMT';
 
@@ -14,7 +13,9 @@ test.each([
   ['a fraction', '1.5', 0],
   ['nonsense', 'soon', 0],
   ['nothing', '', 0],
-  ['more than a command can be postponed', '9'.repeat(400), limits.delayMs],
+  ['more than a day', '86401', longestRetryAfterMs],
+  ['more digits than a number has', '9'.repeat(400), longestRetryAfterMs],
+  ['the end of the century', 'Thu, 31 Dec 2099 23:59:59 GMT', longestRetryAfterMs],
 ])('reads %s', (_what, value, pauseMs) => {
   expect(retryAfterMs(value, answeredAt)).toBe(pauseMs);
 });

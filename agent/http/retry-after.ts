@@ -1,7 +1,8 @@
-import { limits } from '../../shared/protocol/commands.js';
+/** A target that says "in 2099" must not put a command away for as long as a client might. */
+export const longestRetryAfterMs = 24 * 3600 * 1000;
 
 /**
- * The pause that a `Retry-After` asks for, in ms; 0 without one, or for one that cannot be read.
+ * The pause that a `Retry-After` asks for, in ms, at most a day; 0 without one, or for one that cannot be read.
  *
  * @param answeredAt the answer's own `Date` header: between two times of one clock lies a pause that
  * is right even when that clock, or ours, is wrong
@@ -12,7 +13,7 @@ export function retryAfterMs(retryAfter: string | undefined, answeredAt: string 
   const pauseMs = /^\d+$/.test(value)
     ? Number(value) * 1000
     : parseDate(value) - (parseDate(answeredAt) || Date.now());
-  return Number.isNaN(pauseMs) ? 0 : Math.min(Math.max(pauseMs, 0), limits.delayMs);
+  return Number.isNaN(pauseMs) ? 0 : Math.min(Math.max(pauseMs, 0), longestRetryAfterMs);
 }
 
 /** NaN for what is no HTTP date. Every form of one begins with a weekday; `Date.parse` alone reads "-5" as 2001. */

@@ -287,12 +287,12 @@ end
 -- The rule for a lost agent: its attempt may have had its effect, so it is executed again only if the
 -- command says so, and only so many times: one poisonous command must not take agents down one after
 -- another; and not once somebody has asked it to stop. Needs LOSS_FIELDS. `conceded` is the marker when its agent itself says that it gave the
--- attempt up. Says what became of it, or 'broken' and changes nothing.
-local function lose(command, conceded)
+-- attempt up, and `why` that it was stopped meanwhile, in its own words. Says what became of it, or 'broken' and changes nothing.
+local function lose(command, conceded, why)
   local losses = (tonumber(command.losses) or 0) + 1
   local most = tonumber(command.maxLosses) or 3
   local executed = raised(command.executed, 'unknown')
-  local how = (command.agentId or 'its agent') .. (conceded and ' lost its lease' or ' vanished')
+  local how = (command.agentId or 'its agent') .. (not conceded and ' vanished' or why and ' gave up' or ' lost its lease')
   local fields = { 'losses', whole(losses), 'executed', executed }
   if conceded then fields[5], fields[6] = 'reported', conceded end
   local mayRetry = command.onAgentLost == 'retry' and not command.cancelRequestedAt
@@ -300,13 +300,14 @@ local function lose(command, conceded)
     local item = {
       why = 'lost', at = now, attempt = tonumber(command.attempt) or 0, agentId = command.agentId or '',
       session = string.match(readMarker(command.id) or '', '([^:]*)$'), status = conceded and 'FAILED' or cjson.null,
-      result = cjson.null, error = cjson.encode({ code = 'AGENT_LOST', message = how }),
+      result = cjson.null, error = cjson.encode({ code = 'AGENT_LOST', message = how .. (why and ': ' .. why or '') }),
     }
     if not canPutBack(command) or not putBack(command, nil, fields) then return 'broken' end
     remember(command.id, item)
     return 'requeued'
   end
   local message = how .. ' during attempt ' .. (command.attempt or '0')
+  if why then message = message .. ': ' .. why .. '; onAgentLost is ' .. (command.onAgentLost or 'fail') end
   if command.cancelRequestedAt then message = message .. ', which it was asked to stop' end
   if mayRetry then message = message .. ', the last of ' .. whole(most) .. ' losses' end
   fields[#fields + 1] = 'error'; fields[#fields + 1] = cjson.encode({ code = 'AGENT_LOST', message = message })

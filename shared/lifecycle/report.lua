@@ -92,12 +92,18 @@ local function complete(command, item, marker)
   return 'accepted'
 end
 
+-- Of an agent that was stopped its clients are to know that. Any other reason is one of its lease.
+local function stopIn(json)
+  if #json > MOST_KEPT or not string.find(json, '"message":"its agent was stopped', 1, true) then return nil end
+  return string.match(json, '"message":"([^"\\]+)')
+end
+
 -- Failures are no hot path: what else their rules need is read here.
 local function concede(item, marker)
   local command, why = readForLoss(item.id)
   if not command then return why end
   command.executed = raised(command.executed, item.executed)
-  return lose(command, marker) == 'broken' and 'broken' or 'accepted'
+  return lose(command, marker, stopIn(item.error)) == 'broken' and 'broken' or 'accepted'
 end
 
 -- Somebody has asked it to stop: no other attempt. Not on the hot path, so it is read only here.

@@ -11,6 +11,7 @@ import {
   onAgentLostSchema,
   progressSchema,
 } from './commands.js';
+import { keptMessage } from './error-message.js';
 import { servedQueuesSchema } from './served-queues.js';
 
 /** What agents that reach only the server say to it, and what it answers. Contract: DESIGN section 5. */
@@ -95,11 +96,8 @@ export type NextCommand = z.infer<typeof nextCommandSchema>;
 /** Header of the answers to an agent that is to take no more commands. */
 export const drainingHeader = 'Fencepost-Draining';
 
-/** What is kept of an error's message. */
-const messageChars = 4096;
-
 const reportErrorSchema = z.strictObject({
-  message: z.string().transform((text) => text.slice(0, messageChars)),
+  message: z.string().transform((text) => keptMessage(text)),
   code: commandErrorCodeSchema.default('EXECUTION_FAILED'),
   executed: executedSchema.default('yes'),
   retryable: z.boolean().default(true),

@@ -8,6 +8,10 @@ export const limits = {
   reportBodyBytes: 2 * 1024 * 1024,
   payloadBytes: 64 * 1024,
   resultBytes: 1024 * 1024,
+  /** Less than a body's, which has the result within it: what an agent may store, it may send to a server. */
+  resultDepth: 60,
+  /** Of an error. */
+  messageChars: 4096,
   /** Small: it is kept beside the command, in every list, and by each server with the last events. */
   progressBytes: 1024,
   progressDepth: 32,

@@ -1,0 +1,42 @@
+import { keptMessage } from '../protocol/error-message.js';
+
+/** What is said of a thrown value that throws when it is looked at. */
+const unshowable = 'what was thrown cannot be shown';
+
+/**
+ * What a thrown value says, whatever it is: JavaScript lets anything be thrown, also what has no message, a
+ * message that is no text, or throws itself when it is read. As short and well-formed as an error's message
+ * may be. Never throws.
+ */
+export function messageOf(thrown: unknown): string {
+  try {
+    return keptMessage(textOf(thrown));
+  } catch {
+    return unshowable;
+  }
+}
+
+/** Its stack as text; undefined for what has none. Never throws. */
+export function stackOf(thrown: unknown): string | undefined {
+  const stack = propertyOf(thrown, 'stack');
+  return typeof stack === 'string' ? keptMessage(stack) : undefined;
+}
+
+/** A property of any value; undefined also when reading it throws. */
+export function propertyOf(value: unknown, name: PropertyKey): unknown {
+  if ((typeof value !== 'object' && typeof value !== 'function') || value === null) return undefined;
+  try {
+    return Reflect.get(value, name);
+  } catch {
+    return undefined;
+  }
+}
+
+function textOf(thrown: unknown): string {
+  // Not instanceof Error: it may be of another realm, or look like one.
+  if (typeof thrown !== 'object' || thrown === null || !('message' in thrown)) return String(thrown);
+  const { message } = thrown;
+  if (typeof message === 'string' && message !== '') return message;
+  const name = propertyOf(thrown, 'name');
+  return `${typeof name === 'string' && name !== '' ? name : 'an error'} without a message`;
+}

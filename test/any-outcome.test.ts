@@ -1,0 +1,302 @@
+import { type Redis } from 'ioredis';
+import { z } from 'zod';
+import { completion } from '../agent/outcome.js';
+import { BadProgress, ProgressTeller } from '../agent/progress-teller.js';
+import { Runner } from '../agent/runner.js';
+import { defineCommand } from '../agent/commands/define-command.js';
+import { ExecutionError, type CommandType } from '../agent/commands/command-type.js';
+import { HandlerSignal } from '../agent/handler-signal.js';
+import { Server } from '../server/server.js';
+import { AnswerLost, ServerUnavailable } from '../shared/client/errors.js';
+import { cancel, seeCommands } from '../shared/lifecycle/control.js';
+import { sessionOf } from '../shared/lifecycle/registration.js';
+import { type ToldProgress } from '../shared/lifecycle/progress.js';
+import { type Outcome, type StartedCommand, submit } from '../shared/lifecycle/transitions.js';
+import { reportBodySchema } from '../shared/protocol/agent-api.js';
+import { limits, type Progress } from '../shared/protocol/commands.js';
+import { isNestedDeeper } from '../shared/protocol/json-depth.js';
+import { noFaults } from '../shared/runtime/faults.js';
+import { createLogger } from '../shared/runtime/logger.js';
+import { CommandReader } from '../shared/store/command-reader.js';
+import { partitionKeys } from '../shared/store/keys.js';
+import { newCommand } from '../shared/testing/command-fixtures.js';
+import { anyThrown, anyValue } from '../shared/testing/generated-javascript.js';
+import {
+  below,
+  diceOf,
+  generatedCount,
+  oneOf,
+  type Random,
+  reproductionOf,
+} from '../shared/testing/generated-values.js';
+import { TestRedis } from '../shared/testing/redis-server.js';
+import { bodyOf } from '../shared/transport/http-bodies.js';
+import { HttpTransport } from '../shared/transport/http-transport.js';
+import { RedisTransport } from '../shared/transport/redis-transport.js';
+import { type AgentIdentity, type Transport } from '../shared/transport/transport.js';
+
+/**
+ * Whatever a handler returns, throws, attaches or tells: its command comes to rest, can be read, and does its
+ * neighbours no harm, over both transports.
+ */
+
+const logger = createLogger({ side: 'agent', level: 'silent' });
+const keys = partitionKeys();
+// Nothing here is about a lease: none may end.
+const leaseMs = 24 * 3600 * 1000;
+// Small: over HTTP each poll says all that is held, and an answer that was late has the whole batch reported again.
+const perBatch = 20;
+
+let redis: TestRedis;
+let client: Redis;
+let server: Server;
+let reader: CommandReader;
+
+beforeAll(async () => {
+  redis = await TestRedis.start();
+  client = redis.client();
+  const options = { host: '127.0.0.1', port: 0, leaseMs, graceMs: 1000, maxBacklog: 10_000, logger };
+  server = new Server({ ...options, redisUrl: redis.url });
+  await server.start();
+  reader = new CommandReader(client, keys);
+});
+afterAll(async () => {
+  await server.stop();
+  await redis.stop();
+});
+
+async function forgetAll(): Promise<void> {
+  const meta = await client.hgetall('fencepost:meta');
+  await client.flushall();
+  await client.hset('fencepost:meta', meta);
+}
+
+const transports = {
+  redis: (agent: AgentIdentity) =>
+    new RedisTransport({ redisUrl: redis.url, agent, description, leaseMs, logger, faults: noFaults }),
+  http: (agent: AgentIdentity) =>
+    new HttpTransport({
+      ...{ serverUrls: [server.url], agent, description, leaseMs, pollIntervalMs: 50, logger },
+      faults: noFaults,
+    }),
+};
+const description = {
+  host: 'h',
+  pid: 7,
+  version: '1',
+  queues: ['default'],
+  types: ['ANY'],
+  concurrency: 1000,
+};
+
+// Only so that a test that hangs ends: so many values take as long as they take.
+jest.setTimeout(3_600_000);
+
+/** What a handler does instead of work. Every tenth does what is right, beside the others in their batch. */
+function handlerOf(random: Random, index: number): () => unknown {
+  if (index % 10 === 0) return () => ({ ok: true });
+  if (random() < 0.4) return () => anyValue(random);
+  if (random() < 0.5) {
+    return () => {
+      throw anyThrown(random);
+    };
+  }
+  return () => {
+    const options = {
+      result: oneOf(random, [anyValue, () => undefined])(random),
+      retryAfterMs: anyValue(random),
+      retryable: random() < 0.5,
+    };
+    throw Object.assign(new ExecutionError('described'), options);
+  };
+}
+
+const runners = new Map<string, () => unknown>();
+const type: CommandType = defineCommand({
+  type: 'ANY',
+  payload: z.unknown(),
+  result: z.unknown(),
+  execute: ({ commandId }) => Promise.resolve(runners.get(commandId)?.()),
+});
+const runner = new Runner({
+  registry: new Map([['ANY', type]]),
+  graceMs: 0,
+  onStuck: () => undefined,
+  onProgress: () => undefined,
+  logger,
+});
+
+/** What everything behind a runner relies on, at Redis as over HTTP. */
+function expectLegal(outcome: Outcome): void {
+  const { error } = reportBodySchema.safeParse({ agentId: 'a', ...bodyOf(outcome) });
+  expect(error).toBeUndefined();
+  if (outcome.result !== undefined) {
+    expect(Buffer.byteLength(outcome.result)).toBeLessThanOrEqual(limits.resultBytes);
+    expect(isNestedDeeper(outcome.result, limits.resultDepth)).toBe(false);
+  }
+  if (outcome.status === 'COMPLETED') return;
+  expect(outcome.message.length).toBeLessThanOrEqual(limits.messageChars);
+  expect(outcome.message).not.toMatch(/\p{Surrogate}/u);
+  expect(Number.isSafeInteger(outcome.pauseMs) && outcome.pauseMs >= 0).toBe(true);
+  expect(outcome.executed).toBe('yes');
+}
+
+const idOf = (index: number) => `00000000-0000-7000-8000-${String(index).padStart(12, '0')}`;
+const indexOf = (id: string) => Number(id.slice(-12));
+
+async function startAll(transport: Transport, indices: readonly number[]): Promise<StartedCommand[]> {
+  const commands = indices.map((index) =>
+    newCommand(idOf(index), { type: 'ANY', payload: '{}', maxAttempts: 1 + (index % 2) }),
+  );
+  await submit(client, keys, commands, { notAfter: Date.now() + 3_600_000, maxBacklog: 10_000 });
+  const never = new AbortController().signal;
+  const byEntry = new Map<string, StartedCommand>();
+  while (byEntry.size < indices.length) {
+    const inHands = [...byEntry.keys()];
+    const reply = await insist(() => transport.next(() => ({ limit: 2 * perBatch, inHands }), never));
+    if (reply.word !== 'ok') throw new Error(reply.word);
+    for (const command of reply.started) byEntry.set(command.entry, command);
+  }
+  return [...byEntry.values()];
+}
+
+/** As a reporter does it: on a machine that is busy an answer may be late. What was done before is then done `again`. */
+async function insist<T>(call: () => Promise<T>): Promise<T> {
+  for (;;) {
+    try {
+      return await call();
+    } catch (error) {
+      if (!(error instanceof ServerUnavailable || error instanceof AnswerLost)) throw error;
+    }
+  }
+}
+
+/** The tests of a batch's members, each with how to see its failure again. */
+async function each(indices: readonly number[], check: (index: number) => unknown): Promise<void> {
+  for (const index of indices) {
+    try {
+      await check(index);
+    } catch (error) {
+      throw new Error(`${reproductionOf(index)}: ${String(error)}`, { cause: error });
+    }
+  }
+}
+
+const batches = Array.from({ length: Math.ceil(generatedCount / perBatch) }, (_, batch) =>
+  Array.from(
+    { length: Math.min(perBatch, generatedCount - batch * perBatch) },
+    (__, i) => batch * perBatch + i,
+  ),
+);
+
+describe.each(['redis', 'http'] as const)('over %s', (name) => {
+  const agent = { agentId: 'any', instance: 'i', boot: 1 };
+  let transport: Transport;
+
+  beforeEach(async () => {
+    await forgetAll();
+    transport = transports[name](agent);
+    expect(await transport.register()).toMatchObject({ word: 'ok' });
+  });
+  afterEach(() => transport.close());
+
+  test('whatever a handler does, its command comes to rest and its neighbours are unharmed', async () => {
+    for (const indices of batches) {
+      await bringToRest(indices);
+      // What a report that breaks off would leave.
+      expect(await client.keys(keys.marker('*'))).toEqual([]);
+      expect(await client.hget(keys.counts, 'RUNNING')).toBe('0');
+    }
+  });
+
+  async function bringToRest(indices: readonly number[]): Promise<void> {
+    const started = await startAll(transport, indices);
+    const outcomes = new Map<number, Outcome>();
+    for (const index of indices) runners.set(idOf(index), handlerOf(diceOf(index), index));
+    await each(indices, async (index) => {
+      const command = started.find(({ id }) => id === idOf(index));
+      if (!command) throw new Error('was not started');
+      const outcome = await runner.run(command, new HandlerSignal());
+      expectLegal(outcome);
+      outcomes.set(index, outcome);
+    });
+    runners.clear();
+    const session = sessionOf(agent);
+    const reports = started.map(({ id, attempt }) => {
+      const outcome = outcomes.get(indexOf(id)) ?? completion(type, null);
+      return { id, agentId: agent.agentId, session, attempt, outcome };
+    });
+    const words = await insist(() => transport.report(reports));
+    expect(words.filter((word) => word !== 'accepted' && word !== 'again')).toEqual([]);
+    await each(indices, (index) => expectAtRest(index, outcomes.get(index)));
+    // Else what is to be tried again would be started among the next ones.
+    const seen = await seeCommands(client, keys, indices.map(idOf));
+    await cancel(
+      client,
+      keys,
+      seen.filter((command) => command !== undefined),
+    );
+  }
+
+  async function expectAtRest(index: number, outcome: Outcome | undefined): Promise<void> {
+    const command = await reader.read(idOf(index));
+    expect(command).toBeDefined();
+    if (!command || !outcome) return;
+    const { status, runAt } = command;
+    const mayRetry = outcome.status === 'FAILED' && outcome.retryable && index % 2 === 1;
+    expect(status).toBe(mayRetry ? 'PENDING' : outcome.status);
+    if (mayRetry) expect(Date.parse(runAt ?? '')).toBeLessThanOrEqual(Date.now() + limits.delayMs + 1000);
+    else if (outcome.result !== undefined)
+      expect(JSON.stringify(command.result)).toBe(resultIn(outcome.result));
+    if (index % 10 === 0) expect(command).toMatchObject({ status: 'COMPLETED', result: { ok: true } });
+  }
+
+  test('whatever a handler tells of its progress is refused at once, or stored', async () => {
+    const held = await startAll(
+      transport,
+      Array.from({ length: perBatch }, (_, i) => i),
+    );
+    const attempts = [...held].sort((a, b) => indexOf(a.id) - indexOf(b.id));
+    let sequence = 0;
+    for (const indices of batches) {
+      sequence++;
+      const told: ToldProgress[] = [];
+      await each(indices, (index) => {
+        const attempt = attempts[index % perBatch];
+        const progress = attempt && toldBy(diceOf(index), attempt);
+        if (progress) told.push({ ...progress, sequence });
+      });
+      const words = await insist(() => transport.tellProgress(told));
+      expect(words).toEqual(told.map(() => 'ok'));
+    }
+    for (const { id } of attempts) expect(await reader.read(id)).toMatchObject({ status: 'RUNNING' });
+  });
+});
+
+/** As JSON.parse and JSON.stringify leave it: -0, and numbers that JSON writes in another way. */
+const resultIn = (text: string) => JSON.stringify(JSON.parse(text));
+
+/** What the teller makes of it; undefined when it refuses it. */
+function toldBy(random: Random, attempt: StartedCommand): ToldProgress | undefined {
+  const sent: ToldProgress[] = [];
+  const teller = new ProgressTeller({
+    transport: {
+      tellProgress: (told) => {
+        sent.push(...told);
+        return Promise.resolve(told.map(() => 'ok' as const));
+      },
+    },
+    intervalMs: leaseMs,
+    logger,
+  });
+  try {
+    const value = below(random, 3) === 0 ? anyThrown(random) : anyValue(random);
+    teller.note(attempt, value as Progress);
+  } catch (error) {
+    if (!(error instanceof BadProgress)) throw error;
+    expect(error.message.length).toBeLessThan(400);
+  }
+  // What was said last goes out when the attempt is over.
+  teller.end(attempt);
+  return sent[0];
+}

@@ -1,0 +1,2 @@
+// Nothing can settle this, and nothing keeps the process alive.
+await new Promise(() => undefined);
