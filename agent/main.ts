@@ -1,5 +1,5 @@
-import { sessionOf } from '../shared/lifecycle/registration.js';
 import { namesOf } from '../shared/protocol/served-queues.js';
+import { shownAs } from '../shared/protocol/sessions.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
@@ -35,6 +35,7 @@ async function main(config: AgentConfig): Promise<void> {
   const { identity } = journal;
   const logging = { side: 'agent', level: config.logLevel, pretty: config.logPretty } as const;
   const logger = createLogger(logging).child({ agentId: identity.agentId });
+  for (const warning of journal.warnings) logger.warn(warning);
   const faults = new Faults<AgentPoint>(config, logger);
   const agent = assembleAgent({
     reach: reachOf(config),
@@ -56,7 +57,7 @@ async function main(config: AgentConfig): Promise<void> {
   await agent.start();
   const queues = namesOf(config.queues);
   const types = [...registry.keys()];
-  logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
+  logger.info({ session: shownAs(identity.session), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }
 

@@ -7,9 +7,9 @@
 --       seen    what `session:<agentId>` held before the caller registered, or ''
 --
 -- Guards: the key still holds `seen`, else somebody came in between and this call is late:
---   `old-session`. A session of the same instance with a higher boot is never replaced. One that
---   another instance, or another session without a boot, has replaced never comes back: nothing in
---   their names tells which of them is older. A key of another type counts as unset.
+--   `old-session`. A session of the same instance with a higher boot is never replaced. One that a
+--   session of another instance, or of the same boot, or without a boot, has replaced never comes back:
+--   nothing in their names tells which of them is older. A key of another type counts as unset.
 -- Reply   { 'ok' } | { 'old-session' }
 -- Events  none
 local key, session, seen = root .. 'session:' .. ARGV[1], ARGV[2], ARGV[3]
@@ -19,12 +19,12 @@ local held = redis.pcall('GET', key)
 if type(held) == 'table' then held = nil end
 if held == session then return { 'ok' } end
 if (held or '') ~= seen then return { 'old-session' } end
-local instance, boot = string.match(session, '^(.*)%.(%d+)$')
-local heldInstance, heldBoot = string.match(held or '', '^(.*)%.(%d+)$')
-local ordered = heldInstance and heldInstance == instance
-if ordered and tonumber(heldBoot) > tonumber(boot) then return { 'old-session' } end
+local instance, boot = runOf(session)
+local heldInstance, heldBoot = runOf(held or '')
+local ofOne = heldInstance and heldInstance == instance
+if ofOne and heldBoot > boot then return { 'old-session' } end
 if type(redis.pcall('LPOS', replaced, session)) == 'number' then return { 'old-session' } end
-if held and not ordered then
+if held and not (ofOne and heldBoot < boot) then
   redis.pcall('LPUSH', replaced, held)
   redis.pcall('LTRIM', replaced, 0, MOST_REMEMBERED - 1)
   redis.pcall('PEXPIRE', replaced, REMEMBERED_MS)

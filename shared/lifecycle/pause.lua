@@ -11,7 +11,7 @@
 -- Reply   { 'paused', since } | { 'late' }
 -- Events  none: no command changes
 local key, queue = root .. 'paused', ARGV[2]
-if now > tonumber(ARGV[1]) then return { 'late' } end
+if now > numberAt(1) then return { 'late' } end
 if not isKind(key, 'hash') then redis.call('DEL', key) end
 local since = redis.call('HGET', key, queue)
 if not since or not isNumber(since) then

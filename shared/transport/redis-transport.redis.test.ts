@@ -2,6 +2,7 @@ import { shaOf } from '../lifecycle/scripts.js';
 import { type Report, type StartedCommand, submit } from '../lifecycle/transitions.js';
 import { noFaults } from '../runtime/faults.js';
 import { createLogger } from '../runtime/logger.js';
+import { identityOf } from '../testing/agent-identity.js';
 import { newCommand } from '../testing/command-fixtures.js';
 import { partitionKeys } from '../store/keys.js';
 import { TestRedis } from '../testing/redis-server.js';
@@ -50,7 +51,7 @@ conformance(() => rig);
 
 describe('a call that reports and starts', () => {
   const keys = partitionKeys();
-  const agent = { agentId: 'turner', instance: 'i-turner', boot: 1 };
+  const agent = identityOf('turner', 'i-turner', 1);
   const description = {
     host: 'h',
     pid: 7,
@@ -83,7 +84,7 @@ describe('a call that reports and starts', () => {
   const reportOf = ({ id, attempt }: StartedCommand): Report => ({
     id,
     agentId: agent.agentId,
-    session: 'i-turner.1',
+    session: agent.session,
     attempt,
     outcome: { status: 'COMPLETED', result: '{}' },
   });
@@ -141,7 +142,7 @@ describe('a call that reports and starts', () => {
 
   it('says that this session is over', async () => {
     const one = await first();
-    const next = rig.connect({ ...agent, boot: 2 }, description);
+    const next = rig.connect(identityOf('turner', 'i-turner', 2), description);
     await next.register();
     next.close();
     expect(await turn(one, { limit: 1, inHands: [] })).toEqual({
