@@ -9,11 +9,11 @@
 --       announce its types in parts
 --       e, then e sessions: earlier runs of the caller whose processes it has proved dead
 --
--- Guards, in order: no other live session, else `taken`: one that the caller names among its dead ones
+-- Guards, in order: not an older boot of this instance than the one registered, else `old-session`; no
+--   other live session, else `taken`: one that the caller names among its dead ones
 --   lives no more. A lock on a data directory proves nothing by itself, since a directory may be a copy.
 --   Among sessions without a random part, of agents of earlier versions, the lock counts all the same:
---   those of one instance on one host take over from each other ('' is a host that nobody told). Not an
---   older boot of this instance than the one registered, else `old-session`.
+--   those of one instance on one host take over from each other ('' is a host that nobody told).
 -- Who was refused as `taken` last is noted in the registration, `refusedAt refusedHost refusedPid`: two
 --   agents that want one name are seen by nobody else.
 -- Reply   { 'ok', now, 1 if `drain` marked this session, else 0 } |
@@ -64,12 +64,12 @@ if held then
   local lastSeen, heldLease = tonumber(holder[5]) or 0, tonumber(holder[6]) or 0
   local left = lastSeen + heldLease - now
   local other = isOther(held, heldHost, holder[4], heldSession)
+  if held == instance and boot < (tonumber(holder[2]) or 0) then return { 'old-session' } end
   -- A clock that was set back must not lock the name for longer than a lease.
   if other and left > 0 and left <= heldLease then
     redis.call('HSET', key, 'refusedAt', whole(now), 'refusedHost', host, 'refusedPid', given.pid or '')
     return { 'taken', held, heldHost, holder[4] or '', whole(lastSeen), whole(left), heldSession }
   end
-  if held == instance and boot < (tonumber(holder[2]) or 0) then return { 'old-session' } end
   -- It has the name now that it was refused.
   if other then redis.call('HDEL', key, 'refusedAt', 'refusedHost', 'refusedPid') end
 end

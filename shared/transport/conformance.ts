@@ -315,6 +315,24 @@ export function conformance(rig: () => TransportRig): void {
       expect(await a.transport.report(reports)).toEqual(['gone', 'accepted', 'late']);
     });
 
+    it('of one outcome that is refused is reported as EXECUTION_FAILED, and those beside it as they are', async () => {
+      const a = await run('a', 1, 3);
+      const wanted = [await submitOne(), await submitOne(), await submitOne()];
+      const inHands: string[] = [];
+      while (inHands.length < 3) {
+        const reply = await ask(a.transport, 3, inHands);
+        if (reply.word === 'ok') inHands.push(...reply.started.map(({ entry }) => entry));
+      }
+      const [first = '', odd = '', last = ''] = wanted;
+      const outcome = { ...failed, pauseMs: NaN };
+      const reports = [reportOf(a, first), reportOf(a, odd, { outcome }), reportOf(a, last)];
+      expect(await a.transport.report(reports)).toEqual(['accepted', 'accepted', 'accepted']);
+      expect(await statusOf(first)).toBe('COMPLETED');
+      expect(await statusOf(last)).toBe('COMPLETED');
+      const error = { code: 'EXECUTION_FAILED', executed: 'yes' };
+      expect(await show(odd)).toMatchObject({ status: 'FAILED', error });
+    });
+
     it('of an outcome in the journal is accepted after the agent was started again', async () => {
       const a = await run('a', 1);
       const id = await submitOne();
@@ -511,10 +529,7 @@ export function conformance(rig: () => TransportRig): void {
   describe('register', () => {
     it('is refused while another instance has the name, and says who', async () => {
       const a = await run();
-      const other = rig().connect(
-        identityOf(a.agentId, 'other', 1),
-        { ...description, concurrency: 1 },
-      );
+      const other = rig().connect(identityOf(a.agentId, 'other', 1), { ...description, concurrency: 1 });
       transports.push(other);
       const holder = {
         host: 'h',
