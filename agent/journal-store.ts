@@ -65,7 +65,7 @@ async function opened(path: string): Promise<ClassicLevel> {
   const db = new ClassicLevel(path);
   await db.open();
   try {
-    for await (const _ of db.values());
+    await db.values().all();
     return db;
   } catch (error) {
     await db.close();

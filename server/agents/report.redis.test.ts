@@ -154,8 +154,8 @@ describe('a report', () => {
     ['another agent', { agentId: 'agent-2' }],
     ['another session', { session: 'other' }],
     ['another attempt', { attempt: 2 }],
-  ])('by %s is 409 and kept in the history, once', async (_what, more: Partial<Record<string, unknown>>) => {
-    const shown = shownAs(String(more.session ?? mine.session));
+  ])('by %s is 409 and kept in the history, once', async (_what, more: { agentId?: string; session?: string; attempt?: number }) => {
+    const shown = shownAs(more.session ?? mine.session);
     const id = await started();
     for (let i = 0; i < 2; i++) {
       const late = await agents.report(id, { ...done, ...more });
