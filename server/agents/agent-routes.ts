@@ -88,7 +88,9 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     const session = await link.call((redis) => drain(redis, agentId));
     if (session === undefined) throw noSuchAgent();
     polls.endSession(agentId, session);
-    response.status(202).json({ agentId, session: shownAs(session) } satisfies z.input<typeof drainingSchema>);
+    response
+      .status(202)
+      .json({ agentId, session: shownAs(session) } satisfies z.input<typeof drainingSchema>);
   }
 
   const endpoints: Endpoint[] = [

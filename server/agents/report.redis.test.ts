@@ -154,18 +154,23 @@ describe('a report', () => {
     ['another agent', { agentId: 'agent-2' }],
     ['another session', { session: 'other' }],
     ['another attempt', { attempt: 2 }],
-  ])('by %s is 409 and kept in the history, once', async (_what, more: { agentId?: string; session?: string; attempt?: number }) => {
-    const shown = shownAs(more.session ?? mine.session);
-    const id = await started();
-    for (let i = 0; i < 2; i++) {
-      const late = await agents.report(id, { ...done, ...more });
-      expect(late).toMatchObject({ status: 409, body: { code: 'late_report' } });
-    }
-    expect(await show(id)).toMatchObject({
-      status: 'RUNNING',
-      history: [{ ...mine, ...more, session: shown, why: 'late', status: 'COMPLETED', result: done.result }],
-    });
-  });
+  ])(
+    'by %s is 409 and kept in the history, once',
+    async (_what, more: { agentId?: string; session?: string; attempt?: number }) => {
+      const shown = shownAs(more.session ?? mine.session);
+      const id = await started();
+      for (let i = 0; i < 2; i++) {
+        const late = await agents.report(id, { ...done, ...more });
+        expect(late).toMatchObject({ status: 409, body: { code: 'late_report' } });
+      }
+      expect(await show(id)).toMatchObject({
+        status: 'RUNNING',
+        history: [
+          { ...mine, ...more, session: shown, why: 'late', status: 'COMPLETED', result: done.result },
+        ],
+      });
+    },
+  );
 
   test('of what does not exist is 404', async () => {
     for (const id of ['00000000-0000-7000-8000-000000000000', 'nonsense']) {

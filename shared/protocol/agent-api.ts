@@ -191,7 +191,9 @@ export const registerBodySchema = z.strictObject({
   instance: instanceSchema.optional(),
   earlier: earlierSchema
     .default([])
-    .describe('Sessions of its earlier runs that are over for certain: the name is taken over from them at once.'),
+    .describe(
+      'Sessions of its earlier runs that are over for certain: the name is taken over from them at once.',
+    ),
   queues: servedQueuesSchema
     .refine(({ queues }) => queues.length > 0, { error: 'must name at least one queue' })
     .prefault(['default']),
