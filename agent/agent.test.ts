@@ -6,7 +6,8 @@ import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { type Transport } from '../shared/transport/transport.js';
 import { Agent, type AgentOptions } from './agent.js';
-import { Journal, type JournalledReport } from './journal.js';
+import { Journal } from './journal.js';
+import { type JournalledReport } from './journal-records.js';
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
 const idleKeeper = {

@@ -1,5 +1,4 @@
 import { type HeldAttempt } from '../shared/lifecycle/holding.js';
-import { sessionOf } from '../shared/lifecycle/registration.js';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
 import { elapsedMs, type Moment, now } from '../shared/runtime/clock.js';
@@ -14,6 +13,7 @@ import { Executions } from './executions.js';
 import { Fetcher } from './fetcher.js';
 import { type HandlerSignal } from './handler-signal.js';
 import { type Journal } from './journal.js';
+import { adviceFor } from './journal-store.js';
 import { type Keeper } from './keeper.js';
 import { takeName } from './name.js';
 import { ProgressTeller } from './progress-teller.js';
@@ -56,6 +56,7 @@ export class Agent implements Service {
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
   #draining = false;
+  #isUnwritable = false;
   /** What the last session left is settled: before that, this one has fetched nothing. */
   #hasSettled = false;
   #nextTurn: Promise<void> | undefined;
@@ -76,6 +77,7 @@ export class Agent implements Service {
       transport,
       journal,
       turn: (reports) => this.#turnAfter(reports),
+      onUnwritable: (error) => this.#cannotKeep(error),
       faults,
       logger,
     });
@@ -124,7 +126,12 @@ export class Agent implements Service {
   /** What the last session left: first its outcomes, then, once each was answered, the rest. */
   async #settle(): Promise<void> {
     const { transport, journal, logger } = this.#options;
-    const unanswered = await journal.unanswered();
+    const unanswered = await journal.unanswered((record, why) => {
+      logger.error(
+        { record, why },
+        'an outcome in the journal cannot be read: it is kept there under this key, and not reported',
+      );
+    });
     if (unanswered.length > 0)
       logger.info({ outcomes: unanswered.length }, 'reporting what the last session left');
     for (const { report, kept } of unanswered) this.#reporter.add(report, undefined, kept);
@@ -132,6 +139,8 @@ export class Agent implements Service {
     const settled = await this.#insist('settling', () => transport.settle());
     if (settled === 'old-session') return this.#oldSession();
     this.#hasSettled = settled !== undefined;
+    // Else the next run settles it again, and finds nothing.
+    if (settled) await journal.settled().catch(() => undefined);
     for (const { word, id, ...about } of settled ?? []) {
       logger.warn({ commandId: id, ...about, word }, 'settled');
     }
@@ -198,6 +207,15 @@ export class Agent implements Service {
         for (const command of reply.started) this.#take(command, reply.askedAt);
       },
     };
+  }
+
+  /** It stops in good order: what it has finished, and finishes meanwhile, is reported, and kept if it can be. */
+  #cannotKeep(error: unknown): void {
+    if (this.#isUnwritable) return;
+    this.#isUnwritable = true;
+    const why = error instanceof Error ? error.message : String(error);
+    const advice = adviceFor(why) ?? 'look at its disk, and start it again';
+    this.#options.onFatal(`outcomes cannot be kept in its journal (${why}): ${advice}`);
   }
 
   #oldSession(): void {
@@ -319,8 +337,7 @@ export class Agent implements Service {
   }
 
   #reportOf(command: StartedCommand, outcome: Outcome) {
-    const { agentId } = this.#options.journal.identity;
-    const session = sessionOf(this.#options.journal.identity);
+    const { agentId, session } = this.#options.journal.identity;
     return { id: command.id, agentId, session, attempt: command.attempt, outcome };
   }
 
@@ -330,7 +347,10 @@ export class Agent implements Service {
       { commandId: command.id, attempt: command.attempt },
       'the handler is deaf to its signal; this process ends',
     );
-    void journal.keep([this.#reportOf(command, outcome)]).finally(() => onFatal('a handler did not end'));
+    void journal
+      .keep([this.#reportOf(command, outcome)])
+      .catch((error: unknown) => logger.error({ err: error }, 'its outcome cannot be kept'))
+      .finally(() => onFatal('a handler did not end'));
   }
 }
 

@@ -30,11 +30,14 @@ it('gives an agent that comes back its directory, name and instance again, and a
   const { identity: before } = await take();
   await open.pop()?.close();
   const { identity } = await take();
-  expect(identity).toEqual({ ...before, boot: 2 });
+  const { agentId, instance, boot, session } = before;
+  expect(identity).toMatchObject({ agentId, instance, earlier: [session] });
+  expect(identity.boot).toBeGreaterThan(boot);
+  expect(identity.session).not.toBe(session);
 });
 
 it('gives a named agent the directory of its name', async () => {
-  expect((await take('billing-1')).identity).toMatchObject({ agentId: 'billing-1', boot: 1 });
+  expect((await take('billing-1')).identity).toMatchObject({ agentId: 'billing-1', earlier: [] });
 });
 
 it('refuses a second agent of one name, and says what to do', async () => {

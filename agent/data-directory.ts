@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { makeDirectory } from '../shared/runtime/make-directory.js';
-import { Journal, JournalLocked } from './journal.js';
+import { Journal } from './journal.js';
+import { JournalLocked, JournalUnavailable } from './journal-store.js';
 
 /** No data directory could be had. The message says what to do. */
 export class DataDirectoryUnavailable extends Error {
@@ -50,7 +51,8 @@ async function tryOpen(
   nameFor: (instance: string) => string,
 ): Promise<Journal | undefined> {
   try {
-    makeDirectory(directory);
+    // For its owner alone: results of commands are in there.
+    makeDirectory(directory, 0o700);
   } catch (error) {
     throw new DataDirectoryUnavailable(
       `DATA_DIR cannot be written: ${error instanceof Error ? error.message : String(error)}`,
@@ -60,6 +62,7 @@ async function tryOpen(
     return await Journal.open(directory, nameFor);
   } catch (error) {
     if (error instanceof JournalLocked) return undefined;
+    if (error instanceof JournalUnavailable) throw new DataDirectoryUnavailable(error.message);
     throw error;
   }
 }

@@ -1,5 +1,5 @@
-import { sessionOf } from '../shared/lifecycle/registration.js';
 import { namesOf } from '../shared/protocol/served-queues.js';
+import { shownAs } from '../shared/protocol/sessions.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { createLogger, type Logger } from '../shared/runtime/logger.js';
@@ -59,6 +59,7 @@ async function main(config: AgentConfig): Promise<void> {
   const journal = await takeDataDirectory(config.dataDir, config.agentId);
   const { identity } = journal;
   logger = logger.child({ agentId: identity.agentId });
+  for (const warning of journal.warnings) logger.warn(warning);
   const faults = new Faults<AgentPoint>(config, logger);
   const agent = assembleAgent({
     reach: reachOf(config),
@@ -80,7 +81,7 @@ async function main(config: AgentConfig): Promise<void> {
   await agent.start();
   const queues = namesOf(config.queues);
   const types = [...registry.keys()];
-  logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
+  logger.info({ session: shownAs(identity.session), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }
 

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Report, type ReportWord } from '../shared/lifecycle/transitions.js';
 import { createLogger } from '../shared/runtime/logger.js';
-import { Journal, type JournalledReport } from './journal.js';
+import { Journal } from './journal.js';
+import { type JournalledReport } from './journal-records.js';
 import { Reporter } from './reporter.js';
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
@@ -16,6 +17,9 @@ const reportOf = (id: string): JournalledReport => ({
   outcome: { status: 'COMPLETED', result: 'null' },
 });
 
+const onUnwritable = (error: unknown): never => {
+  throw error;
+};
 let directory: string;
 let journal: Journal;
 
@@ -44,7 +48,7 @@ const accepted = (reports: readonly Report[]) => Promise.resolve(reports.map(():
 
 it('sends what ended together in one call, and forgets what was answered', async () => {
   const transport = transportOf(accepted);
-  const reporter = new Reporter({ transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
   const answered = jest.fn();
   for (const id of ['a', 'b', 'c']) reporter.add(reportOf(id), answered);
   await reporter.drained();
@@ -56,7 +60,7 @@ it('sends what ended together in one call, and forgets what was answered', async
 it('has an outcome in the journal before it counts it as answered', async () => {
   const transport = transportOf(accepted);
   const keep = jest.spyOn(journal, 'keep');
-  const reporter = new Reporter({ transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
   const order: string[] = [];
   keep.mockImplementationOnce(async (reports) => {
     // Far later than the answer.
@@ -76,25 +80,31 @@ it('begins to send an outcome while it is journalled: neither waits for the othe
     while ((await journal.unanswered()).length === 0) await new Promise((resolve) => setImmediate(resolve));
     return accepted(reports);
   });
-  const reporter = new Reporter({ transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
   reporter.add(reportOf('a'));
   await reporter.drained();
   expect(await journalled()).toEqual([]);
 });
 
-it('fails when the journal cannot be written, but not before the outcome was answered', async () => {
+it('says that the journal cannot be written, and reports that outcome, and those after it, all the same', async () => {
   const transport = transportOf(accepted);
-  jest.spyOn(journal, 'keep').mockRejectedValueOnce(new Error('the disk is full'));
-  const answered = jest.fn();
-  const reporter = new Reporter({ transport, journal, logger });
+  const full = new Error('the disk is full');
+  jest.spyOn(journal, 'keep').mockRejectedValueOnce(full);
+  const [answered, said] = [jest.fn(), jest.fn()];
+  const reporter = new Reporter({ onUnwritable: said, transport, journal, logger });
   reporter.add(reportOf('a'), answered);
-  await expect(reporter.drained()).rejects.toThrow('the disk is full');
+  await reporter.drained();
+  expect(said.mock.calls).toEqual([[full]]);
   expect(answered).toHaveBeenCalledTimes(1);
+  reporter.add(reportOf('b'), answered);
+  await reporter.drained();
+  expect(transport.calls).toEqual([['a'], ['b']]);
+  expect(await journalled()).toEqual([]);
 });
 
 it('counts outcomes of an earlier session as answered one by one, and forgets their record with the last', async () => {
   const kept = await journal.keep([reportOf('a'), reportOf('b')]);
-  const reporter = new Reporter({ transport: transportOf(accepted), journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport: transportOf(accepted), journal, logger });
   reporter.add(reportOf('a'), undefined, kept);
   await reporter.drained();
   expect(await journalled()).toEqual([reportOf('a'), reportOf('b')]);
@@ -108,7 +118,7 @@ it('sends again what was not answered, until it is', async () => {
   const transport = transportOf((reports) =>
     failures-- > 0 ? Promise.reject(new Error('Redis is away')) : accepted(reports),
   );
-  const reporter = new Reporter({ transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
   reporter.add(reportOf('a'));
   await reporter.drained();
   expect(transport.calls).toEqual([['a'], ['a'], ['a']]);
@@ -116,7 +126,12 @@ it('sends again what was not answered, until it is', async () => {
 });
 
 it.each(['again', 'late', 'gone'] as const)('counts "%s" as an answer', async (word) => {
-  const reporter = new Reporter({ transport: transportOf(() => Promise.resolve([word])), journal, logger });
+  const reporter = new Reporter({
+    onUnwritable,
+    transport: transportOf(() => Promise.resolve([word])),
+    journal,
+    logger,
+  });
   reporter.add(reportOf('a'));
   await reporter.drained();
   expect(await journalled()).toEqual([]);
@@ -131,7 +146,7 @@ it('keeps what Redis could not take, without holding up the rest, and sends it a
     const wordOf = (id: string): ReportWord => (id === 'a' && !isMended ? 'broken' : 'accepted');
     return Promise.resolve(reports.map(({ id }) => wordOf(id)));
   });
-  const reporter = new Reporter({ transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
   for (const id of ['a', 'b']) reporter.add(reportOf(id));
   await reporter.drained();
   // Its record has both: whoever dies now reports both again.
@@ -145,7 +160,7 @@ it('keeps what Redis could not take, without holding up the rest, and sends it a
 
 it('leaves what was not answered in the journal when it is stopped', async () => {
   const transport = transportOf(() => Promise.reject(new Error('Redis is away')));
-  const reporter = new Reporter({ transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
   reporter.add(reportOf('a'));
   await reporter.stop();
   expect(await journalled()).toEqual([reportOf('a')]);

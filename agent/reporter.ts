@@ -4,7 +4,8 @@ import { type AgentFaults, noFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
-import { type Journal, type JournalledReport, type Kept } from './journal.js';
+import { type Journal, type Kept } from './journal.js';
+import { type JournalledReport } from './journal-records.js';
 
 interface Item {
   readonly report: JournalledReport;
@@ -25,6 +26,8 @@ export interface ReporterOptions {
   readonly journal: Journal;
   /** What a call may start once these are reported; undefined when nothing more is to be started. */
   readonly turn?: (reports: readonly JournalledReport[]) => Turn | undefined;
+  /** The journal cannot be written: who cannot keep outcomes must not execute commands. Called at each failure. */
+  readonly onUnwritable: (error: unknown) => void;
   readonly faults?: AgentFaults;
   readonly logger: Logger;
 }
@@ -35,8 +38,9 @@ export interface ReporterOptions {
  * undone, the other has it, or nobody was told of the outcome. Outcomes that come while a call is
  * under way go with the next one: that is where the throughput is.
  *
- * When Redis is away it tries again until it is answered. When the process dies, the journal has
- * what was not answered, and the next session reports it.
+ * When Redis is away it tries again until it is answered; what is refused for its value is the
+ * transport's to report otherwise (refused-outcomes.ts). When the process dies, the journal has what
+ * was not answered, and the next session reports it.
  */
 export class Reporter {
   readonly #options: ReporterOptions;
@@ -91,8 +95,8 @@ export class Reporter {
     const [kept, sent] = await Promise.allSettled([keeping, this.#send(batch)]);
     // Not before both are done: an outcome that only Redis has is settled, but its record comes yet.
     if (sent.status === 'fulfilled' && sent.value) this.#settle(batch, sent.value);
-    // A disk that is full: whoever cannot keep outcomes must not execute commands.
-    if (kept.status === 'rejected') throw kept.reason;
+    // A disk that is full, for instance: Redis is told all the same, while this agent stops in good order.
+    if (kept.status === 'rejected') this.#options.onUnwritable(kept.reason);
   }
 
   async #keep(batch: readonly Item[]): Promise<void> {

@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Logger } from '../shared/runtime/logger.js';
+import { writePrivateFile } from '../shared/runtime/private-file.js';
 import {
   isStillRunning,
   processRecordSchema,
@@ -62,8 +63,6 @@ export class ChildRecords {
   }
 
   #write(): void {
-    const draft = `${this.#path}.${process.pid}`;
-    writeFileSync(draft, JSON.stringify(this.#records));
-    renameSync(draft, this.#path);
+    writePrivateFile(this.#path, JSON.stringify(this.#records));
   }
 }

@@ -23,7 +23,7 @@ export interface DataDirLock {
  */
 export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
   try {
-    makeDirectory(dataDir);
+    makeDirectory(dataDir, 0o700);
     accessSync(dataDir, constants.W_OK);
   } catch (error) {
     throw new StartError(`DATA_DIR ${dataDir} cannot be written (${errorCode(error) ?? String(error)})`);

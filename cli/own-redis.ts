@@ -1,8 +1,9 @@
-import { readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, realpathSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { type Logger } from '../shared/runtime/logger.js';
 import { makeDirectory } from '../shared/runtime/make-directory.js';
+import { writePrivateFile } from '../shared/runtime/private-file.js';
 import { identify } from '../shared/runtime/process-identity.js';
 import { type RedisBinary } from '../shared/runtime/redis-binary.js';
 import {
@@ -60,7 +61,7 @@ export class OwnRedis {
       lastSignal: 'SIGTERM',
       onStarted: (pid) => {
         const file: PidFile = { ...recordProcess(pid), port, dir: this.#dir };
-        writeFileSync(this.#pidPath, JSON.stringify(file));
+        writePrivateFile(this.#pidPath, JSON.stringify(file));
       },
       onEnded: () => rmSync(this.#pidPath, { force: true }),
     };

@@ -180,6 +180,7 @@ class EmbeddedAgent implements Agent {
     const { concurrency, queues, leaseMs, graceMs, maxBlockMs } = this.#config;
     this.#agentId = journal.identity.agentId;
     const logger = this.#logger.child({ agentId: this.#agentId });
+    for (const warning of journal.warnings) logger.warn(warning);
     const { level } = logger;
     return assembleAgent({
       reach: this.#reach(),

@@ -9,7 +9,7 @@ import { HandlerSignal } from '../agent/handler-signal.js';
 import { Server } from '../server/server.js';
 import { AnswerLost, ServerUnavailable } from '../shared/client/errors.js';
 import { cancel, seeCommands } from '../shared/lifecycle/control.js';
-import { sessionOf } from '../shared/lifecycle/registration.js';
+import { identityOf } from '../shared/testing/agent-identity.js';
 import { type ToldProgress } from '../shared/lifecycle/progress.js';
 import { type Outcome, type StartedCommand, submit } from '../shared/lifecycle/transitions.js';
 import { reportBodySchema } from '../shared/protocol/agent-api.js';
@@ -190,7 +190,7 @@ const batches = Array.from({ length: Math.ceil(generatedCount / perBatch) }, (_,
 );
 
 describe.each(['redis', 'http'] as const)('over %s', (name) => {
-  const agent = { agentId: 'any', instance: 'i', boot: 1 };
+  const agent = identityOf('any', 'i', 1);
   let transport: Transport;
 
   beforeEach(async () => {
@@ -221,7 +221,7 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
       outcomes.set(index, outcome);
     });
     runners.clear();
-    const session = sessionOf(agent);
+    const { session } = agent;
     const reports = started.map(({ id, attempt }) => {
       const outcome = outcomes.get(indexOf(id)) ?? completion(type, null);
       return { id, agentId: agent.agentId, session, attempt, outcome };

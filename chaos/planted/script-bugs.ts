@@ -141,8 +141,8 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'settle-without-proof',
     file: 'shared/lifecycle/abandon.lua',
-    text: 'return instance ~= nil and instance == myInstance and tonumber(boot) < tonumber(myBoot)',
-    replacement: 'return instance ~= nil',
+    text: 'if dead[of] then return of ~= session end',
+    replacement: 'if of ~= session then return true end',
     breaks: [2, 8],
     imitates: 'what stands under my name when I come is what I left behind',
   },

@@ -1,4 +1,4 @@
-import { abandon } from '../../shared/lifecycle/recovery.js';
+import { abandon, type Resolved } from '../../shared/lifecycle/recovery.js';
 import {
   admit,
   type NameHolder,
@@ -7,7 +7,7 @@ import {
   registerAgain,
   type RegisterReply,
 } from '../../shared/lifecycle/registration.js';
-import { bootOf } from '../../shared/protocol/agent-api.js';
+import { bootOf, runOf } from '../../shared/protocol/sessions.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
@@ -19,9 +19,16 @@ export interface Caller {
   readonly agentId: string;
   /** '' for a caller without one. */
   readonly session: string;
-  /** undefined: it has no directory whose lock would prove that earlier runs are over. */
+  /** undefined: it has none, and no earlier runs that it may continue. */
   readonly instance: string | undefined;
 }
+
+/** @param instance as it was named; a session with a random part says it by itself */
+export const callerOf = (agentId: string, session: string, instance: string | undefined): Caller => ({
+  agentId,
+  session,
+  instance: instance ?? runOf(session)?.instance,
+});
 
 /** One that holds its name. */
 export interface Registered extends Caller {
@@ -69,17 +76,20 @@ export class Admissions {
    * An agent takes its name, or says that it is still there.
    *
    * @param fields more that `GET /agents` shows
+   * @param earlier sessions of its earlier runs that are over for certain
    */
   async register(
     caller: Caller,
     host: string,
     fields: Readonly<Record<string, string | number>> = {},
+    earlier: readonly string[] = [],
   ): Promise<Refusal | Extract<RegisterReply, { word: 'ok' }>> {
     const { link, keys, leaseMs } = this.#options;
     const { agentId, session } = caller;
     return link.call(async (redis) => {
       const seen = await newestSession(redis, keys, agentId);
-      const reply = await register(redis, { agentId, session, ...nameOf(caller), host, leaseMs, fields });
+      const agent = { agentId, session, ...nameOf(caller), host, leaseMs, fields, earlier };
+      const reply = await register(redis, agent);
       if (reply.word !== 'ok') return reply;
       const word = await admit(redis, keys, agentId, session, seen);
       if (word === 'ok') return reply;
@@ -142,14 +152,29 @@ export class Admissions {
     return replies.map((reply) => (reply.word === 'ok' ? undefined : reply));
   }
 
-  async #settle({ agentId, session, instance }: Caller): Promise<Refusal | undefined> {
-    if (instance === undefined || this.#settled.get(agentId) === session) return undefined;
+  /**
+   * A session settles what its earlier runs left, once it has reported every outcome in its journal.
+   *
+   * @param earlier those that are over for certain
+   */
+  async settle(
+    { agentId, session }: Caller,
+    earlier: readonly string[] = [],
+  ): Promise<Refusal | { readonly word: 'ok'; readonly settled: readonly Resolved[] }> {
     const { link, keys, logger } = this.#options;
-    const settled = await link.call((redis) => abandon(redis, keys, agentId, session));
+    const settled = await link.call((redis) => abandon(redis, keys, agentId, session, earlier));
     if (settled === 'old-session') return { word: settled };
     for (const { id, word, ...about } of settled) {
       logger.warn({ commandId: id, agentId, ...about, word }, 'settled');
     }
+    return { word: 'ok', settled };
+  }
+
+  async #settle(caller: Caller): Promise<Refusal | undefined> {
+    const { agentId, session, instance } = caller;
+    if (instance === undefined || this.#settled.get(agentId) === session) return undefined;
+    const reply = await this.settle(caller);
+    if (reply.word !== 'ok') return reply;
     this.#settled.delete(agentId);
     this.#settled.set(agentId, session);
     const [oldest] = this.#settled.keys();
@@ -165,8 +190,13 @@ function recognized(caller: Caller, { registration }: Standing): Caller {
   return { ...caller, instance: registration.instance === session ? undefined : registration.instance };
 }
 
-const holdsName = (caller: Caller, { registration }: Standing) =>
-  caller.session !== '' && registration?.instance === nameOf(caller).instance;
+function holdsName(caller: Caller, { registration }: Standing): boolean {
+  const { session } = caller;
+  if (session === '' || !registration) return false;
+  // One instance is no proof: its data directory may be a copy.
+  if (runOf(session) ?? runOf(registration.session)) return registration.session === session;
+  return registration.instance === nameOf(caller).instance;
+}
 
 /**
  * What `register` knows a caller by. One without a data directory is an instance of its own in every

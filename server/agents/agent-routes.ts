@@ -11,8 +11,11 @@ import {
   type RegisterBody,
   registerBodySchema,
   type registeredSchema,
+  settleBodySchema,
+  type settledSchema,
 } from '../../shared/protocol/agent-api.js';
 import { agentIdSchema, limits } from '../../shared/protocol/commands.js';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { fieldOfType } from '../../shared/protocol/type-digest.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type Endpoint } from '../http/endpoint.js';
@@ -20,7 +23,7 @@ import { parseBody } from '../http/json-body.js';
 import { Problem } from '../http/problem.js';
 import { parseQuery } from '../http/query.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { type Admissions } from './admissions.js';
+import { type Admissions, callerOf } from './admissions.js';
 import { checkSession } from './attempt-routes.js';
 import { problemOfRefusal, repeatable } from './refusal.js';
 import { readStanding } from './standing.js';
@@ -39,9 +42,10 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
   async function registerAgent(request: Request, response: Response): Promise<void> {
     const agentId = agentIdOf(request);
     const body = parseBody(registerBodySchema, request);
-    const { session, instance, host } = body;
+    const { session, instance, host, earlier } = body;
     checkSession(session, instance);
-    const reply = await admissions.register({ agentId, session, instance }, host, fieldsOf(body));
+    const caller = callerOf(agentId, session, instance);
+    const reply = await admissions.register(caller, host, fieldsOf(body), earlier);
     if (reply.word !== 'ok') throw problemOfRefusal(agentId, reply);
     const announced = body.types.filter((type) => typeof type !== 'string');
     const differing = await link.call((redis) => announce(redis, announced));
@@ -50,6 +54,17 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     response.json({ agentId, session, leaseMs, at, draining, differing } satisfies z.input<
       typeof registeredSchema
     >);
+  }
+
+  async function settleEarlier(request: Request, response: Response): Promise<void> {
+    const agentId = agentIdOf(request);
+    const { session, earlier } = parseBody(settleBodySchema, request);
+    const reply = await admissions.settle(callerOf(agentId, session, undefined), earlier);
+    if (reply.word !== 'ok') throw problemOfRefusal(agentId, reply);
+    const settled = reply.settled.flatMap(({ word, id: commandId, attempt }) =>
+      word === 'requeued' || word === 'lost' ? [{ commandId, attempt, word }] : [],
+    );
+    response.json({ agentId, settled } satisfies z.input<typeof settledSchema>);
   }
 
   async function leaveName(request: Request, response: Response): Promise<void> {
@@ -73,7 +88,9 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     const session = await link.call((redis) => drain(redis, agentId));
     if (session === undefined) throw noSuchAgent();
     polls.endSession(agentId, session);
-    response.status(202).json({ agentId, session } satisfies z.input<typeof drainingSchema>);
+    response
+      .status(202)
+      .json({ agentId, session: shownAs(session) } satisfies z.input<typeof drainingSchema>);
   }
 
   const endpoints: Endpoint[] = [
@@ -84,6 +101,13 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
       // Announced schemas count.
       bodyBytes: limits.reportBodyBytes,
       handle: registerAgent,
+    },
+    {
+      method: 'post',
+      path: '/agents/:agentId/settle',
+      about: 'for agents: ends or requeues what its earlier runs left, which are over for certain',
+      bodyBytes: limits.bodyBytes,
+      handle: settleEarlier,
     },
     {
       method: 'delete',

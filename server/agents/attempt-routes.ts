@@ -3,7 +3,6 @@ import { type z } from 'zod';
 import { release, renew } from '../../shared/lifecycle/holding.js';
 import { report, type StartedCommand } from '../../shared/lifecycle/transitions.js';
 import {
-  bootOf,
   drainingHeader,
   type NextCommand,
   nextQuerySchema,
@@ -15,6 +14,7 @@ import {
   type reportedSchema,
 } from '../../shared/protocol/agent-api.js';
 import { commandIdSchema, type Json, limits } from '../../shared/protocol/commands.js';
+import { bootOf } from '../../shared/protocol/sessions.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { logWith } from '../http/access-log.js';
@@ -24,6 +24,7 @@ import { parseBody } from '../http/json-body.js';
 import { invalid, Problem } from '../http/problem.js';
 import { parseQuery } from '../http/query.js';
 import { type RedisCalls } from '../redis/redis-link.js';
+import { callerOf } from './admissions.js';
 import { type NextCommands } from './next-commands.js';
 import { outcomeOf } from './outcome.js';
 import { problemOfRefusal, repeatable } from './refusal.js';
@@ -50,7 +51,7 @@ export function attemptRoutes({
     checkSession(session, instance);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const asked = { ...query, session, instance, holding, waitMs: wait * 1000 };
+    const asked = { ...query, ...callerOf(query.agentId, session, instance), holding, waitMs: wait * 1000 };
     const answer = await nextCommands.next(asked, gone.signal);
     switch (answer.word) {
       case 'command':

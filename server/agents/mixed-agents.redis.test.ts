@@ -1,3 +1,4 @@
+import { identityOf } from '../../shared/testing/agent-identity.js';
 import { type Redis } from 'ioredis';
 import { submit } from '../../shared/lifecycle/transitions.js';
 import { noFaults } from '../../shared/runtime/faults.js';
@@ -82,7 +83,7 @@ function agent(way: Way, types: readonly string[]): TestAgent {
 
 function atRedis(agentId: string, types: readonly string[], signal: AbortSignal) {
   const description = { host: 'h', pid: 1, version: '1', queues: ['default'], types, concurrency: 1 };
-  const identity = { agentId, instance: `i-${agentId}`, boot: 1 };
+  const identity = identityOf(agentId, `i-${agentId}`, 1);
   const transport = new RedisTransport({
     ...{ redisUrl: redis.url, agent: identity, description, leaseMs: 3 * hourMs, logger, faults: noFaults },
     longestBlockMs: hourMs,

@@ -1,4 +1,5 @@
 import { type Redis } from 'ioredis';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, partitionKeys } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
@@ -209,7 +210,7 @@ describe('an instance', () => {
         status: 409,
         body: {
           code: 'agent_name_taken',
-          holder: { instance: 'i1', leaseLeftMs: expect.any(Number) as number },
+          holder: { instance: shownAs('i1'), leaseLeftMs: expect.any(Number) as number },
         },
       });
     }

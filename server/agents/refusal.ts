@@ -1,4 +1,5 @@
 import { type NameHolder } from '../../shared/lifecycle/registration.js';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type Endpoint } from '../http/endpoint.js';
 import { Problem } from '../http/problem.js';
@@ -16,7 +17,9 @@ const oldSession = (agentId: string) =>
     { errors: [{ field: 'session', message: 'must be the newest of its agent' }] },
   );
 
-function nameTaken(agentId: string, { lastSeen, ...holder }: NameHolder): Problem {
+/** Of the holder's secrets only what tells them apart: who knows them may act as that agent. */
+function nameTaken(agentId: string, { lastSeen, ...secret }: NameHolder): Problem {
+  const holder = { ...secret, instance: shownAs(secret.instance), session: shownAs(secret.session) };
   const { instance, host, pid, leaseLeftMs } = holder;
   const where = `instance ${instance}${pid === '' ? '' : `, pid ${pid}`}${host === '' ? '' : ` on ${host}`}`;
   const heard = new Date(lastSeen).toISOString();

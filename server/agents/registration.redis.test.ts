@@ -3,6 +3,7 @@ import { createLogger } from '../../shared/runtime/logger.js';
 import { announcedBy } from '../../shared/lifecycle/registration.js';
 import { typeListSchema } from '../../shared/protocol/api.js';
 import { fieldOfType } from '../../shared/protocol/type-digest.js';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { agentKey, typesKey } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
@@ -39,19 +40,25 @@ beforeEach(async () => {
 });
 
 const self = { session: 'i1.1', instance: 'i1', host: 'box-1', pid: 7 };
+/** What everybody may see of it. */
+const shownOf = ({ session, instance, ...open }: typeof self) => ({
+  session: shownAs(session),
+  instance: shownAs(instance),
+  ...open,
+});
 
 test('an agent that registers is listed with what it says', async () => {
   const more = { queues: ['a', 'b'], types: ['DELAY'], concurrency: 3, version: '1.2.3' };
   const answer = await agents.register('agent-1', { ...self, ...more });
   expect(answer).toMatchObject({ status: 200, body: { agentId: 'agent-1', session: 'i1.1', leaseMs } });
   const { body } = await api.get('/agents');
-  expect(body).toMatchObject({ agents: [{ agentId: 'agent-1', state: 'live', ...self, ...more }] });
+  expect(body).toMatchObject({ agents: [{ agentId: 'agent-1', state: 'live', ...shownOf(self), ...more }] });
 });
 
 test('a session is enough', async () => {
   expect(await agents.register('agent-1', { session: 's' })).toMatchObject({ status: 200 });
   expect((await api.get('/agents')).body).toMatchObject({
-    agents: [{ agentId: 'agent-1', session: 's', state: 'live', queues: ['default'] }],
+    agents: [{ agentId: 'agent-1', session: shownAs('s'), state: 'live', queues: ['default'] }],
   });
 });
 
@@ -72,7 +79,7 @@ test.each([
   expect(refused).toMatchObject({
     status: 409,
     headers: { 'retry-after': '60' },
-    body: { code: 'agent_name_taken', holder: { instance: 'i1', host: 'box-1', pid: '7' } },
+    body: { code: 'agent_name_taken', holder: { ...shownOf(self), pid: '7' } },
   });
   expect((refused.body as { detail: string }).detail).toContain('pid 7 on box-1');
 });
@@ -238,7 +245,7 @@ describe('draining', () => {
     await api.post('/commands', { type: 'DELAY', payload: { ms: 1 } });
     const id = givenId(await agents.next(query));
     await api.post('/commands', { type: 'DELAY', payload: { ms: 1 } });
-    expect(await agents.drain('agent-1')).toMatchObject({ status: 202, body: { session: 'i1.1' } });
+    expect(await agents.drain('agent-1')).toMatchObject({ status: 202, body: { session: shownAs('i1.1') } });
     const holding = `${id}:1`;
     const answer = await agents.next({ ...query, concurrency: 5, holding, wait: 60 });
     expect(answer).toMatchObject({ status: 204, headers: { 'fencepost-draining': 'true' } });

@@ -1,4 +1,5 @@
 import { type Redis } from 'ioredis';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
@@ -35,6 +36,11 @@ async function started(more: Readonly<Record<string, unknown>> = {}): Promise<st
   const id = givenId(await agents.next(query));
   held.push(`${id}:1`);
   return id;
+}
+/** A command that was started with `curl`, without a session. */
+async function startedByHand(): Promise<string> {
+  await api.post('/commands', { type: 'DELAY', payload: { ms: 1 } });
+  return givenId(await agents.next({ agentId: 'by-hand' }));
 }
 const held: string[] = [];
 beforeEach(async () => {
@@ -84,9 +90,15 @@ describe('a report', () => {
     });
   });
 
-  test('without a session counts for whatever run of the agent has the attempt', async () => {
+  test('without a session counts only for what was started without one', async () => {
     const id = await started();
-    expect(await agents.report(id, { ...done, session: undefined })).toMatchObject(accepted);
+    const refused = await agents.report(id, { ...done, session: undefined });
+    expect(refused).toMatchObject({ status: 409, body: { code: 'late_report' } });
+    await agents.report(id, done);
+    const byHand = await startedByHand();
+    expect(await agents.report(byHand, { agentId: 'by-hand', status: 'COMPLETED', result: 1 })).toMatchObject(
+      accepted,
+    );
   });
 
   test('may leave out the attempt as long as there was only one', async () => {
@@ -103,7 +115,7 @@ describe('a report', () => {
     ['no result', { ...mine, status: 'COMPLETED' }, { ...mine, status: 'COMPLETED', result: null }],
     ['an error', failed, failed],
     ['an error with a result', { ...failed, result: [1] }, { ...failed, result: [1] }],
-    ['a result without attempt and session', { agentId: 'agent-1', status: 'COMPLETED', result: 1 }, null],
+    ['a result without attempt', { ...mine, attempt: undefined, status: 'COMPLETED', result: 1 }, null],
   ])('of %s is 200 both times when it is sent twice', async (_what, first, second) => {
     const id = await started();
     expect(await agents.report(id, first)).toMatchObject(accepted);
@@ -142,17 +154,23 @@ describe('a report', () => {
     ['another agent', { agentId: 'agent-2' }],
     ['another session', { session: 'other' }],
     ['another attempt', { attempt: 2 }],
-  ])('by %s is 409 and kept in the history, once', async (_what, more) => {
-    const id = await started();
-    for (let i = 0; i < 2; i++) {
-      const late = await agents.report(id, { ...done, ...more });
-      expect(late).toMatchObject({ status: 409, body: { code: 'late_report' } });
-    }
-    expect(await show(id)).toMatchObject({
-      status: 'RUNNING',
-      history: [{ ...mine, ...more, why: 'late', status: 'COMPLETED', result: done.result }],
-    });
-  });
+  ])(
+    'by %s is 409 and kept in the history, once',
+    async (_what, more: { agentId?: string; session?: string; attempt?: number }) => {
+      const shown = shownAs(more.session ?? mine.session);
+      const id = await started();
+      for (let i = 0; i < 2; i++) {
+        const late = await agents.report(id, { ...done, ...more });
+        expect(late).toMatchObject({ status: 409, body: { code: 'late_report' } });
+      }
+      expect(await show(id)).toMatchObject({
+        status: 'RUNNING',
+        history: [
+          { ...mine, ...more, session: shown, why: 'late', status: 'COMPLETED', result: done.result },
+        ],
+      });
+    },
+  );
 
   test('of what does not exist is 404', async () => {
     for (const id of ['00000000-0000-7000-8000-000000000000', 'nonsense']) {

@@ -99,9 +99,10 @@ export function weightsOf(queues: readonly string[], weights: readonly string[])
   return isWhole && weights.length > 0 ? weights.map(Number) : undefined;
 }
 
-/** What is told to another one that wants the name. */
+/** Of whom another one that wants the name must know. */
 export const holderOf = (registration: RegistrationState): NameHolder => ({
   instance: registration.instance,
+  session: registration.session,
   host: registration.host,
   pid: registration.pid,
   lastSeen: registration.lastSeen,

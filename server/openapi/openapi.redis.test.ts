@@ -46,6 +46,7 @@ test('a real server answers every operation as the document has it', async () =>
   // What an agent says.
   await agents.register('http-1', { session: 'host7.1', instance: 'host7', types: ['DELAY'] });
   expect(givenId(await agents.next(host7))).toBe(id);
+  await api.post('/agents/http-1/settle', { session: 'host7.1', earlier: ['host7.0'] });
   await agents.renew({ ...host7, held: [{ commandId: id, attempt: 1 }] });
   await agents.tellProgress({ ...host7, told: [{ commandId: id, attempt: 1, sequence: 1, progress: 0.5 }] });
   await api.post(`/commands/${id}/cancel`, undefined);

@@ -43,10 +43,11 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
   ),
   agent_name_taken: new Problem(
     'agent_name_taken',
-    'http-1 is held by instance host7-a, pid 4711 on host7, last heard of at 2026-11-22T13:07:25.694Z: choose another name, or wait 14665 ms to see whether it is gone',
+    'http-1 is held by instance d41b0c5e9f27, pid 4711 on host7, last heard of at 2026-11-22T13:07:25.694Z: choose another name, or wait 14665 ms to see whether it is gone',
     {
       holder: {
-        instance: 'host7-a',
+        instance: 'd41b0c5e9f27',
+        session: '6ecb20f5a81d',
         host: 'host7',
         pid: '4711',
         leaseLeftMs: 14665,

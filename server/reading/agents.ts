@@ -1,6 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type AgentView } from '../../shared/protocol/api.js';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { agentKey, agentsKey, type PartitionKeys } from '../../shared/store/keys.js';
 import { readTime } from '../redis/redis-clock.js';
@@ -47,14 +48,16 @@ export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<Age
     // One that left in this moment is empty; one that somebody wrote by hand may be anything.
     const registration = registrationSchema.safeParse(hashes[i]).data;
     if (!registration) return [];
-    const { lastSeen, draining, ...rest } = registration;
+    const { lastSeen, draining, session, instance, ...rest } = registration;
     const weights = weightsOf(rest.queues, rest.weights);
     return {
       agentId,
+      session: session === null ? null : shownAs(session),
+      instance: shownAs(instance),
       ...rest,
       weights: weights ? Object.fromEntries(rest.queues.map((queue, i) => [queue, weights[i] ?? 1])) : null,
       state: lastSeen + rest.leaseMs > nowMs ? ('live' as const) : ('lost' as const),
-      draining: draining !== null && draining === rest.session,
+      draining: draining !== null && draining === session,
       running: running.get(agentId) ?? 0,
       lastSeen: new Date(lastSeen).toISOString(),
     };

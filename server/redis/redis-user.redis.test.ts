@@ -1,3 +1,4 @@
+import { identityOf } from '../../shared/testing/agent-identity.js';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
@@ -61,7 +62,7 @@ async function startServer(...args: Parameters<typeof serverAt>): Promise<TestAp
 function agentAt(redisUrl: string, agentId: string): RedisTransport {
   const transport = new RedisTransport({
     redisUrl,
-    agent: { agentId, instance: `i-${agentId}`, boot: 1 },
+    agent: identityOf(agentId, `i-${agentId}`, 1),
     description: { host: 'h', pid: 1, version: '1', queues: ['default'], types: ['DELAY'], concurrency: 5 },
     leaseMs,
     logger: silent,

@@ -1,34 +1,40 @@
 #!lua flags=allow-oom
--- abandon: an agent's new session settles what earlier ones of the same instance left, at once and
--- without waiting for the lease. Its data directory's lock proves that their process is dead; it is
--- called only after every journalled outcome had its answer.
+-- abandon: an agent's new session settles what earlier ones left, at once and without waiting for the
+-- lease: those whose processes it has proved dead. It is called only after every journalled outcome had
+-- its answer.
 --
 -- KEYS  root
 -- ARGV  agentId session
 --       most  how many entries at once
 --       queue
 --       after  '' or the entry where the last call ended
+--       e, then e sessions: earlier runs whose processes the caller has proved dead
 --
 -- Guards, in order: the session is the agent's newest, else `old-session`. Per entry pending under
 --   agentId: it is the command's current one, else a stray; PENDING and no marker: put back; RUNNING
---   and the marker names agentId, my instance and a lower boot: the rule for a lost agent; anything
---   else is not mine to settle and waits for its lease.
+--   and the marker names agentId and one of those sessions: the rule for a lost agent; anything
+--   else is not mine to settle and waits for its lease. Of a session without a random part, of an agent
+--   of an earlier version, every lower boot of its instance counts as proved dead.
 -- Reply   { 'old-session' } | { 'ok', now, after, items… }   after: '' at the end; each item
 --   { 'requeued' | 'lost' | 'stray' | 'moot' | 'broken', queue, entry, id, attempt }
 -- Events  PENDING or FAILED for each resolved one
-local agentId, session, most, queue, after = ARGV[1], ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[5]
+local agentId, session, most, queue, after = ARGV[1], ARGV[2], numberAt(3), ARGV[4], ARGV[5]
 local stream = streamOf(queue)
 
 if redis.pcall('GET', root .. 'session:' .. agentId) ~= session then return { 'old-session' } end
-local myInstance, myBoot = string.match(session, '^(.*)%.(%d+)$')
+local myInstance, myBoot, isRandom = runOf(session)
+local dead = {}
+for i = 7, 6 + numberAt(6) do dead[ARGV[i]] = true end
 
 local function isMyDeadSession(command)
   local marker = readMarker(command.id)
   if not marker then return false end
   local prefix = (command.attempt or '') .. ':' .. agentId .. ':'
   if string.sub(marker, 1, #prefix) ~= prefix then return false end
-  local instance, boot = string.match(string.sub(marker, #prefix + 1), '^(.*)%.(%d+)$')
-  return instance ~= nil and instance == myInstance and tonumber(boot) < tonumber(myBoot)
+  local of = string.sub(marker, #prefix + 1)
+  if dead[of] then return of ~= session end
+  local instance, boot, isOfRandom = runOf(of)
+  return not isRandom and not isOfRandom and instance ~= nil and instance == myInstance and boot < myBoot
 end
 
 local function settle(entry)

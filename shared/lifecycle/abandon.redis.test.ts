@@ -93,6 +93,35 @@ const retried = (more: HashState = {}, of = 'i1.1'): RedisState => ({
   },
 });
 
+describe('a session with a random part', () => {
+  const [dead, alive, mine] = [
+    'i1.1.raaaaaaaaaaaaaaaa',
+    'i1.1.rbbbbbbbbbbbbbbbb',
+    'i1.2.rcccccccccccccccc',
+  ] as const;
+  const by = (session: string) =>
+    ({ ...left, 'exec:a': `1:agent-1:${session}`, 'session:agent-1': mine }) as const;
+  const settle = (earlier: readonly string[]) => abandon(bench.redis, bench.keys, 'agent-1', mine, earlier);
+
+  test.each([
+    ['a run that is proved dead', dead, [alive, dead], 'lost'],
+    ['a run that is not, of the same instance and a lower boot', alive, [dead], 'moot'],
+    ['a session of an earlier version, of the same instance and a lower boot', 'i1.1', [dead], 'moot'],
+    ['a session of an earlier version that is proved dead', 'i1.1', ['i1.1'], 'lost'],
+    ['itself, whatever it says', mine, [mine], 'moot'],
+  ])('settles, or leaves to its lease, what belongs to %s', async (_, session, earlier, word) => {
+    await bench.seed(by(session));
+    expect(await settle(earlier)).toEqual([said(word as Resolved['word'])]);
+    const status = await bench.redis.hget(bench.keys.command('a'), 'status');
+    expect(status).toBe(word === 'lost' ? 'FAILED' : 'RUNNING');
+  });
+
+  test('is not settled by one without, which cannot have proved it dead', async () => {
+    await bench.seed({ ...by(dead), 'session:agent-1': session });
+    expect(await call()).toEqual([said('moot')]);
+  });
+});
+
 describe('what an earlier session left', () => {
   test('and had not started goes back, at no loss', async () => {
     await bench.seed({ ...unstarted, 'command:a': { ...pending, attempt: '2', expiresAt: 'now+60000' } });

@@ -7,9 +7,9 @@
 --       seen    what `session:<agentId>` held before the caller registered, or ''
 --
 -- Guards: the key still holds `seen`, else somebody came in between and this call is late:
---   `old-session`. A session of the same instance with a higher boot is never replaced. One that
---   another instance, or another session without a boot, has replaced never comes back: nothing in
---   their names tells which of them is older. A key of another type counts as unset.
+--   `old-session`. A session of the same instance with a higher boot is never replaced. One that a
+--   session of another instance, or of the same boot, or without a boot, has replaced never comes back:
+--   nothing in their names tells which of them is older. A key of another type counts as unset.
 -- The key expires a week after its session was last heard of here (heartbeats call this): much later than
 --   any request of an older one can arrive. Without it nothing is refused, and the next admission sets it.
 -- Reply   { 'ok' } | { 'old-session' }
@@ -26,12 +26,12 @@ if held == session then
   return { 'ok' }
 end
 if (held or '') ~= seen then return { 'old-session' } end
-local instance, boot = string.match(session, '^(.*)%.(%d+)$')
-local heldInstance, heldBoot = string.match(held or '', '^(.*)%.(%d+)$')
-local ordered = heldInstance and heldInstance == instance
-if ordered and tonumber(heldBoot) > tonumber(boot) then return { 'old-session' } end
+local instance, boot = runOf(session)
+local heldInstance, heldBoot = runOf(held or '')
+local ofOne = heldInstance and heldInstance == instance
+if ofOne and heldBoot > boot then return { 'old-session' } end
 if type(redis.pcall('LPOS', replaced, session)) == 'number' then return { 'old-session' } end
-if held and not ordered then
+if held and not (ofOne and heldBoot < boot) then
   redis.pcall('LPUSH', replaced, held)
   redis.pcall('LTRIM', replaced, 0, MOST_REMEMBERED - 1)
   redis.pcall('PEXPIRE', replaced, REMEMBERED_MS)

@@ -22,6 +22,9 @@ test.each([
   ['the newest, whose first answer was lost', newest('i1.1'), 'i1.1', '', []],
   ['one that is not <instance>.<boot>', newest('x'), 'y', 'x', ['x']],
   ['one after something that is not <instance>.<boot>', newest('x'), 'i1.1', 'x', ['x']],
+  ['a later boot with a random part', newest('i1.9.raaaa'), 'i1.10.rbbbb', 'i1.9.raaaa', []],
+  ['the first with a random part', newest('i1.9'), 'i1.10.rbbbb', 'i1.9', []],
+  ['a copy of the same boot', newest('i1.9.raaaa'), 'i1.9.rbbbb', 'i1.9.raaaa', ['i1.9.raaaa']],
   ['an instance with a dot in its name', newest('i.1.2'), 'i.1.3', 'i.1.2', []],
   ['a third after two that were replaced', newest('y', ['x']), 'z', 'y', ['y', 'x']],
   ['the next boot of one that was replaced', newest('y', ['i1.1']), 'i1.2', 'y', ['y', 'i1.1']],
@@ -39,6 +42,8 @@ test.each([
   ['another instance was admitted after it looked', newest('i2.1'), 'i1.2', 'i1.1'],
   ['what it saw is gone', {}, 'i1.2', 'i1.1'],
   ['it is older than what it saw', newest('i1.10'), 'i1.9', 'i1.10'],
+  ['it is older, with a random part', newest('i1.10.raaaa'), 'i1.9.rbbbb', 'i1.10.raaaa'],
+  ['a copy of its boot replaced it', newest('i1.9.rbbbb', ['i1.9.raaaa']), 'i1.9.raaaa', 'i1.9.rbbbb'],
   ['it was replaced, and looks again', newest('y', ['x']), 'x', 'y'],
 ])('refuses a session when %s', async (_, state, session, seen) => {
   await bench.seed(state);

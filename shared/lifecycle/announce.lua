@@ -68,7 +68,7 @@ local function announce(name, digest, text)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[1]) do words[i] = announce(ARGV[3 * i - 1], ARGV[3 * i], ARGV[3 * i + 1]) end
+for i = 1, numberAt(1) do words[i] = announce(ARGV[3 * i - 1], ARGV[3 * i], ARGV[3 * i + 1]) end
 for field, text in pairs(known) do
   local time = timeOf(text)
   if time and now - time >= KEEP_MS then redis.call('HDEL', root, field) end

@@ -15,7 +15,7 @@
 --   Redis's clock, is marginMs ago, or it was asked to stop marginMs ago.
 -- Reply   { now, words… }: 'cancelled' | 'requested' | 'refused' | 'gone' | 'broken'
 -- Events  FAILED for each one that it ended. To `cancels:<agentId>`: `id attempt` of each one asked to stop
-local reason, marginMs = ARGV[1], tonumber(ARGV[2])
+local reason, marginMs = ARGV[1], numberAt(2)
 
 -- `own`: whether the attempt that this ends was executed, as far as anybody can say.
 local function fail(command, code, message, own)
@@ -74,7 +74,7 @@ local function cancel(id, attempt, retried, typesTimeout)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[3]) do
+for i = 1, numberAt(3) do
   local at = 3 + (i - 1) * 4
   words[i] = cancel(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
 end

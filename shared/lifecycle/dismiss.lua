@@ -22,5 +22,5 @@ local function dismiss(agentId)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[2]) do words[i] = dismiss(ARGV[2 + i]) end
+for i = 1, numberAt(2) do words[i] = dismiss(ARGV[2 + i]) end
 return words

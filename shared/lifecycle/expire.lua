@@ -10,7 +10,7 @@
 --   away, and whoever puts the command back restores it.
 -- Reply   { now, expired, left }   left: 1 when more are due
 -- Events  FAILED for each expired one
-local most = tonumber(ARGV[1])
+local most = numberAt(1)
 local due = redis.pcall('ZRANGEBYSCORE', root .. 'expiring', '-inf', whole(now), 'LIMIT', 0, most)
 if due.err then return { now, 0, 0 } end
 

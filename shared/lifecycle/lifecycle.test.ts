@@ -148,7 +148,7 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
       if (names !== '') named.push(...names.split(' '));
     }
     const places = code.flatMap((line) =>
-      [...line.matchAll(/ARGV\[(\d+)\]/g)].map((match) => Number(match[1])),
+      [...line.matchAll(/(?:ARGV\[|numberAt\()(\d+)[\])]/g)].map((match) => Number(match[1])),
     );
     const used = [...new Set(places)].sort((a, b) => a - b);
     const fixed = named.map((_, i) => i + 1);

@@ -23,5 +23,5 @@ local function open(queue)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[2]) do words[i] = open(ARGV[2 + i]) end
+for i = 1, numberAt(2) do words[i] = open(ARGV[2 + i]) end
 return words

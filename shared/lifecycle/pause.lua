@@ -13,11 +13,11 @@
 -- Reply   { 'paused', since } | { 'late' } | { 'queues-full' }
 -- Events  none: no command changes
 local key, queue = root .. 'paused', ARGV[2]
-if now > tonumber(ARGV[1]) then return { 'late' } end
+if now > numberAt(1) then return { 'late' } end
 if not isKind(key, 'hash') then redis.call('DEL', key) end
 local since = redis.call('HGET', key, queue)
 if not since and redis.pcall('SISMEMBER', root .. 'queues', queue) == 0 then
-  if redis.call('SCARD', root .. 'queues') >= tonumber(ARGV[3]) then return { 'queues-full' } end
+  if redis.call('SCARD', root .. 'queues') >= numberAt(3) then return { 'queues-full' } end
   join(queue)
 end
 if not since or not isNumber(since) then

@@ -28,6 +28,16 @@ local function markerOf(id) return root .. 'exec:' .. id end
 -- Whole numbers as Redis is to store them: Lua would write a large one as 1.7e+12.
 local function whole(number) return string.format('%.0f', number) end
 
+-- The run of an agent that a session names: its instance, its boot, and whether it has a part of its own
+-- that is random: `<instance>.<boot>.r<random>`; without that, of an agent of an earlier version. Nothing
+-- for a session that has no order among others.
+local function runOf(session)
+  local instance, boot = string.match(session, '^(.+)%.(%d+)%.r%x+$')
+  if instance then return instance, tonumber(boot), true end
+  instance, boot = string.match(session, '^(.*)%.(%d+)$')
+  return instance, tonumber(boot), false
+end
+
 -- A key that somebody replaced with another type would raise in the middle of a script, and Redis
 -- does not roll back: look before the first write.
 local kinds = {}
@@ -43,6 +53,16 @@ local NUMBERS = {
   renewedAt = true,
 }
 local function isNumber(text) return #text <= 16 and string.match(text, '^%d+$') ~= nil end
+
+-- An argument that scripts compute with, to be read before the first write: whatever else the caller sent
+-- there refuses the whole call.
+local function numberAt(i)
+  local text = ARGV[i] or ''
+  if not isNumber((string.gsub(text, '^%-', ''))) then
+    error('argument ' .. i .. ' must be a whole number, but is ' .. string.sub(text, 1, 40))
+  end
+  return tonumber(text)
+end
 
 -- The values of these fields, of which the first is `status`, or nil and why (see readCommand).
 local function readValues(id, ...)

@@ -32,8 +32,10 @@ local function store(id, attempt, sequence, progress)
   return 'ok'
 end
 
+-- All of them before the first write.
+for i = 1, numberAt(3) do numberAt(4 * i + 2) end
 local words = {}
-for i = 1, tonumber(ARGV[3]) do
+for i = 1, numberAt(3) do
   local at = 4 * i
   words[i] = store(ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
 end

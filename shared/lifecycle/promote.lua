@@ -10,7 +10,7 @@
 --   command keeps its place, a second later, so that it is neither lost nor in the way of others.
 -- Reply   { now, promoted, ms until the next one is due: 0 when it is now; empty when there is none }
 -- Events  PENDING for each promoted one: those who wait for a command hear of it
-local most = tonumber(ARGV[1])
+local most = numberAt(1)
 local due = redis.pcall('ZRANGEBYSCORE', root .. 'scheduled', '-inf', whole(now), 'LIMIT', 0, most)
 if due.err then return { now, 0, '' } end
 

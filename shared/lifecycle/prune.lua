@@ -18,8 +18,8 @@
 --   its key) is dropped from the indexes, once it is as old.
 -- Reply   { now, pruned, next }   next: the rank to go on at; 0 when nothing behind it can be due yet
 -- Events  none: who asks for a command that is gone is told that there is none
-local retentionMs, retentionMax, floorMs = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local crowdedMs, rank, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local retentionMs, retentionMax, floorMs = numberAt(1), numberAt(2), numberAt(3)
+local crowdedMs, rank, most = numberAt(4), numberAt(5), numberAt(6)
 
 local index = root .. 'index'
 local page = redis.pcall('ZRANGE', index, rank, rank + most - 1, 'WITHSCORES')

@@ -23,7 +23,7 @@
 -- Reply   { 'hold', now, until } | { 'ok', now, cursor, items… }, each item
 --   { 'requeued' | 'lost' | 'stray' | 'broken', queue, entry, id, attempt }
 -- Events  PENDING or FAILED for each resolved one
-local leaseMs, most, queue, cursor = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], ARGV[4]
+local leaseMs, most, queue, cursor = numberAt(1), numberAt(2), ARGV[3], ARGV[4]
 
 local holdUntil, lease = beat(leaseMs)
 if now < holdUntil then return { 'hold', now, holdUntil } end

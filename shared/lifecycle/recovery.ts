@@ -88,14 +88,17 @@ const abandonReplySchema = z.union([
 ]);
 
 /**
- * Settles what earlier sessions of the same instance left under this agent's name, in every queue,
- * also those that nobody serves any more. Call it only after every journalled outcome was answered.
+ * Settles what earlier sessions left under this agent's name, in every queue, also those that nobody
+ * serves any more. Call it only after every journalled outcome was answered.
+ *
+ * @param earlier sessions of earlier runs whose processes are proved dead
  */
 export async function abandon(
   redis: Redis,
   keys: PartitionKeys,
   agentId: string,
   session: string,
+  earlier: readonly string[] = [],
 ): Promise<'old-session' | Resolved[]> {
   const resolved: Resolved[] = [];
   const queues = await queuesInFlight(redis, keys);
@@ -103,7 +106,7 @@ export async function abandon(
   for (const queue of queues.length === 0 ? [''] : queues) {
     let after = '';
     do {
-      const args = [agentId, session, pageSize, queue, after];
+      const args = [agentId, session, pageSize, queue, after, earlier.length, ...earlier];
       const reply = abandonReplySchema.parse(await callScript(redis, 'abandon', keys.root, args));
       if (reply[0] === 'old-session') return 'old-session';
       resolved.push(...reply[3]);

@@ -109,7 +109,12 @@ test.each<[string, RedisState, object]>([
   const reply = await call();
   expect(reply).toEqual({
     word: 'taken',
-    holder: { ...holder, lastSeen: since - 1000, leaseLeftMs: expect.any(Number) as number },
+    holder: {
+      ...holder,
+      session: holderOf(state).session ?? '',
+      lastSeen: since - 1000,
+      leaseLeftMs: expect.any(Number) as number,
+    },
   });
   const left = reply.word === 'taken' ? reply.holder.leaseLeftMs : 0;
   expect(left).toBeGreaterThan(0);
@@ -117,6 +122,58 @@ test.each<[string, RedisState, object]>([
   // Whoever looks at the registration sees that two want its name.
   expect(await bench.state()).toEqual({
     [key]: { ...holderOf(state), refusedAt: 'now', refusedHost: 'h1', refusedPid: '7' },
+  });
+});
+
+describe('sessions with a random part', () => {
+  const [first, second, copy] = ['a', 'b', 'c'].map((letter) => `i1.2.r${letter.repeat(16)}`) as [
+    string,
+    string,
+    string,
+  ];
+  const later = second.replace('i1.2.', 'i1.3.');
+
+  test.each<[string, HashState, Partial<Registration>]>([
+    ['its own heartbeat', { session: first }, { session: first }],
+    ['its own heartbeat, from another host name', { session: first, host: 'h2' }, { session: first }],
+    [
+      'the next run, which proves that one dead',
+      { session: first },
+      { session: second, earlier: [copy, first] },
+    ],
+    [
+      'the first run after an upgrade, a lease later',
+      { session: 'i1.2', lastSeen: 'now-60000' },
+      { session: second },
+    ],
+    ['a copy, a lease later', { session: first, lastSeen: 'now-60000' }, { session: copy }],
+  ])('%s has the name', async (_, state, more) => {
+    await bench.seed(held(state));
+    expect(await call(more)).toEqual(ok);
+    expect(holderOf(await bench.state()).session).toBe(more.session);
+  });
+
+  test.each<[string, HashState, Partial<Registration>]>([
+    ['a copy of its directory on the same host', { session: first }, { session: copy }],
+    ['a later run that does not prove it dead', { session: first }, { session: later, boot: 3 }],
+    [
+      'a later run that proves another one dead',
+      { session: first },
+      { session: later, boot: 3, earlier: [copy] },
+    ],
+    ['whoever guesses the next boot of an earlier version', { session: first }, { session: 'i1.3', boot: 3 }],
+    ['the first run after an upgrade, within its lease', { session: 'i1.2' }, { session: second }],
+    ['another process of one session, as before random parts', {}, { fields: { ...agent.fields, pid: 8 } }],
+  ])('%s is refused', async (_, state, more) => {
+    await bench.seed(held(state));
+    expect(await call(more)).toMatchObject({ word: 'taken' });
+    expect(holderOf(await bench.state()).session).toBe(state.session ?? 'i1.2');
+  });
+
+  test('an older run is refused for ever, also when it names the newer one as dead', async () => {
+    await bench.seed(held({ session: later, boot: '3', lastSeen: 'now-60000' }));
+    expect(await call({ session: first })).toEqual({ word: 'old-session' });
+    expect(await call({ session: first, earlier: [later] })).toEqual({ word: 'old-session' });
   });
 });
 

@@ -11,8 +11,10 @@ export interface Registration {
   readonly boot: number;
   readonly host: string;
   readonly leaseMs: number;
-  /** `<instance>.<boot>` when left out: an agent without a data directory has only a session. */
+  /** `<instance>.<boot>`, as agents of earlier versions had it, when left out. */
   readonly session?: string | undefined;
+  /** Sessions of earlier runs whose processes are proved dead: the name is taken over from them at once. */
+  readonly earlier?: readonly string[] | undefined;
   /** More that GET /agents shows: pid, version, queues, types, concurrency. */
   readonly fields: Readonly<Record<string, string | number>>;
 }
@@ -21,6 +23,8 @@ export interface NameHolder {
   readonly instance: string;
   readonly host: string;
   readonly pid: string;
+  /** A secret: never shown. */
+  readonly session: string;
   /** Redis time in ms. */
   readonly lastSeen: number;
   /** How long until it counts as gone, unless it is heard of again. */
@@ -54,15 +58,16 @@ const registerReplySchema = z.union([
       z.string().nullable(),
       z.coerce.number(),
       z.coerce.number(),
+      z.string(),
     ])
-    .transform(([word, instance, host, pid, lastSeen, leaseLeftMs]): RegisterReply => ({
+    .transform(([word, instance, host, pid, lastSeen, leaseLeftMs, session]): RegisterReply => ({
       word,
-      holder: { instance, host, pid: pid ?? '', lastSeen, leaseLeftMs },
+      holder: { instance, host, pid: pid ?? '', session, lastSeen, leaseLeftMs },
     })),
 ]);
 
-/** `<instance>.<boot>`: one run of an agent's process. */
-export const sessionOf = (agent: { readonly instance: string; readonly boot: number }) =>
+/** `<instance>.<boot>`: one run of the process of an agent of an earlier version. */
+const sessionOf = (agent: { readonly instance: string; readonly boot: number }) =>
   `${agent.instance}.${agent.boot}`;
 
 /**
@@ -90,10 +95,10 @@ export async function register(redis: Redis, agent: Registration): Promise<Regis
 }
 
 function registerArgs(agent: Registration): (string | number)[] {
-  const { instance, boot, host, leaseMs } = agent;
+  const { instance, boot, host, leaseMs, earlier = [] } = agent;
   const fields = Object.entries({ ...agent.fields, session: agent.session ?? sessionOf(agent) }).flat();
   const ttlMs = Math.max(registrationTtlMs, 2 * leaseMs);
-  return [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields];
+  return [instance, boot, host, leaseMs, ttlMs, fields.length / 2, ...fields, earlier.length, ...earlier];
 }
 
 /** The heartbeats of many agents that are registered, in one round trip. @returns a reply per agent, in order */

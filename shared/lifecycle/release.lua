@@ -42,7 +42,7 @@ local function release(queue, entry, id, attempt)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[3]) do
+for i = 1, numberAt(3) do
   local at = 3 + (i - 1) * 4
   words[i] = release(ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4])
 end

@@ -29,5 +29,5 @@ local function renew(id, attempt)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[3]) do words[i] = renew(ARGV[2 + 2 * i], ARGV[3 + 2 * i]) end
+for i = 1, numberAt(3) do words[i] = renew(ARGV[2 + 2 * i], ARGV[3 + 2 * i]) end
 return { now, words }

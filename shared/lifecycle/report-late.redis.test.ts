@@ -122,11 +122,6 @@ describe('a report that was accepted before is told so', () => {
       { ...ended({ attempt: '2', reported: second }), 'history:a': { list: [kept] } },
       {},
     ],
-    [
-      'then too without its session',
-      { ...ended({ attempt: '2', reported: second }), 'history:a': { list: [kept] } },
-      { session: '' },
-    ],
   ])('%s', async (_, state, more) => {
     await bench.seed(state);
     expect(await send(of({ ...more, outcome: retryable }))).toEqual(['again']);

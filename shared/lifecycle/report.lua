@@ -19,17 +19,14 @@
 -- Guards, per item and in order: there is such a command, else `gone`; its keys are what they should
 --   be, else `broken`; RUNNING and the marker is attempt:agentId:session, else it changes nothing:
 --   `again` when `reported` or the history says that this very report was accepted before, or it is
---   `late`, and is kept once in the history. A marker without the session, when the reporter has
---   none. An omitted attempt with a later one started is late: it may mean either.
+--   `late`, and is kept once in the history. A reporter without a session may report what was started
+--   without one. An omitted attempt with a later one started is late: it may mean either.
 -- Reply   { now, { word… } }   'accepted' | 'again' | 'late' | 'gone' | 'broken'
 -- Events  the new status of each accepted one
 local BASE_PAUSE_MS, LONGEST_PAUSE_MS = 1000, 3600 * 1000
 
 local function markerFits(marker, attempt, agentId, session)
-  if not marker then return false end
-  local prefix = attempt .. ':' .. agentId .. ':'
-  if session == '' then return string.sub(marker, 1, #prefix) == prefix end
-  return marker == prefix .. session
+  return marker and marker == attempt .. ':' .. agentId .. ':' .. session
 end
 
 -- Evidence is kept short: a history must not outweigh its command.
@@ -70,7 +67,7 @@ local function rememberedAs(item)
       -- `recover` notes no status: only what an agent has said itself has one. After an operator's retry, too.
       local isTold = (one.why == 'lost' or one.why == 'retried') and one.status == 'FAILED'
       local why = isTold and 'failed' or one.why
-      if why == 'failed' and (same or item.session == '') or why == 'late' and same then return why end
+      if same and (why == 'failed' or why == 'late') then return why end
     end
   end
 end
@@ -154,14 +151,19 @@ local function report(item)
   return refuse(item)
 end
 
-local words = {}
-for i = 1, tonumber(ARGV[1]) do
+-- All of them before the first write.
+local items = {}
+for i = 1, numberAt(1) do
   local at = 1 + (i - 1) * 11
-  words[i] = report({
+  items[i] = {
     id = ARGV[at + 1], agentId = ARGV[at + 2], session = ARGV[at + 3], attempt = ARGV[at + 4], status = ARGV[at + 5],
     result = ARGV[at + 6], error = ARGV[at + 7], executed = ARGV[at + 8], retryable = ARGV[at + 9] == '1',
-    pauseMs = tonumber(ARGV[at + 10]), jitter = tonumber(ARGV[at + 11]),
-  })
+    pauseMs = numberAt(at + 10), jitter = numberAt(at + 11),
+  }
+  if items[i].attempt ~= '' then numberAt(at + 4) end
+  if not RANK[items[i].executed] then error('argument ' .. (at + 8) .. ' must be no, unknown or yes') end
 end
+local words = {}
+for i, item in ipairs(items) do words[i] = report(item) end
 tell()
 return { now, words }

@@ -121,10 +121,9 @@ test('accepts a report while recovery has claimed the entry and not yet acted', 
 });
 
 test.each<[string, Partial<Report>, string]>([
-  ['the session, by a reporter that has none', { session: '' }, marker],
   ['the attempt, while the first is running', { attempt: undefined }, marker],
-  ['both', { session: '', attempt: undefined }, marker],
   ['the session of a start without one', { session: '' }, '1:agent-1:'],
+  ['both, of a start without a session', { session: '', attempt: undefined }, '1:agent-1:'],
 ])('accepts a report that leaves out %s', async (_, more, marker) => {
   await bench.seed({ ...oneRunning, 'exec:a': marker });
   expect(await send(reportOf(completed, more))).toEqual(['accepted']);
@@ -133,6 +132,16 @@ test.each<[string, Partial<Report>, string]>([
   expect(await send(reportOf(completed, more))).toEqual(['again']);
   expect(await bench.state()).toEqual(after);
 });
+
+// Whoever knows an agent's name could end its work otherwise.
+test.each([{ session: '' }, { session: '', attempt: undefined }])(
+  'a report without a session does not end what a session runs: %j',
+  async (more) => {
+    await bench.seed(oneRunning);
+    expect(await send(reportOf(completed, more))).toEqual(['late']);
+    expect(await bench.redis.hget(bench.keys.command('a'), 'status')).toBe('RUNNING');
+  },
+);
 
 test('a batch where items are gone, late and broken accepts the others', async () => {
   await bench.seed({

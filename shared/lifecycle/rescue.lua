@@ -13,7 +13,7 @@
 --   not in the set of queues, or, for none, the id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use.
 -- Reply   { now, words… }: 'requeued' | 'lost' | 'moot' | 'hold' | 'gone' | 'broken'
 -- Events  PENDING or FAILED for each resolved one
-local holdUntil, lease = beat(tonumber(ARGV[1]))
+local holdUntil, lease = beat(numberAt(1))
 
 -- Without an entry it waits in `scheduled`.
 local function isNamed(command)
@@ -53,6 +53,6 @@ local function rescue(id, entry)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[2]) do words[i] = rescue(ARGV[1 + 2 * i], ARGV[2 + 2 * i]) end
+for i = 1, numberAt(2) do words[i] = rescue(ARGV[1 + 2 * i], ARGV[2 + 2 * i]) end
 tell()
 return { now, words }

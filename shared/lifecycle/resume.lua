@@ -8,6 +8,6 @@
 -- Guards, in order: TIME <= notAfter, else `late`; the queue is paused, else `moot`.
 -- Reply   { 'resumed' } | { 'moot' } | { 'late' }
 -- Events  none: no command changes
-if now > tonumber(ARGV[1]) then return { 'late' } end
+if now > numberAt(1) then return { 'late' } end
 if redis.pcall('HDEL', root .. 'paused', ARGV[2]) ~= 1 then return { 'moot' } end
 return { 'resumed' }

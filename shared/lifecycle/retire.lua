@@ -29,7 +29,7 @@ local function isUnused(queue)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[1]) do
+for i = 1, numberAt(1) do
   local queue = ARGV[1 + i]
   words[i] = 'kept'
   if isUnused(queue) then

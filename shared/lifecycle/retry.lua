@@ -56,6 +56,6 @@ local function retry(id, finishedAt)
 end
 
 local words = {}
-for i = 1, tonumber(ARGV[1]) do words[i] = retry(ARGV[2 * i], ARGV[1 + 2 * i]) end
+for i = 1, numberAt(1) do words[i] = retry(ARGV[2 * i], ARGV[1 + 2 * i]) end
 tell()
 return { now, words }

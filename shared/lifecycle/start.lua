@@ -28,13 +28,13 @@
 --   { 'waiting', queue, ticket, id }   delivered, not started: no slot is free
 -- Events  RUNNING for each started one; FAILED for an expired one; PENDING for one put back, or
 --   moved. To `lanes`: each lane that something was moved to
-local agentId, session, limit = ARGV[1], ARGV[2], tonumber(ARGV[3])
+local agentId, session, limit = ARGV[1], ARGV[2], numberAt(3)
 
 local at = 3
 local function nextList()
   at = at + 1
   local list = {}
-  for i = 1, tonumber(ARGV[at]) do list[i] = ARGV[at + i] end
+  for i = 1, numberAt(at) do list[i] = ARGV[at + i] end
   at = at + #list
   return list
 end

@@ -21,15 +21,15 @@
 -- Reply   { now, { word or { 'broken', key } per item } }
 --   'accepted' | 'same' | 'conflict' | 'full' | 'queues-full' | 'expired' | 'broken'
 -- Events  PENDING for each accepted one
-local notAfter, cap, queueCap, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local notAfter, cap, queueCap, n = numberAt(1), numberAt(2), numberAt(3), numberAt(4)
 
 -- Where an item's arguments begin, and where its fields end: a batch's fields are passed on as they came.
 local items = {}
 local at = 5
 for i = 1, n do
-  local last = at + 6 + 2 * tonumber(ARGV[at + 6])
+  local last = at + 6 + 2 * numberAt(at + 6)
   items[i] = {
-    id = ARGV[at], digest = ARGV[at + 1], queue = ARGV[at + 2], when = ARGV[at + 3], ms = tonumber(ARGV[at + 4]), ttl = ARGV[at + 5],
+    id = ARGV[at], digest = ARGV[at + 1], queue = ARGV[at + 2], when = ARGV[at + 3], ms = numberAt(at + 4), ttl = ARGV[at + 5],
     first = at + 7, last = last,
   }
   at = last + 1

@@ -48,5 +48,5 @@ local function survey(stream)
 end
 
 local rows = {}
-for i = 1, tonumber(ARGV[2]) do rows[i] = survey(streamOf(ARGV[2 + i])) end
+for i = 1, numberAt(2) do rows[i] = survey(streamOf(ARGV[2 + i])) end
 return { now, rows }

@@ -25,13 +25,6 @@ export const sessionSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, session
 const instanceError = "must be 1 to 100 letters, digits, '.', '_' or '-'";
 export const instanceSchema = z.string().regex(/^[A-Za-z0-9._-]{1,100}$/, instanceError);
 
-/** `<instance>.<boot>`, or undefined for a session that has no order among others. */
-export function bootOf(session: string, instance: string): number | undefined {
-  if (!session.startsWith(`${instance}.`)) return undefined;
-  const boot = session.slice(instance.length + 1);
-  return /^\d{1,15}$/.test(boot) ? Number(boot) : undefined;
-}
-
 /** `a,b` as ['a', 'b']; nothing for an empty string. */
 const partsSchema = z
   .string({ error: 'must be given once' })
@@ -55,7 +48,9 @@ export const nextQuerySchema = z.strictObject({
   ...caller,
   instance: instanceSchema
     .optional()
-    .describe("The agent's data directory, whose lock proves that earlier runs on it are over."),
+    .describe(
+      "The agent's data directory, whose lock proves that earlier runs on it are over. Part of a session `<instance>.<boot>.r<random>`, which needs no such proof.",
+    ),
   concurrency: queryInteger(0, 1000)
     .default(1)
     .describe('Most commands that it may have in its hands; 0: give again what was lost, and nothing new.'),
@@ -162,6 +157,19 @@ export const releaseBodySchema = z.strictObject({ ...caller, attempt: z.int().mi
 /** Of `POST /commands/:id/release`. */
 export const releasedSchema = z.object({ commandId: commandIdSchema });
 
+/** Sessions of earlier runs whose processes are proved dead. */
+const earlierSchema = z.array(sessionSchema).max(20);
+
+/** Body of `POST /agents/:agentId/settle`. */
+export const settleBodySchema = z.strictObject({ session: sessionSchema, earlier: earlierSchema });
+/** Of `POST /agents/:agentId/settle`. */
+export const settledSchema = z.object({
+  agentId: agentIdSchema,
+  settled: z
+    .array(z.object({ commandId: commandIdSchema, attempt: z.int(), word: z.enum(['requeued', 'lost']) }))
+    .describe('What those runs left: `requeued` waits again; `lost` ended as AGENT_LOST.'),
+});
+
 const announcedSchema = z.strictObject({
   type: commandTypeSchema,
   payload: z.record(z.string(), z.unknown()).describe('JSON Schema 2020-12.'),
@@ -179,6 +187,11 @@ const typeError = 'must be the name of a command type, or {type, payload, result
 export const registerBodySchema = z.strictObject({
   session: sessionSchema,
   instance: instanceSchema.optional(),
+  earlier: earlierSchema
+    .default([])
+    .describe(
+      'Sessions of its earlier runs that are over for certain: the name is taken over from them at once.',
+    ),
   queues: servedQueuesSchema
     .refine(({ queues }) => queues.length > 0, { error: 'must name at least one queue' })
     .prefault(['default']),
@@ -212,4 +225,7 @@ export const leaveQuerySchema = z.strictObject({ session: sessionSchema });
 /** Of `DELETE /agents/:agentId`. */
 export const leftSchema = z.object({ agentId: agentIdSchema, left: z.boolean() });
 /** Of `POST /agents/:agentId/drain`. */
-export const drainingSchema = z.object({ agentId: agentIdSchema, session: z.string() });
+export const drainingSchema = z.object({
+  agentId: agentIdSchema,
+  session: z.string().describe('Which run: a digest of its session, which is a secret.'),
+});

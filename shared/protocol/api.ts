@@ -33,7 +33,8 @@ export const problemSchema = z.object({
     .describe('Each fault with the field, query parameter or header that it is in.'),
   holder: z
     .object({
-      instance: z.string(),
+      instance: z.string().describe('A digest: it tells two apart, and nobody can act by it.'),
+      session: z.string().optional().describe('Which run: a digest of its session.'),
       host: z.string(),
       pid: z.string(),
       lastSeen: z.iso.datetime(),
@@ -140,8 +141,11 @@ export type CommandListPage = z.infer<typeof commandListSchema>;
 
 export const agentViewSchema = z.object({
   agentId: agentIdSchema,
-  session: z.string().nullable(),
-  instance: z.string(),
+  session: z
+    .string()
+    .nullable()
+    .describe('Which run of its process: a digest of its session, which is a secret.'),
+  instance: z.string().describe('Which data directory: a digest.'),
   state: z
     .enum(['live', 'lost'])
     .describe('`lost`: not heard of for its lease. One that stopped in good order is not listed.'),

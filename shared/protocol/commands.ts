@@ -168,7 +168,7 @@ export type CommandError = z.infer<typeof commandErrorSchema>;
 export const historyItemSchema = z.object({
   attempt: z.int(),
   agentId: z.string(),
-  session: z.string(),
+  session: z.string().describe('Which run of the agent: a digest of its session, which is a secret.'),
   why: z
     .enum(['lost', 'failed', 'late', 'retried'])
     .describe(

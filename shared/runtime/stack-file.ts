@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from './make-directory.js';
+import { writePrivateFile } from './private-file.js';
 import { isAlive } from './process-identity.js';
 import { redisUrlSchema } from './settings.js';
 
@@ -17,12 +18,10 @@ export type StackFile = z.infer<typeof stackSchema>;
 
 const pathIn = (dataDir: string) => join(dataDir, 'stack.json');
 
-/** Written under another name and renamed: a reader sees all of it or none. Only its owner may read it: the URL may hold a password. */
+/** Only its owner may read it: the URL may hold a password. */
 export function writeStackFile(dataDir: string, stack: StackFile): void {
-  makeDirectory(dataDir);
-  const draft = `${pathIn(dataDir)}.${process.pid}`;
-  writeFileSync(draft, `${JSON.stringify(stack, null, 2)}\n`, { mode: 0o600 });
-  renameSync(draft, pathIn(dataDir));
+  makeDirectory(dataDir, 0o700);
+  writePrivateFile(pathIn(dataDir), `${JSON.stringify(stack, null, 2)}\n`);
 }
 
 /** What the file says, or undefined when there is none that can be understood. */

@@ -15,6 +15,7 @@ import {
   statusSchema,
   type WaitingReason,
 } from '../protocol/commands.js';
+import { shownAs } from '../protocol/sessions.js';
 import { type PartitionKeys } from './keys.js';
 import { homeOf } from './lanes.js';
 
@@ -156,7 +157,7 @@ const historyTextSchema = parsedText.pipe(
     at: instant,
     attempt: z.int(),
     agentId: z.string(),
-    session: z.string(),
+    session: z.string().transform(shownAs),
     status: nullable(statusSchema),
     result: nullable(jsonText),
     error: nullable(

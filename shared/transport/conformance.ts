@@ -4,6 +4,7 @@ import { pauseQueue, resumeQueue } from '../lifecycle/pausing.js';
 import { type Report } from '../lifecycle/transitions.js';
 import { type CommandView } from '../protocol/commands.js';
 import { type ServedQueues } from '../protocol/served-queues.js';
+import { shownAs } from '../protocol/sessions.js';
 import { fieldOfType } from '../protocol/type-digest.js';
 import { elapsedMs } from '../runtime/clock.js';
 import { pause } from '../runtime/service.js';
@@ -11,6 +12,7 @@ import { CommandReader } from '../store/command-reader.js';
 import { agentKey, group, metaKey, partitionKeys, typesKey } from '../store/keys.js';
 import { cancel } from '../lifecycle/control.js';
 import { submit } from '../lifecycle/transitions.js';
+import { identityOf } from '../testing/agent-identity.js';
 import { completed, failed, newCommand } from '../testing/command-fixtures.js';
 import { type AgentDescription, type AgentIdentity, type NextReply, type Transport } from './transport.js';
 
@@ -58,11 +60,11 @@ export function conformance(rig: () => TransportRig): void {
 
   /** A run of an agent, registered. */
   async function run(name = 'a', boot = 1, concurrency = 1, served?: ServedQueues): Promise<Run> {
-    const agent = { agentId: `${name}-${counter}`, instance: `i-${name}-${counter}`, boot };
+    const agent = identityOf(`${name}-${counter}`, `i-${name}-${counter}`, boot);
     const transport = rig().connect(agent, { ...description, concurrency, ...served });
     transports.push(transport);
     expect(await transport.register()).toMatchObject({ word: 'ok' });
-    return { transport, agentId: agent.agentId, session: `${agent.instance}.${boot}` };
+    return { transport, agentId: agent.agentId, session: agent.session };
   }
 
   async function submitOne(onAgentLost: 'fail' | 'retry' = 'fail', queue = 'default'): Promise<string> {
@@ -300,7 +302,8 @@ export function conformance(rig: () => TransportRig): void {
       const id = await submitOne();
       await ask(a.transport);
       expect(await a.transport.report([reportOf(a, id, more)])).toEqual(['late']);
-      expect(await show(id)).toMatchObject({ status: 'RUNNING', history: [{ why: 'late', ...more }] });
+      const shown = more.session === undefined ? more : { session: shownAs(more.session) };
+      expect(await show(id)).toMatchObject({ status: 'RUNNING', history: [{ why: 'late', ...shown }] });
     });
 
     it('has a word for each, in order', async () => {
@@ -310,6 +313,24 @@ export function conformance(rig: () => TransportRig): void {
       const unknown = '00000000-0000-7000-8000-999999999999';
       const reports = [reportOf(a, unknown), reportOf(a, id), reportOf(a, id, { attempt: 9 })];
       expect(await a.transport.report(reports)).toEqual(['gone', 'accepted', 'late']);
+    });
+
+    it('of one outcome that is refused is reported as EXECUTION_FAILED, and those beside it as they are', async () => {
+      const a = await run('a', 1, 3);
+      const wanted = [await submitOne(), await submitOne(), await submitOne()];
+      const inHands: string[] = [];
+      while (inHands.length < 3) {
+        const reply = await ask(a.transport, 3, inHands);
+        if (reply.word === 'ok') inHands.push(...reply.started.map(({ entry }) => entry));
+      }
+      const [first = '', odd = '', last = ''] = wanted;
+      const outcome = { ...failed, pauseMs: NaN };
+      const reports = [reportOf(a, first), reportOf(a, odd, { outcome }), reportOf(a, last)];
+      expect(await a.transport.report(reports)).toEqual(['accepted', 'accepted', 'accepted']);
+      expect(await statusOf(first)).toBe('COMPLETED');
+      expect(await statusOf(last)).toBe('COMPLETED');
+      const error = { code: 'EXECUTION_FAILED', executed: 'yes' };
+      expect(await show(odd)).toMatchObject({ status: 'FAILED', error });
     });
 
     it('of an outcome in the journal is accepted after the agent was started again', async () => {
@@ -508,13 +529,9 @@ export function conformance(rig: () => TransportRig): void {
   describe('register', () => {
     it('is refused while another instance has the name, and says who', async () => {
       const a = await run();
-      const other = rig().connect(
-        { agentId: a.agentId, instance: 'other', boot: 1 },
-        { ...description, concurrency: 1 },
-      );
+      const other = rig().connect(identityOf(a.agentId, 'other', 1), { ...description, concurrency: 1 });
       transports.push(other);
       const holder = {
-        instance: `i-a-${counter}`,
         host: 'h',
         pid: '7',
         lastSeen: expect.any(Number) as number,

@@ -19,16 +19,3 @@ export function bodyOf(outcome: Outcome) {
   const { status, code, message, executed, retryable, pauseMs: retryAfterMs } = outcome;
   return { status, ...result, error: { code, message, executed, retryable, retryAfterMs } };
 }
-
-/** What is reported in the place of an outcome that a server refuses to take. */
-export function unreportable(why: string): Outcome {
-  const message = `the outcome could not be stored: ${why}`;
-  return {
-    status: 'FAILED',
-    code: 'EXECUTION_FAILED',
-    message,
-    executed: 'yes',
-    retryable: false,
-    pauseMs: 0,
-  };
-}

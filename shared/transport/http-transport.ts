@@ -1,10 +1,11 @@
 import { type z } from 'zod';
+import { ServerUnavailable } from '../client/errors.js';
 import { askAround, refusalOf, type ServerAnswer, ServerCalls } from '../client/server-calls.js';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
 import { type Resolved } from '../lifecycle/recovery.js';
-import { type RegisterReply, sessionOf } from '../lifecycle/registration.js';
-import { type Report, type ReportWord } from '../lifecycle/transitions.js';
+import { type RegisterReply } from '../lifecycle/registration.js';
+import { type Outcome, type Report, type ReportWord } from '../lifecycle/transitions.js';
 import {
   drainingHeader,
   type NextCommand,
@@ -14,16 +15,19 @@ import {
   renewedSchema,
   type reportBodySchema,
   reportedSchema,
+  settledSchema,
 } from '../protocol/agent-api.js';
 import { type ProblemBody } from '../protocol/api.js';
 import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
 import { namesOf } from '../protocol/served-queues.js';
+import { shownAs } from '../protocol/sessions.js';
 import { after, now } from '../runtime/clock.js';
 import { type AgentPoint, type Faults } from '../runtime/faults.js';
 import { type Logger } from '../runtime/logger.js';
 import { pause } from '../runtime/service.js';
-import { bodyOf, startedBy, unreportable } from './http-bodies.js';
+import { bodyOf, startedBy } from './http-bodies.js';
+import { OutcomeRefused, reportEvenIfRefused } from './refused-outcomes.js';
 import {
   type AgentDescription,
   type AgentIdentity,
@@ -86,7 +90,7 @@ export class HttpTransport implements Transport {
       connections: mostConnections,
       patience: askAround(urls.length),
     });
-    this.#session = sessionOf(options.agent);
+    this.#session = options.agent.session;
     this.renewAfterMs = Math.min(leaseMs / 4, hearWithinMs);
   }
 
@@ -98,20 +102,30 @@ export class HttpTransport implements Transport {
     return registeredSchema.parse(orRefuse(await this.#put(types))).differing;
   }
 
-  #put(types: readonly (string | AnnouncedType)[]): Promise<ServerAnswer> {
-    const { instance } = this.#options.agent;
+  /** @param earlier only where a server knows of it: those of earlier versions refuse what they do not know */
+  #put(types: readonly (string | AnnouncedType)[], earlier?: readonly string[]): Promise<ServerAnswer> {
     const { weights, ...description } = this.#options.description;
     const queues = namesOf({ queues: description.queues, weights });
-    const body = { ...description, queues, session: this.#session, instance, types };
+    const body = { ...description, queues, session: this.#session, types, earlier };
     return this.#calls.call({ method: 'PUT', path: this.#path(''), body });
   }
 
   async #register(types: readonly string[]): Promise<RegisterReply> {
-    const answer = await this.#put(types);
+    const answer = await this.#takeOver(types, await this.#put(types));
     if (answer.problem) return this.#refusal(answer.problem) ?? refuse(answer);
     const { at, leaseMs, draining } = registeredSchema.parse(orRefuse(answer));
     this.#compareLease(leaseMs);
     return { word: 'ok', now: Date.parse(at), draining };
+  }
+
+  /** Where an earlier run of this agent holds the name, and its process is proved dead, it says so. */
+  async #takeOver(types: readonly string[], refused: ServerAnswer): Promise<ServerAnswer> {
+    const { earlier } = this.#options.agent;
+    const shown = refused.problem?.holder?.session;
+    if (shown === undefined || !earlier.some((session) => shownAs(session) === shown)) return refused;
+    const answer = await this.#put(types, earlier);
+    // A server of an earlier version, behind the same address.
+    return answer.status === 400 ? refused : answer;
   }
 
   /** It is theirs that counts; an agent that renews by a longer one is late. */
@@ -124,7 +138,8 @@ export class HttpTransport implements Transport {
   #refusal({ code, holder }: ProblemBody): Exclude<RegisterReply, { word: 'ok' }> | undefined {
     if (code === 'old_session') return { word: 'old-session' };
     if (code !== 'agent_name_taken' || !holder) return undefined;
-    return { word: 'taken', holder: { ...holder, lastSeen: Date.parse(holder.lastSeen) } };
+    const { session = '', lastSeen } = holder;
+    return { word: 'taken', holder: { ...holder, session, lastSeen: Date.parse(lastSeen) } };
   }
 
   async next(demand: () => Demand, signal: AbortSignal): Promise<NextReply> {
@@ -157,7 +172,6 @@ export class HttpTransport implements Transport {
     const query = new URLSearchParams({
       agentId: agent.agentId,
       session: this.#session,
-      instance: agent.instance,
       concurrency: String(limit),
       holding: inHands.join(','),
       wait: String(waitSeconds),
@@ -214,31 +228,31 @@ export class HttpTransport implements Transport {
     const lane = async (): Promise<void> => {
       for (let next = waiting.shift(); next; next = waiting.shift()) {
         const [i, report] = next;
-        words[i] = await this.#report(report);
+        words[i] = await reportEvenIfRefused(report, (one) => this.#report(one), this.#options.logger);
       }
     };
     await Promise.all(Array.from({ length: reportsAtOnce }, lane));
     return words;
   }
 
+  /** @throws OutcomeRefused where a server does not take it */
   async #report({ id, outcome, ...who }: Report): Promise<ReportWord> {
-    const answer = await this.#calls.call({
-      method: 'PUT',
-      path: `commands/${id}/result`,
-      body: { ...who, ...bodyOf(outcome) } satisfies z.input<typeof reportBodySchema>,
-      onSent: () => this.#options.faults.at('report-sent'),
-    });
+    const answer = await this.#calls
+      .call({
+        method: 'PUT',
+        path: `commands/${id}/result`,
+        body: { ...who, ...bodyOfOutcome(outcome) } satisfies z.input<typeof reportBodySchema>,
+        onSent: () => this.#options.faults.at('report-sent'),
+      })
+      .catch(brokenIfOwnFault);
+    if (answer === 'broken') return answer;
     if (answer.status === 200) return reportedSchema.parse(answer.body).again ? 'again' : 'accepted';
     const word = answer.problem && wordOf[answer.problem.code];
     if (word) return word;
-    const refused = answer.status === 400 || answer.status === 413;
-    // Nothing executed may be unreportable: a server is stricter about what it takes than Redis is.
-    if (!refused || outcome.result === undefined) return refuse(answer);
-    return this.#report({
-      id,
-      ...who,
-      outcome: unreportable(answer.problem?.detail ?? 'the server refused it'),
-    });
+    // A server is stricter about what it takes than Redis is.
+    if ([400, 413, 422].includes(answer.status))
+      throw new OutcomeRefused(answer.problem?.detail ?? 'the server refused it');
+    return refuse(answer);
   }
 
   async renew(held: readonly HeldAttempt[]): Promise<RenewWord[]> {
@@ -272,10 +286,18 @@ export class HttpTransport implements Transport {
     return undefined;
   }
 
-  /** The server does it, at the first poll of a new session. */
+  /** The server does it; one of an earlier version cannot, and then the lease decides. */
   async settle(): Promise<'old-session' | readonly Resolved[]> {
+    const { earlier } = this.#options.agent;
     const answer = await this.#poll({ limit: 0, inHands: [] }, 0);
-    return this.#commandIn(answer) === 'old-session' ? 'old-session' : [];
+    if (this.#commandIn(answer) === 'old-session') return 'old-session';
+    if (earlier.length === 0) return [];
+    const body = { session: this.#session, earlier };
+    const reply = await this.#calls.call({ method: 'POST', path: this.#path('/settle'), body });
+    if (reply.problem && this.#refusal(reply.problem)) return 'old-session';
+    if (reply.status === 404 || reply.status === 405) return [];
+    const { settled } = settledSchema.parse(orRefuse(reply));
+    return settled.map(({ commandId: id, ...one }) => ({ id, ...one, queue: '', entry: '' }));
   }
 
   /** Nothing is delivered over HTTP without being started; but a last answer may have been lost. */
@@ -317,6 +339,21 @@ const wordOf: Partial<Record<ProblemCode, ReportWord>> = {
   not_found: 'gone',
   redis_key_broken: 'broken',
 };
+
+/** @throws OutcomeRefused where its result is no JSON */
+function bodyOfOutcome(outcome: Outcome) {
+  try {
+    return bodyOf(outcome);
+  } catch (error) {
+    throw new OutcomeRefused(`its result is not JSON (${String(error)})`);
+  }
+}
+
+/** A server that fails at this one report, and works: it waits by itself, and the others go on. */
+function brokenIfOwnFault(error: unknown): 'broken' {
+  if (error instanceof ServerUnavailable && error.problem?.code === 'internal_error') return 'broken';
+  throw error;
+}
 
 /** @returns the body of an answer that is not an error @throws RequestRefused */
 function orRefuse(answer: ServerAnswer): unknown {

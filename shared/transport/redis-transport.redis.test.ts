@@ -3,6 +3,7 @@ import { type Report, type StartedCommand, submit } from '../lifecycle/transitio
 import { retireQueues } from '../lifecycle/upkeep.js';
 import { noFaults } from '../runtime/faults.js';
 import { createLogger } from '../runtime/logger.js';
+import { identityOf } from '../testing/agent-identity.js';
 import { newCommand } from '../testing/command-fixtures.js';
 import { partitionKeys } from '../store/keys.js';
 import { TestRedis } from '../testing/redis-server.js';
@@ -61,7 +62,7 @@ test('a queue that is retired while an agent waits at it gives it the next comma
     types: [],
     concurrency: 1,
   };
-  const transport = rig.connect({ agentId: 'waiter', instance: 'i-waiter', boot: 1 }, description);
+  const transport = rig.connect(identityOf('waiter', 'i-waiter', 1), description);
   try {
     await transport.register();
     const never = new AbortController().signal;
@@ -89,7 +90,7 @@ test('a queue that is retired while an agent waits at it gives it the next comma
 
 describe('a call that reports and starts', () => {
   const keys = partitionKeys();
-  const agent = { agentId: 'turner', instance: 'i-turner', boot: 1 };
+  const agent = identityOf('turner', 'i-turner', 1);
   const description = {
     host: 'h',
     pid: 7,
@@ -122,7 +123,7 @@ describe('a call that reports and starts', () => {
   const reportOf = ({ id, attempt }: StartedCommand): Report => ({
     id,
     agentId: agent.agentId,
-    session: 'i-turner.1',
+    session: agent.session,
     attempt,
     outcome: { status: 'COMPLETED', result: '{}' },
   });
@@ -180,7 +181,7 @@ describe('a call that reports and starts', () => {
 
   it('says that this session is over', async () => {
     const one = await first();
-    const next = rig.connect({ ...agent, boot: 2 }, description);
+    const next = rig.connect(identityOf('turner', 'i-turner', 2), description);
     await next.register();
     next.close();
     expect(await turn(one, { limit: 1, inHands: [] })).toEqual({

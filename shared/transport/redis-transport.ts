@@ -10,7 +10,6 @@ import {
   register,
   announcedBy,
   type RegisterReply,
-  sessionOf,
 } from '../lifecycle/registration.js';
 import {
   report,
@@ -34,6 +33,7 @@ import { LaneHints } from './lane-hints.js';
 import { connectBlocking, connectCommands } from '../store/connection.js';
 import { checkRedis } from '../store/redis-check.js';
 import { group, type PartitionKeys, partitionKeys } from '../store/keys.js';
+import { OutcomeRefused, refusalByScript, reportEvenIfRefused } from './refused-outcomes.js';
 import { Turnstile } from './turnstile.js';
 import {
   type AgentDescription,
@@ -96,7 +96,7 @@ export class RedisTransport implements Transport {
     this.#faults = faults;
     this.#logger = logger;
     this.#agent = agent;
-    this.#session = sessionOf(agent);
+    this.#session = agent.session;
     this.#description = description;
     this.#leaseMs = leaseMs;
     this.#blockMs = Math.min(options.longestBlockMs ?? longestBlockMs, Math.floor(leaseMs / 3));
@@ -143,11 +143,10 @@ export class RedisTransport implements Transport {
 
   /** @param more fields that stay until this session, or another one, sets them anew */
   #register(more: Readonly<Record<string, string>> = {}): Promise<RegisterReply> {
-    const { agentId, instance, boot } = this.#agent;
     const { host, queues, weights = [], types, ...rest } = this.#description;
     const lists = { queues: queues.join(','), weights: weights.join(','), types: types.join(',') };
     const fields = { ...rest, ...lists, ...more };
-    return register(this.#redis, { agentId, instance, boot, host, leaseMs: this.#leaseMs, fields });
+    return register(this.#redis, { ...this.#agent, host, leaseMs: this.#leaseMs, fields });
   }
 
   async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
@@ -254,6 +253,30 @@ export class RedisTransport implements Transport {
   }
 
   async report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]> {
+    try {
+      return await this.#reportTogether(reports, turn);
+    } catch (error) {
+      if (refusalByScript(error) === undefined) throw error;
+    }
+    // One of them is refused, and nothing was stored: it must not hold up the others.
+    const words: ReportWord[] = [];
+    for (const one of reports)
+      words.push(await reportEvenIfRefused(one, (it) => this.#reportOne(it), this.#logger));
+    return words;
+  }
+
+  /** @throws OutcomeRefused where the script does not take it */
+  async #reportOne(one: Report): Promise<ReportWord> {
+    try {
+      const [word = 'broken'] = await this.#sent(report(this.#redis, this.#keys, [one]));
+      return word;
+    } catch (error) {
+      const why = refusalByScript(error);
+      throw why === undefined ? error : new OutcomeRefused(why);
+    }
+  }
+
+  async #reportTogether(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]> {
     if (!turn) return this.#sent(report(this.#redis, this.#keys, reports));
     const free = await this.#starting.enter();
     try {
@@ -293,7 +316,7 @@ export class RedisTransport implements Transport {
   }
 
   settle(): Promise<'old-session' | readonly Resolved[]> {
-    return abandon(this.#redis, this.#keys, this.#agent.agentId, this.#session);
+    return abandon(this.#redis, this.#keys, this.#agent.agentId, this.#session, this.#agent.earlier);
   }
 
   async handBack(): Promise<number> {

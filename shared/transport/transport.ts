@@ -10,10 +10,14 @@ import { type Moment } from '../runtime/clock.js';
 /** Who an agent is; fixed for the life of its process. */
 export interface AgentIdentity {
   readonly agentId: string;
-  /** Its data directory, for ever. */
+  /** Its data directory, for ever; and every copy of that. */
   readonly instance: string;
-  /** Which run of its process this is: 1, 2, 3 … */
+  /** Orders the runs of this instance: later ones have higher numbers. */
   readonly boot: number;
+  /** This run of its process, and no other: a secret. */
+  readonly session: string;
+  /** Sessions of earlier runs whose processes are proved dead. */
+  readonly earlier: readonly string[];
 }
 
 /** What an agent says of itself when it registers, and again with every heartbeat. */
@@ -118,8 +122,8 @@ export interface Transport {
    */
   hearCancels(onHint: (hint: HeldAttempt | 'gap') => void): void;
   /**
-   * Settles what earlier sessions of this instance left, at once. Call it only after every journalled
-   * outcome was answered.
+   * Settles what earlier runs left whose processes are proved dead, at once. Call it only after every
+   * journalled outcome was answered.
    */
   settle(): Promise<'old-session' | readonly Resolved[]>;
   /** Hands back what was delivered to this agent and not started. @returns how many */

@@ -30,7 +30,7 @@ const stable = (lines: readonly string[]): string[] =>
       .replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/g, '<time>')
       .replace(/\b\d\d:\d\d:\d\d\.\d{3}\b/g, '<time>')
       .replace(/(tookMs\\?":)\d+/g, '$1<ms>')
-      .replace(/\b[0-9a-f]{16}\.\d+/g, '<session>')
+      .replace(/("session":)"[0-9a-f]{12}"/g, '$1"<session>"')
       .replace(/"\d{13}(-\d+)?"/g, '"<ms>"')
       .replace(/\/\d{13}-\d+"/g, '/<entry>"')
       .replace(/("heldMs":|"leaseLeftMs":|wait )\d+/g, '$1<ms>')

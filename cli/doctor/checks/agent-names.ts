@@ -1,4 +1,5 @@
 import { type Check, type Finding, ill, well } from '../check.js';
+import { shownAs } from '../../../shared/protocol/sessions.js';
 import { type Registered } from '../registrations.js';
 
 /** An agent that is refused ends, and whoever supervises it starts it again, every few seconds. */
@@ -20,7 +21,7 @@ export const agentNames: Check = {
 };
 
 function taken({ agentId, host, pid, instance, refused }: Registered): Finding {
-  const who = `pid ${pid} on ${host} (instance ${instance})`;
+  const who = `pid ${pid} on ${host} (instance ${shownAs(instance)})`;
   return {
     what: `the name ${agentId} is held by ${who}, which is alive; pid ${refused?.pid ?? '?'} on ${refused?.host ?? '?'} wanted it ${Math.round((refused?.agoMs ?? 0) / 1000)} s ago and was refused`,
     why: 'two agents of one name would report for each other; the second one does not start, so there is one agent less than somebody thinks',

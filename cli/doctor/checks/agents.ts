@@ -23,7 +23,7 @@ export const agents: Check = {
     const note =
       drained.length === 0 ? '' : `, draining: ${drained.map(({ agentId }) => agentId).join(', ')}`;
     const fact = `${live.length} live${note}`;
-    const findings = all.filter(({ isLive }) => !isLive).map((agent) => lost(patient, agent));
+    const findings = all.filter(({ isLive }) => !isLive).map(lost);
     if (all.length === 0) findings.push(nobody);
     findings.push(...(await findDeaf(patient, live)));
     return ill(fact, ...findings);
@@ -37,12 +37,11 @@ const nobody: Finding = {
   commands: ['npm run agent'],
 };
 
-function lost({ serverUrl }: Patient, { agentId, host, pid, session, silentMs }: Registered): Finding {
-  const forget = `DELETE ${serverUrl}/agents/${agentId}?session=${session ?? ''}`;
+function lost({ agentId, host, pid, silentMs }: Registered): Finding {
   return {
     what: `${agentId} was lost: pid ${pid} on ${host} has not been heard of for ${seconds(silentMs)}, and did not leave in good order`,
     why: 'what it was executing was ended or put back by the rule for a lost agent; outcomes that it could not report are in its journal until it comes back',
-    mend: `start it again on the same data directory${session === undefined ? '' : `; only if it is gone for good, have it forgotten: ${forget}`}`,
+    mend: 'start it again on the same data directory; if it is gone for good, it is no longer listed an hour after it was last heard of',
     commands: ['npm run agent'],
   };
 }

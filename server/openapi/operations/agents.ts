@@ -14,12 +14,16 @@ import {
   renewedSchema,
   reportBodySchema,
   reportedSchema,
+  settleBodySchema,
+  settledSchema,
 } from '../../../shared/protocol/agent-api.js';
 import { example } from '../examples.js';
 import { type Operation } from '../operation.js';
 
 const commandId = '01a2035e-5cb7-7444-be00-fbf838063719';
-const caller = { agentId: 'http-1', session: 'host7-a.1' };
+// A made-up one: each run has its own, and shows it to nobody.
+const session = '9c1f4e7ab2d05386.1795360481239.r2f0d7c61b9e85a34';
+const caller = { agentId: 'http-1', session };
 
 const registerAgent: Operation = {
   method: 'put',
@@ -34,8 +38,7 @@ const registerAgent: Operation = {
     examples: {
       names: {
         value: {
-          session: 'host7-a.1',
-          instance: 'host7-a',
+          session,
           queues: ['reports'],
           concurrency: 1,
           host: 'host7',
@@ -45,8 +48,7 @@ const registerAgent: Operation = {
       announces: {
         summary: 'With a command type of its own',
         value: {
-          session: 'host7-a.1',
-          instance: 'host7-a',
+          session,
           types: [
             {
               type: 'RESIZE',
@@ -92,7 +94,7 @@ const attemptOperations: readonly Operation[] = [
       'Gives again what this session runs and does not hold, since the last answer may have been lost; else starts ' +
       'a command, while it has fewer than `concurrency`. It changes state: HEAD is refused, and so are pages of other sites.',
     query: nextQuerySchema,
-    queryExample: { ...caller, instance: 'host7-a' },
+    queryExample: caller,
     answers: {
       200: {
         description: 'A command, RUNNING from now on: its lease has begun.',
@@ -199,6 +201,27 @@ const attemptOperations: readonly Operation[] = [
 /** Of server/agents: what agents that reach only the server say to it, in the order in which they do. */
 export const agentOperations: readonly Operation[] = [
   registerAgent,
+  {
+    method: 'post',
+    path: '/agents/:agentId/settle',
+    id: 'settleEarlierRuns',
+    tag: 'Agents',
+    summary: 'End, or requeue, what earlier runs of this agent left',
+    description:
+      'For runs that are over for certain, once every outcome of theirs is reported. Without it their commands wait for their lease.',
+    body: {
+      schema: settleBodySchema,
+      examples: example({ session, earlier: ['9c1f4e7ab2d05386.1795360417011.rb81e6d05c7f2a943'] }),
+    },
+    answers: {
+      200: {
+        description: 'What they had started and not reported, and what became of it.',
+        schema: settledSchema,
+        examples: example({ agentId: 'http-1', settled: [{ commandId, attempt: 1, word: 'requeued' }] }),
+      },
+    },
+    problems: ['not_found', 'old_session'],
+  },
   ...attemptOperations,
   {
     method: 'post',
@@ -211,7 +234,7 @@ export const agentOperations: readonly Operation[] = [
       202: {
         description: 'Its present session is told.',
         schema: drainingSchema,
-        examples: example(caller),
+        examples: example({ agentId: 'http-1', session: '6ecb20f5a81d' }),
       },
     },
     problems: ['not_found'],

@@ -38,8 +38,8 @@ const views: readonly Operation[] = [
           agents: [
             withNulls(agentViewSchema, {
               agentId: 'http-1',
-              session: 'host7-a.1',
-              instance: 'host7-a',
+              session: '6ecb20f5a81d',
+              instance: 'd41b0c5e9f27',
               state: 'live',
               draining: false,
               host: 'host7',

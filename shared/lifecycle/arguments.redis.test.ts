@@ -1,0 +1,107 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { marker, oneRunning, pending, running } from '../testing/command-fixtures.js';
+import { type RedisState } from '../testing/redis-state.js';
+import { ScriptBench } from '../testing/script-bench.js';
+import { callScript, type ScriptName, scriptNames } from './scripts.js';
+
+// Redis does not roll back: a number that is none must refuse the whole call before its first write, and
+// not raise in the middle of a batch.
+
+let bench: ScriptBench;
+beforeAll(async () => {
+  bench = await ScriptBench.start();
+});
+afterAll(() => bench.stop());
+
+const twoRunning: RedisState = {
+  ...oneRunning,
+  'command:b': { ...running, entry: '1-2' },
+  'exec:b': marker,
+  'session:agent-1': 'i1.1',
+};
+const completed = (id: string, ...numbers: (string | number)[]) => {
+  const [attempt = 1, pauseMs = 0, jitter = 0] = numbers;
+  return [id, 'agent-1', 'i1.1', attempt, 'COMPLETED', '{}', '', 'yes', '', pauseMs, jitter];
+};
+const failed = (id: string, pauseMs: string | number) => [
+  id,
+  'agent-1',
+  'i1.1',
+  1,
+  'FAILED',
+  '',
+  '{"code":"EXECUTION_FAILED","message":"x"}',
+  'yes',
+  '1',
+  pauseMs,
+  0,
+];
+const submitted = (id: string, ms: string | number, fields: string | number = 1) => [
+  id,
+  '',
+  'default',
+  'in',
+  ms,
+  '',
+  fields,
+  'type',
+  'DELAY',
+];
+
+/** Calls whose first item is right, and would be written. */
+const calls: readonly [ScriptName, string, (bad: string) => (string | number)[]][] = [
+  ['report', 'how many', (bad) => [bad, ...completed('a')]],
+  ['report', 'pauseMs', (bad) => [2, ...completed('a'), ...failed('b', bad)]],
+  ['report', 'jitter', (bad) => [2, ...completed('a'), ...completed('b', 1, 0, bad)]],
+  ['report', 'attempt', (bad) => [2, ...completed('a'), ...completed('b', bad || 'x')]],
+  ['submit', 'notAfter', (bad) => [bad, 100, 1, ...submitted('c', 0)]],
+  ['submit', 'maxBacklog', (bad) => ['9999999999999', bad, 1, ...submitted('c', 0)]],
+  ['submit', 'ms', (bad) => ['9999999999999', 100, 2, ...submitted('c', 0), ...submitted('d', bad)]],
+  [
+    'submit',
+    'how many fields',
+    (bad) => ['9999999999999', 100, 2, ...submitted('c', 0), ...submitted('d', 0, bad)],
+  ],
+  ['start', 'limit', (bad) => ['agent-1', 'i1.1', bad, 1, 'default', 0, 0]],
+  ['start', 'how many types', (bad) => ['agent-1', 'i1.1', 9, 1, 'default', bad, 0]],
+  ['renew', 'how many', (bad) => ['agent-1', 'i1.1', bad, 'a', 1]],
+  ['progress', 'sequence', (bad) => ['agent-1', 'i1.1', 2, 'a', 1, 1, '{}', 'b', 1, bad, '{}']],
+  ['release', 'how many', (bad) => ['agent-1', 'i1.1', bad, 'default', '1-1', 'a', 1]],
+  ['recover', 'leaseMs', (bad) => [bad, 100, 'default', '0-0']],
+  ['recover', 'most', (bad) => [1000, bad, 'default', '0-0']],
+  ['abandon', 'most', (bad) => ['agent-1', 'i1.1', bad, 'default', '', 0]],
+  ['abandon', 'how many earlier', (bad) => ['agent-1', 'i1.1', 100, 'default', '', bad]],
+  ['rescue', 'leaseMs', (bad) => [bad, 1, 'a', '1-1']],
+  ['promote', 'most', (bad) => [bad]],
+  ['expire', 'most', (bad) => [bad]],
+  ['prune', 'retentionMs', (bad) => [bad, 1, 0, 0, 0, 100]],
+  ['cancel', 'marginMs', (bad) => ['TIMEOUT', bad, 1, 'a', 1, '', '']],
+  ['retry', 'how many', (bad) => [bad, 'a', '1']],
+];
+
+describe.each(calls)('%s with a foreign %s', (name, _what, args) => {
+  test.each(['nan', 'inf', '', '1.5', '1e3', '0x10', '99999999999999999', 'null'])(
+    '%p changes nothing',
+    async (bad) => {
+      await bench.seed({ ...twoRunning, 'command:p': { ...pending, entry: '1-9' } });
+      const before = await bench.state();
+      await expect(callScript(bench.redis, name, bench.keys.root, args(bad))).rejects.toThrow('whole number');
+      expect(await bench.state()).toEqual(before);
+      expect(await bench.events()).toEqual([]);
+    },
+  );
+});
+
+test('an outcome whose `executed` is no word of it is refused like that', async () => {
+  await bench.seed(twoRunning);
+  const strange = completed('b').map((value) => (value === 'yes' ? 'perhaps' : value));
+  const call = callScript(bench.redis, 'report', bench.keys.root, [2, ...completed('a'), ...strange]);
+  await expect(call).rejects.toThrow('must be no, unknown or yes');
+  expect(await bench.redis.hget(bench.keys.command('a'), 'status')).toBe('RUNNING');
+});
+
+test('no script reads a number from its arguments but by numberAt', () => {
+  const texts = scriptNames.map((name) => readFileSync(join(__dirname, `${name}.lua`), 'utf8'));
+  expect(texts.filter((text) => text.includes('tonumber(ARGV'))).toEqual([]);
+});
