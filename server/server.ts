@@ -25,6 +25,7 @@ import { Metrics } from './metrics/metrics.js';
 import { RedisClock } from './redis/redis-clock.js';
 import { RedisUnavailable } from './redis/redis-fault.js';
 import { RedisLink } from './redis/redis-link.js';
+import { SchemaChecker } from './submissions/schema-checker.js';
 import { Submitter } from './submissions/submitter.js';
 import { readAnnouncements } from './reading/announcements.js';
 import { TypeCatalog } from './submissions/type-catalog.js';
@@ -76,6 +77,7 @@ export class Server implements Service {
       feed,
     });
     const catalog = new TypeCatalog(() => link.call(readAnnouncements), logger);
+    const checker = new SchemaChecker();
     const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, faults });
     const leftovers = () => this.#leftovers;
     const eventStreams = new EventStreams({ feed, logger });
@@ -83,7 +85,7 @@ export class Server implements Service {
     const admissions = new Admissions({ link, keys, leaseMs, logger });
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
     const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
-    const forClients = { catalog, submitter, waiter, eventStreams, leftovers };
+    const forClients = { catalog, checker, submitter, waiter, eventStreams, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
     const app = createApp({ link, keys, ...forClients, ...forAgents, metrics, host, allowedHosts, logger });
     this.#link = link;
@@ -99,6 +101,7 @@ export class Server implements Service {
       graceMs,
     });
     this.#maintenance = [
+      checker,
       promoter(link, keys, logger),
       expirer(link, keys, logger),
       recoverer({ link, keys, leaseMs, faults, logger }),

@@ -82,9 +82,11 @@ export const commandOperations: readonly Operation[] = [
     problems: [
       'unknown_type',
       'unusable_type',
+      'costly_payload',
       'idempotency_key_reused',
       'redis_key_broken',
       'redis_full',
+      'busy',
       'backlog_full',
     ],
   },
@@ -135,7 +137,15 @@ export const commandOperations: readonly Operation[] = [
         }),
       },
     },
-    problems: ['unknown_type', 'unusable_type', 'redis_key_broken', 'redis_full', 'backlog_full'],
+    problems: [
+      'unknown_type',
+      'unusable_type',
+      'costly_payload',
+      'redis_key_broken',
+      'redis_full',
+      'busy',
+      'backlog_full',
+    ],
   },
   {
     method: 'get',
