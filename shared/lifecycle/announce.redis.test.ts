@@ -116,7 +116,9 @@ test('announces anew what it would drop', async () => {
 
 test('throws, and changes nothing, when the key is something else', async () => {
   await bench.seed({ [typesKey]: 'x' });
-  await expect(announce(bench.redis, [one])).rejects.toThrow('fencepost:types holds what Fencepost did not');
+  await expect(announce(bench.redis, [one])).rejects.toThrow(
+    'fencepost:types: it holds what Fencepost did not put there',
+  );
   expect(await bench.state()).toEqual({ [typesKey]: 'x' });
 });
 

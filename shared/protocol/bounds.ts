@@ -18,9 +18,7 @@ export const schemaLimits = {
   /** Schemas that one and the same value may be checked by. */
   perValue: 1000,
   /** States of the automata that all its patterns make together. */
-  patternStates: 5000,
+  patternStates: 2000,
   /** Announcements with schemas in one registration. */
   types: 200,
-  /** Schemas in all announcements of one registration. */
-  schemasPerAgent: 5000,
 } as const;

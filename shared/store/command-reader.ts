@@ -213,7 +213,8 @@ export function ifWrongType<T>(value: T): (error: unknown) => T {
   };
 }
 
-async function orBroken<T>(key: string, reply: Promise<T>): Promise<T> {
+/** @throws BrokenCommand when the key is of another type */
+export async function orBroken<T>(key: string, reply: Promise<T>): Promise<T> {
   try {
     return await reply;
   } catch (error) {

@@ -78,7 +78,15 @@ const registerAgent: Operation = {
       }),
     },
   },
-  problems: ['not_found', 'old_session', 'agent_name_taken', 'redis_full'],
+  problems: [
+    'not_found',
+    'old_session',
+    'agent_name_taken',
+    'redis_full',
+    'redis_key_broken',
+    'busy',
+    'conflict',
+  ],
 };
 
 const attemptOperations: readonly Operation[] = [
@@ -152,7 +160,7 @@ const attemptOperations: readonly Operation[] = [
         examples: example({ lost: [] }),
       },
     },
-    problems: [],
+    problems: ['busy'],
   },
   {
     method: 'put',

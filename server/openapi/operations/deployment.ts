@@ -73,7 +73,7 @@ const views: readonly Operation[] = [
         }),
       },
     },
-    problems: [],
+    problems: ['redis_key_broken'],
   },
   {
     method: 'get',
@@ -147,7 +147,7 @@ export const deploymentOperations: readonly Operation[] = [
       },
     },
     withoutRedis: true,
-    problems: [],
+    problems: ['redis_key_broken'],
   },
   {
     method: 'get',
