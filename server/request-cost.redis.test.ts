@@ -1,5 +1,6 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { pause } from '../shared/runtime/service.js';
 import { limits } from '../shared/protocol/commands.js';
 import { cpuMs } from '../shared/testing/cpu-time.js';
 import { endProcesses, startProcess, type TestProcess } from '../shared/testing/processes.js';
@@ -27,7 +28,10 @@ beforeAll(async () => {
   server = startProcess(['dist/server/main.js'], { env });
   const line = await server.waitForLine(/"ready: http/);
   ({ url } = JSON.parse(line) as { url: string });
-  await announce('warm', { WARM: { type: 'object', properties: { a: { pattern: '^a+$' } } }, ANYTHING: {} });
+  await announceAll('warm', {
+    WARM: { type: 'object', properties: { a: { pattern: '^a+$' } } },
+    ANYTHING: {},
+  });
   for (let i = 0; i < 20; i++) {
     await send({ path: '/commands', body: JSON.stringify({ type: 'DELAY', payload: { ms: 1, x: i } }) });
     await send({ path: '/commands', body: JSON.stringify({ type: 'WARM', payload: { a: 'aaa' } }) });
@@ -85,14 +89,14 @@ const batch = (commands: readonly string[]): Sent => ({
   body: `{"commands":[${commands.join(',')}]}`,
 });
 
-/** As often as it fits into so many bytes, and has no more than so many commas and opening brackets. */
+/** As often as it fits into so many bytes, and has no more than so many commas, colons and opening brackets. */
 function filled(part: string, bytes: number, values: number): string {
-  const own = 1 + (part.match(/[[{,]/g) ?? []).length;
+  const own = 1 + (part.match(/[[{,:]/g) ?? []).length;
   const count = Math.max(1, Math.min(bytes / (part.length + 1), values / own));
   return Array.from({ length: Math.floor(count) }, () => part).join(',');
 }
 const names = (bytes: number, values: number) =>
-  Array.from({ length: Math.min(bytes / 9, values) }, (_, i) => `"${i.toString(36)}":0`).join(',');
+  Array.from({ length: Math.min(bytes / 9, values / 2) }, (_, i) => `"${i.toString(36)}":0`).join(',');
 const nested = (levels: number) => '['.repeat(levels) + ']'.repeat(levels);
 
 /** JSON of about so many bytes and, where it can be, values: of every shape. */
@@ -139,6 +143,21 @@ afterAll(() => {
 
 async function announce(agentId: string, types: Readonly<Record<string, unknown>>): Promise<Answer> {
   return send(announcement(agentId, types));
+}
+
+/** What a server has no allowance left for in one request it does in the next. */
+async function announceAll(agentId: string, types: Readonly<Record<string, unknown>>): Promise<void> {
+  for (let i = 0; i < 50; i++) if ((await announce(agentId, types)).status === 200) return;
+  throw new Error('they were not announced');
+}
+
+/** What was announced a moment ago is read within a second. */
+async function untilKnown(sent: Sent): Promise<void> {
+  for (let i = 0; i < 100; i++) {
+    if (!(await send(sent)).body.includes('unknown_type')) return;
+    await pause(50);
+  }
+  throw new Error('the type was announced, and is not known');
 }
 
 const announcement = (agentId: string, types: Readonly<Record<string, unknown>>): Sent => ({
@@ -312,9 +331,9 @@ describe('an announcement', () => {
       body:
         status === 200
           ? answer.status === 503
-            ? expect.stringContaining('"busy"')
+            ? (expect.stringContaining('"busy"') as string)
             : ''
-          : expect.stringContaining('types'),
+          : (expect.stringContaining('invalid_request') as string),
     });
     expect([status, 503]).toContain(answer.status);
   });
@@ -328,12 +347,12 @@ describe('an announcement', () => {
     [
       'references that double at each level',
       doubled(30, ($ref) => ({ anyOf: [{ items: { $ref } }, { items: { $ref } }] })),
-      [JSON.parse(nested(55))],
+      [JSON.parse(nested(55)) as unknown],
     ],
     [
       'a tree that looks at each part twice',
       { anyOf: [{ items: { $ref: '#' } }, { items: { $ref: '#' } }], type: 'array' },
-      [JSON.parse(`${'['.repeat(55)}1${']'.repeat(55)}`)],
+      [JSON.parse(`${'['.repeat(55)}1${']'.repeat(55)}`) as unknown],
     ],
     [
       '900 schemas for each item',
@@ -367,11 +386,11 @@ describe('an announcement', () => {
     ['a format that is a pattern', { format: 'regex' }, ['(a+)+'.repeat(10_000)]],
   ])('with %s, and then a payload made for it', async (name, schema, payloads) => {
     const type = `C${name.replaceAll(/\W/g, '_')}`;
-    await expectCheap(`announcing ${name}`, announcement('costly', { [type]: schema }));
+    const announced = await expectCheap(`announcing ${name}`, announcement('costly', { [type]: schema }));
+    if (announced.status === 400) return;
     for (const payload of payloads) {
-      // What was announced a moment ago is read within a second.
       const sent = { path: '/commands', body: JSON.stringify({ type, payload }) };
-      while ((await send(sent)).body.includes('unknown_type'));
+      await untilKnown(sent);
       const one = await expectCheap(`one ${name}`, sent);
       const text = JSON.stringify({ type, payload });
       const count = Math.min(1000, Math.floor(limits.batchBodyBytes / text.length));
@@ -385,9 +404,9 @@ describe('an announcement', () => {
       type: 'object',
       properties: properties(20, { type: 'string', minLength: 1 }),
     });
-    while ((await announce('many', types)).status === 503);
+    await announceAll('many', types);
     const commands = Object.keys(types).map((type) => JSON.stringify({ type, payload: { p1: 'a' } }));
-    while ((await send(batch(commands))).body.includes('unknown_type'));
+    await untilKnown(batch(commands));
     let answer = await expectOnceCheap('200 types in a batch', batch(commands));
     for (let i = 0; i < 100 && answer.status === 503; i++)
       answer = await expectOnceCheap('200 types in a batch', batch(commands));

@@ -36,7 +36,9 @@ function checkBounds(body: Buffer, limit: number): void {
   const fault = boundsFault(body, { levels: jsonDepth, values });
   if (fault === 'levels') throw new BodyBeyondBounds(`must be nested at most ${jsonDepth} levels deep`);
   if (fault === 'values') {
-    throw new BodyBeyondBounds(`must have at most ${values} values, counted by commas and opening brackets`);
+    throw new BodyBeyondBounds(
+      `must have at most ${values} values, counted by commas, colons and opening brackets`,
+    );
   }
 }
 

@@ -42,7 +42,7 @@ const keptMs = 7 * 24 * 3600 * 1000;
 export class TypeCatalog {
   readonly #readAnnouncements: () => Promise<Announcements>;
   readonly #logger: Logger | undefined;
-  readonly #builtIn: ReadonlyMap<string, TypeVersion> = builtInVersions();
+  readonly #builtIn: ReadonlyMap<string, TypeVersion> = builtInVersions;
   /** By field. */
   #versions: ReadonlyMap<string, TypeVersion> = new Map();
   #entries: ReadonlyMap<string, Entry>;

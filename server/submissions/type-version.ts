@@ -62,15 +62,14 @@ export interface TypeVersion {
 
 const nothing: Said = { payload: null, result: null, onAgentLost: null, defaultTimeoutMs: null };
 
-export function builtInVersions(): Map<string, TypeVersion> {
-  return new Map(
-    [...builtInTypes].map(([type, said]) => {
-      const version = { type, digest: digestOfType(said), source: 'built-in', said, text: '' } as const;
-      const builtIn = usableOf(said, true, compilePayloadSchema(said.payload));
-      return [type, { ...version, usable: () => builtIn, isVetted: () => true, announcedAtMs: null }];
-    }),
-  );
-}
+/** By type. Compiled once: a process may have several servers. */
+export const builtInVersions: ReadonlyMap<string, TypeVersion> = new Map(
+  [...builtInTypes].map(([type, said]) => {
+    const { usable } = lazily(() => usableOf(said, true, compilePayloadSchema(said.payload)));
+    const version = { type, digest: digestOfType(said), source: 'built-in', said, text: '' } as const;
+    return [type, { ...version, usable, isVetted: () => true, announcedAtMs: null }];
+  }),
+);
 
 /** @param before the same version, as it was read last: only its time changes, as a rule */
 export function announcedVersion(field: string, text: string, before: TypeVersion | undefined): TypeVersion {

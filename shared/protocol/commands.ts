@@ -6,9 +6,9 @@ export const limits = {
   bodyBytes: 256 * 1024,
   batchBodyBytes: 8 * 1024 * 1024,
   reportBodyBytes: 2 * 1024 * 1024,
-  /** Values in a body, by its commas and opening brackets: of those that may be large, and of the others. */
-  bodyValues: 150_000,
-  smallBodyValues: 50_000,
+  /** Commas, colons and opening brackets in a body, outside strings: in one that may be large, and in any other. */
+  bodyValues: 120_000,
+  smallBodyValues: 40_000,
   payloadBytes: 64 * 1024,
   resultBytes: 1024 * 1024,
   /** Small: it is kept beside the command, in every list, and by each server with the last events. */
