@@ -10,12 +10,30 @@ import { type CheckReply, type CheckRequest, type SchemaThreadData } from './sch
 const mostKept = 500;
 
 const { nativePatterns } = workerData as SchemaThreadData;
-const announced = new AnnouncedSchemas(nativePatterns);
+let announced = new AnnouncedSchemas(nativePatterns);
+/** Since the last compilation began, it has not ended. */
+let isCompiling = false;
+// What is made once is not on the account of the first request.
+announced.compile({ type: 'object', properties: { a: { pattern: '^a+$' } } })({ a: 'a' });
+
+/** @throws UnusableSchema */
+function compile(schema: JsonSchema): PayloadValidator {
+  // One that was ended in the middle leaves ajv in a state in which it refuses what it would take.
+  if (isCompiling) announced = new AnnouncedSchemas(nativePatterns);
+  isCompiling = true;
+  try {
+    return announced.compile(schema);
+  } finally {
+    // Not run when it was ended from outside.
+    isCompiling = false;
+  }
+}
+
 const kept = new Map<string, PayloadValidator>();
 
 /** @throws UnusableSchema */
 function validatorOf(text: string): PayloadValidator {
-  const validator = kept.get(text) ?? announced.compile(JSON.parse(text) as JsonSchema);
+  const validator = kept.get(text) ?? compile(JSON.parse(text) as JsonSchema);
   kept.delete(text);
   kept.set(text, validator);
   const [oldest] = kept.keys();
