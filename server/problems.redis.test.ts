@@ -88,6 +88,14 @@ const causes: Partial<Record<ProblemCode, () => Promise<Pick<TestAnswer, 'status
     await api.get('/types');
     return api.post('/commands', { ...delay, type: 'BAD' });
   },
+  costly_payload: async () => {
+    const payload = { anyOf: [{ items: { $ref: '#' } }, { items: { $ref: '#' } }], type: 'array' };
+    const said = { payload, result: {}, onAgentLost: 'fail', announcedAt: Date.now() };
+    await client.hset(typesKey, 'DEAR', JSON.stringify(said));
+    await api.get('/types');
+    const nested: unknown = JSON.parse(`${'['.repeat(50)}1${']'.repeat(50)}`);
+    return api.post('/commands', { type: 'DEAR', payload: nested });
+  },
   forbidden_origin: () => api.post('/commands', delay, { 'sec-fetch-site': 'cross-site' }),
   not_found: () => api.get('/nowhere'),
   method_not_allowed: () => api.send('PATCH', '/commands'),
@@ -101,6 +109,14 @@ const causes: Partial<Record<ProblemCode, () => Promise<Pick<TestAnswer, 'status
   too_many_queues: async () => {
     await client.sadd(keys.queues, ...Array.from({ length: 50 }, (_, i) => `q${i}`));
     return api.post('/commands', { ...delay, queue: 'new' });
+  },
+  busy: async () => {
+    // More than ten seconds' worth at once, however long they take.
+    const told = { agentId: 'a', told: [] };
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, () => api.post('/commands/progress', told)),
+    );
+    return answers.find(({ status }) => status !== 200) ?? api.get('/');
   },
   backlog_full: async () => {
     await client.hset(keys.counts, 'PENDING', 10);

@@ -29,6 +29,7 @@ import { Metrics } from './metrics/metrics.js';
 import { RedisClock } from './redis/redis-clock.js';
 import { RedisUnavailable } from './redis/redis-fault.js';
 import { RedisLink } from './redis/redis-link.js';
+import { SchemaChecker } from './submissions/schema-checker.js';
 import { Submitter } from './submissions/submitter.js';
 import { readAnnouncements } from './reading/announcements.js';
 import { TypeCatalog } from './submissions/type-catalog.js';
@@ -84,6 +85,7 @@ export class Server implements Service {
       feed,
     });
     const catalog = new TypeCatalog(() => link.call(readAnnouncements), logger);
+    const checker = new SchemaChecker();
     const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, maxQueues, faults });
     const leftovers = () => this.#leftovers;
     const eventStreams = new EventStreams({ feed, logger });
@@ -91,7 +93,7 @@ export class Server implements Service {
     const admissions = new Admissions({ link, keys, leaseMs, logger });
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
     const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
-    const forClients = { catalog, submitter, waiter, eventStreams, leftovers };
+    const forClients = { catalog, checker, submitter, waiter, eventStreams, leftovers };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
     const app = createApp({
       link,
@@ -117,6 +119,7 @@ export class Server implements Service {
       graceMs,
     });
     this.#maintenance = [
+      checker,
       promoter(link, keys, logger),
       expirer(link, keys, logger),
       recoverer({ link, keys, leaseMs, faults, logger }),

@@ -1,6 +1,6 @@
 import { type Request, type Response } from 'express';
 import { type z } from 'zod';
-import { announce } from '../../shared/lifecycle/announcing.js';
+import { announce, NotAnnounced } from '../../shared/lifecycle/announcing.js';
 import { release } from '../../shared/lifecycle/holding.js';
 import { pendingOf } from '../../shared/lifecycle/recovery.js';
 import { announcedBy, drain, leave } from '../../shared/lifecycle/registration.js';
@@ -23,6 +23,7 @@ import { parseBody } from '../http/json-body.js';
 import { Problem } from '../http/problem.js';
 import { parseQuery } from '../http/query.js';
 import { type RedisCalls } from '../redis/redis-link.js';
+import { AnnouncementVetting } from '../submissions/announcement-vetting.js';
 import { type Admissions, callerOf } from './admissions.js';
 import { checkSession } from './attempt-routes.js';
 import { problemOfRefusal, repeatable } from './refusal.js';
@@ -39,16 +40,19 @@ export interface AgentRoutesOptions {
 
 /** What an agent says of itself, and what an operator says to it. */
 export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRoutesOptions): Endpoint[] {
+  const vetting = new AnnouncementVetting();
+
   async function registerAgent(request: Request, response: Response): Promise<void> {
     const agentId = agentIdOf(request);
     const body = parseBody(registerBodySchema, request);
     const { session, instance, host, earlier } = body;
     checkSession(session, instance);
+    const announced = body.types.filter((type) => typeof type !== 'string');
+    vetting.check(body.types);
     const caller = callerOf(agentId, session, instance);
     const reply = await admissions.register(caller, host, fieldsOf(body), earlier);
     if (reply.word !== 'ok') throw problemOfRefusal(agentId, reply);
-    const announced = body.types.filter((type) => typeof type !== 'string');
-    const differing = await link.call((redis) => announce(redis, announced));
+    const differing = await link.call((redis) => announce(redis, announced)).catch(refuseAnnouncement);
     const { draining } = reply;
     const at = new Date(reply.now).toISOString();
     response.json({ agentId, session, leaseMs, at, draining, differing } satisfies z.input<
@@ -152,6 +156,12 @@ function agentIdOf(request: Request): string {
   const id = agentIdSchema.safeParse(request.params.agentId).data;
   if (id === undefined) throw noSuchAgent();
   return id;
+}
+
+/** The agent is registered all the same, and is given what it can execute. */
+function refuseAnnouncement(error: unknown): never {
+  if (!(error instanceof NotAnnounced)) throw error;
+  throw new Problem('conflict', error.message, { cause: error });
 }
 
 const noSuchAgent = () => new Problem('not_found', 'no agent is registered under this name');

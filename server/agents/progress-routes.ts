@@ -6,6 +6,7 @@ import { limits } from '../../shared/protocol/commands.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type Endpoint } from '../http/endpoint.js';
 import { parseBody } from '../http/json-body.js';
+import { Problem } from '../http/problem.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { repeatable } from './refusal.js';
 
@@ -16,8 +17,11 @@ export interface ProgressRoutesOptions {
 
 /** How far attempts are, as their agents say it. */
 export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[] {
+  const rate = new ProgressRate();
+
   async function storeProgress(request: Request, response: Response): Promise<void> {
     const { agentId, session = '', told } = parseBody(progressBodySchema, request);
+    rate.count(agentId);
     const items = told.map(({ commandId, progress, ...one }) => ({
       id: commandId.toLowerCase(),
       ...one,
@@ -38,4 +42,26 @@ export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[
     handle: storeProgress,
   };
   return [repeatable(endpoint)];
+}
+
+/** Calls that one agent may make here in a second; agents of this package make four. */
+const mostPerSecond = 20;
+
+/** Each call is written to Redis and sent to every client that follows: an agent that tells in a loop must not fill both. */
+class ProgressRate {
+  /** By agentId, in the second that is under way. */
+  readonly #calls = new Map<string, number>();
+  #second = 0;
+
+  /** @throws Problem when the agent has made too many calls */
+  count(agentId: string): void {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#second) this.#calls.clear();
+    this.#second = second;
+    const calls = (this.#calls.get(agentId) ?? 0) + 1;
+    this.#calls.set(agentId, calls);
+    if (calls <= mostPerSecond) return;
+    const detail = `progress may be sent ${mostPerSecond} times a second: send the latest of each attempt, up to 100 in one call. Nothing was stored`;
+    throw new Problem('busy', detail, { headers: { 'Retry-After': '1' } });
+  }
 }

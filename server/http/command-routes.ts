@@ -13,6 +13,7 @@ import { readPage, startOf } from '../reading/command-list.js';
 import { WaitingReasons } from '../reading/waiting-reasons.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { newCommand, parseIdempotencyKey } from '../submissions/new-command.js';
+import { type SchemaChecker } from '../submissions/schema-checker.js';
 import { parseBatch, parseSubmission } from '../submissions/submission-parser.js';
 import { type Submitter } from '../submissions/submitter.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
@@ -28,16 +29,18 @@ export interface CommandRoutesOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
   readonly catalog: TypeCatalog;
+  readonly checker: Pick<SchemaChecker, 'check'>;
   readonly submitter: Submitter;
   readonly waiter: CommandWaiter;
 }
 
-export function commandRoutes({ link, keys, catalog, submitter, waiter }: CommandRoutesOptions): Endpoint[] {
+export function commandRoutes(options: CommandRoutesOptions): Endpoint[] {
+  const { link, keys, catalog, checker, submitter, waiter } = options;
   const reasons = new WaitingReasons({ link, keys });
 
   async function submitOne(request: Request, response: Response): Promise<void> {
     const key = parseIdempotencyKey(request.get('Idempotency-Key'));
-    const command = newCommand(await parseSubmission(request.body, catalog), key);
+    const command = newCommand(await parseSubmission(request.body, { catalog, checker }), key);
     logWith(response, { commandId: command.id });
     const [reply] = await submitter.submit([command]);
     const isAgain = reply !== undefined && refuse([reply], ({ word }) => word === 'same');
@@ -52,7 +55,9 @@ export function commandRoutes({ link, keys, catalog, submitter, waiter }: Comman
       const message = 'is for single commands: a batch that is sent again is stored again';
       throw invalid([{ field: 'Idempotency-Key', message }]);
     }
-    const commands = (await parseBatch(request.body, catalog)).map((checked) => newCommand(checked));
+    const commands = (await parseBatch(request.body, { catalog, checker })).map((checked) =>
+      newCommand(checked),
+    );
     logWith(response, { commands: commands.length });
     refuse(await submitter.submit(commands), () => false);
     const commandIds = commands.map(({ id }) => id);

@@ -1,7 +1,7 @@
 import { limits } from '../../shared/protocol/commands.js';
 import { BrokenCommand } from '../../shared/store/command-reader.js';
 import { RedisFull, RedisUnavailable } from '../redis/redis-fault.js';
-import { Problem } from './problem.js';
+import { invalid, Problem } from './problem.js';
 
 /** What body-parser and the router put on their errors. */
 interface HttpError extends Error {
@@ -81,6 +81,8 @@ function httpProblem(error: HttpError): Problem {
   switch (error.type) {
     case 'entity.too.large':
       return bodyTooLarge(typeof error.limit === 'number' ? error.limit : limits.bodyBytes);
+    case 'entity.verify.bounds':
+      return invalid([{ field: 'body', message: error.message }]);
     case 'charset.unsupported':
     case 'encoding.unsupported':
       return new Problem('unsupported_media_type', `${error.message}; send JSON in UTF-8, not compressed`);

@@ -44,7 +44,8 @@ const silentSocketMs = 120_000;
 export class HttpServer implements Service {
   readonly #options: HttpServerOptions;
   readonly #server: Server;
-  readonly #answering = new Set<ServerResponse>();
+  /** By connection: pipelined requests have several at once. */
+  readonly #answering = new Map<Socket, Set<ServerResponse>>();
   /** Those that were told that there is no request of theirs, or none that can be understood. */
   readonly #refused = new WeakSet<Socket>();
   #stopping: Promise<void> | undefined;
@@ -58,7 +59,7 @@ export class HttpServer implements Service {
     this.#server.timeout = silentSocketMs;
     this.#server.on('request', (request, response) => {
       if (this.#refused.has(request.socket)) return ignore(request);
-      this.#track(response);
+      this.#track(request.socket, response);
       options.listener(request, response);
     });
     this.#server.on('clientError', (error, socket: Socket) => this.#answerRaw(error, socket));
@@ -93,15 +94,19 @@ export class HttpServer implements Service {
     if (!this.#server.listening) return;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     this.#server.closeIdleConnections();
-    for (const response of this.#answering) closeAfter(response);
+    for (const responses of this.#answering.values()) responses.forEach(closeAfter);
     const cut = setTimeout(() => this.#server.closeAllConnections(), this.#options.graceMs);
     await closed;
     clearTimeout(cut);
   }
 
-  #track(response: ServerResponse): void {
-    this.#answering.add(response);
-    response.on('close', () => this.#answering.delete(response));
+  #track(socket: Socket, response: ServerResponse): void {
+    const responses = this.#answering.get(socket) ?? new Set();
+    this.#answering.set(socket, responses.add(response));
+    response.on('close', () => {
+      responses.delete(response);
+      if (responses.size === 0 && this.#answering.get(socket) === responses) this.#answering.delete(socket);
+    });
     if (this.#stopping) closeAfter(response);
   }
 
@@ -109,7 +114,7 @@ export class HttpServer implements Service {
   #answerRaw(error: Error, socket: Socket): void {
     const code = errorCode(error);
     // Nothing may be written into the middle of another answer.
-    const isBusy = [...this.#answering].some(
+    const isBusy = [...(this.#answering.get(socket) ?? [])].some(
       (response) => response.socket === socket && response.headersSent,
     );
     if (!socket.writable || isBusy || code === 'ECONNRESET') return void socket.destroy();

@@ -1,5 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { type z } from 'zod';
+import { problemErrors } from '../../shared/protocol/bounds.js';
 import { type FieldFault } from './problem.js';
 
 export type Parsed<T> =
@@ -14,9 +15,10 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown, known: reado
   // A schema's own message goes before these words.
   const parsed = schema.safeParse(input, { error: plainWords });
   if (parsed.success) return { ok: true, value: parsed.data };
-  const faults = parsed.error.issues.flatMap((issue) => {
+  // A body may have a fault for every two of its bytes: more than an answer lists are not put into words.
+  const faults = parsed.error.issues.slice(0, problemErrors).flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({
+      return issue.keys.slice(0, problemErrors).map((key) => ({
         field: fieldName([...issue.path, key]),
         message: `is not known${suggestion(key, known)}`,
       }));
@@ -27,23 +29,33 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown, known: reado
   return { ok: false, faults };
 }
 
+/** Longest part of a name, and of a value, that a fault repeats. */
+const shownChars = 200;
+
+/** What an answer shows of a text that a client or an agent chose, and that may be as long as a body. */
+export const cut = (text: string) => (text.length > shownChars ? `${text.slice(0, shownChars)}…` : text);
+
 /** `['commands', 3, 'payload', 'url']` → `commands[3].payload.url`. */
 export function fieldName(path: readonly PropertyKey[]): string {
   if (path.length === 0) return 'body';
   return path.reduce<string>((name, part) => {
     if (typeof part === 'number') return `${name}[${part}]`;
-    return name === '' ? String(part) : `${name}.${String(part)}`;
+    return name === '' ? cut(String(part)) : `${name}.${cut(String(part))}`;
   }, '');
 }
 
 /** `, did you mean type?`, or nothing when no name is near. */
 export function suggestion(name: string, known: readonly string[]): string {
   const near = known
+    // A name that is much longer or shorter is far, and finding out how far would cost its length.
+    .filter((candidate) => Math.abs(candidate.length - name.length) <= mostFar(candidate))
     .map((candidate) => ({ candidate, far: distance(name.toLowerCase(), candidate.toLowerCase()) }))
-    .filter(({ candidate, far }) => far <= Math.ceil(candidate.length / 2.5))
+    .filter(({ candidate, far }) => far <= mostFar(candidate))
     .sort((a, b) => a.far - b.far)[0];
   return near ? `, did you mean ${near.candidate}?` : '';
 }
+
+const mostFar = (candidate: string) => Math.ceil(candidate.length / 2.5);
 
 function plainWords(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'invalid_type') return `must be ${kinds[issue.expected] ?? issue.expected}`;

@@ -1,6 +1,8 @@
 import { json, type Request, type RequestHandler } from 'express';
 import { type z } from 'zod';
-import { jsonDepth } from '../../shared/protocol/api.js';
+import { jsonDepth } from '../../shared/protocol/bounds.js';
+import { limits } from '../../shared/protocol/commands.js';
+import { boundsFault } from './body-bounds.js';
 import { type Check } from './check.js';
 import { bodyTooLarge } from './fault.js';
 import { parseInput } from './input.js';
@@ -14,9 +16,30 @@ const hopelessBytes = 64 * 1024 * 1024;
 
 const jsonTypes = ['application/json', 'application/*+json'];
 
-/** Reads a JSON body of at most `limit` bytes into `request.body`. `refuseHopeless` goes before it, `checkJson` behind it. */
+/**
+ * Reads a JSON body of at most `limit` bytes into `request.body`, unless it is nested too deep or has too many
+ * values for what comes after: they are counted before it is parsed. `refuseHopeless` goes before it,
+ * `checkJson` behind it.
+ */
 export function readJson(limit: number): RequestHandler {
-  return json({ limit, inflate: false, strict: false, type: jsonTypes });
+  const verify = (_request: unknown, _response: unknown, body: Buffer) => checkBounds(body, limit);
+  return json({ limit, inflate: false, strict: false, type: jsonTypes, verify });
+}
+
+/** How body-parser hands on why a body is refused before it is parsed: `problemOf` knows it by its type. */
+class BodyBeyondBounds extends Error {
+  readonly type = 'entity.verify.bounds';
+}
+
+function checkBounds(body: Buffer, limit: number): void {
+  const values = limit > limits.bodyBytes ? limits.bodyValues : limits.smallBodyValues;
+  const fault = boundsFault(body, { levels: jsonDepth, values });
+  if (fault === 'levels') throw new BodyBeyondBounds(`must be nested at most ${jsonDepth} levels deep`);
+  if (fault === 'values') {
+    throw new BodyBeyondBounds(
+      `must have at most ${values} values, counted by commas, colons and opening brackets`,
+    );
+  }
 }
 
 /** The body of a request, which `readJson` has read. @throws Problem with every field that is wrong, or not known */
@@ -38,7 +61,7 @@ export function refuseHopeless(limit: number): Check {
   };
 }
 
-/** Of a body that is not there, or not JSON, or too deep for what comes after. */
+/** Of a body that is not there, or not JSON. */
 export function checkJson(request: Request): void {
   // Neither a body nor a type, or one that is not JSON: Express has read nothing.
   if (request.body === undefined) {
@@ -47,19 +70,4 @@ export function checkJson(request: Request): void {
       'send a JSON body, with the header Content-Type: application/json',
     );
   }
-  if (isDeeperThan(request.body, jsonDepth)) {
-    throw invalid([{ field: 'body', message: `must be nested at most ${jsonDepth} levels deep` }]);
-  }
-}
-
-/** JSON.parse takes any depth; what comes after it is recursive, and this stops before it is too deep itself. */
-function isDeeperThan(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  if (levels === 0) return true;
-  if (Array.isArray(value)) return value.some((child) => isDeeperThan(child, levels - 1));
-  // Not over Object.values, which would copy a body as large as a batch's.
-  for (const name in value) {
-    if (isDeeperThan((value as Record<string, unknown>)[name], levels - 1)) return true;
-  }
-  return false;
 }

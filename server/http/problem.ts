@@ -1,5 +1,6 @@
 import { type Response } from 'express';
-import { type ProblemBody, problemErrors } from '../../shared/protocol/api.js';
+import { type ProblemBody } from '../../shared/protocol/api.js';
+import { problemErrors } from '../../shared/protocol/bounds.js';
 import { type ProblemCode, problems } from '../../shared/protocol/errors.js';
 
 /** One fault, with the field, query parameter or header that it is in. */
@@ -57,7 +58,9 @@ export class Problem extends Error {
 /** A problem whose detail is its first fault. */
 export function invalid(errors: readonly FieldFault[], code: ProblemCode = 'invalid_request'): Problem {
   const [first, ...others] = errors;
-  const more = others.length > 0 ? ` (and ${others.length} more: see errors)` : '';
+  // Beyond that many, the search for more was given up.
+  const isAll = errors.length < problemErrors;
+  const more = others.length > 0 ? ` (and ${isAll ? '' : 'at least '}${others.length} more: see errors)` : '';
   return new Problem(code, first ? `${first.field} ${first.message}${more}` : problems[code].title, {
     errors,
   });

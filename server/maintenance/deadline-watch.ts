@@ -131,7 +131,7 @@ class Deadlines {
         if (!row) return undefined;
         const [, attempt, retried, startedAt, timeoutMs, cancelRequestedAt, type] = row;
         const known = types.get(type);
-        const rule = known?.usable ? known.defaultTimeoutMs : null;
+        const rule = known?.usable === true ? known.defaultTimeoutMs : null;
         const typesTimeoutMs =
           timeoutMs === null && rule !== null ? await this.#timeoutBy(redis, id, rule) : undefined;
         return {

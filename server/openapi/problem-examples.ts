@@ -1,6 +1,7 @@
 import { tooManyQueues } from '../http/fault.js';
 import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type FieldFault, invalid, Problem } from '../http/problem.js';
+import { costlyPayload, stillLearning } from '../submissions/schema-problems.js';
 
 const fault = (field: string, message: string): readonly FieldFault[] => [{ field, message }];
 
@@ -28,6 +29,7 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
     'Sec-Fetch-Site must not be cross-site: pages of other sites may not do this here',
     { errors: fault('Sec-Fetch-Site', 'must not be cross-site') },
   ),
+  costly_payload: costlyPayload('payload', 'check'),
   not_found: new Problem('not_found', 'there is no command with this id'),
   method_not_allowed: new Problem('method_not_allowed', 'this path knows POST, GET, HEAD, OPTIONS'),
   request_timeout: new Problem('request_timeout', 'the request did not arrive in time'),
@@ -79,5 +81,6 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
     'Redis has not been reached yet. Nothing was changed: ask again',
   ),
   redis_full: new Problem('redis_full', 'Redis has no memory left for new commands; nothing was stored'),
+  busy: stillLearning(),
   backlog_full: new Problem('backlog_full', 'too many commands are waiting already; nothing was stored'),
 };

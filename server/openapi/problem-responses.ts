@@ -19,6 +19,7 @@ const retryLater: ReadonlySet<ProblemCode> = new Set([
   'agent_name_taken',
   'redis_unavailable',
   'redis_full',
+  'busy',
   'backlog_full',
 ]);
 

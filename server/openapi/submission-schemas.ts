@@ -32,10 +32,16 @@ export function submissionSchemas(
 ): Record<string, SchemaObject> {
   const schemas: Record<string, SchemaObject> = {};
   const mapping: [string, string][] = [];
+  let [room, leftOut] = [mostChars, 0];
   for (const known of types) {
     const { type, fault } = known;
     // Of names, whatever somebody wrote into Redis: one that no submission can have.
     if (fault !== null || !commandTypeSchema.safeParse(type).success) continue;
+    room -= charsOf(known);
+    if (room < 0 && known.source === 'announced') {
+      leftOut++;
+      continue;
+    }
     const payload = embedAll(versionsOf(known, 'payload'), 'allOf', `${schemasPointer}Payload.${type}`);
     // It may still be good for checking: then its payload is shown as any JSON.
     schemas[`Payload.${type}`] = payload ?? { description: 'Its JSON Schema is at `GET /types`.' };
@@ -45,12 +51,22 @@ export function submissionSchemas(
     mapping.push([type, `${schemasPointer}Submission.${type}`]);
   }
   schemas.Submission = {
-    description: 'Of one of the command types that are known. Agents can announce more.',
+    description: `Of one of the command types that are known. Agents can announce more.${
+      leftOut > 0 ? ` There are ${leftOut} more, which have no room here: see \`GET /types\`.` : ''
+    }`,
     oneOf: mapping.map(([, $ref]) => ({ $ref })),
     discriminator: { propertyName: 'type', mapping: Object.fromEntries(mapping) },
   };
   return schemas;
 }
+
+/** Announced schemas that one document has, as JSON: making it must stay cheap, and reading it possible. */
+const mostChars = 512 * 1024;
+/** What a type adds beside its schemas. */
+const charsPerType = 3000;
+
+const charsOf = ({ payload, result, conflict }: DocumentedType) =>
+  charsPerType + JSON.stringify([payload, result, conflict]).length;
 
 /** Agents that disagree about a type get payloads that fit all of their versions; each gives a result by its own. */
 function versionsOf({ source, conflict, ...own }: DocumentedType, part: 'payload' | 'result') {

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { versionsAnnounced } from '../../shared/lifecycle/registration.js';
 import { builtInTypes } from '../../shared/protocol/command-types.js';
 import { digestOfType, partsOfField } from '../../shared/protocol/type-digest.js';
-import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
+import { ifWrongType, orBroken, runAll } from '../../shared/store/command-reader.js';
 import { agentKey, agentsKey, typesKey } from '../../shared/store/keys.js';
 import { readTime } from '../redis/redis-clock.js';
 
@@ -17,9 +17,13 @@ export interface Announcements {
   readonly agents: ReadonlyMap<string, readonly string[]>;
 }
 
-/** Reads what the catalog of a server is made of. Who announces what matters only where versions differ. */
+/**
+ * Reads what the catalog of a server is made of. Who announces what matters only where versions differ.
+ *
+ * @throws BrokenCommand when the key is no hash
+ */
 export async function readAnnouncements(redis: Redis): Promise<Announcements> {
-  const [nowMs, texts] = await Promise.all([readTime(redis), redis.hgetall(typesKey)]);
+  const [nowMs, texts] = await Promise.all([readTime(redis), orBroken(typesKey, redis.hgetall(typesKey))]);
   const isDisputed = hasRivals(Object.keys(texts));
   return { nowMs, texts, agents: isDisputed ? await readAnnouncing(redis, nowMs) : new Map() };
 }
@@ -58,7 +62,9 @@ async function readAnnouncing(redis: Redis, nowMs: number): Promise<Map<string, 
     const [session, announced, leaseMs, lastSeen] = row;
     if (lastSeen + leaseMs <= nowMs) return;
     for (const field of versionsAnnounced(announced, session)) {
-      agents.set(field, [...(agents.get(field) ?? []), agentId]);
+      const announcing = agents.get(field);
+      if (announcing) announcing.push(agentId);
+      else agents.set(field, [agentId]);
     }
   });
   return agents;

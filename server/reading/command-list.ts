@@ -52,7 +52,10 @@ export async function readPage(
     // First one more than the page: without a filter that is enough to know whether there is a next one.
     const count = Math.min(limits.listScan - looked, looked === 0 ? query.limit + 1 : chunk);
     const found = await candidates.next(position, count);
-    const summaries = await reader.summaries(found.map(({ id }) => id));
+    const summaries = await reader.summaries(
+      found.map(({ id }) => id),
+      query,
+    );
     for (const [i, candidate] of found.entries()) {
       const summary = summaries[i];
       if (summary && matches(summary, query) && passes(summary)) {

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import { problemErrors } from '../../shared/protocol/bounds.js';
 import {
   limits,
   type OnAgentLost,
@@ -8,9 +8,14 @@ import {
 import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type FieldFault, invalid } from '../http/problem.js';
 import { fieldName, type Parsed, parseInput, suggestion } from '../http/input.js';
-import { type TypeCatalog } from './type-catalog.js';
+import { checkInThread, type InThread } from './thread-checks.js';
+import { CpuAllowance } from './cpu-allowance.js';
+import { UnusableSchema } from './payload-validator.js';
+import { type SchemaChecker } from './schema-checker.js';
+import { stillLearning } from './schema-problems.js';
+import { type FoundType, type TypeCatalog } from './type-catalog.js';
 import { type CatalogType } from './type-version.js';
-import { type ParsedSubmission, parseUsual } from './usual-submission.js';
+import { isAllFinite, type ParsedSubmission, parseUsual } from './usual-submission.js';
 
 /** A submission that was checked in every way that can be checked at the door. */
 export interface CheckedSubmission extends ParsedSubmission {
@@ -18,45 +23,83 @@ export interface CheckedSubmission extends ParsedSubmission {
   readonly typeOnAgentLost: OnAgentLost;
 }
 
+/** What submissions are checked by. */
+export interface SubmissionRules {
+  readonly catalog: TypeCatalog;
+  readonly checker: Pick<SchemaChecker, 'check'>;
+}
+
+type UsableType = Extract<CatalogType, { usable: true }>;
+
 type Checked =
-  | { readonly ok: true; readonly value: CheckedSubmission }
+  | {
+      readonly ok: true;
+      readonly value: CheckedSubmission;
+      /** Its payload is yet to be checked, by this. */
+      readonly unchecked?: UsableType;
+    }
   | { readonly ok: false; readonly code: ProblemCode; readonly faults: readonly FieldFault[] };
 
 type Path = readonly (string | number)[];
 
 /** Checks the body of `POST /commands`. @throws Problem with every fault */
-export async function parseSubmission(body: unknown, catalog: TypeCatalog): Promise<CheckedSubmission> {
-  const types = await catalog.find(typesIn([body]));
-  const checked = checkSubmission(body, [], types, catalog);
-  if (!checked.ok) throw invalid(checked.faults, checked.code);
-  return checked.value;
+export async function parseSubmission(body: unknown, rules: SubmissionRules): Promise<CheckedSubmission> {
+  const [checked] = await checkAll([body], () => [], rules);
+  if (!checked) throw new Error('a submission was neither checked nor refused');
+  return checked;
 }
 
-const batchFrameSchema = z.strictObject({
-  commands: z.array(z.unknown()).min(1).max(limits.batchCommands),
-});
-
-/** Checks the body of `POST /commands/batch`: all of it or nothing. @throws Problem with every fault */
-export async function parseBatch(body: unknown, catalog: TypeCatalog): Promise<CheckedSubmission[]> {
-  const frame = parseInput(batchFrameSchema, body, ['commands']);
-  if (!frame.ok) throw invalid(frame.faults);
-  const { commands } = frame.value;
-  const types = await catalog.find(typesIn(commands));
-  return valuesOf(commands.map((one, i) => checkSubmission(one, ['commands', i], types, catalog)));
+/** Checks the body of `POST /commands/batch`: all of it or nothing. @throws Problem with the first faults */
+export async function parseBatch(body: unknown, rules: SubmissionRules): Promise<CheckedSubmission[]> {
+  return checkAll(commandsOf(body), (i) => ['commands', i], rules);
 }
 
-function valuesOf(all: readonly Checked[]): CheckedSubmission[] {
+/** By hand: zod would walk through as many items as a body can hold before it counts them. */
+function commandsOf(body: unknown): readonly unknown[] {
+  const refuse = (field: string, message: string): never => {
+    throw invalid([{ field, message }]);
+  };
+  if (!isObject(body)) return refuse('body', 'must be a JSON object');
+  const unknown = Object.keys(body).find((name) => name !== 'commands');
+  if (unknown !== undefined) {
+    return refuse(fieldName([unknown]), `is not known${suggestion(unknown, ['commands'])}`);
+  }
+  const commands: unknown = body.commands;
+  if (commands === undefined) return refuse('commands', 'is required');
+  if (!Array.isArray(commands)) return refuse('commands', 'must be an array');
+  if (commands.length === 0) return refuse('commands', 'must have at least 1 items');
+  if (commands.length <= limits.batchCommands) return commands;
+  return refuse('commands', `must have at most ${limits.batchCommands} items`);
+}
+
+/** All of them or nothing. It gives up when it has found as many faults as an answer lists. */
+async function checkAll(
+  items: readonly unknown[],
+  pathOf: (i: number) => Path,
+  { catalog, checker }: SubmissionRules,
+): Promise<CheckedSubmission[]> {
+  const allowance = new CpuAllowance();
+  const types = await catalog.find(typesIn(items), allowance);
   const values: CheckedSubmission[] = [];
+  const unchecked: InThread[] = [];
   const faults: FieldFault[] = [];
   let code: ProblemCode | undefined;
-  for (const checked of all) {
-    if (checked.ok) values.push(checked.value);
-    else {
+  for (const [i, item] of items.entries()) {
+    const path = pathOf(i);
+    const checked = checkSubmission(item, path, types, catalog, allowance);
+    if (checked.ok) {
+      values.push(checked.value);
+      if (checked.unchecked) {
+        unchecked.push({ path, text: checked.value.payloadText, type: checked.unchecked });
+      }
+    } else {
       code ??= checked.code;
-      faults.push(...checked.faults);
+      for (const fault of checked.faults) faults.push(fault);
+      if (faults.length >= problemErrors) break;
     }
   }
   if (code !== undefined) throw invalid(faults, code);
+  if (unchecked.length > 0) await checkInThread(unchecked, checker, under);
   return values;
 }
 
@@ -72,48 +115,67 @@ function typesIn(items: readonly unknown[]): string[] {
 function checkSubmission(
   raw: unknown,
   path: Path,
-  types: ReadonlyMap<string, CatalogType>,
+  types: ReadonlyMap<string, FoundType>,
   catalog: TypeCatalog,
+  allowance: CpuAllowance,
 ): Checked {
   if (!isObject(raw)) {
     return refused('invalid_request', [{ field: fieldName(path), message: 'must be a JSON object' }]);
   }
   const type = typeof raw.type === 'string' ? types.get(raw.type) : undefined;
-  if (!type?.usable) return refuseType(raw.type, type, fieldName([...path, 'type']), catalog);
+  if (type?.usable === 'later') throw stillLearning();
+  const typeField = fieldName([...path, 'type']);
+  if (!type)
+    return refused('unknown_type', [{ field: typeField, message: unknownType(raw.type, catalog.names) }]);
+  if (!type.usable)
+    return refused('unusable_type', [{ field: typeField, message: unusableType(type.fault) }]);
   const usual = parseUsual(raw);
-  const parsed: Parsed<ParsedSubmission> = usual ? { ok: true, value: usual } : parseAny(raw);
-  const faults = [
-    ...(parsed.ok ? timeFaults(parsed.value.submission) : parsed.faults),
-    ...(raw.payload === undefined ? [] : type.validate(raw.payload)),
-  ];
+  const payloadText = usual?.payloadText ?? textOf(raw.payload);
+  const parsed: Parsed<ParsedSubmission> = usual ? { ok: true, value: usual } : parseAny(raw, payloadText);
+  const faults = [...(parsed.ok ? timeFaults(parsed.value.submission) : parsed.faults)];
+  if (raw.payload !== undefined && type.validate && !isTooLarge(payloadText)) {
+    if (!type.isCompiled() && allowance.isSpent) throw stillLearning();
+    try {
+      for (const fault of type.validate(raw.payload)) faults.push(fault);
+    } catch (error) {
+      if (!(error instanceof UnusableSchema)) throw error;
+      return refused('unusable_type', [{ field: typeField, message: unusableType(error.message) }]);
+    }
+  }
   if (!parsed.ok || faults.length > 0) {
     return refused(
       'invalid_request',
       faults.map((fault) => ({ ...fault, field: under(path, fault.field) })),
     );
   }
-  return { ok: true, value: { ...parsed.value, typeOnAgentLost: type.onAgentLost } };
+  const value = { ...parsed.value, typeOnAgentLost: type.onAgentLost };
+  return type.validate ? { ok: true, value } : { ok: true, value, unchecked: type };
 }
 
-function refuseType(
-  name: unknown,
-  type: Extract<CatalogType, { usable: false }> | undefined,
-  field: string,
-  catalog: TypeCatalog,
-): Checked {
-  if (!type) return refused('unknown_type', [{ field, message: unknownType(name, catalog.names) }]);
-  const message = `has a schema that cannot be used, so no payload can be checked: ${type.fault}`;
-  return refused('unusable_type', [{ field, message }]);
+const unusableType = (fault: string) =>
+  `has a schema that cannot be used, so no payload can be checked: ${fault}`;
+
+/** By the schema, which has a word for everything that is wrong; the payload apart, which may be large. */
+function parseAny(raw: Record<string, unknown>, payloadText: string): Parsed<ParsedSubmission> {
+  const isThere = raw.payload !== undefined;
+  const parsed = parseInput(
+    submissionSchema,
+    isThere ? { ...raw, payload: null } : raw,
+    Object.keys(submissionSchema.shape),
+  );
+  const payload = raw.payload as Submission['payload'];
+  const faults = parsed.ok ? [] : parsed.faults;
+  if (isTooLarge(payloadText)) {
+    faults.push({ field: 'payload', message: `must be at most ${limits.payloadBytes} bytes as JSON` });
+  } else if (isThere && !isAllFinite(payload)) faults.push({ field: 'payload', message: 'must be JSON' });
+  if (!parsed.ok || faults.length > 0) return { ok: false, faults };
+  // The payload as it was sent: zod's copy of it would lack keys named `__proto__`.
+  return { ok: true, value: { submission: { ...parsed.value, payload }, payloadText } };
 }
 
-/** By the schema, which has a word for everything that is wrong. */
-function parseAny(raw: Record<string, unknown>): Parsed<ParsedSubmission> {
-  const parsed = parseInput(submissionSchema, raw, Object.keys(submissionSchema.shape));
-  if (!parsed.ok) return parsed;
-  // The payload as it was sent: zod's copy of it lacks keys named `__proto__`.
-  const submission = { ...parsed.value, payload: raw.payload as Submission['payload'] };
-  return { ok: true, value: { submission, payloadText: JSON.stringify(raw.payload) } };
-}
+/** A payload as it is stored; '' for none. */
+const textOf = (payload: unknown) => (payload === undefined ? '' : JSON.stringify(payload));
+const isTooLarge = (payloadText: string) => Buffer.byteLength(payloadText) > limits.payloadBytes;
 
 const refused = (code: ProblemCode, faults: readonly FieldFault[]): Checked => ({ ok: false, code, faults });
 

@@ -1,6 +1,7 @@
 import { type TypeView } from '../../shared/protocol/api.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { type Announcements } from '../reading/announcements.js';
+import { CpuAllowance } from './cpu-allowance.js';
 import {
   allOf,
   announcedVersion,
@@ -12,9 +13,17 @@ import {
 } from './type-version.js';
 
 interface Entry {
-  readonly type: CatalogType;
-  readonly view: TypeView;
+  readonly type: () => CatalogType;
+  /** Whether `type` costs nothing. */
+  readonly isVetted: () => boolean;
+  readonly conflict: TypeView['conflict'];
+  /** `fault` is null as well while nobody looked into its schema. */
+  readonly view: () => TypeView;
 }
+
+/** What `find` answers for a type that this request may not spend time on. */
+const later = { usable: 'later' } as const;
+export type FoundType = CatalogType | typeof later;
 
 /** How old what is known of announced types may be when one is named. */
 const freshMs = 1000;
@@ -33,7 +42,7 @@ const keptMs = 7 * 24 * 3600 * 1000;
 export class TypeCatalog {
   readonly #readAnnouncements: () => Promise<Announcements>;
   readonly #logger: Logger | undefined;
-  readonly #builtIn: ReadonlyMap<string, TypeVersion> = builtInVersions();
+  readonly #builtIn: ReadonlyMap<string, TypeVersion> = builtInVersions;
   /** By field. */
   #versions: ReadonlyMap<string, TypeVersion> = new Map();
   #entries: ReadonlyMap<string, Entry>;
@@ -52,13 +61,16 @@ export class TypeCatalog {
   /**
    * The types that have these names; what is not built in is read again when it was read more than a
    * second ago.
+   *
+   * @param allowance for looking into schemas that nobody has looked into; when left out, there is no bound
    */
-  async find(names: readonly string[]): Promise<ReadonlyMap<string, CatalogType>> {
+  async find(names: readonly string[], allowance?: CpuAllowance): Promise<ReadonlyMap<string, FoundType>> {
     if (names.some((name) => !this.#builtIn.has(name))) await this.#refresh();
-    const found = new Map<string, CatalogType>();
+    const found = new Map<string, FoundType>();
     for (const name of names) {
       const entry = this.#entries.get(name);
-      if (entry) found.set(name, entry.type);
+      const isLate = entry && !entry.isVetted() && allowance?.isSpent === true;
+      if (entry) found.set(name, isLate ? later : entry.type());
     }
     return found;
   }
@@ -71,12 +83,17 @@ export class TypeCatalog {
   /** For `GET /types`: as Redis has them now. */
   async views(): Promise<TypeView[]> {
     await this.#share();
+    const allowance = new CpuAllowance();
+    for (const entry of this.#entries.values()) {
+      if (allowance.isSpent) break;
+      entry.type();
+    }
     return this.known();
   }
 
   /** The same, as it was read last. */
   known(): TypeView[] {
-    return this.names.flatMap((name) => this.#entries.get(name)?.view ?? []);
+    return this.names.flatMap((name) => this.#entries.get(name)?.view() ?? []);
   }
 
   async #refresh(): Promise<void> {
@@ -97,7 +114,9 @@ export class TypeCatalog {
       const version = announcedVersion(field, text, this.#versions.get(field));
       if (version.announcedAtMs !== null && nowMs - version.announcedAtMs >= keptMs) continue;
       versions.set(field, version);
-      byType.set(version.type, [...(byType.get(version.type) ?? []), version]);
+      const ofType = byType.get(version.type);
+      if (ofType) ofType.push(version);
+      else byType.set(version.type, [version]);
     }
     const agentsOf = ({ type, digest }: TypeVersion) => agents.get(`${type}@${digest}`) ?? [];
     this.#versions = versions;
@@ -117,9 +136,9 @@ export class TypeCatalog {
 
   #logConflicts(): void {
     const found = new Map<string, string>();
-    for (const [type, { view }] of this.#entries) {
-      if (!view.conflict) continue;
-      const { note, versions } = view.conflict;
+    for (const [type, { conflict }] of this.#entries) {
+      if (!conflict) continue;
+      const { note, versions } = conflict;
       const which = versions.map(({ digest }) => digest).sort();
       found.set(type, which.join(' '));
       if (this.#logged.get(type) === found.get(type)) continue;
@@ -148,8 +167,10 @@ function announcedEntry(announced: readonly TypeVersion[], agentsOf: AgentsOf): 
   const [current] = live.length > 0 ? live : announced;
   if (!current) throw new Error('there is no type without a version');
   if (live.length < 2) return entryOf(current, null);
-  const all = allOf(live);
-  return entryOf({ ...current, usable: () => all }, conflictOf(strict, live, agentsOf));
+  let all: CatalogType | undefined;
+  const isVetted = () => live.every((version) => version.isVetted());
+  const usable = () => (all ??= allOf(live));
+  return entryOf({ ...current, usable, isVetted }, conflictOf(strict, live, agentsOf));
 }
 
 function builtInEntry(builtIn: TypeVersion, announced: readonly TypeVersion[], agentsOf: AgentsOf): Entry {
@@ -161,8 +182,11 @@ function builtInEntry(builtIn: TypeVersion, announced: readonly TypeVersion[], a
 }
 
 function entryOf(version: TypeVersion, conflict: TypeView['conflict']): Entry {
-  const { type, source } = version;
-  const usable = version.usable();
-  const fault = usable.usable ? null : usable.fault;
-  return { type: usable, view: { type, source, ...shown(version), fault, conflict } };
+  const { type, source, usable, isVetted } = version;
+  const faultOf = (known: CatalogType) => (known.usable ? null : known.fault);
+  const view = () => {
+    const fault = isVetted() ? faultOf(usable()) : null;
+    return { type, source, ...shown(version), fault, conflict };
+  };
+  return { type: usable, isVetted, conflict, view };
 }

@@ -1,4 +1,5 @@
 import { type z } from 'zod';
+import { schemaLimits } from '../../shared/protocol/bounds.js';
 import { type typeConflictSchema, type TypeView } from '../../shared/protocol/api.js';
 import {
   announcedTypeSchema,
@@ -8,17 +9,36 @@ import {
 } from '../../shared/protocol/command-types.js';
 import { type OnAgentLost } from '../../shared/protocol/commands.js';
 import { digestOfType, partsOfField } from '../../shared/protocol/type-digest.js';
-import { compilePayloadSchema, type PayloadValidator, UnusableSchema } from './payload-validator.js';
+import { boundsFault } from '../http/body-bounds.js';
+import { type FieldFault } from '../http/problem.js';
+import { nativePatterns } from './native-patterns.js';
+import {
+  AnnouncedSchemas,
+  compilePayloadSchema,
+  type PayloadValidator,
+  UnusableSchema,
+} from './payload-validator.js';
+import { vetSchema } from './schema-vetting.js';
 
 /** A command type as submissions meet it. */
 export type CatalogType =
   | {
       readonly usable: true;
-      readonly validate: PayloadValidator;
+      /**
+       * Compiled at the first call, which costs milliseconds. undefined: its schemas may cost more than a
+       * payload deserves, so only the thread that is made for that may apply them.
+       */
+      readonly validate: PayloadValidator | undefined;
+      /** Whether `validate` was called before. */
+      readonly isCompiled: () => boolean;
+      /** The JSON Schemas, as JSON, all of which a payload must fit. */
+      readonly schemas: readonly string[];
+      /** What is wrong with a payload, of what is wrong with it by each schema. */
+      readonly blame: (found: readonly (readonly FieldFault[])[]) => readonly FieldFault[];
       readonly onAgentLost: OnAgentLost;
       readonly defaultTimeoutMs: TypeTimeout | null;
     }
-  /** Somebody announced it, but in a way that cannot be used: nothing can be checked, so nothing is let in. */
+  /** An agent announced it, but in a way that cannot be used: nothing can be checked, so nothing is let in. */
   | { readonly usable: false; readonly fault: string };
 
 /** What is shown of a version. */
@@ -29,8 +49,10 @@ export interface TypeVersion {
   readonly type: string;
   readonly digest: string;
   readonly source: TypeView['source'];
-  /** Compiled when it is first asked for: most versions of a type never are. */
+  /** Looked into when it is first asked for: most versions of a type never are. */
   readonly usable: () => CatalogType;
+  /** Whether it was. */
+  readonly isVetted: () => boolean;
   readonly said: Said;
   /** By Redis's clock; null: it is built in, or cannot be read. */
   readonly announcedAtMs: number | null;
@@ -40,31 +62,51 @@ export interface TypeVersion {
 
 const nothing: Said = { payload: null, result: null, onAgentLost: null, defaultTimeoutMs: null };
 
-export function builtInVersions(): Map<string, TypeVersion> {
-  return new Map(
-    [...builtInTypes].map(([type, said]) => {
-      const version = { type, digest: digestOfType(said), source: 'built-in', said, text: '' } as const;
-      return [type, { ...version, usable: lazily(said), announcedAtMs: null }];
-    }),
-  );
-}
-
-const withoutTime = (text: string) => text.replace(/,"announcedAt":\d+}$/, '');
+/** By type. Compiled once: a process may have several servers. */
+export const builtInVersions: ReadonlyMap<string, TypeVersion> = new Map(
+  [...builtInTypes].map(([type, said]) => {
+    const { usable } = lazily(() => usableOf(said, true, compilePayloadSchema(said.payload)));
+    const version = { type, digest: digestOfType(said), source: 'built-in', said, text: '' } as const;
+    return [type, { ...version, usable, isVetted: () => true, announcedAtMs: null }];
+  }),
+);
 
 /** @param before the same version, as it was read last: only its time changes, as a rule */
 export function announcedVersion(field: string, text: string, before: TypeVersion | undefined): TypeVersion {
   const version = { ...partsOfField(field), source: 'announced', text } as const;
   try {
+    const time = timeOf(text);
+    if (before && isRead(before) && time !== undefined && withoutTime(before.text) === withoutTime(text)) {
+      const { said, usable, isVetted } = before;
+      return { ...version, said, usable, isVetted, announcedAtMs: time };
+    }
     const { announcedAt: announcedAtMs, ...said } = parseAnnouncement(text);
-    const known = before && withoutTime(before.text) === withoutTime(text) ? before.usable : undefined;
-    return { ...version, said, announcedAtMs, usable: known ?? lazily(said) };
+    return { ...version, said, announcedAtMs, ...lazily(() => vetted(said)) };
   } catch (error) {
-    const usable = unusable(error);
-    return { ...version, said: nothing, announcedAtMs: null, usable: () => usable };
+    if (!(error instanceof UnusableSchema)) throw error;
+    const usable = { usable: false, fault: error.message } as const;
+    return { ...version, said: nothing, announcedAtMs: null, usable: () => usable, isVetted: () => true };
   }
 }
 
+const isRead = ({ announcedAtMs, text }: TypeVersion) => announcedAtMs !== null && timeOf(text) !== undefined;
+const timePattern = /,"announcedAt":(\d+)}$/;
+const withoutTime = (text: string) => text.slice(0, text.lastIndexOf(','));
+const timeOf = (text: string) => {
+  const digits = timePattern.exec(text.slice(-40))?.[1];
+  return digits === undefined ? undefined : Number(digits);
+};
+
+/** Room for the time, and for what an agent may say beside the schemas. */
+const mostChars = schemaLimits.bytes + 1024;
+
 function parseAnnouncement(text: string) {
+  if (text.length > mostChars) {
+    throw new UnusableSchema(`its schemas are larger than ${schemaLimits.bytes} bytes of JSON`);
+  }
+  if (boundsFault(Buffer.from(text), { levels: schemaLimits.levels + 2, values: Infinity })) {
+    throw new UnusableSchema(`is nested more than ${schemaLimits.levels} levels deep`);
+  }
   try {
     return announcedTypeSchema.parse(JSON.parse(text));
   } catch (error) {
@@ -74,27 +116,40 @@ function parseAnnouncement(text: string) {
   }
 }
 
-function lazily(info: CommandTypeInfo): () => CatalogType {
-  let usable: CatalogType | undefined;
-  return () => (usable ??= usableOf(info));
+function lazily<T>(make: () => T): { usable: () => T; isVetted: () => boolean } {
+  let made: { readonly value: T } | undefined;
+  return { usable: () => (made ??= { value: make() }).value, isVetted: () => made !== undefined };
 }
 
-function usableOf(info: CommandTypeInfo): CatalogType {
-  try {
-    return compiled(info);
-  } catch (error) {
-    return unusable(error);
-  }
+const announced = new AnnouncedSchemas(nativePatterns);
+
+function vetted(said: CommandTypeInfo): CatalogType {
+  const { fault, isLight } = vetSchema(said.payload);
+  if (fault !== undefined) return { usable: false, fault };
+  const { usable: compiled } = lazily(() => announced.compile(said.payload));
+  let isCompiled = false;
+  const validate: PayloadValidator = (payload) => {
+    isCompiled = true;
+    return compiled()(payload);
+  };
+  return usableOf(said, isLight, validate, () => isCompiled);
 }
 
-function compiled(info: CommandTypeInfo): CatalogType {
-  const { payload, onAgentLost, defaultTimeoutMs } = info;
-  return { usable: true, validate: compilePayloadSchema(payload), onAgentLost, defaultTimeoutMs };
-}
-
-function unusable(error: unknown): CatalogType {
-  if (!(error instanceof UnusableSchema)) throw error;
-  return { usable: false, fault: error.message };
+function usableOf(
+  { payload, onAgentLost, defaultTimeoutMs }: CommandTypeInfo,
+  isLight: boolean,
+  validate: PayloadValidator,
+  isCompiled = () => true,
+): CatalogType {
+  return {
+    usable: true,
+    validate: isLight ? validate : undefined,
+    isCompiled,
+    schemas: [JSON.stringify(payload)],
+    blame: ([own = []]) => own,
+    onAgentLost,
+    defaultTimeoutMs,
+  };
 }
 
 /**
@@ -110,18 +165,24 @@ export function allOf(versions: readonly TypeVersion[]): CatalogType {
   const isSame = usable.every(
     ({ defaultTimeoutMs: one }) => JSON.stringify(one) === JSON.stringify(first?.defaultTimeoutMs),
   );
+  const validators = usable.flatMap(({ validate }) => validate ?? []);
+  const isLight = validators.length === usable.length;
   return {
     usable: true,
-    validate: (payload) => {
-      const found = usable.map(({ validate }) => validate(payload));
-      const faults = found.find(({ length }) => length > 0) ?? [];
-      if (found.every(({ length }) => length > 0)) return faults;
-      return faults.map((fault) => ({ ...fault, message: `${fault.message}${onlySome}` }));
-    },
+    validate: isLight ? (payload) => blame(validators.map((validate) => validate(payload))) : undefined,
+    isCompiled: () => usable.every(({ isCompiled }) => isCompiled()),
+    schemas: usable.flatMap(({ schemas }) => schemas),
+    blame,
     onAgentLost: usable.every(({ onAgentLost }) => onAgentLost === 'retry') ? 'retry' : 'fail',
     // Only the agents know, then: no server ends an attempt by another one's time.
     defaultTimeoutMs: isSame ? (first?.defaultTimeoutMs ?? null) : null,
   };
+}
+
+function blame(found: readonly (readonly FieldFault[])[]): FieldFault[] {
+  const faults = found.find(({ length }) => length > 0) ?? [];
+  if (found.every(({ length }) => length > 0)) return [...faults];
+  return faults.map((fault) => ({ ...fault, message: `${fault.message}${onlySome}` }));
 }
 
 const onlySome =

@@ -37,7 +37,7 @@ export function parseUsual(body: unknown): ParsedSubmission | undefined {
 }
 
 /** Whether all numbers are: JSON.parse makes Infinity of 1e999, which no JSON can say. */
-function isAllFinite(json: Submission['payload']): boolean {
+export function isAllFinite(json: Submission['payload']): boolean {
   if (typeof json === 'number') return Number.isFinite(json);
   if (typeof json !== 'object' || json === null) return true;
   if (Array.isArray(json)) return json.every(isAllFinite);

@@ -11,6 +11,7 @@ import { Metrics } from '../metrics/metrics.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { RedisClock } from '../redis/redis-clock.js';
+import { SchemaChecker } from '../submissions/schema-checker.js';
 import { Submitter } from '../submissions/submitter.js';
 import { TypeCatalog } from '../submissions/type-catalog.js';
 import { CommandWaiter } from '../waiting/command-waiter.js';
@@ -39,6 +40,7 @@ export function appWithoutRedis(): Express {
     leaseMs,
     faults,
     catalog,
+    checker: new SchemaChecker(),
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
     waiter,
     eventStreams,

@@ -10,8 +10,6 @@ export interface CommandWaiterOptions {
   readonly feed: Pick<TransitionFeed, 'listen'>;
   /** How long a hint may be late: a waiting caller reads at least this often, while they are few. */
   readonly rereadMs?: number;
-  /** A Redis that is back within this time is waited for. */
-  readonly patienceMs?: number;
 }
 
 /** Reads per second that all who wait may cost together, whatever their number. */
@@ -50,8 +48,8 @@ export class CommandWaiter {
    * @param waitMs at most
    * @param gone aborted when nobody waits for the answer any more
    * @returns the command, terminal or as it was at the end of the wait; undefined when there is none
-   * @throws what `read` throws; RedisUnavailable at once if it could not be read at all, else only when
-   *   that lasts: who waits is not sent away because Redis is restarted
+   * @throws what `read` throws; RedisUnavailable only when Redis is still away at the end of the wait: a
+   *   client that waits is not sent away because Redis is restarted, or loads what it has stored
    */
   async wait(id: string, waitMs: number, gone: AbortSignal): Promise<CommandView | undefined> {
     const until = performance.now() + waitMs;
@@ -66,11 +64,17 @@ export class CommandWaiter {
     gone.addEventListener('abort', onGone);
     this.#waiting.add(wait);
     try {
-      const first = await this.#options.read(id);
+      const goesOn = () => performance.now() < until && !this.#ending && !isAborted(gone);
+      const pause = () => wait.pause(Math.min(Math.ceil(until - performance.now()), this.#rereadMs()));
+      let first = await this.#readIfThere(id, goesOn);
+      while (first === 'away') {
+        await pause();
+        first = await this.#readIfThere(id, goesOn);
+      }
       if (!first || isTerminal(first.status) || waitMs === 0) return first;
-      while (performance.now() < until && !this.#ending && !isAborted(gone)) {
-        await wait.pause(Math.min(Math.ceil(until - performance.now()), this.#rereadMs()));
-        if (await this.#hasEnded(id, wait)) break;
+      while (goesOn()) {
+        await pause();
+        if (await this.#hasEnded(id)) break;
       }
       return isAborted(gone) ? first : await this.#options.read(id);
     } finally {
@@ -85,17 +89,23 @@ export class CommandWaiter {
     return Math.max(rereadMs, (this.#waiting.size * 1000) / mostRereads);
   }
 
-  /** Whether there is a reason to read all of it: it is terminal, or gone. */
-  async #hasEnded(id: string, wait: Wait): Promise<boolean> {
-    const { readStatus, patienceMs = 5000 } = this.#options;
+  /** @returns `away` when Redis is, and there is time to ask again. @throws what `read` throws otherwise */
+  async #readIfThere(id: string, goesOn: () => boolean): Promise<CommandView | undefined | 'away'> {
     try {
-      const status = await readStatus(id);
-      wait.awaySince = undefined;
+      return await this.#options.read(id);
+    } catch (error) {
+      if (!(error instanceof RedisUnavailable) || !goesOn()) throw error;
+      return 'away';
+    }
+  }
+
+  /** Whether there is a reason to read all of it: it is terminal, or gone. */
+  async #hasEnded(id: string): Promise<boolean> {
+    try {
+      const status = await this.#options.readStatus(id);
       return status === null || isTerminal(status);
     } catch (error) {
-      const now = performance.now();
-      wait.awaySince ??= now;
-      if (!(error instanceof RedisUnavailable) || now - wait.awaySince > patienceMs) throw error;
+      if (!(error instanceof RedisUnavailable)) throw error;
       return false;
     }
   }
@@ -103,8 +113,6 @@ export class CommandWaiter {
 
 /** One caller who waits. */
 class Wait {
-  /** Since when Redis could not be read, by `performance.now()`. */
-  awaySince: number | undefined;
   // A bell rings once; when it has, there is a new one. One that rings during a read is not lost.
   #bell = new AbortController();
 

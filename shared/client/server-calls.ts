@@ -184,7 +184,8 @@ const whyAway = ({ status, problem }: ServerAnswer) => problem?.detail ?? `it an
 
 /** Answers that say so: the request did not arrive, or was refused before anything was stored. */
 function nothingDone({ status, problem }: ServerAnswer): boolean {
-  return status === 429 || ['backlog_full', 'redis_full', 'request_timeout'].includes(problem?.code ?? '');
+  const codes = ['backlog_full', 'busy', 'redis_full', 'request_timeout'];
+  return status === 429 || codes.includes(problem?.code ?? '');
 }
 
 /** A connection that was never there has carried nothing. Of several addresses, each failure must say so. */

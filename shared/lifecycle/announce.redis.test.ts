@@ -116,7 +116,9 @@ test('announces anew what it would drop', async () => {
 
 test('throws, and changes nothing, when the key is something else', async () => {
   await bench.seed({ [typesKey]: 'x' });
-  await expect(announce(bench.redis, [one])).rejects.toThrow('fencepost:types holds what Fencepost did not');
+  await expect(announce(bench.redis, [one])).rejects.toThrow(
+    'fencepost:types: it holds what Fencepost did not put there',
+  );
   expect(await bench.state()).toEqual({ [typesKey]: 'x' });
 });
 
@@ -139,4 +141,45 @@ test('keeps the twenty latest versions of a type, and all of others', async () =
   expect(await announce(bench.redis, versions.slice(21))).toEqual([]);
   const kept = [...versions.slice(0, 19), ...versions.slice(21), another];
   expect(Object.keys(await state()).sort()).toEqual(kept.map(fieldOfType).sort());
+});
+
+describe('a registry has a bound', () => {
+  const long = (i: number) => resize({ type: `LONG${i}`, payload: { title: 'x'.repeat(60_000) } });
+  const many = Array.from({ length: 40 }, (_, i) => long(i));
+
+  test('what is larger than a text may be is dropped, unread, and hinders nobody', async () => {
+    await seed(() => ({ 'HUGE@x': `{"payload":"${'x'.repeat(3_000_000)}","announcedAt":${since}}` }));
+    expect(await announce(bench.redis, [one])).toEqual([]);
+    expect(Object.keys(await state())).toEqual([fieldOfType(one)]);
+  });
+
+  test('a type that is too large is refused by name, and the others are announced', async () => {
+    await seed(() => ({}));
+    const large = resize({ type: 'LARGE', payload: { title: 'x'.repeat(70_000) } });
+    await expect(announce(bench.redis, [large, one])).rejects.toThrow('the schemas of LARGE are too large');
+    expect(Object.keys(await state())).toEqual([fieldOfType(one)]);
+  });
+
+  test('those that no agent announces any more make room, the oldest first', async () => {
+    await seed(() =>
+      Object.fromEntries(
+        many.slice(0, 34).map((type, i) => [fieldOfType(type), announced(type, 130_000 + i)]),
+      ),
+    );
+    expect(await announce(bench.redis, [long(50), one])).toEqual([]);
+    const left = Object.keys(await state());
+    expect(left).toContain(fieldOfType(one));
+    expect(left).toContain(fieldOfType(long(0)));
+    expect(left).not.toContain(fieldOfType(long(33)));
+  });
+
+  test('when all are announced by agents, a new one is refused by name, and they stay', async () => {
+    await seed(() =>
+      Object.fromEntries(many.slice(0, 34).map((type) => [fieldOfType(type), announced(type, 1000)])),
+    );
+    const before = Object.keys(await state()).sort();
+    await expect(announce(bench.redis, [long(50)])).rejects.toThrow('no room to announce LONG50');
+    expect(await announce(bench.redis, [long(3)])).toEqual([]);
+    expect(Object.keys(await state()).sort()).toEqual(before);
+  });
 });

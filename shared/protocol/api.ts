@@ -12,12 +12,6 @@ import {
 import { typeTimeoutSchema } from './command-types.js';
 import { type ProblemCode, problems } from './errors.js';
 
-/** Deepest nesting of a body. Every parser and printer between here and a handler is recursive. */
-export const jsonDepth = 64;
-
-/** Most faults that one answer lists. */
-export const problemErrors = 20;
-
 const problemCodes = Object.keys(problems) as [ProblemCode, ...ProblemCode[]];
 
 /** Body of every answer that is an error (RFC 9457), as `application/problem+json`. */

@@ -6,6 +6,9 @@ export const limits = {
   bodyBytes: 256 * 1024,
   batchBodyBytes: 8 * 1024 * 1024,
   reportBodyBytes: 2 * 1024 * 1024,
+  /** Commas, colons and opening brackets in a body, outside strings: in one that may be large, and in any other. */
+  bodyValues: 120_000,
+  smallBodyValues: 40_000,
   payloadBytes: 64 * 1024,
   resultBytes: 1024 * 1024,
   /** Less than a body's, which has the result within it: what an agent may store, it may send to a server. */

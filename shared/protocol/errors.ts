@@ -18,6 +18,7 @@ export const problems = {
   malformed_http: { status: 400, title: 'The request is not valid HTTP' },
   unknown_type: { status: 400, title: 'No such command type' },
   unusable_type: { status: 400, title: 'The schema announced for this type cannot be used' },
+  costly_payload: { status: 400, title: 'Checking the payload would cost too much' },
   forbidden_origin: { status: 403, title: 'Calls from other sites are refused' },
   not_found: { status: 404, title: 'Not found' },
   method_not_allowed: { status: 405, title: 'This path does not know that method' },
@@ -35,6 +36,7 @@ export const problems = {
   redis_key_broken: { status: 500, title: 'A key in Redis holds what Fencepost did not put there' },
   redis_unavailable: { status: 503, title: 'Redis cannot be reached' },
   redis_full: { status: 503, title: 'Redis is out of memory' },
+  busy: { status: 503, title: 'The server has too much to do' },
   backlog_full: { status: 503, title: 'Too many commands are waiting' },
 } as const satisfies Record<string, ProblemKind>;
 

@@ -120,9 +120,14 @@ export class CommandReader {
 
   /**
    * @returns a summary per id, in order: undefined for one that does not exist, or that cannot be
-   * understood, which must not hide the others from whoever lists them
+   * understood, which must not hide the others from whoever lists them, and for one that is not `wanted`:
+   * that costs a tenth of a summary, and a list may look at a thousand
    */
-  async summaries(ids: readonly string[]): Promise<(CommandSummary | undefined)[]> {
+  async summaries(
+    ids: readonly string[],
+    wanted: { readonly [Field in 'status' | 'type' | 'queue']?: string | undefined } = {},
+  ): Promise<(CommandSummary | undefined)[]> {
+    const fields = (['status', 'type', 'queue'] as const).filter((field) => wanted[field] !== undefined);
     const rows = await runAll(
       ids.reduce(
         (pipeline, id) => pipeline.hmget(this.#keys.command(id), ...summaryNames),
@@ -132,6 +137,8 @@ export class CommandReader {
     return ids.map((id, i) => {
       const row = z.array(z.string().nullable()).safeParse(rows[i]);
       if (!row.success || row.data[0] === null) return undefined;
+      const { data } = row;
+      if (fields.some((field) => data[summaryNames.indexOf(field)] !== wanted[field])) return undefined;
       const present = summaryNames.flatMap((name, at) =>
         (row.data[at] ?? null) === null ? [] : [[name, row.data[at]]],
       );
@@ -215,7 +222,8 @@ export function ifWrongType<T>(value: T): (error: unknown) => T {
   };
 }
 
-async function orBroken<T>(key: string, reply: Promise<T>): Promise<T> {
+/** @throws BrokenCommand when the key is of another type */
+export async function orBroken<T>(key: string, reply: Promise<T>): Promise<T> {
   try {
     return await reply;
   } catch (error) {

@@ -37,7 +37,7 @@ export const aboutOperations: readonly Operation[] = [
     description: 'While Redis is away: with those that this server knew last.',
     answers: { 200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()) } },
     withoutRedis: true,
-    problems: [],
+    problems: ['redis_key_broken'],
   },
   {
     method: 'get',

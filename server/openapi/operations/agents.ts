@@ -80,7 +80,15 @@ const registerAgent: Operation = {
       }),
     },
   },
-  problems: ['not_found', 'old_session', 'agent_name_taken', 'redis_full'],
+  problems: [
+    'not_found',
+    'old_session',
+    'agent_name_taken',
+    'redis_full',
+    'redis_key_broken',
+    'busy',
+    'conflict',
+  ],
 };
 
 const attemptOperations: readonly Operation[] = [
@@ -154,7 +162,7 @@ const attemptOperations: readonly Operation[] = [
         examples: example({ lost: [] }),
       },
     },
-    problems: [],
+    problems: ['busy'],
   },
   {
     method: 'put',

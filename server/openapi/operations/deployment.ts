@@ -74,7 +74,7 @@ const views: readonly Operation[] = [
         }),
       },
     },
-    problems: [],
+    problems: ['redis_key_broken'],
   },
   {
     method: 'get',
@@ -151,7 +151,7 @@ export const deploymentOperations: readonly Operation[] = [
       },
     },
     withoutRedis: true,
-    problems: [],
+    problems: ['redis_key_broken'],
   },
   {
     method: 'get',

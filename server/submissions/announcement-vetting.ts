@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { schemaLimits } from '../../shared/protocol/bounds.js';
+import { type RegisterBody } from '../../shared/protocol/agent-api.js';
+import { type Json } from '../../shared/protocol/commands.js';
+import { textOfType } from '../../shared/protocol/type-digest.js';
+import { invalid } from '../http/problem.js';
+import { CpuAllowance } from './cpu-allowance.js';
+import { stillLearning } from './schema-problems.js';
+import { vetSchema } from './schema-vetting.js';
+import { isAllFinite } from './usual-submission.js';
+
+type AnnouncedType = Exclude<RegisterBody['types'][number], string>;
+
+/** Versions that are remembered as good: agents announce the same again every half minute. */
+const mostRemembered = 5000;
+/** CPU ms that one registration may spend on schemas that were not looked into before. */
+const vettingMs = 100;
+
+/** Lets announcements in at the door of the server whose schemas can be used, and refuses the others by name. */
+export class AnnouncementVetting {
+  /** By what they say. */
+  readonly #good = new Set<string>();
+
+  /** @param types as they were registered: names, and announcements with schemas. @throws Problem */
+  check(types: RegisterBody['types']): void {
+    const allowance = new CpuAllowance(vettingMs);
+    let left = schemaLimits.types;
+    for (const [i, type] of types.entries()) {
+      if (typeof type === 'string') continue;
+      if (left-- === 0) {
+        throw invalid([{ field: 'types', message: `must announce at most ${schemaLimits.types} schemas` }]);
+      }
+      this.#check(type, `types[${i}]`, allowance);
+    }
+  }
+
+  #check(type: AnnouncedType, field: string, allowance: CpuAllowance): void {
+    // What JSON.parse makes of 1e999 is no JSON, and no text can be made of it.
+    if (!isAllFinite(type.payload as Json) || !isAllFinite(type.result as Json)) {
+      throw invalid([{ field, message: `(${type.type}) must have schemas that are JSON` }]);
+    }
+    const text = textOfType(type);
+    if (Buffer.byteLength(text) > schemaLimits.bytes) {
+      const message = `(${type.type}) must have schemas of at most ${schemaLimits.bytes} bytes as JSON`;
+      throw invalid([{ field, message }]);
+    }
+    const hash = createHash('sha256').update(text).digest('base64url');
+    if (this.#good.has(hash)) return;
+    if (allowance.isSpent) throw stillLearning();
+    const { fault } = vetSchema(type.payload);
+    if (fault !== undefined) {
+      throw invalid([{ field: `${field}.payload`, message: `(${type.type}): ${fault}` }]);
+    }
+    this.#good.add(hash);
+    const [oldest] = this.#good;
+    if (this.#good.size > mostRemembered && oldest !== undefined) this.#good.delete(oldest);
+  }
+}

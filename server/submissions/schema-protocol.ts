@@ -1,0 +1,33 @@
+import { type FieldFault } from '../http/problem.js';
+
+/** What the server's main thread and the thread that applies announced schemas say to each other. */
+
+export interface SchemaThreadData {
+  /** See `AnnouncedSchemas`. */
+  readonly nativePatterns: ReadonlySet<string>;
+}
+
+/** The payloads of one request. */
+export interface CheckRequest {
+  /** JSON Schemas, as JSON. */
+  readonly schemas: readonly string[];
+  readonly payloads: readonly PayloadToCheck[];
+  /** CPU ms that making validators of the schemas, and then applying them, may take. */
+  readonly compileMs: number;
+  readonly checkMs: number;
+}
+
+export interface PayloadToCheck {
+  /** JSON. */
+  readonly text: string;
+  /** Which of the schemas it must fit: all of them. */
+  readonly schemas: readonly number[];
+}
+
+export type CheckReply =
+  /** Per payload and schema, in order, what is wrong; it ends where enough faults were found. */
+  | { readonly word: 'checked'; readonly faults: readonly (readonly FieldFault[])[][] }
+  /** It took longer than it may. */
+  | { readonly word: 'cut'; readonly what: 'compile' | 'check' }
+  /** A schema cannot be compiled. */
+  | { readonly word: 'unusable'; readonly schema: number; readonly fault: string };

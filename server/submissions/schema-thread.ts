@@ -1,0 +1,78 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { problemErrors } from '../../shared/protocol/bounds.js';
+import { type JsonSchema } from '../../shared/protocol/command-types.js';
+import { type FieldFault } from '../http/problem.js';
+import { withinCpu } from './cpu-deadline.js';
+import { AnnouncedSchemas, type PayloadValidator, UnusableSchema } from './payload-validator.js';
+import { type CheckReply, type CheckRequest, type SchemaThreadData } from './schema-protocol.js';
+
+/** Validators that are kept; of more, the one that was used longest ago is made anew. */
+const mostKept = 500;
+
+const { nativePatterns } = workerData as SchemaThreadData;
+let announced = new AnnouncedSchemas(nativePatterns);
+/** Since the last compilation began, it has not ended. */
+let isCompiling = false;
+// What is made once is not on the account of the first request.
+announced.compile({ type: 'object', properties: { a: { pattern: '^a+$' } } })({ a: 'a' });
+
+/** @throws UnusableSchema */
+function compile(schema: JsonSchema): PayloadValidator {
+  // One that was ended in the middle leaves ajv in a state in which it refuses what it would take.
+  if (isCompiling) announced = new AnnouncedSchemas(nativePatterns);
+  isCompiling = true;
+  try {
+    return announced.compile(schema);
+  } finally {
+    // Not run when it was ended from outside.
+    isCompiling = false;
+  }
+}
+
+const kept = new Map<string, PayloadValidator>();
+
+/** @throws UnusableSchema */
+function validatorOf(text: string): PayloadValidator {
+  const validator = kept.get(text) ?? compile(JSON.parse(text) as JsonSchema);
+  kept.delete(text);
+  kept.set(text, validator);
+  const [oldest] = kept.keys();
+  if (kept.size > mostKept && oldest !== undefined) kept.delete(oldest);
+  return validator;
+}
+
+function answer({ schemas, payloads, compileMs, checkMs }: CheckRequest): CheckReply {
+  const validators: PayloadValidator[] = [];
+  // Begun again when it was ended, without what it has made already.
+  const compiled = withinCpu(compileMs, (): { unusable?: string } => {
+    try {
+      while (validators.length < schemas.length)
+        validators.push(validatorOf(schemas[validators.length] ?? ''));
+      return {};
+    } catch (error) {
+      if (!(error instanceof UnusableSchema)) throw error;
+      return { unusable: error.message };
+    }
+  });
+  if (!compiled) return { word: 'cut', what: 'compile' };
+  if (compiled.unusable !== undefined) {
+    return { word: 'unusable', schema: validators.length, fault: compiled.unusable };
+  }
+  const faults: FieldFault[][][] = [];
+  let found = 0;
+  const checked = withinCpu(checkMs, () => {
+    while (faults.length < payloads.length && found < problemErrors) {
+      const { text, schemas: own } = payloads[faults.length] ?? { text: 'null', schemas: [] };
+      const payload: unknown = JSON.parse(text);
+      const all = own.map((at) => validators[at]?.(payload) ?? []);
+      faults.push(all);
+      for (const { length } of all) found += length;
+    }
+    return faults;
+  });
+  return checked ? { word: 'checked', faults: checked } : { word: 'cut', what: 'check' };
+}
+
+parentPort?.on('message', (request: CheckRequest) => {
+  parentPort?.postMessage(answer(request));
+});

@@ -1,0 +1,24 @@
+/** Deepest nesting of a body. Every parser and printer between here and a handler is recursive. */
+export const jsonDepth = 64;
+
+/** Most faults that one answer lists. */
+export const problemErrors = 20;
+
+/**
+ * What an announced JSON Schema may be, so that neither reading nor compiling it nor applying it can
+ * cost a server more than a request deserves. `docs/custom-types.md` has them for authors.
+ */
+export const schemaLimits = {
+  /** Of a type's payload and result schema together, as JSON in UTF-8. */
+  bytes: 64 * 1024,
+  /** Schemas in a schema, itself included. */
+  schemas: 500,
+  levels: jsonDepth,
+  references: 500,
+  /** Schemas that one and the same value may be checked by. */
+  perValue: 1000,
+  /** States of the automata that all its patterns make together. */
+  patternStates: 2000,
+  /** Announcements with schemas in one registration. */
+  types: 200,
+} as const;
