@@ -19,7 +19,7 @@ test.each([
   [
     'a number that would become Infinity',
     '[1e999]',
-    'the body has a number that is too large; it is given as text',
+    '[0] is a number that cannot be kept; it is given as text',
   ],
   [
     'what JSON.stringify would overflow the stack with',

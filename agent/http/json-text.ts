@@ -1,4 +1,5 @@
 import { type Json } from '../../shared/protocol/commands.js';
+import { parseExactJson, textOfPath } from '../../shared/protocol/exact-json.js';
 
 /** Deeper JSON than this breaks programs that walk it: `JSON.stringify` overflows the stack at some 5,000. */
 const maxDepth = 200;
@@ -22,19 +23,13 @@ export function parseJsonText(text: string): ParsedText {
     };
   }
   try {
-    return { value: JSON.parse(text, refuseInfinity) as Json, problem: null };
-  } catch (error) {
-    const why = error instanceof RangeError ? error.message : 'the body is not JSON';
-    return { value: text, problem: `${why}; it is given as text` };
+    const { value, fault } = parseExactJson(text, maxDepth);
+    if (!fault) return { value: value as Json, problem: null };
+    const place = textOfPath(fault.path, 'the body');
+    return { value: text, problem: `${place} ${fault.message}; it is given as text` };
+  } catch {
+    return { value: text, problem: 'the body is not JSON; it is given as text' };
   }
-}
-
-/** 1e999 is JSON, becomes Infinity, and would be written as null. */
-function refuseInfinity(_key: string, value: unknown): unknown {
-  if (typeof value === 'number' && !Number.isFinite(value)) {
-    throw new RangeError('the body has a number that is too large');
-  }
-  return value;
 }
 
 /** Brackets open at once: without recursion, and in one pass whatever the text is. */

@@ -1,5 +1,6 @@
 import { distance } from 'fastest-levenshtein';
 import { type z } from 'zod';
+import { textOfPath } from '../../shared/protocol/exact-json.js';
 import { type FieldFault } from './problem.js';
 
 export type Parsed<T> =
@@ -29,11 +30,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown, known: reado
 
 /** `['commands', 3, 'payload', 'url']` → `commands[3].payload.url`. */
 export function fieldName(path: readonly PropertyKey[]): string {
-  if (path.length === 0) return 'body';
-  return path.reduce<string>((name, part) => {
-    if (typeof part === 'number') return `${name}[${part}]`;
-    return name === '' ? String(part) : `${name}.${String(part)}`;
-  }, '');
+  return textOfPath(path, 'body');
 }
 
 /** `, did you mean type?`, or nothing when no name is near. */

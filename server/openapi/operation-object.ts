@@ -161,9 +161,9 @@ export const requestHeaders: Readonly<Record<RequestHeader, ParameterObject>> = 
 
 export const responseHeaders: Readonly<Record<ResponseHeader, SchemaObject>> = {
   Location: {
-    description: 'Where the command is.',
+    description: 'Where the command is, as a path that is relative to that of the request.',
     schema: { type: 'string', format: 'uri-reference' },
-    example: '/commands/8bca8dda-1290-505b-9d14-bbe7607a455c',
+    example: 'commands/8bca8dda-1290-505b-9d14-bbe7607a455c',
   },
   'Retry-After': {
     description: 'Seconds until it is worth sending the request again.',

@@ -36,6 +36,7 @@ import {
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
 import {
   checkIdempotencyKey,
+  checkNumbers,
   checkUrl,
   commandPath,
   parse,
@@ -88,33 +89,32 @@ export class Client {
     submission: Submission,
     { idempotencyKey, signal }: SubmitOptions = {},
   ): Promise<{ commandId: string; isNew: boolean }> {
-    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
-    const answer = await this.#call({
-      method: 'POST',
-      path: 'commands',
-      body: submission,
-      headers: { 'idempotency-key': idempotencyKey ?? v7() },
-      signal,
-    });
+    const key = idempotencyKey ?? submission.idempotencyKey;
+    if (key !== undefined) checkIdempotencyKey(key);
+    checkNumbers(submission);
+    const headers = { 'idempotency-key': key ?? v7() };
+    const answer = await this.#call({ method: 'POST', path: 'commands', body: submission, headers, signal });
     const { commandId } = parse(submittedSchema, answer);
     // Nobody else knows a key that was made here.
-    return { commandId, isNew: idempotencyKey === undefined || answer.status === 202 };
+    return { commandId, isNew: key === undefined || answer.status === 202 };
   }
 
   /**
-   * Stores up to 1,000 commands, all of them or none. A batch has no key, so it is sent again only when
-   * it was not stored for certain.
+   * Stores up to 1,000 commands, all of them or none, once: with its key, a request whose answer was lost is
+   * found again. A command with an `idempotencyKey` of its own goes by that, whichever batch it comes with.
    *
-   * @throws AnswerLost: all of it was stored, or nothing. `list` shows which; sent again, it may be stored
-   *   twice. Where that matters, submit one by one, each with its key
+   * @returns isNew: false when all of them had come before, as `submit` says it
    */
   async submitBatch(
     submissions: readonly Submission[],
-    { signal }: CallOptions = {},
-  ): Promise<{ commandIds: string[] }> {
+    { idempotencyKey, signal }: SubmitOptions = {},
+  ): Promise<{ commandIds: string[]; isNew: boolean }> {
+    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
     const body = { commands: submissions };
-    const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, signal }, 'undone');
-    return parse(batchSubmittedSchema, answer);
+    checkNumbers(body);
+    const headers = { 'idempotency-key': idempotencyKey ?? v7() };
+    const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, headers, signal });
+    return { ...parse(batchSubmittedSchema, answer), isNew: answer.status === 202 };
   }
 
   /** @throws RequestRefused with code `not_found` when there is none */

@@ -7,6 +7,7 @@
 -- ARGV  notAfter  ms of Redis time: a request that was under way longer is refused, since what it
 --                 asks for may have been done, and pruned, by a later one
 --       cap       most PENDING commands there may be
+--       whole     '1': a conflict of one keeps all of them from being stored, else ''
 --       n         how many items; each:
 --         id digest queue
 --         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
@@ -18,12 +19,13 @@
 --   `full` for every new one. An id that comes twice in one call is answered as in two calls.
 -- Reply   { now, { word or { 'broken', key } per item } }
 --   'accepted' | 'same' | 'conflict' | 'full' | 'expired' | 'broken'
+--   'unstored'  it would have been accepted, and another of a `whole` request is a conflict
 -- Events  PENDING for each accepted one
-local notAfter, cap, n = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local notAfter, cap, isWhole, n = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3] == '1', tonumber(ARGV[4])
 
 -- Where an item's arguments begin, and where its fields end: a batch's fields are passed on as they came.
 local items = {}
-local at = 4
+local at = 5
 for i = 1, n do
   local last = at + 6 + 2 * tonumber(ARGV[at + 6])
   items[i] = {
@@ -77,6 +79,19 @@ for _, broken in ipairs(words) do
     end
     break
   end
+end
+
+local function hasConflict()
+  for _, word in ipairs(words) do
+    if word == 'conflict' then return true end
+  end
+  return false
+end
+if isWhole and hasConflict() then
+  for i, word in ipairs(words) do
+    if word == 'accepted' then words[i] = 'unstored' end
+  end
+  howMany = 0
 end
 
 local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) or 0

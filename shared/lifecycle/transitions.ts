@@ -32,9 +32,12 @@ export interface SubmitOptions {
   readonly notAfter: number;
   /** Most PENDING commands there may be. */
   readonly maxBacklog: number;
+  /** A conflict of one keeps all of them from being stored; else they have nothing to do with each other. */
+  readonly isWhole?: boolean;
 }
 
-const submitWordSchema = z.enum(['accepted', 'same', 'conflict', 'full', 'expired']);
+const submitWordSchema = z.enum(['accepted', 'same', 'conflict', 'unstored', 'full', 'expired']);
+/** `unstored`: another command of a whole request is a `conflict`. */
 export type SubmitWord = z.infer<typeof submitWordSchema>;
 /** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
@@ -51,7 +54,8 @@ export async function submit(
   commands: readonly NewCommand[],
   options: SubmitOptions,
 ): Promise<{ now: number; replies: SubmitReply[] }> {
-  const args: (string | number)[] = [options.notAfter, options.maxBacklog, commands.length];
+  const { notAfter, maxBacklog, isWhole = false } = options;
+  const args: (string | number)[] = [notAfter, maxBacklog, isWhole ? '1' : '', commands.length];
   for (const command of commands) pushSubmitArgs(args, command);
   const [now, replies] = submitReplySchema.parse(await callScript(redis, 'submit', keys.root, args));
   return { now, replies: replies.map(submitReplyOf) };
