@@ -19,8 +19,12 @@ afterAll(() => Promise.all(servers.map((server) => server.stop())));
 
 async function listen(host: string): Promise<HttpServer> {
   const app = appWithoutRedis({ host });
-  const listener = (...both: Parameters<typeof app>) => void app(...both);
-  const server = new HttpServer({ listener, host: '127.0.0.1', port: 0, graceMs: 0 });
+  const server = new HttpServer({
+    listener: (request, response) => void app(request, response),
+    host: '127.0.0.1',
+    port: 0,
+    graceMs: 0,
+  });
   servers.push(server);
   await server.start();
   return server;

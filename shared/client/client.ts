@@ -114,7 +114,9 @@ export class Client {
     checkNumbers(body);
     const headers = { 'idempotency-key': idempotencyKey ?? v7() };
     const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, headers, signal });
-    return { ...parse(batchSubmittedSchema, answer), isNew: answer.status === 202 };
+    const isOwnKey =
+      idempotencyKey !== undefined || submissions.every((one) => one.idempotencyKey !== undefined);
+    return { ...parse(batchSubmittedSchema, answer), isNew: !isOwnKey || answer.status === 202 };
   }
 
   /** @throws RequestRefused with code `not_found` when there is none */
