@@ -70,14 +70,16 @@ function responsesOf(operation: Operation): OperationObject['responses'] {
 
 function answerObject({ description, schema, text, headers, examples = {} }: Answer): SchemaObject {
   const refs = headers?.map((name) => [name, { $ref: `#/components/headers/${name}` }] as const);
-  const content =
-    text === undefined
-      ? schema && json(schemaOf(schema, 'output'), examples)
-      : { [text]: { schema: { type: 'string' }, ...examplesOf(examples) } };
+  const content = {
+    ...(schema ? json(schemaOf(schema, 'output'), examples) : {}),
+    ...(text === undefined
+      ? {}
+      : { [text]: { schema: { type: 'string' }, ...(schema ? {} : examplesOf(examples)) } }),
+  };
   return {
     description,
     ...(refs ? { headers: Object.fromEntries(refs) } : {}),
-    ...(content ? { content } : {}),
+    ...(Object.keys(content).length > 0 ? { content } : {}),
   };
 }
 
