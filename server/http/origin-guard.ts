@@ -4,7 +4,7 @@ import { Problem } from './problem.js';
 
 /**
  * Three guards against pages of other sites, which send requests through the browser of whoever looks at
- * them (docs/decisions/0012-browsers-must-show-their-page.md). They cannot read the answers. Programs, curl
+ * them (docs/decisions/0013-browsers-must-show-their-page.md). They cannot read the answers. Programs, curl
  * among them, pass all three.
  */
 

@@ -3,7 +3,7 @@
  * double holds becomes its neighbour, of two members with one name the first is gone. Every program of
  * Fencepost that takes JSON from a client, an agent or an operator reads it here, so that such a text is
  * refused by the name of its field, and never stored as something else
- * (docs/decisions/0011-json-comes-back-as-it-was-written.md).
+ * (docs/decisions/0012-json-comes-back-as-it-was-written.md).
  */
 
 /** The path of a value in JSON: names of members and places in arrays. */
