@@ -84,6 +84,20 @@ describe('submit', () => {
     expect(await client.get(commandId)).toMatchObject({ commandId, ...delay, queue: 'q', status: 'PENDING' });
   });
 
+  test('and its result are read back as they are, whatever their keys are called', async () => {
+    const odd = JSON.parse('{"__proto__":{"a":1},"constructor":[null]}') as object;
+    const { commandId } = await client.submit(delay);
+    await redisClient.hset(
+      keys.command(commandId),
+      'payload',
+      JSON.stringify(odd),
+      'result',
+      JSON.stringify([odd]),
+    );
+    const { payload, result } = await client.get(commandId);
+    expect(JSON.stringify([payload, result])).toBe(JSON.stringify([odd, [odd]]));
+  });
+
   test('finds the command of a key that came before', async () => {
     const first = await client.submit(delay, { idempotencyKey: 'order-1' });
     const again = await client.submit(delay, { idempotencyKey: 'order-1' });

@@ -108,26 +108,30 @@ async function goRound(payload: string, result: string): Promise<void> {
 /** Each is judged by itself; those that are taken go round together, since nothing looks into a payload. */
 const together = 100;
 
-test(`${howMany} payloads and as many results come back as they were written, or are refused by name`, async () => {
-  const random = seededRandom(seed);
-  const waiting = { payload: [] as string[], result: [] as string[] };
-  const tried = { taken: 0, refused: 0 };
-  const bundle = (name: 'payload' | 'result') => `[${waiting[name].splice(0).join(',')}]`;
-  try {
-    for (let i = 0; i < howMany; i++) {
-      for (const name of ['payload', 'result'] as const) {
-        // One level is for the bundle.
-        const text = jsonText(random);
-        const taken = isTaken(text, name);
-        tried[taken ? 'taken' : 'refused']++;
-        if (taken && levelsOf(saidBy(text)) < jsonDepth - 2) waiting[name].push(text);
+test(
+  `${howMany} payloads and as many results come back as they were written, or are refused by name`,
+  async () => {
+    const random = seededRandom(seed);
+    const waiting = { payload: [] as string[], result: [] as string[] };
+    const tried = { taken: 0, refused: 0 };
+    const bundle = (name: 'payload' | 'result') => `[${waiting[name].splice(0).join(',')}]`;
+    try {
+      for (let i = 0; i < howMany; i++) {
+        for (const name of ['payload', 'result'] as const) {
+          // One level is for the bundle.
+          const text = jsonText(random);
+          const taken = isTaken(text, name);
+          tried[taken ? 'taken' : 'refused']++;
+          if (taken && levelsOf(saidBy(text)) < jsonDepth - 2) waiting[name].push(text);
+        }
+        if (waiting.payload.length >= together) await goRound(bundle('payload'), bundle('result'));
       }
-      if (waiting.payload.length >= together) await goRound(bundle('payload'), bundle('result'));
+      await goRound(bundle('payload'), bundle('result'));
+    } catch (error) {
+      const again = `GENERATED_SEED=${seed} GENERATED_VALUES=${howMany} npx jest server/http/round-trip`;
+      throw new Error(again, { cause: error });
     }
-    await goRound(bundle('payload'), bundle('result'));
-  } catch (error) {
-    const again = `GENERATED_SEED=${seed} GENERATED_VALUES=${howMany} npx jest server/http/round-trip`;
-    throw new Error(again, { cause: error });
-  }
-  expect(Math.min(tried.taken, tried.refused)).toBeGreaterThan(howMany / 4);
-});
+    expect(Math.min(tried.taken, tried.refused)).toBeGreaterThan(howMany / 4);
+  },
+  240_000 + 10 * howMany,
+);

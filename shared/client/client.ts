@@ -12,6 +12,7 @@ import {
   submittedSchema,
   typeListSchema,
 } from '../protocol/api.js';
+import { asSent } from '../protocol/as-sent.js';
 import { commandViewSchema } from '../protocol/commands.js';
 import {
   cancelledManySchema,
@@ -121,10 +122,7 @@ export class Client {
 
   /** @throws RequestRefused with code `not_found` when there is none */
   async get(commandId: string, { signal }: CallOptions = {}): Promise<Command> {
-    return parse(
-      commandViewSchema,
-      await this.#call({ method: 'GET', path: commandPath(commandId), signal }),
-    );
+    return commandIn(await this.#call({ method: 'GET', path: commandPath(commandId), signal }));
   }
 
   /**
@@ -137,7 +135,7 @@ export class Client {
     return waitFor(commandId, { ...options, closed }, async (waitSeconds, signal) => {
       const path = `${commandPath(commandId)}?wait=${waitSeconds}`;
       const answer = await this.#call({ method: 'GET', path, waitMs: waitSeconds * 1000, signal });
-      return parse(commandViewSchema, answer);
+      return commandIn(answer);
     });
   }
 
@@ -296,6 +294,9 @@ export class Client {
     return answer;
   }
 }
+
+const commandIn = (answer: ServerAnswer): Command =>
+  asSent(parse(commandViewSchema, answer), answer.body, ['payload', 'result', 'progress']);
 
 export function createClient(options: ClientOptions = {}): Client {
   return new Client(options);
