@@ -13,6 +13,14 @@ export interface ServerOptions {
   readonly host?: string | undefined;
   /** Names in `Host` that it answers to beside those of loopback. */
   readonly allowedHosts?: readonly string[] | undefined;
+  /** How long an idle connection stays open. */
+  readonly keepAliveMs?: number | undefined;
+  /** Most connections at once, and from one address. */
+  readonly maxConnections?: number | undefined;
+  readonly maxConnectionsPerPeer?: number | undefined;
+  /** Most answers that are held at once, and for one address: waits, polls of agents, and streams of events. */
+  readonly maxHeld?: number | undefined;
+  readonly maxHeldPerPeer?: number | undefined;
   /** Most PENDING commands. */
   readonly maxBacklog?: number | undefined;
   readonly retentionMs?: number | undefined;
@@ -37,8 +45,10 @@ export interface Server {
 
 const { redisUrl, port, host, allowedHosts, maxBacklog, retentionMs, retentionMax, leaseMs, graceMs } =
   serverSettings;
+const { keepAliveMs, maxConnections, maxConnectionsPerPeer, maxHeld, maxHeldPerPeer } = serverSettings;
 const settings = {
   ...{ redisUrl, port, host, allowedHosts, maxBacklog, retentionMs, retentionMax, leaseMs, graceMs },
+  ...{ keepAliveMs, maxConnections, maxConnectionsPerPeer, maxHeld, maxHeldPerPeer },
 } as const;
 
 /** @throws ConfigError with every fault of the options */

@@ -10,9 +10,11 @@ import { checking } from './http/check.js';
 import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
 import { problemOf } from './http/fault.js';
-import { hostGuard } from './http/origin-guard.js';
+import { checkHead, hostGuard } from './http/host-guard.js';
+import { embeddingGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
 import { queueRoutes } from './http/queue-routes.js';
+import { standingHeaderEntries } from './http/standing-headers.js';
 import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
 import { metricsRoutes, type MetricsRoutesOptions } from './metrics/metrics-routes.js';
 import { openApiRoutes, type OpenApiRoutesOptions } from './openapi/openapi-routes.js';
@@ -45,7 +47,9 @@ export function createApp(options: AppOptions): Express {
       accessLog(options.logger),
       options.metrics.countRequests,
       setStandingHeaders,
+      checkHead,
       hostGuard(options.host, options.allowedHosts),
+      embeddingGuard,
       refuseUndecodable,
     ),
   );
@@ -70,7 +74,7 @@ export function createApp(options: AppOptions): Express {
 }
 
 function setStandingHeaders(_request: Request, response: Response): void {
-  response.setHeader('Cache-Control', 'no-store').setHeader('X-Content-Type-Options', 'nosniff');
+  for (const [name, value] of standingHeaderEntries) response.setHeader(name, value);
 }
 
 /** Here for every path: the router decodes only those that fill a parameter of a route. */

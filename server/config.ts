@@ -2,6 +2,7 @@ import { type Config, integer, loadConfig, setting } from '../shared/runtime/con
 import { checkFaultPlan, serverFaultSettings } from '../shared/runtime/faults.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
 import { z } from 'zod';
+import { usualKeepAliveMs } from './http/http-server.js';
 
 const { redisUrl, dataDir, logLevel, logPretty, leaseMs, graceMs } = sharedSettings;
 
@@ -20,6 +21,31 @@ export const serverSettings = {
       .pipe(z.array(z.string().min(1, { error: 'must be names with commas between' })))
       .optional(),
     'names in Host that it answers to beside those of loopback; unset: none there, any elsewhere',
+  ),
+  keepAliveMs: setting(
+    'KEEP_ALIVE_MS',
+    integer(1000, 24 * 3600 * 1000).default(usualKeepAliveMs),
+    'how long an idle connection stays open; longer than the idle time of a proxy in front',
+  ),
+  maxConnections: setting(
+    'MAX_CONNECTIONS',
+    integer(1).default(20_000),
+    'most connections at once; further ones are answered 503 and closed',
+  ),
+  maxConnectionsPerPeer: setting(
+    'MAX_CONNECTIONS_PER_PEER',
+    integer(1).default(10_000),
+    'most connections at once from one address',
+  ),
+  maxHeld: setting(
+    'MAX_HELD',
+    integer(1).default(20_000),
+    'most answers that are held at once: ?wait=, polls of agents, /events; further ones are 503',
+  ),
+  maxHeldPerPeer: setting(
+    'MAX_HELD_PER_PEER',
+    integer(1).default(10_000),
+    'most answers that are held at once for one address',
   ),
   maxBacklog: setting(
     'MAX_BACKLOG',

@@ -14,6 +14,7 @@ import { WaitingPolls } from './agents/waiting-polls.js';
 import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
 import { EventStreams } from './events/event-streams.js';
+import { HeldAnswers } from './http/held-answers.js';
 import { HttpServer } from './http/http-server.js';
 import { deadlineWatch } from './maintenance/deadline-watch.js';
 import { expirer } from './maintenance/expirer.js';
@@ -39,7 +40,8 @@ import { TransitionFeed } from './waiting/transition-feed.js';
 export interface ServerOptions
   extends
     Pick<ServerConfig, 'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'>,
-    Partial<Pick<ServerConfig, 'allowedHosts' | 'maxQueues' | 'retentionMs' | 'retentionMax'>> {
+    Partial<Pick<ServerConfig, 'allowedHosts' | 'maxQueues' | 'retentionMs' | 'retentionMax' | 'keepAliveMs'>>,
+    Partial<Pick<ServerConfig, 'maxConnections' | 'maxConnectionsPerPeer' | 'maxHeld' | 'maxHeldPerPeer'>> {
   readonly redisUrl: string;
   readonly logger: Logger;
   /** Where it was told to die, for tests and demonstrations. */
@@ -93,7 +95,11 @@ export class Server implements Service {
     const admissions = new Admissions({ link, keys, leaseMs, logger });
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
     const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
-    const forClients = { catalog, checker, submitter, waiter, eventStreams, leftovers };
+    const held = new HeldAnswers({
+      inAll: options.maxHeld ?? Infinity,
+      perPeer: options.maxHeldPerPeer ?? Infinity,
+    });
+    const forClients = { catalog, checker, submitter, waiter, eventStreams, leftovers, held };
     const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
     const app = createApp({
       link,
@@ -117,6 +123,11 @@ export class Server implements Service {
       host,
       port,
       graceMs,
+      ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+      maxConnections: {
+        inAll: options.maxConnections ?? Infinity,
+        perPeer: options.maxConnectionsPerPeer ?? Infinity,
+      },
     });
     this.#maintenance = [
       checker,

@@ -19,7 +19,7 @@ test.each([
   [
     'a number that would become Infinity',
     '[1e999]',
-    'the body has a number that is too large; it is given as text',
+    '[0] is a number that cannot be kept; it is given as text',
   ],
   [
     'what JSON.stringify would overflow the stack with',
@@ -31,15 +31,13 @@ test.each([
 });
 
 test.each([
-  ['{"snow":1970670598291982290}', '1970670598291982290'],
-  ['[9007199254740991,9007199254740993]', '9007199254740993'],
-  ['{"12345678901234567890":"98765432109876543210","n":-9223372036854775807}', '-9223372036854775807'],
-  ['12345678901234567.25', '12345678901234567.25'],
-])('reads %s, and says which number was rounded', (text, number) => {
-  expect(parseJsonText(text)).toEqual({
-    value: JSON.parse(text) as unknown,
-    problem: `the body has numbers that JavaScript cannot hold; ${number} was rounded`,
-  });
+  ['{"snow":1970670598291982290}', 'snow'],
+  ['[9007199254740991,9007199254740993]', '[1]'],
+  ['{"12345678901234567890":"98765432109876543210","n":-9223372036854775807}', 'n'],
+  ['12345678901234567.25', 'the body'],
+])('gives %s as text, and names the number that JavaScript cannot hold', (text, place) => {
+  const problem = `${place} is a number that cannot be kept; it is given as text`;
+  expect(parseJsonText(text)).toEqual({ value: text, problem });
 });
 
 test.each([
@@ -47,7 +45,6 @@ test.each([
   '9007199254740992',
   '1970670598291982300',
   '100000000000000000000',
-  '0.1000000000000000055511151231257827',
   '0.10000000000000001',
   '-1.7976931348623157e308',
   '3.141592653589793',

@@ -1,5 +1,5 @@
 import { type Client, type Submission } from '../../shared/client/client.js';
-import { AnswerLost, RequestRefused, ServerUnavailable } from '../../shared/client/errors.js';
+import { RequestRefused } from '../../shared/client/errors.js';
 import { limits, submissionSchema } from '../../shared/protocol/commands.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { type Line, openInput, readLines } from './lines.js';
@@ -19,10 +19,11 @@ interface Item {
 }
 
 /**
- * Submits a command per line, in order, and prints the ids. With a key each line has one of its own, so
- * that the same file can be submitted again after whatever broke it: none is stored twice. Without, lines
- * go in batches, and it says which may have been stored when an answer is lost. A line that is wrong in
- * itself keeps all of a file from being stored; what comes by a pipe is known too late for that.
+ * Submits a command per line, in order and in batches, and prints the ids. Each batch is sent with a key, so
+ * that one whose answer is lost is found again. With `--key` each line has a key of its own as well, unless it
+ * names one itself: then the same file can be submitted again after whatever broke it, and none is stored
+ * twice. A line that is wrong in itself keeps all of a file from being stored; of a pipe it is known too late
+ * for that, and what was stored is printed.
  */
 export async function submitFile(
   client: Client,
@@ -67,16 +68,16 @@ async function checkLines(path: string, { stdin, signal }: Terminal): Promise<vo
 
 /** How far a file has been stored. */
 class StoredLines {
-  /** Each line is stored by itself; else a batch is, or nothing of it. */
   readonly #isKeyed: boolean;
   #stored = 0;
   #open: { readonly first: number; readonly last: number } | undefined;
 
+  /** @param isKeyed it can be submitted again */
   constructor(isKeyed: boolean) {
     this.#isKeyed = isKeyed;
   }
 
-  /** @param submit stores these */
+  /** @param submit stores these, all of them or none */
   async while<T>(items: readonly Item[], submit: () => Promise<T>): Promise<T> {
     const last = items.at(-1)?.line ?? 0;
     this.#open = { first: items[0]?.line ?? 0, last };
@@ -86,9 +87,8 @@ class StoredLines {
       this.#open = undefined;
       return result;
     } catch (error) {
-      // Refused, never sent, or the error says it itself.
-      const isTold = [UsageError, ServerUnavailable, AnswerLost].some((kind) => error instanceof kind);
-      if (isTold && !this.#isKeyed) this.#open = undefined;
+      // Refused: none of them was stored.
+      if (error instanceof UsageError) this.#open = undefined;
       throw error;
     }
   }
@@ -111,35 +111,13 @@ async function submitChunk(
   { key }: SubmitFlags,
   { signal }: Terminal,
 ): Promise<readonly string[]> {
-  const lines = `lines ${items[0]?.line ?? 0} to ${items.at(-1)?.line ?? 0}`;
+  const keyed = items.map(({ line, submission }) =>
+    key === undefined ? submission : { idempotencyKey: `${key}:${line}`, ...submission },
+  );
   try {
-    if (key === undefined)
-      return (
-        await client.submitBatch(
-          items.map(({ submission }) => submission),
-          { signal },
-        )
-      ).commandIds;
-    const submitted = items.map(async ({ line, submission }) => {
-      const { commandId } = await client
-        .submit(submission, { idempotencyKey: `${key}:${line}`, signal })
-        .catch((error: unknown) => {
-          throw error instanceof RequestRefused ? new UsageError(`line ${line}: ${reasonOf(error)}`) : error;
-        });
-      return commandId;
-    });
-    return await Promise.all(submitted);
+    return (await client.submitBatch(keyed, { signal })).commandIds;
   } catch (error) {
-    if (error instanceof RequestRefused) throw new UsageError(refusedText(error, items));
-    if (error instanceof AnswerLost) {
-      throw new AnswerLost(
-        `${lines}: all of them were stored, or none: the answer was lost. With --key the file could be submitted again`,
-        {
-          cause: error,
-        },
-      );
-    }
-    throw error;
+    throw error instanceof RequestRefused ? new UsageError(refusedText(error, items)) : error;
   }
 }
 
@@ -173,7 +151,8 @@ function submissionIn({ number, text }: Line, path: string): Submission {
   const where = `${path === '-' ? 'standard input' : path}, line ${number}`;
   const json = parseJson(where, text);
   const parsed = submissionSchema.safeParse(json);
-  if (parsed.success) return parsed.data;
+  // As it was written: zod's copy of a payload lacks keys named `__proto__`. It is a submission, just parsed.
+  if (parsed.success) return json as Submission;
   const [issue] = parsed.error.issues;
   const field = issue?.path.join('.') ?? '';
   const isMissing = typeof json === 'object' && json !== null && field !== '' && !Object.hasOwn(json, field);

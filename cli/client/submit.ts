@@ -13,6 +13,8 @@ import {
   queueNameSchema,
   submissionSchema,
 } from '../../shared/protocol/commands.js';
+import { jsonDepth } from '../../shared/protocol/bounds.js';
+import { type ExactJson, parseExactJson, textOfPath } from '../../shared/protocol/exact-json.js';
 import { errorCode } from '../../shared/runtime/error-code.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
@@ -145,7 +147,9 @@ async function submissionOf(
     maxAttempts,
   };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
-  return check('', submissionSchema.safeParse(set));
+  check('', submissionSchema.safeParse(set));
+  // As it was written: zod's copy of a payload lacks keys named `__proto__`. It is a submission, just checked.
+  return set as Submission;
 }
 
 async function textOf(payload: string, { stdin }: Terminal): Promise<string> {
@@ -160,10 +164,17 @@ async function textOf(payload: string, { stdin }: Terminal): Promise<string> {
   }
 }
 
-/** @param where the argument, or the line of a file @throws UsageError */
+/** @param where the argument, or the line of a file @throws UsageError also for what would not come back as it was written */
 export function parseJson(where: string, json: string): unknown {
+  const { value, fault } = parsedBy(where, json);
+  if (fault === undefined) return value;
+  const field = textOfPath(fault.path, '');
+  throw new UsageError(`${where}: ${field === '' ? '' : `${field} `}${fault.message}${fault.advice}`);
+}
+
+function parsedBy(where: string, json: string): ExactJson {
   try {
-    return JSON.parse(json);
+    return parseExactJson(json, jsonDepth);
   } catch (error) {
     throw new UsageError(`${where}: is not JSON: ${error instanceof Error ? error.message : String(error)}`);
   }

@@ -20,6 +20,7 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { logWith } from '../http/access-log.js';
 import { type Endpoint } from '../http/endpoint.js';
 import { brokenKey } from '../http/fault.js';
+import { type HeldAnswers } from '../http/held-answers.js';
 import { parseBody } from '../http/json-body.js';
 import { invalid, Problem } from '../http/problem.js';
 import { parseQuery } from '../http/query.js';
@@ -36,6 +37,7 @@ export interface AttemptRoutesOptions {
   readonly nextCommands: NextCommands;
   readonly leaseMs: number;
   readonly faults: CrashPoints<ServerPoint>;
+  readonly held: HeldAnswers;
 }
 
 /** What an agent does with commands: is given one, keeps it, hands it back, tells how it ended. */
@@ -45,10 +47,12 @@ export function attemptRoutes({
   nextCommands,
   leaseMs,
   faults,
+  held: heldAnswers,
 }: AttemptRoutesOptions): Endpoint[] {
   async function next(request: Request, response: Response): Promise<void> {
     const { session = '', instance, holding, wait, ...query } = parseQuery(nextQuerySchema, request);
     checkSession(session, instance);
+    if (wait > 0) heldAnswers.hold(request, response);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const asked = { ...query, ...callerOf(query.agentId, session, instance), holding, waitMs: wait * 1000 };

@@ -22,10 +22,11 @@ export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[
   async function storeProgress(request: Request, response: Response): Promise<void> {
     const { agentId, session = '', told } = parseBody(progressBodySchema, request);
     rate.count(agentId);
-    const items = told.map(({ commandId, progress, ...one }) => ({
-      id: commandId.toLowerCase(),
-      ...one,
-      progress: JSON.stringify(progress),
+    // As it was sent: zod's copy of it lacks keys named `__proto__`. Just parsed, so it has this shape.
+    const sent = (request.body as { told: { progress: unknown }[] }).told;
+    const items = told.map(({ commandId, attempt, sequence }, i) => ({
+      ...{ id: commandId.toLowerCase(), attempt, sequence },
+      progress: JSON.stringify(sent[i]?.progress),
     }));
     const words = await link.call((redis) => tellProgress(redis, keys, agentId, session, items));
     const lost = told

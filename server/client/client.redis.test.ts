@@ -84,6 +84,20 @@ describe('submit', () => {
     expect(await client.get(commandId)).toMatchObject({ commandId, ...delay, queue: 'q', status: 'PENDING' });
   });
 
+  test('and its result are read back as they are, whatever their keys are called', async () => {
+    const odd = JSON.parse('{"__proto__":{"a":1},"constructor":[null]}') as object;
+    const { commandId } = await client.submit(delay);
+    await redisClient.hset(
+      keys.command(commandId),
+      'payload',
+      JSON.stringify(odd),
+      'result',
+      JSON.stringify([odd]),
+    );
+    const { payload, result } = await client.get(commandId);
+    expect(JSON.stringify([payload, result])).toBe(JSON.stringify([odd, [odd]]));
+  });
+
   test('finds the command of a key that came before', async () => {
     const first = await client.submit(delay, { idempotencyKey: 'order-1' });
     const again = await client.submit(delay, { idempotencyKey: 'order-1' });
@@ -119,11 +133,32 @@ describe('submitBatch', () => {
     expect(await client.get(commandIds[1] ?? '')).toMatchObject({ queue: 'q' });
   });
 
-  test('whose answer was lost is not sent again, and says so', async () => {
+  test('whose answer was lost is sent again by itself, and is stored once', async () => {
     const { lost } = proxy.loseAnswer(to('POST', '/commands/batch'));
-    await expect(client.submitBatch([delay, delay])).rejects.toBeInstanceOf(AnswerLost);
+    const { commandIds, isNew } = await client.submitBatch([delay, delay]);
     expect((await lost).status).toBe(202);
+    expect([isNew, new Set(commandIds).size, await howMany()]).toEqual([true, 2, 2]);
+  });
+
+  test('finds the commands of a key that came before, and those of keys of their own', async () => {
+    const batch = [delay, { ...delay, idempotencyKey: 'order-7' }];
+    const first = await client.submitBatch(batch, { idempotencyKey: 'import-1' });
+    const again = await client.submitBatch(batch, { idempotencyKey: 'import-1' });
+    const one = await client.submit({ ...delay, idempotencyKey: 'order-7' });
+    expect([first.isNew, again]).toEqual([true, { commandIds: first.commandIds, isNew: false }]);
+    expect(one).toEqual({ commandId: first.commandIds[1], isNew: false });
     expect(await howMany()).toBe(2);
+  });
+
+  test('with a number that JSON does not have names it', async () => {
+    const wrong = { type: 'ANY', payload: { list: [1, Infinity] } };
+    await expect(client.submitBatch([delay, wrong])).rejects.toThrow(
+      /^commands\[1\]\.payload\.list\[1\]: JSON has/,
+    );
+    await expect(client.submit(wrong)).rejects.toThrow(TypeError);
+    const big = { type: 'ANY', payload: { id: 9007199254740993n as unknown as number } };
+    await expect(client.submit(big)).rejects.toThrow(TypeError);
+    expect(await howMany()).toBe(0);
   });
 
   test('that found no server is sent again once there is one', async () => {

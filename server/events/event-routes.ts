@@ -1,11 +1,13 @@
 import { eventsQuerySchema } from '../../shared/protocol/api.js';
 import { logWith } from '../http/access-log.js';
 import { type Endpoint } from '../http/endpoint.js';
+import { type HeldAnswers } from '../http/held-answers.js';
 import { parseQuery } from '../http/query.js';
 import { type EventStreams } from './event-streams.js';
 
 export interface EventRoutesOptions {
   readonly eventStreams: EventStreams;
+  readonly held: HeldAnswers;
 }
 
 const head = {
@@ -17,7 +19,7 @@ const head = {
 } as const;
 
 /** Transitions as they happen. */
-export function eventRoutes({ eventStreams }: EventRoutesOptions): Endpoint[] {
+export function eventRoutes({ eventStreams, held }: EventRoutesOptions): Endpoint[] {
   return [
     {
       method: 'get',
@@ -27,6 +29,7 @@ export function eventRoutes({ eventStreams }: EventRoutesOptions): Endpoint[] {
       handle: (request, response) => {
         const { commandId } = parseQuery(eventsQuerySchema, request);
         if (commandId !== undefined) logWith(response, { commandId });
+        if (request.method !== 'HEAD') held.hold(request, response);
         response.writeHead(200, head);
         if (request.method === 'HEAD') {
           response.end();

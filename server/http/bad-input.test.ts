@@ -109,7 +109,22 @@ const badSubmissions: [what: string, body: unknown, refusal: Refusal][] = [
     { ...delay, payload: { ms } },
     { field: 'payload.ms', message: /whole number from 0 to 86400000/ },
   ]),
-  ['ms beyond every number', '{"type":"DELAY","payload":{"ms":1e999}}', { field: 'payload.ms' }],
+  [
+    'ms beyond every number',
+    '{"type":"DELAY","payload":{"ms":1e999}}',
+    { field: 'payload.ms', message: /cannot be kept; send it as a string/ },
+  ],
+  [
+    'an id that no double holds',
+    '{"type":"DELAY","payload":{"ms":5,"ids":[1,3889108265204450030]}}',
+    { field: 'payload.ids[1]', message: /cannot be kept; send it as a string/ },
+  ],
+  [
+    'a name that is given twice',
+    '{"type":"DELAY","payload":{"ms":5,"ms":6}}',
+    { field: 'payload.ms', message: /twice/ },
+  ],
+  ['no JSON at all', '', { code: 'malformed_json' }],
   ...[
     '',
     'x',
@@ -230,6 +245,13 @@ describe('POST /commands refuses', () => {
       { 'content-type': 'application/json; charset=latin1' },
       { status: 415, code: 'unsupported_media_type' },
     ],
+    ...['utf-16', 'utf-16le', 'utf-7', 'utf-32', 'iso-8859-1', '', 'utf-8; charset=utf-7', '"utf-7"'].map(
+      (charset): [string, Record<string, string>, Refusal] => [
+        `charset=${charset}`,
+        { 'content-type': `application/json; charset=${charset}` },
+        { status: 415, code: 'unsupported_media_type' },
+      ],
+    ),
     [
       'a compressed body',
       { 'content-type': 'application/json', 'content-encoding': 'gzip' },
@@ -246,6 +268,50 @@ describe('POST /commands refuses', () => {
       api.send('POST', '/commands', { ...(body === undefined ? {} : { body }), headers }),
       refusal,
     );
+  });
+
+  test.each<[what: string, charset: string, body: Buffer]>([
+    ['a lone continuation byte', 'utf-8', Buffer.from('{"s":"\xff"}', 'latin1')],
+    [
+      'two others: a decoder would make the same text of both',
+      'utf-8',
+      Buffer.from('{"s":"\xfe"}', 'latin1'),
+    ],
+    ['half a surrogate pair', 'utf-8', Buffer.from('{"s":"\xed\xa0\x80"}', 'latin1')],
+    ['an overlong slash', 'utf-8', Buffer.from('{"s":"\xc0\xaf"}', 'latin1')],
+    ['a character that is cut off', 'utf-8', Buffer.from('{"s":"\xe2\x82"}', 'latin1')],
+    ['UTF-16', 'utf-8', Buffer.from('\ufeff{"s":"x"}', 'utf16le')],
+    ['what is not ASCII, as ASCII', 'us-ascii', Buffer.from('{"s":"\u00fc"}')],
+  ])('bytes that are not the text that they should be: %s', async (_what, charset, bytes) => {
+    const answer = await fetch(`${api.url}/commands`, {
+      method: 'POST',
+      body: new Uint8Array(bytes),
+      headers: { 'content-type': `application/json; charset=${charset}` },
+    });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({
+      code: 'malformed_json',
+      errors: [{ field: 'body', message: charset === 'utf-8' ? 'must be UTF-8' : /US-ASCII/ }].map(
+        ({ field, message }) => ({ field, message: expect.stringMatching(message) as string }),
+      ),
+    });
+  });
+
+  test('and takes any of the names of UTF-8, with a byte order mark or without', async () => {
+    for (const charset of ['utf-8', 'UTF8', '"utf-8"', 'us-ascii']) {
+      const bom = charset === 'us-ascii' ? '' : '\ufeff';
+      const headers = { 'content-type': `application/json; charset=${charset}` };
+      const answer = api.send('POST', '/commands', { body: bom + JSON.stringify(delay), headers });
+      await expectRefusal(answer, { status: 503, code: 'redis_unavailable' });
+    }
+  });
+
+  test('two keys for one command', async () => {
+    const body = { ...delay, idempotencyKey: 'a' };
+    await expectRefusal(api.post('/commands', body, { 'idempotency-key': 'b' }), {
+      field: 'idempotencyKey',
+      message: /the header Idempotency-Key/,
+    });
   });
 
   test.each([
@@ -294,18 +360,31 @@ describe('POST /commands/batch refuses', () => {
     ],
     ['one unknown field', { commands: [{ ...delay, x: 1 }] }, { field: 'commands[0].x' }],
     [
+      'one number that no double holds',
+      `{"commands":[${JSON.stringify(delay)},{"type":"DELAY","payload":{"ms":9007199254740993}}]}`,
+      { field: 'commands[1].payload.ms', message: /cannot be kept/ },
+    ],
+    [
       'a body of more than 8 MiB',
       { commands: ['x'.repeat(8 * 1024 * 1024)] },
       { status: 413, code: 'body_too_large', message: /8388608/ },
     ],
   ])('%s', async (_what, body, refusal) => {
-    await expectRefusal(api.post('/commands/batch', body), refusal);
+    const headers = { 'content-type': 'application/json' };
+    await expectRefusal(api.send('POST', '/commands/batch', { body, headers }), refusal);
   });
 
-  test('an Idempotency-Key, which could not be kept', async () => {
-    await expectRefusal(api.post('/commands/batch', { commands: [delay] }, { 'idempotency-key': 'k' }), {
+  test('keys that are none', async () => {
+    await expectRefusal(api.post('/commands/batch', { commands: [delay] }, { 'idempotency-key': 'a b' }), {
       field: 'Idempotency-Key',
     });
+    await expectRefusal(
+      api.post('/commands/batch', { commands: [delay, { ...delay, idempotencyKey: '' }] }),
+      {
+        field: 'commands[1].idempotencyKey',
+        message: /1 to 255 visible ASCII/,
+      },
+    );
   });
 
   test('more faults than it lists', async () => {
@@ -316,6 +395,38 @@ describe('POST /commands/batch refuses', () => {
 });
 
 const id = '01a2017b-11a3-743e-9db2-434e15005157';
+
+describe('what agents send is refused where it would not come back as it was written', () => {
+  test.each([
+    [
+      'PUT',
+      `/commands/${id}/result`,
+      '{"agentId":"a","status":"COMPLETED","result":{"id":1e999}}',
+      'result.id',
+    ],
+    [
+      'PUT',
+      `/commands/${id}/result`,
+      '{"agentId":"a","status":"COMPLETED","result":{"list":[9007199254740993]}}',
+      'result.list[0]',
+    ],
+    [
+      'POST',
+      '/commands/progress',
+      `{"agentId":"a","told":[{"commandId":"${id}","attempt":1,"sequence":1,"progress":9007199254740993}]}`,
+      'told[0].progress',
+    ],
+    [
+      'PUT',
+      '/agents/a',
+      '{"session":"s","types":[{"type":"E","payload":{"maximum":9007199254740993},"result":{}}]}',
+      'types[0].payload.maximum',
+    ],
+  ])('%s %s %s', async (method, path, body, field) => {
+    const headers = { 'content-type': 'application/json' };
+    await expectRefusal(api.send(method, path, { body, headers }), { field, message: /cannot be kept/ });
+  });
+});
 
 describe('GET refuses', () => {
   test.each<[string, Refusal]>([

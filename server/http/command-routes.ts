@@ -12,7 +12,7 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readPage, startOf } from '../reading/command-list.js';
 import { WaitingReasons } from '../reading/waiting-reasons.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { newCommand, parseIdempotencyKey } from '../submissions/new-command.js';
+import { newCommand, newCommands, parseIdempotencyKey } from '../submissions/new-command.js';
 import { type SchemaChecker } from '../submissions/schema-checker.js';
 import { parseBatch, parseSubmission } from '../submissions/submission-parser.js';
 import { type Submitter } from '../submissions/submitter.js';
@@ -22,6 +22,7 @@ import { logWith } from './access-log.js';
 import { answer } from './answer.js';
 import { type Endpoint } from './endpoint.js';
 import { brokenKey, redisUnavailable, tooManyQueues } from './fault.js';
+import { type HeldAnswers } from './held-answers.js';
 import { invalid, Problem } from './problem.js';
 import { parseQuery } from './query.js';
 
@@ -32,36 +33,38 @@ export interface CommandRoutesOptions {
   readonly checker: Pick<SchemaChecker, 'check'>;
   readonly submitter: Submitter;
   readonly waiter: CommandWaiter;
+  readonly held: HeldAnswers;
 }
 
 export function commandRoutes(options: CommandRoutesOptions): Endpoint[] {
-  const { link, keys, catalog, checker, submitter, waiter } = options;
+  const { link, keys, catalog, checker, submitter, waiter, held } = options;
   const reasons = new WaitingReasons({ link, keys });
 
   async function submitOne(request: Request, response: Response): Promise<void> {
-    const key = parseIdempotencyKey(request.get('Idempotency-Key'));
-    const command = newCommand(await parseSubmission(request.body, { catalog, checker }), key);
+    const header = parseIdempotencyKey(request.get('Idempotency-Key'));
+    const checked = await parseSubmission(request.body, { catalog, checker });
+    const key = keyOf(header, checked.submission.idempotencyKey);
+    const command = newCommand(checked, key);
     logWith(response, { commandId: command.id });
-    const [reply] = await submitter.submit([command]);
-    const isAgain = reply !== undefined && refuse([reply], ({ word }) => word === 'same');
-    // Without a key `same` only means that this very call was delivered twice.
-    const status = isAgain && key !== undefined ? 200 : 202;
+    const replies = await submitter.submit([command]);
+    refuse(replies, () => 'Idempotency-Key');
     const body = { commandId: command.id } satisfies z.input<typeof submittedSchema>;
-    answer(response, status, body, { Location: `/commands/${command.id}` });
+    // Without a key `same` only means that this very call was delivered twice.
+    const status = isAgain(replies) && key !== undefined ? 200 : 202;
+    answer(response, status, body, { Location: `${placeOf(request)}${command.id}` });
   }
 
   async function submitBatch(request: Request, response: Response): Promise<void> {
-    if (request.get('Idempotency-Key') !== undefined) {
-      const message = 'is for single commands: a batch that is sent again is stored again';
-      throw invalid([{ field: 'Idempotency-Key', message }]);
-    }
-    const commands = (await parseBatch(request.body, { catalog, checker })).map((checked) =>
-      newCommand(checked),
-    );
+    const key = parseIdempotencyKey(request.get('Idempotency-Key'));
+    const batch = await parseBatch(request.body, { catalog, checker });
+    const commands = newCommands(batch, key);
     logWith(response, { commands: commands.length });
-    refuse(await submitter.submit(commands), () => false);
-    const commandIds = commands.map(({ id }) => id);
-    answer(response, 202, { commandIds } satisfies z.input<typeof batchSubmittedSchema>);
+    const replies = await submitter.submit(commands);
+    const ownKeyOf = (i: number) => batch[i]?.submission.idempotencyKey;
+    refuse(replies, (i) => (ownKeyOf(i) === undefined ? 'Idempotency-Key' : `commands[${i}].idempotencyKey`));
+    const hasKeys = key !== undefined || commands.every((_, i) => ownKeyOf(i) !== undefined);
+    const body = { commandIds: commands.map(({ id }) => id) } satisfies z.input<typeof batchSubmittedSchema>;
+    answer(response, isAgain(replies) && hasKeys ? 200 : 202, body);
   }
 
   async function show(request: Request, response: Response): Promise<void> {
@@ -69,6 +72,7 @@ export function commandRoutes(options: CommandRoutesOptions): Endpoint[] {
     if (id === undefined) throw noSuchCommand();
     logWith(response, { commandId: id });
     const { wait } = parseQuery(commandQuerySchema, request);
+    if (wait > 0) held.hold(request, response);
     const gone = new AbortController();
     response.once('close', () => gone.abort());
     const command = await waiter.wait(id, wait * 1000, gone.signal);
@@ -105,7 +109,7 @@ export function commandRoutes(options: CommandRoutesOptions): Endpoint[] {
     {
       method: 'post',
       path: '/commands/batch',
-      about: `submit up to ${limits.batchCommands} commands at once`,
+      about: `submit up to ${limits.batchCommands} commands at once, each with a key of its own or all with one`,
       bodyBytes: limits.batchBodyBytes,
       handle: submitBatch,
     },
@@ -120,26 +124,39 @@ export function commandRoutes(options: CommandRoutesOptions): Endpoint[] {
 
 const noSuchCommand = () => new Problem('not_found', 'there is no command with this id');
 
-/** Throws for every reply but those that a client may take for success. @returns whether `again` held for one */
-function refuse(replies: readonly SubmitReply[], again: (reply: SubmitReply) => boolean): boolean {
-  for (const reply of replies) {
-    const problem = problemOfReply(reply);
-    if (problem) throw problem;
-  }
-  return replies.some(again);
+/** A body may have the key as well: two are one key. @throws Problem when they differ */
+function keyOf(header: string | undefined, own: string | undefined): string | undefined {
+  if (header === undefined || own === undefined || header === own) return header ?? own;
+  throw invalid([{ field: 'idempotencyKey', message: 'must be the key in the header Idempotency-Key' }]);
 }
 
-function problemOfReply(reply: SubmitReply): Problem | undefined {
+/** Relative, so that it is right behind a proxy that serves all this below a path of its own. */
+const placeOf = ({ path }: Request) => (path.endsWith('/') ? '' : 'commands/');
+
+/** Whether all of it had been stored before. */
+const isAgain = (replies: readonly SubmitReply[]) => replies.every(({ word }) => word === 'same');
+
+/**
+ * Throws for every reply but those that a client may take for success.
+ *
+ * @param keyFieldOf where the key of a command stands in the request
+ */
+function refuse(replies: readonly SubmitReply[], keyFieldOf: (place: number) => string): void {
+  for (const [i, reply] of replies.entries()) {
+    const problem = problemOfReply(reply, () => keyFieldOf(i));
+    if (problem) throw problem;
+  }
+}
+
+function problemOfReply(reply: SubmitReply, keyField: () => string): Problem | undefined {
   switch (reply.word) {
     case 'accepted':
     case 'same':
+    // Another one of the batch is the conflict.
+    case 'unstored':
       return undefined;
     case 'conflict':
-      return new Problem(
-        'idempotency_key_reused',
-        'this Idempotency-Key came with another body before: a new command needs a new key',
-        { errors: [{ field: 'Idempotency-Key', message: 'must be new for a new command' }] },
-      );
+      return keyReused(keyField());
     case 'full':
       return new Problem('backlog_full', 'too many commands are waiting already; nothing was stored', {
         headers: { 'Retry-After': '5' },
@@ -152,3 +169,13 @@ function problemOfReply(reply: SubmitReply): Problem | undefined {
       return brokenKey(reply.key);
   }
 }
+
+/** @param field the header, or `commands[3].idempotencyKey` */
+const keyReused = (field: string) =>
+  new Problem(
+    'idempotency_key_reused',
+    field === 'Idempotency-Key'
+      ? 'this Idempotency-Key came with another body before: a new command needs a new key'
+      : `${field} came with another body before: a new command needs a new key; nothing of the batch was stored`,
+    { errors: [{ field, message: 'must be new for a new command' }] },
+  );

@@ -1,7 +1,7 @@
 import { type Express, type Request, type RequestHandler, type Response } from 'express';
 import { type Check, checking } from './check.js';
-import { checkJson, readJson, refuseHopeless } from './json-body.js';
-import { originGuard } from './origin-guard.js';
+import { parseJson, readBytes, refuseHopeless } from './json-body.js';
+import { originGuard, ownPageGuard } from './origin-guard.js';
 import { Problem } from './problem.js';
 
 /** One method of one path. A handler translates: it parses, asks, and answers or throws. */
@@ -33,13 +33,23 @@ export function mount(app: Express, endpoints: readonly Endpoint[]): void {
 }
 
 function handlersOf(endpoint: Endpoint): RequestHandler[] {
-  const { method, bodyBytes, changesState: changes = false, ownPagesOnly = false, handle } = endpoint;
-  const isGuarded = method !== 'get' || changes || ownPagesOnly;
-  const guards: Check[] = [...(changes ? [refuseHead] : []), ...(isGuarded ? [originGuard] : [])];
+  const { bodyBytes, handle } = endpoint;
+  const guards = guardsOf(endpoint);
   // Express 5 passes what a rejected promise rejects with to the error handler.
   const work: RequestHandler = (request, response) => handle(request, response);
   if (bodyBytes === undefined) return [checking(...guards), work];
-  return [checking(...guards, refuseHopeless(bodyBytes)), readJson(bodyBytes), checking(checkJson), work];
+  return [checking(...guards, refuseHopeless(bodyBytes)), readBytes(bodyBytes), checking(parseJson), work];
+}
+
+function guardsOf({ method, bodyBytes, ...endpoint }: Endpoint): Check[] {
+  const changes = endpoint.changesState === true;
+  const guards: Check[] = [];
+  if (changes) guards.push(refuseHead);
+  if (method !== 'get' || changes || endpoint.ownPagesOnly === true) guards.push(originGuard);
+  // Browsers ask before they send a PUT, a DELETE, or a body that is JSON; the server never says yes.
+  const isSentUnasked = changes || (method === 'post' && bodyBytes === undefined);
+  if (isSentUnasked) guards.push(ownPageGuard);
+  return guards;
 }
 
 /** Express gives a HEAD to the handler of GET, which here would do the work and drop the answer. */

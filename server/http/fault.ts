@@ -83,11 +83,8 @@ function httpProblem(error: HttpError): Problem {
       return bodyTooLarge(typeof error.limit === 'number' ? error.limit : limits.bodyBytes);
     case 'entity.verify.bounds':
       return invalid([{ field: 'body', message: error.message }]);
-    case 'charset.unsupported':
     case 'encoding.unsupported':
       return new Problem('unsupported_media_type', `${error.message}; send JSON in UTF-8, not compressed`);
-    case 'entity.parse.failed':
-      return new Problem('malformed_json', `the body is not JSON: ${syntaxFault(error.message)}`);
     case 'request.aborted':
     case 'request.size.invalid':
       return new Problem('malformed_http', 'the body ended before it was complete');
@@ -101,6 +98,11 @@ export function bodyTooLarge(limit: number): Problem {
   return new Problem('body_too_large', `the body must be at most ${limit} bytes`, {
     errors: [{ field: 'body', message: `must be at most ${limit} bytes` }],
   });
+}
+
+/** @param error what JSON.parse threw */
+export function malformedJson({ message }: SyntaxError): Problem {
+  return new Problem('malformed_json', `the body is not JSON: ${syntaxFault(message)}`);
 }
 
 /** V8 quotes the text around the fault: a payload may be a secret, so only the place and the character are told. */

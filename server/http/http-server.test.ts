@@ -28,7 +28,10 @@ async function raw(...chunks: string[]): Promise<{ socket: Socket; answer: Promi
   sockets.push(socket);
   await once(socket, 'connect');
   chunks.forEach((chunk) => socket.write(chunk));
-  return { socket, answer: text(socket) };
+  const answer = text(socket);
+  // Of a connection that a test leaves open, nobody awaits it.
+  answer.catch(() => undefined);
+  return { socket, answer };
 }
 
 describe('what is no HTTP is answered all the same', () => {
@@ -102,6 +105,56 @@ describe('what is no HTTP is answered all the same', () => {
     await answer.catch(() => undefined);
     expect(await answer.catch(() => '')).not.toContain('malformed_http');
   });
+});
+
+describe('what Node would answer without a body, or not at all, is a problem as well', () => {
+  test.each([
+    [
+      'Expect',
+      'POST / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 2\r\n\r\n{}',
+      417,
+      'expectation_failed',
+    ],
+    ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n', 405, 'method_not_allowed'],
+  ])('%s', async (_what, sent, status, code) => {
+    await listen(hello);
+    const { answer } = await raw(sent);
+    expect(await answer).toMatch(
+      new RegExp(`^HTTP/1\\.1 ${status} [^]*application/problem\\+json[^]*"code":"${code}"`),
+    );
+  });
+});
+
+describe('connections are bounded', () => {
+  test.each([
+    [{ inAll: 2, perPeer: 9 }, /MAX_CONNECTIONS\)/],
+    [{ inAll: 9, perPeer: 2 }, /MAX_CONNECTIONS_PER_PEER/],
+  ])(
+    'by %j: one more is told which bound it is, and may come when another one has gone',
+    async (maxConnections, name) => {
+      await listen(hello, { maxConnections });
+      const [first] = [await raw(), await raw()];
+      const { answer } = await raw();
+      expect(await answer).toMatch(/^HTTP\/1\.1 503 [^]*Retry-After: 1\r\n[^]*"code":"too_many_connections"/);
+      expect(await answer).toMatch(name);
+      first.socket.end();
+      await first.answer;
+      // The server has read of the end by now, or does so before it takes the next one.
+      let status = 503;
+      while (status === 503) {
+        const next = await raw('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+        status = Number(/^HTTP\/1\.1 (\d+)/.exec(await next.answer)?.[1]);
+      }
+      expect(status).toBe(200);
+    },
+  );
+});
+
+test('an idle connection is kept for as long as it is told', async () => {
+  await listen(hello, { keepAliveMs: 4000 });
+  const { socket } = await raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toMatch(/^Keep-Alive: timeout=4\r$/m);
 });
 
 describe('stopping', () => {

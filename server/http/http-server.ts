@@ -8,7 +8,9 @@ import {
 import { type AddressInfo, type Socket } from 'node:net';
 import { type Service } from '../../shared/runtime/service.js';
 import { errorCode } from '../../shared/runtime/error-code.js';
+import { type Bound, type Bounds, PeerCount } from './peer-count.js';
 import { Problem } from './problem.js';
+import { standingHeaders } from './standing-headers.js';
 
 export interface HttpServerOptions {
   readonly listener: RequestListener;
@@ -19,6 +21,9 @@ export interface HttpServerOptions {
   readonly graceMs: number;
   /** How long a request may take to arrive. */
   readonly requestTimeoutMs?: number;
+  /** How long a connection without a request stays open. */
+  readonly keepAliveMs?: number;
+  readonly maxConnections?: Bounds;
 }
 
 /**
@@ -27,12 +32,13 @@ export interface HttpServerOptions {
  */
 const timeouts = {
   headersTimeout: 10_000,
-  // Longer than the idle time of common proxies, which would otherwise reuse a connection that just closed.
-  keepAliveTimeout: 75_000,
   // How often it is looked whether one has passed; 30 s if left alone.
   connectionsCheckingInterval: 500,
 } as const;
 const silentSocketMs = 120_000;
+/** Longer than the idle time of common proxies, which would otherwise reuse a connection that just closed. */
+export const usualKeepAliveMs = 75_000;
+const unbounded: Bounds = { inAll: Infinity, perPeer: Infinity };
 
 /**
  * Listens, and stops in good order: no new connection, answers under way within the grace period,
@@ -46,21 +52,35 @@ export class HttpServer implements Service {
   readonly #server: Server;
   /** By connection: pipelined requests have several at once. */
   readonly #answering = new Map<Socket, Set<ServerResponse>>();
+  readonly #connections: PeerCount;
   /** Those that were told that there is no request of theirs, or none that can be understood. */
   readonly #refused = new WeakSet<Socket>();
   #stopping: Promise<void> | undefined;
 
   constructor(options: HttpServerOptions) {
     this.#options = options;
-    const { requestTimeoutMs: requestTimeout = 60_000 } = options;
+    const { requestTimeoutMs: requestTimeout = 60_000, keepAliveMs: keepAliveTimeout = usualKeepAliveMs } =
+      options;
+    this.#connections = new PeerCount(options.maxConnections ?? unbounded);
     const headersTimeout = Math.min(timeouts.headersTimeout, requestTimeout);
     // A missing Host is answered by the app, as a problem like any other.
-    this.#server = createServer({ ...timeouts, headersTimeout, requestTimeout, requireHostHeader: false });
+    const given = { headersTimeout, requestTimeout, keepAliveTimeout, requireHostHeader: false };
+    this.#server = createServer({ ...timeouts, ...given });
     this.#server.timeout = silentSocketMs;
     this.#server.on('request', (request, response) => {
       if (this.#refused.has(request.socket)) return ignore(request);
       this.#track(request.socket, response);
       options.listener(request, response);
+    });
+    this.#server.on('connection', (socket) => this.#admit(socket));
+    // Node would answer both itself: one without a body, the other not at all.
+    this.#server.on('checkExpectation', (request: IncomingMessage) => {
+      this.#refuse(request.resume().socket, unexpected());
+    });
+    this.#server.on('connect', ({ socket }: IncomingMessage) => {
+      // Node has taken its own listener away.
+      socket.on('error', () => socket.destroy());
+      this.#refuse(socket, noTunnel());
     });
     this.#server.on('clientError', (error, socket: Socket) => this.#answerRaw(error, socket));
   }
@@ -110,6 +130,19 @@ export class HttpServer implements Service {
     if (this.#stopping) closeAfter(response);
   }
 
+  #admit(socket: Socket): void {
+    const peer = socket.remoteAddress ?? '';
+    const bound = this.#connections.add(peer);
+    if (bound !== undefined) return this.#refuse(socket, tooManyConnections(bound));
+    socket.once('close', () => this.#connections.remove(peer));
+  }
+
+  /** The connection ends with this answer, whatever its client has sent or sends. */
+  #refuse(socket: Socket, problem: Problem): void {
+    this.#refused.add(socket);
+    socket.end(rawAnswer(problem));
+  }
+
   /** What Node's parser refuses never becomes a request: the answer is written by hand. */
   #answerRaw(error: Error, socket: Socket): void {
     const code = errorCode(error);
@@ -118,8 +151,7 @@ export class HttpServer implements Service {
       (response) => response.socket === socket && response.headersSent,
     );
     if (!socket.writable || isBusy || code === 'ECONNRESET') return void socket.destroy();
-    this.#refused.add(socket);
-    socket.end(rawAnswer(rawProblem(code)));
+    this.#refuse(socket, rawProblem(code));
   }
 }
 
@@ -142,9 +174,9 @@ function rawAnswer(problem: Problem): string {
     `HTTP/1.1 ${problem.status} ${problem.toBody().title}`,
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
-    'Connection: close',
+    ...Object.entries({ ...standingHeaders, ...problem.headers, Connection: 'close' }).map(
+      ([name, value]) => `${name}: ${value}`,
+    ),
     '',
     body,
   ].join('\r\n');
@@ -159,3 +191,22 @@ function rawProblem(code: string | undefined): Problem {
   }
   return new Problem('malformed_http', 'the request cannot be parsed as HTTP/1.1');
 }
+
+const unexpected = () =>
+  new Problem('expectation_failed', 'the header Expect must be 100-continue, or be left out', {
+    errors: [{ field: 'Expect', message: 'must be 100-continue' }],
+  });
+
+const noTunnel = () =>
+  new Problem('method_not_allowed', 'this server is no proxy: it knows no CONNECT', {
+    headers: { Allow: 'GET, HEAD, POST, PUT, DELETE, OPTIONS' },
+  });
+
+const tooManyConnections = ({ most, ofOnePeer }: Bound) =>
+  new Problem(
+    'too_many_connections',
+    ofOnePeer
+      ? `this address has ${most} connections open already (MAX_CONNECTIONS_PER_PEER); close some`
+      : `${most} connections are open already (MAX_CONNECTIONS); nothing was done`,
+    { headers: { 'Retry-After': '1' } },
+  );

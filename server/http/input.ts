@@ -1,6 +1,7 @@
 import { distance } from 'fastest-levenshtein';
 import { type z } from 'zod';
 import { problemErrors } from '../../shared/protocol/bounds.js';
+import { textOfPath } from '../../shared/protocol/exact-json.js';
 import { type FieldFault } from './problem.js';
 
 export type Parsed<T> =
@@ -37,11 +38,10 @@ export const cut = (text: string) => (text.length > shownChars ? `${text.slice(0
 
 /** `['commands', 3, 'payload', 'url']` → `commands[3].payload.url`. */
 export function fieldName(path: readonly PropertyKey[]): string {
-  if (path.length === 0) return 'body';
-  return path.reduce<string>((name, part) => {
-    if (typeof part === 'number') return `${name}[${part}]`;
-    return name === '' ? cut(String(part)) : `${name}.${cut(String(part))}`;
-  }, '');
+  return textOfPath(
+    path.map((part) => (typeof part === 'string' ? cut(part) : part)),
+    'body',
+  );
 }
 
 /** `, did you mean type?`, or nothing when no name is near. */

@@ -1,63 +1,50 @@
 import { type Request } from 'express';
-import { type Check } from './check.js';
+import { isFromBrowser, isOfOwnPage, isOwnOrigin } from './browser-request.js';
 import { Problem } from './problem.js';
 
 /**
- * Refuses requests whose `Host` is not one of this server's, when it is told its names or listens on
- * loopback only. A page of a foreign site whose name suddenly resolves to 127.0.0.1 (DNS rebinding) is
- * of the same origin to its browser: only the name in `Host` gives it away.
- *
- * @param host the address that the server listens on
- * @param names those that it is reached by beside these, if it cannot know: in a container it listens on every
- *   address, and whether its port is published on loopback only is decided outside
+ * Three guards against pages of other sites, which send requests through the browser of whoever looks at
+ * them (docs/decisions/0013-browsers-must-show-their-page.md). They cannot read the answers. Programs, curl
+ * among them, pass all three.
  */
-export function hostGuard(host: string, names?: readonly string[]): Check {
-  const isGuarded = names !== undefined || isLoopbackName(host);
-  // Those of loopback always: health checks use them, and no foreign page can be called so.
-  const allowed = new Set(['localhost', '127.0.0.1', '[::1]', ...(names ?? [host]).map(nameOf)]);
-  return (request) => {
-    const { host: given } = request.headers;
-    if (given === undefined && request.httpVersion === '1.1') {
-      throw new Problem('malformed_http', 'the header Host is missing', {
-        errors: [{ field: 'Host', message: 'is required' }],
-      });
-    }
-    if (isGuarded && given !== undefined && !allowed.has(nameOf(given))) {
-      throw new Problem('forbidden_origin', `this server is only for ${[...allowed].join(', ')}`, {
-        errors: [{ field: 'Host', message: `must be one of ${[...allowed].join(', ')}` }],
-      });
-    }
-  };
+
+/** For every request: one from a foreign page is answered only when a person follows its link. */
+export function embeddingGuard(request: Request): void {
+  const { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': target } = request.headers;
+  if (site === undefined || site === 'same-origin' || site === 'none') return;
+  const isLink = request.method === 'GET' && mode === 'navigate' && target === 'document';
+  if (!isLink) throw foreignSite();
 }
 
-/** For requests that change something, or hold something: refuses what another site's page sent through a browser. */
+/** For requests that change something, or hold something: refuses what a browser says that a foreign page sent. */
 export function originGuard(request: Request): void {
-  const { origin, host, 'sec-fetch-site': site } = request.headers;
-  if (site === 'cross-site') throw foreign('Sec-Fetch-Site', 'must not be cross-site');
-  if (origin !== undefined && hostOf(origin) !== host?.toLowerCase()) {
+  const { origin, 'sec-fetch-site': site } = request.headers;
+  if (site !== undefined && site !== 'same-origin' && site !== 'none') throw foreignSite();
+  if (origin !== undefined && !isOwnOrigin(origin, request)) {
     throw foreign('Origin', 'must be this server itself');
   }
 }
+
+/**
+ * For requests that change something and that a browser sends without asking first (`<img>`, a form, a link,
+ * `fetch` with `no-cors`): a browser must show that they come from a page of this server. That nothing says
+ * otherwise is not enough, since to a plain http server browsers say nothing.
+ */
+export function ownPageGuard(request: Request): void {
+  if (!isFromBrowser(request) || isOfOwnPage(request)) return;
+  throw new Problem(
+    'forbidden_origin',
+    'a browser sent this, and not from a page of this server: User-Agent, Accept-Language, Referer, Origin and Sec-Fetch-* are looked at. A program leaves them out',
+    {
+      errors: [{ field: 'User-Agent', message: 'must not be a browser, unless a page of this server asks' }],
+    },
+  );
+}
+
+const foreignSite = () => foreign('Sec-Fetch-Site', 'must be same-origin');
 
 function foreign(field: string, message: string): Problem {
   return new Problem('forbidden_origin', `${field} ${message}: pages of other sites may not do this here`, {
     errors: [{ field, message }],
   });
-}
-
-/** `localhost:3000` of `http://localhost:3000`. The scheme is left out: a proxy may have ended TLS. */
-function hostOf(origin: string): string | undefined {
-  return URL.canParse(origin) ? new URL(origin).host : undefined;
-}
-
-/** Without the port, in lower case: `[::1]:3000` → `[::1]`; a bare IPv6 address gets its brackets. */
-function nameOf(host: string): string {
-  const name = host.toLowerCase();
-  if (!name.startsWith('[') && name.split(':').length > 2) return `[${name}]`;
-  return name.replace(/:\d*$/, '');
-}
-
-function isLoopbackName(host: string): boolean {
-  const name = nameOf(host);
-  return name === 'localhost' || name === '[::1]' || /^127(\.\d{1,3}){3}$/.test(name);
 }

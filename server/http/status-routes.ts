@@ -15,6 +15,7 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { readAgents } from '../reading/agents.js';
 import { readLoads, readQueueNames } from '../reading/queues.js';
 import { readStats } from '../reading/stats.js';
+import { sendHomePage } from '../openapi/openapi-routes.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
 import { type Endpoint } from './endpoint.js';
@@ -104,7 +105,12 @@ export function indexRoute(endpoints: readonly Endpoint[]): Endpoint {
   return {
     method: 'get',
     path: '/',
-    about: 'this page',
-    handle: (_request, response) => void response.json(body),
+    about: 'this page; for browsers as HTML',
+    handle: (request, response) => {
+      response.vary('Accept');
+      // Whoever takes both alike, as curl does, is a program.
+      const isForBrowsers = request.accepts(['application/json', 'text/html']) === 'text/html';
+      return isForBrowsers ? sendHomePage(response) : void response.json(body);
+    },
   };
 }

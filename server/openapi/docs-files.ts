@@ -3,12 +3,14 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 export const docsPage = 'docs.html';
+/** The page at `/`, for browsers. */
+export const homePage = 'home.html';
 
 /**
- * What that page loads: two of these files are Swagger UI's, and the build puts them beside this one
+ * What these pages load: two of these files are Swagger UI's, and the build puts them beside this one
  * (cli/bootstrap/build.mjs), so that the pages work without the internet and without its package.
  */
-export const docsFiles: readonly string[] = ['docs.js', 'swagger-ui-bundle.js', 'swagger-ui.css'];
+export const docsFiles: readonly string[] = ['docs.js', 'home.css', 'swagger-ui-bundle.js', 'swagger-ui.css'];
 
 export interface DocsFile {
   readonly body: Buffer;
@@ -40,6 +42,16 @@ export const contentSecurityPolicy = [
   "style-src 'self'",
   "img-src 'self' data:",
   "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ');
+
+/** The page at `/` has no script, and loads its style sheet. */
+export const homePolicy = [
+  "default-src 'none'",
+  "style-src 'self'",
+  'img-src data:',
   "base-uri 'none'",
   "form-action 'none'",
   "frame-ancestors 'none'",

@@ -52,8 +52,8 @@ export function openApiDocument(types: readonly DocumentedType[]): OpenApiDocume
       description,
       license: { name: 'MIT', identifier: 'MIT' },
     },
-    // Wherever the document was read: behind a proxy, too.
-    servers: [{ url: '/', description: 'The server that this document comes from' }],
+    // Relative to where the document was read: below a path that a proxy has given it, too.
+    servers: [{ url: './', description: 'The server that this document comes from' }],
     tags: Object.entries(tags).map(([name, about]) => ({ name, description: about })),
     paths: pathsOf(operations),
     components: {

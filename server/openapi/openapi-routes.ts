@@ -4,7 +4,14 @@ import { type Endpoint } from '../http/endpoint.js';
 import { Problem } from '../http/problem.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
-import { contentSecurityPolicy, docsFiles, docsPage, readDocsFile } from './docs-files.js';
+import {
+  contentSecurityPolicy,
+  docsFiles,
+  docsPage,
+  homePage,
+  homePolicy,
+  readDocsFile,
+} from './docs-files.js';
 import { openApiDocument } from './document.js';
 import { type DocumentedType } from './submission-schemas.js';
 
@@ -85,11 +92,20 @@ class ServedDocument {
   }
 }
 
+/** The page at `/`, as HTML. */
+export function sendHomePage(response: Response): Promise<void> {
+  return sendFile(response, homePage, homePolicy);
+}
+
 /** May be kept, and is asked for again each time: after an upgrade the pages fit the server at once. */
-async function sendFile(response: Response, name: string): Promise<void> {
+async function sendFile(
+  response: Response,
+  name: string,
+  policy: string = contentSecurityPolicy,
+): Promise<void> {
   const { body, etag } = await readDocsFile(name);
   response
-    .set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': contentSecurityPolicy, ETag: etag })
+    .set({ 'Cache-Control': 'no-cache', 'Content-Security-Policy': policy, ETag: etag })
     .type(extname(name))
     .send(body);
 }

@@ -40,7 +40,9 @@ test('a real server answers every operation as the document has it', async () =>
   const key = { 'idempotency-key': 'order-1' };
   const id = String(bodyOf(await api.post('/commands', delay, key)).commandId);
   await api.post('/commands', delay, key);
-  await api.post('/commands/batch', { commands: [delay, { ...delay, delayMs: 60_000 }] });
+  const batch = { commands: [delay, { ...delay, delayMs: 60_000 }] };
+  await api.post('/commands/batch', batch, key);
+  await api.post('/commands/batch', batch, key);
   await api.get('/commands?limit=1');
   await api.get(`/commands/${id}`);
   // What an agent says.
@@ -69,6 +71,7 @@ test('a real server answers every operation as the document has it', async () =>
   const { headers } = await api.get('/docs/swagger-ui.css');
   await api.get('/docs/swagger-ui.css', { headers: { 'if-none-match': String(headers.etag) } });
   await api.get('/docs', { headers: { 'if-none-match': '*' } });
+  await api.get('/', { headers: { accept: 'text/html', 'if-none-match': '*' } });
   expect((await api.get('/docs/')).headers.location).toBe('../docs');
   await agents.leave('http-1', 'host7.1');
   const answered = since();

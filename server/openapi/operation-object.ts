@@ -70,14 +70,16 @@ function responsesOf(operation: Operation): OperationObject['responses'] {
 
 function answerObject({ description, schema, text, headers, examples = {} }: Answer): SchemaObject {
   const refs = headers?.map((name) => [name, { $ref: `#/components/headers/${name}` }] as const);
-  const content =
-    text === undefined
-      ? schema && json(schemaOf(schema, 'output'), examples)
-      : { [text]: { schema: { type: 'string' }, ...examplesOf(examples) } };
+  const content = {
+    ...(schema ? json(schemaOf(schema, 'output'), examples) : {}),
+    ...(text === undefined
+      ? {}
+      : { [text]: { schema: { type: 'string' }, ...(schema ? {} : examplesOf(examples)) } }),
+  };
   return {
     description,
     ...(refs ? { headers: Object.fromEntries(refs) } : {}),
-    ...(content ? { content } : {}),
+    ...(Object.keys(content).length > 0 ? { content } : {}),
   };
 }
 
@@ -161,9 +163,9 @@ export const requestHeaders: Readonly<Record<RequestHeader, ParameterObject>> = 
 
 export const responseHeaders: Readonly<Record<ResponseHeader, SchemaObject>> = {
   Location: {
-    description: 'Where the command is.',
+    description: 'Where the command is, as a path that is relative to that of the request.',
     schema: { type: 'string', format: 'uri-reference' },
-    example: '/commands/8bca8dda-1290-505b-9d14-bbe7607a455c',
+    example: 'commands/8bca8dda-1290-505b-9d14-bbe7607a455c',
   },
   'Retry-After': {
     description: 'Seconds until it is worth sending the request again.',

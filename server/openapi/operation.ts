@@ -26,7 +26,7 @@ export interface Answer {
   readonly description: string;
   /** Of JSON; left out: there is no body, or `text` says what it is. */
   readonly schema?: z.ZodType;
-  /** The media type of a body that is no JSON. */
+  /** The media type of a body that is no JSON; with a schema: beside it, as the client's `Accept` decides. */
   readonly text?: string;
   readonly headers?: readonly ResponseHeader[];
   readonly examples?: Examples;

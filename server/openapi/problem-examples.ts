@@ -26,8 +26,8 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
   ),
   forbidden_origin: new Problem(
     'forbidden_origin',
-    'Sec-Fetch-Site must not be cross-site: pages of other sites may not do this here',
-    { errors: fault('Sec-Fetch-Site', 'must not be cross-site') },
+    'Sec-Fetch-Site must be same-origin: pages of other sites may not do this here',
+    { errors: fault('Sec-Fetch-Site', 'must be same-origin') },
   ),
   costly_payload: costlyPayload('payload', 'check'),
   not_found: new Problem('not_found', 'there is no command with this id'),
@@ -64,6 +64,11 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
     'unsupported_media_type',
     'send a JSON body, with the header Content-Type: application/json',
   ),
+  expectation_failed: new Problem(
+    'expectation_failed',
+    'the header Expect must be 100-continue, or be left out',
+    { errors: fault('Expect', 'must be 100-continue') },
+  ),
   idempotency_key_reused: new Problem(
     'idempotency_key_reused',
     'this Idempotency-Key came with another body before: a new command needs a new key',
@@ -76,6 +81,11 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
     'redis_key_broken',
     'the key fencepost:{0}:command:8bca8dda-1290-505b-9d14-bbe7607a455c in Redis holds what Fencepost did not put there: delete it',
   ),
+  not_implemented: new Problem(
+    'not_implemented',
+    'the header Transfer-Encoding names another coding: send chunked, or a Content-Length',
+    { errors: fault('Transfer-Encoding', 'must be chunked, once') },
+  ),
   redis_unavailable: new Problem(
     'redis_unavailable',
     'Redis has not been reached yet. Nothing was changed: ask again',
@@ -83,4 +93,12 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
   redis_full: new Problem('redis_full', 'Redis has no memory left for new commands; nothing was stored'),
   busy: stillLearning(),
   backlog_full: new Problem('backlog_full', 'too many commands are waiting already; nothing was stored'),
+  too_many_connections: new Problem(
+    'too_many_connections',
+    '20000 connections are open already (MAX_CONNECTIONS); nothing was done',
+  ),
+  too_many_held: new Problem(
+    'too_many_held',
+    '20000 answers are held already (MAX_HELD): waits, polls and streams together; ask without wait, or later',
+  ),
 };

@@ -9,8 +9,11 @@ const always: readonly ProblemCode[] = [
   'malformed_http',
   'forbidden_origin',
   'request_timeout',
+  'expectation_failed',
   'headers_too_large',
   'internal_error',
+  'not_implemented',
+  'too_many_connections',
 ];
 const ofBodies: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type'];
 
@@ -21,6 +24,8 @@ const retryLater: ReadonlySet<ProblemCode> = new Set([
   'redis_full',
   'busy',
   'backlog_full',
+  'too_many_connections',
+  'too_many_held',
 ]);
 
 /** Every code that an operation may answer with, in the order of the registry. */

@@ -1,13 +1,11 @@
 import { createHash } from 'node:crypto';
 import { schemaLimits } from '../../shared/protocol/bounds.js';
 import { type RegisterBody } from '../../shared/protocol/agent-api.js';
-import { type Json } from '../../shared/protocol/commands.js';
 import { textOfType } from '../../shared/protocol/type-digest.js';
 import { invalid } from '../http/problem.js';
 import { CpuAllowance } from './cpu-allowance.js';
 import { stillLearning } from './schema-problems.js';
 import { vetSchema } from './schema-vetting.js';
-import { isAllFinite } from './usual-submission.js';
 
 type AnnouncedType = Exclude<RegisterBody['types'][number], string>;
 
@@ -35,10 +33,6 @@ export class AnnouncementVetting {
   }
 
   #check(type: AnnouncedType, field: string, allowance: CpuAllowance): void {
-    // What JSON.parse makes of 1e999 is no JSON, and no text can be made of it.
-    if (!isAllFinite(type.payload as Json) || !isAllFinite(type.result as Json)) {
-      throw invalid([{ field, message: `(${type.type}) must have schemas that are JSON` }]);
-    }
     const text = textOfType(type);
     if (Buffer.byteLength(text) > schemaLimits.bytes) {
       const message = `(${type.type}) must have schemas of at most ${schemaLimits.bytes} bytes as JSON`;

@@ -16,6 +16,20 @@ export function parseIdempotencyKey(header: string | undefined): string | undefi
 }
 
 /**
+ * The commands of a batch. One without a key of its own gets one of the batch's key and its place: sent again
+ * with the same key, the batch is found again, and with another body it is a conflict.
+ */
+export function newCommands(batch: readonly CheckedSubmission[], batchKey: string | undefined): NewCommand[] {
+  const digest = batchKey === undefined ? '' : digestOf(batch.map(({ submission }) => submission));
+  return batch.map((checked, place) => {
+    const { idempotencyKey } = checked.submission;
+    if (idempotencyKey !== undefined || batchKey === undefined) return newCommand(checked, idempotencyKey);
+    // No key has a line break in it, so this is nobody else's.
+    return { ...newCommand(checked), id: v5(`${batchKey}\n${place}`, keyNamespace), digest };
+  });
+}
+
+/**
  * A command as the script stores it. The same key gives the same id wherever it is sent, so that a
  * client that never got its answer may ask again, of any server.
  */
@@ -24,7 +38,7 @@ export function newCommand(checked: CheckedSubmission, key?: string): NewCommand
   const { runAt, delayMs } = submission;
   return {
     id: key === undefined ? v7() : v5(key, keyNamespace),
-    digest: key === undefined ? '' : digestOf(submission),
+    digest: key === undefined ? '' : digestOf({ ...submission, idempotencyKey: undefined }),
     type: submission.type,
     payload: payloadText,
     queue: submission.queue ?? defaults.queue,
@@ -39,6 +53,6 @@ export function newCommand(checked: CheckedSubmission, key?: string): NewCommand
 }
 
 /** Of what was asked for, whatever the order and spacing in which it was written. */
-function digestOf(submission: Submission): string {
-  return createHash('sha256').update(stringify(submission)).digest('base64url');
+function digestOf(asked: Submission | readonly Submission[]): string {
+  return createHash('sha256').update(stringify(asked)).digest('base64url');
 }

@@ -15,7 +15,7 @@ import { type SchemaChecker } from './schema-checker.js';
 import { stillLearning } from './schema-problems.js';
 import { type FoundType, type TypeCatalog } from './type-catalog.js';
 import { type CatalogType } from './type-version.js';
-import { isAllFinite, type ParsedSubmission, parseUsual } from './usual-submission.js';
+import { type ParsedSubmission, parseUsual } from './usual-submission.js';
 
 /** A submission that was checked in every way that can be checked at the door. */
 export interface CheckedSubmission extends ParsedSubmission {
@@ -167,7 +167,7 @@ function parseAny(raw: Record<string, unknown>, payloadText: string): Parsed<Par
   const faults = parsed.ok ? [] : parsed.faults;
   if (isTooLarge(payloadText)) {
     faults.push({ field: 'payload', message: `must be at most ${limits.payloadBytes} bytes as JSON` });
-  } else if (isThere && !isAllFinite(payload)) faults.push({ field: 'payload', message: 'must be JSON' });
+  }
   if (!parsed.ok || faults.length > 0) return { ok: false, faults };
   // The payload as it was sent: zod's copy of it would lack keys named `__proto__`.
   return { ok: true, value: { submission: { ...parsed.value, payload }, payloadText } };

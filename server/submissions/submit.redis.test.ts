@@ -47,7 +47,7 @@ test('stores what was asked for, and says where to look', async () => {
   const id = idOf(answer);
   expect(answer).toMatchObject({
     status: 202,
-    headers: { location: `/commands/${id}`, 'cache-control': 'no-store' },
+    headers: { location: `commands/${id}`, 'cache-control': 'no-store' },
   });
   expect(id).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
   expect(await api.get(`/commands/${id}`)).toMatchObject({
@@ -174,6 +174,112 @@ describe('batch', () => {
     await api.post('/commands/batch', { commands: [delay, { ...delay, payload: {} }] });
     expect(await client.dbsize()).toBe(0);
   });
+});
+
+describe('keys of a batch', () => {
+  const other = { type: 'DELAY', payload: { ms: 6 } };
+  const send = (commands: readonly object[], key?: string) =>
+    api.post('/commands/batch', { commands }, key === undefined ? {} : { 'idempotency-key': key });
+  const idsOf = ({ body }: TestAnswer) => (body as { commandIds: string[] }).commandIds;
+
+  test('one for the whole: the same key and body again is 200 and the first ids', async () => {
+    const first = await send([delay, delay, other], 'import-1');
+    expect([first.status, new Set(idsOf(first)).size]).toEqual([202, 3]);
+    expect(await send([delay, delay, other], 'import-1')).toMatchObject({ status: 200, body: first.body });
+    expect(await client.zcard(keys.index)).toBe(3);
+  });
+
+  test.each([
+    ['another command', [delay, delay]],
+    ['one more', [delay, other, delay]],
+    ['one less', [delay]],
+    ['the same in another order', [other, delay]],
+    ['a key of its own', [delay, { ...other, idempotencyKey: 'k' }]],
+  ])('one for the whole with %s: 422, and nothing is stored', async (_what, commands) => {
+    await send([delay, other], 'import-2');
+    expect(await send(commands, 'import-2')).toMatchObject({
+      ...problem(422, 'idempotency_key_reused'),
+      body: { errors: [{ field: 'Idempotency-Key' }] },
+    });
+    expect(await client.zcard(keys.index)).toBe(2);
+  });
+
+  test('one per command: it is the key that the command alone would have', async () => {
+    const alone = await api.post('/commands', delay, { 'idempotency-key': 'order-1' });
+    const inBody = await api.post('/commands', { ...delay, idempotencyKey: 'order-1' });
+    const batch = [
+      { ...delay, idempotencyKey: 'order-1' },
+      { ...other, idempotencyKey: 'order-2' },
+    ];
+    const first = await send(batch);
+    expect([alone.status, inBody.status, first.status]).toEqual([202, 200, 202]);
+    expect(idsOf(first)[0]).toBe(idOf(alone));
+    expect(await send(batch.toReversed())).toMatchObject({
+      status: 200,
+      body: { commandIds: idsOf(first).toReversed() },
+    });
+    expect(await client.zcard(keys.index)).toBe(2);
+  });
+
+  test('one that came with another body keeps all of the batch from being stored, and is named', async () => {
+    await api.post('/commands', delay, { 'idempotency-key': 'order-1' });
+    const batch = [other, { ...other, idempotencyKey: 'order-3' }, { ...other, idempotencyKey: 'order-1' }];
+    expect(await send(batch, 'import-3')).toMatchObject({
+      ...problem(422, 'idempotency_key_reused'),
+      body: { errors: [{ field: 'commands[2].idempotencyKey' }] },
+    });
+    expect(await client.zcard(keys.index)).toBe(1);
+    expect(await client.hgetall(keys.counts)).toEqual({ PENDING: '1' });
+  });
+
+  test('the same key twice in one batch is one command, or a conflict', async () => {
+    const keyed = { ...delay, idempotencyKey: 'order-4' };
+    const [one, again] = idsOf(await send([keyed, keyed]));
+    expect(one).toBe(again);
+    const conflict = await send([
+      { ...keyed, idempotencyKey: 'o' },
+      { ...other, idempotencyKey: 'o' },
+    ]);
+    expect(conflict).toMatchObject(problem(422, 'idempotency_key_reused'));
+    expect(await client.zcard(keys.index)).toBe(1);
+  });
+
+  test('batches that come at once are stored each for itself', async () => {
+    const answers = await Promise.all([
+      send([delay, other], 'import-4'),
+      send([other, delay], 'import-4'),
+      api.post('/commands', delay),
+      send([delay, other], 'import-4'),
+      send([delay, { ...delay, idempotencyKey: 'k' }]),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual([202, 422, 202, 200, 202]);
+    expect(await client.zcard(keys.index)).toBe(5);
+  });
+
+  test('without any, the same batch twice is stored twice', async () => {
+    expect([(await send([delay])).status, (await send([delay])).status]).toEqual([202, 202]);
+    expect(await client.zcard(keys.index)).toBe(2);
+  });
+});
+
+test('a command whose names are lone surrogates is not that of others, by its key', async () => {
+  await client.hset(typesKey, 'ANY', announced({}));
+  const headers = { 'idempotency-key': 'surrogates', 'content-type': 'application/json' };
+  const send = (name: string) =>
+    api.send('POST', '/commands', { body: `{"type":"ANY","payload":{"${name}":"${name}"}}`, headers });
+  let first = await send('\\ud800');
+  while (first.status === 400) first = await send('\\ud800');
+  expect([first.status, (await send('\\ud800')).status, (await send('\\ud801')).status]).toEqual([
+    202, 200, 422,
+  ]);
+});
+
+test('says where a command is relative to the path that was asked, so that a base path of a proxy stays', async () => {
+  for (const path of ['/commands', '/commands/']) {
+    const answer = await api.post(path, delay);
+    const url = new URL(answer.headers.location ?? '', `http://proxy/base${path}`);
+    expect(url.pathname).toBe(`/base/commands/${idOf(answer)}`);
+  }
 });
 
 test('carries a payload as it came, whatever its keys are called', async () => {

@@ -5,7 +5,7 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
 import { readTime, type RedisClock } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { sharedCalls } from './shared-calls.js';
+import { isWhole, sharedCalls } from './shared-calls.js';
 
 export interface SubmitterOptions {
   readonly link: RedisCalls;
@@ -76,19 +76,24 @@ export class Submitter {
   /** @param requests how many wait for it */
   #store(commands: readonly NewCommand[], requests: number): Promise<SubmitReply[]> {
     return this.#options.link.call(async (redis) => {
-      const replies = await this.#send(redis, commands);
+      const replies = await this.#send(redis, commands, requests);
       // The estimate was off (a clock that jumped, a suspended machine); by its reply it is right now.
       // With the same ids, so that whatever an earlier delivery of the first call did is found.
-      return replies.some(({ word }) => word === 'expired') ? this.#send(redis, commands) : replies;
+      return replies.some(({ word }) => word === 'expired') ? this.#send(redis, commands, requests) : replies;
     }, requests);
   }
 
-  async #send(redis: Redis, commands: readonly NewCommand[]): Promise<SubmitReply[]> {
+  async #send(redis: Redis, commands: readonly NewCommand[], requests: number): Promise<SubmitReply[]> {
     const { keys, clock, maxBacklog, maxQueues, faults } = this.#options;
     faults?.at('before-submit');
     const now = clock.estimate() ?? (await readTime(redis));
     const notAfter = now + longestSubmissionMs;
-    const answer = submit(redis, keys, commands, { notAfter, maxBacklog, maxQueues });
+    const answer = submit(redis, keys, commands, {
+      notAfter,
+      maxBacklog,
+      maxQueues,
+      isWhole: requests === 1 && isWhole({ commands }),
+    });
     faults?.at('submit-sent');
     const reply = await answer;
     faults?.at('submit-answered');

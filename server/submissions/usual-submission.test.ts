@@ -27,7 +27,6 @@ test.each<[string, unknown]>([
     'a payload of too many bytes, though not of characters',
     { ...delay, payload: '\u20ac'.repeat(limits.payloadBytes / 2) },
   ],
-  ['a number that JSON cannot say', { ...delay, payload: { list: [{ n: Infinity }] } }],
   ['no payload', { type: 'DELAY' }],
   ['no object', [delay]],
   ['nothing', undefined],
@@ -37,7 +36,7 @@ test.each<[string, unknown]>([
 
 /** What may stand where a value does, right and wrong. */
 const values = [
-  ...[0, 1, -0, -1, 1.5, 100, 101, 1e300, Infinity, 2_592_000_000, 2_592_000_001, 31_536_000_001, 2 ** 53],
+  ...[0, 1, -0, -1, 1.5, 100, 101, 1e300, 2_592_000_000, 2_592_000_001, 31_536_000_001, 2 ** 53],
   ...[
     '',
     'x',
@@ -51,7 +50,7 @@ const values = [
     '5',
     '2026-01-31T12:00:00Z',
   ],
-  ...[null, true, [], [1, [Infinity]], {}, { a: { b: [null, 1e999] } }, 'x'.repeat(limits.payloadBytes - 2)],
+  ...[null, true, [], [1, [2]], {}, { a: { b: [null, 1e99] } }, 'x'.repeat(limits.payloadBytes - 2)],
   'x'.repeat(limits.payloadBytes - 1),
 ];
 

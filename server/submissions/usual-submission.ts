@@ -14,10 +14,10 @@ export interface ParsedSubmission {
  * The fields that most submissions are made of. One with any other, such as `runAt`, is left to the
  * schema: it has rules that JSON Schema cannot say.
  */
-const { type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts } =
+const { type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts, idempotencyKey } =
   submissionSchema.shape;
 const usualSchema = z.strictObject({
-  ...{ type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts },
+  ...{ type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts, idempotencyKey },
   payload: z.unknown(),
 });
 
@@ -30,20 +30,8 @@ const fits = new Ajv2020().compile<Submission>(z.toJSONSchema(usualSchema, { io:
  * @returns undefined when that is for the schema to say, which has the words for what is wrong
  */
 export function parseUsual(body: unknown): ParsedSubmission | undefined {
-  if (!fits(body) || !isAllFinite(body.payload)) return undefined;
+  if (!fits(body)) return undefined;
   const payloadText = JSON.stringify(body.payload);
   if (Buffer.byteLength(payloadText) > limits.payloadBytes) return undefined;
   return { submission: body, payloadText };
-}
-
-/** Whether all numbers are: JSON.parse makes Infinity of 1e999, which no JSON can say. */
-export function isAllFinite(json: Submission['payload']): boolean {
-  if (typeof json === 'number') return Number.isFinite(json);
-  if (typeof json !== 'object' || json === null) return true;
-  if (Array.isArray(json)) return json.every(isAllFinite);
-  for (const name in json) {
-    const value = json[name];
-    if (value !== undefined && !isAllFinite(value)) return false;
-  }
-  return true;
 }

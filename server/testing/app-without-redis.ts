@@ -5,8 +5,10 @@ import { noFaults as faults } from '../../shared/runtime/faults.js';
 import { Admissions } from '../agents/admissions.js';
 import { NextCommands } from '../agents/next-commands.js';
 import { WaitingPolls } from '../agents/waiting-polls.js';
-import { createApp } from '../app.js';
+import { type AppOptions, createApp } from '../app.js';
 import { EventStreams } from '../events/event-streams.js';
+import { HeldAnswers } from '../http/held-answers.js';
+import { type Bounds } from '../http/peer-count.js';
 import { Metrics } from '../metrics/metrics.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
@@ -21,7 +23,11 @@ const link: RedisCalls = { call: () => Promise.reject(new RedisUnavailable('ther
 const gone = () => link.call(() => Promise.reject(new Error('it is away')));
 
 /** The real app with its Redis away for good: whatever it answers was decided at the door. */
-export function appWithoutRedis(): Express {
+export function appWithoutRedis({
+  host = '127.0.0.1',
+  allowedHosts,
+  held = { inAll: Infinity, perPeer: Infinity },
+}: Partial<Pick<AppOptions, 'host' | 'allowedHosts'>> & { readonly held?: Bounds } = {}): Express {
   const keys = partitionKeys();
   const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
   const feed = new TransitionFeed({ url: 'redis://127.0.0.1:1', logger });
@@ -44,9 +50,11 @@ export function appWithoutRedis(): Express {
     submitter: new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 }),
     waiter,
     eventStreams,
+    held: new HeldAnswers(held),
     metrics: new Metrics({ link, keys, catalog, waiter, polls, eventStreams }),
     leftovers: () => null,
-    host: '127.0.0.1',
+    host,
+    allowedHosts,
     logger,
   });
 }

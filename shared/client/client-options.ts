@@ -36,11 +36,11 @@ export interface RetriedSum {
 }
 
 export interface SubmitOptions extends CallOptions {
-  /** 1 to 255 visible ASCII characters; made for this call when left out. */
+  /** 1 to 255 visible ASCII characters; when left out that of the submission, or one that is made for this call. */
   readonly idempotencyKey?: string | undefined;
 }
 
-/** What to execute, and how. */
+/** What to execute, and how. A `bigint` is no JSON: a number beyond 2^53 belongs in a string. */
 export type Submission = z.input<typeof submissionSchema>;
 /** As `get` and `wait` give it. */
 export type Command = CommandView;

@@ -13,6 +13,7 @@ import {
   submittedSchema,
   typeListSchema,
 } from '../protocol/api.js';
+import { asSent } from '../protocol/as-sent.js';
 import { commandViewSchema } from '../protocol/commands.js';
 import {
   cancelledManySchema,
@@ -37,6 +38,7 @@ import {
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
 import {
   checkIdempotencyKey,
+  checkNumbers,
   checkUrl,
   commandPath,
   parse,
@@ -89,41 +91,39 @@ export class Client {
     submission: Submission,
     { idempotencyKey, signal }: SubmitOptions = {},
   ): Promise<{ commandId: string; isNew: boolean }> {
-    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
-    const answer = await this.#call({
-      method: 'POST',
-      path: 'commands',
-      body: submission,
-      headers: { 'idempotency-key': idempotencyKey ?? v7() },
-      signal,
-    });
+    const key = idempotencyKey ?? submission.idempotencyKey;
+    if (key !== undefined) checkIdempotencyKey(key);
+    checkNumbers(submission);
+    const headers = { 'idempotency-key': key ?? v7() };
+    const answer = await this.#call({ method: 'POST', path: 'commands', body: submission, headers, signal });
     const { commandId } = parse(submittedSchema, answer);
     // Nobody else knows a key that was made here.
-    return { commandId, isNew: idempotencyKey === undefined || answer.status === 202 };
+    return { commandId, isNew: key === undefined || answer.status === 202 };
   }
 
   /**
-   * Stores up to 1,000 commands, all of them or none. A batch has no key, so it is sent again only when
-   * it was not stored for certain.
+   * Stores up to 1,000 commands, all of them or none, once: with its key, a request whose answer was lost is
+   * found again. A command with an `idempotencyKey` of its own goes by that, whichever batch it comes with.
    *
-   * @throws AnswerLost: all of it was stored, or nothing. `list` shows which; sent again, it may be stored
-   *   twice. Where that matters, submit one by one, each with its key
+   * @returns isNew: false when all of them had come before, as `submit` says it
    */
   async submitBatch(
     submissions: readonly Submission[],
-    { signal }: CallOptions = {},
-  ): Promise<{ commandIds: string[] }> {
+    { idempotencyKey, signal }: SubmitOptions = {},
+  ): Promise<{ commandIds: string[]; isNew: boolean }> {
+    if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
     const body = { commands: submissions };
-    const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, signal }, 'undone');
-    return parse(batchSubmittedSchema, answer);
+    checkNumbers(body);
+    const headers = { 'idempotency-key': idempotencyKey ?? v7() };
+    const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, headers, signal });
+    const isOwnKey =
+      idempotencyKey !== undefined || submissions.every((one) => one.idempotencyKey !== undefined);
+    return { ...parse(batchSubmittedSchema, answer), isNew: !isOwnKey || answer.status === 202 };
   }
 
   /** @throws RequestRefused with code `not_found` when there is none */
   async get(commandId: string, { signal }: CallOptions = {}): Promise<Command> {
-    return parse(
-      commandViewSchema,
-      await this.#call({ method: 'GET', path: commandPath(commandId), signal }),
-    );
+    return commandIn(await this.#call({ method: 'GET', path: commandPath(commandId), signal }));
   }
 
   /**
@@ -136,7 +136,7 @@ export class Client {
     return waitFor(commandId, { ...options, closed }, async (waitSeconds, signal) => {
       const path = `${commandPath(commandId)}?wait=${waitSeconds}`;
       const answer = await this.#call({ method: 'GET', path, waitMs: waitSeconds * 1000, signal });
-      return parse(commandViewSchema, answer);
+      return commandIn(answer);
     });
   }
 
@@ -303,6 +303,9 @@ export class Client {
     return answer;
   }
 }
+
+const commandIn = (answer: ServerAnswer): Command =>
+  asSent(parse(commandViewSchema, answer), answer.body, ['payload', 'result', 'progress']);
 
 export function createClient(options: ClientOptions = {}): Client {
   return new Client(options);

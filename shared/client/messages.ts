@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { pathOfNonFinite, textOfPath } from '../protocol/exact-json.js';
 import { AnswerUnexpected } from './errors.js';
 import { type ServerAnswer } from './server-connections.js';
 
@@ -41,6 +42,16 @@ export function checkIdempotencyKey(key: string): void {
   if (/^[\x21-\x7e]+$/.test(key)) return;
   const rule = 'a header carries visible ASCII characters without spaces, one at least';
   throw new TypeError(`idempotencyKey: ${JSON.stringify(key)} would not arrive: ${rule}`);
+}
+
+/**
+ * JSON has no NaN and no Infinity, and JSON.stringify writes null in their place.
+ *
+ * @throws TypeError that names the field
+ */
+export function checkNumbers(body: unknown): void {
+  const path = pathOfNonFinite(body);
+  if (path) throw new TypeError(`${textOfPath(path, 'the submission')}: JSON has no NaN and no Infinity`);
 }
 
 export type Query = Readonly<Record<string, string | number | undefined>>;

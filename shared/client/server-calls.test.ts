@@ -135,25 +135,38 @@ test.each([
   ['a connection that breaks', reset],
   ['a 503 that leaves it open', refuse('redis_unavailable')],
   ['a 502 of a proxy', text(502, 'bad gateway')],
-])('a batch is not sent again after %s', async (_what, answer) => {
+])('a call that must not be carried out twice is not sent again after %s', async (_what, answer) => {
   const server = await FakeServer.start(answer, accept);
   const client = createClient({ url: server.url });
-  await expect(client.submitBatch([delay])).rejects.toMatchObject({ name: 'AnswerLost' });
+  await expect(client.retryAll()).rejects.toMatchObject({ name: 'AnswerLost' });
   expect(server.requests).toHaveLength(1);
   await client.close();
 });
 
-test.each(['backlog_full', 'redis_full', 'request_timeout'] as const)(
-  'a batch of which nothing was stored, as %s says, is sent again',
-  async (code) => {
-    const stored = text(202, JSON.stringify({ commandIds: [] }));
-    const server = await FakeServer.start(refuse(code), stored);
-    const client = createClient({ url: server.url });
-    expect(await client.submitBatch([delay])).toEqual({ commandIds: [] });
-    expect(server.requests).toHaveLength(2);
-    await client.close();
-  },
-);
+test.each([
+  'backlog_full',
+  'redis_full',
+  'request_timeout',
+  'too_many_connections',
+  'too_many_held',
+] as const)('one of which nothing was done, as %s says, is sent again', async (code) => {
+  const done = text(200, JSON.stringify({ retried: 0, mayStillRun: 0, skipped: 0, nextCursor: null }));
+  const server = await FakeServer.start(refuse(code), done);
+  const client = createClient({ url: server.url });
+  expect(await client.retryAll()).toEqual({ retried: 0, mayStillRun: 0, skipped: 0 });
+  expect(server.requests).toHaveLength(2);
+  await client.close();
+});
+
+test('a batch is sent again with the same key', async () => {
+  const stored = text(202, JSON.stringify({ commandIds: [] }));
+  const server = await FakeServer.start(reset, refuse('redis_unavailable'), stored);
+  const client = createClient({ url: server.url });
+  expect(await client.submitBatch([delay])).toEqual({ commandIds: [], isNew: true });
+  const keys = server.requests.map(({ message }) => message.headers['idempotency-key']);
+  expect([keys.length, new Set(keys).size, keys[0]]).toEqual([3, 1, expect.any(String)]);
+  await client.close();
+});
 
 test('what answers and is no Fencepost is named so', async () => {
   const server = await FakeServer.start(text(200, '<html>hello</html>'));

@@ -1,4 +1,5 @@
 import { errors } from 'undici';
+import { type ProblemCode } from '../protocol/errors.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { errorCode } from '../runtime/error-code.js';
 import { pause } from '../runtime/service.js';
@@ -182,10 +183,13 @@ function isAway({ status, problem }: ServerAnswer): boolean {
 
 const whyAway = ({ status, problem }: ServerAnswer) => problem?.detail ?? `it answered ${status}`;
 
-/** Answers that say so: the request did not arrive, or was refused before anything was stored. */
+/** Codes that say so: the request did not arrive, or was refused before anything was stored. */
+const undone: ReadonlySet<ProblemCode | undefined> = new Set([
+  ...(['backlog_full', 'busy', 'redis_full', 'request_timeout', 'too_many_connections', 'too_many_held'] as const),
+]);
+
 function nothingDone({ status, problem }: ServerAnswer): boolean {
-  const codes = ['backlog_full', 'busy', 'redis_full', 'request_timeout'];
-  return status === 429 || codes.includes(problem?.code ?? '');
+  return status === 429 || undone.has(problem?.code);
 }
 
 /** A connection that was never there has carried nothing. Of several addresses, each failure must say so. */

@@ -170,3 +170,30 @@ test('a Redis that lost its scripts is given them again', async () => {
   expect(await send([newCommand('a')])).toEqual([{ word: 'accepted' }]);
   expect(await bench.state()).toMatchObject({ counts: { PENDING: '1' } });
 });
+
+describe('a conflict', () => {
+  const commands = () => [newCommand('a'), newCommand('b', { digest: 'd2' }), newCommand('c')];
+
+  test('of a whole request keeps all of it from being stored', async () => {
+    await bench.seed(b);
+    const again = [...commands(), newCommand('b', { digest: 'd1' })];
+    expect((await send(again, { isWhole: true })).map(({ word }) => word)).toEqual([
+      ...['unstored', 'conflict', 'unstored', 'same'],
+    ]);
+    expect(await bench.state()).toEqual(b);
+    expect(await bench.events()).toEqual([]);
+  });
+
+  test('of one of several requests is told to that one', async () => {
+    await bench.seed(b);
+    expect((await send(commands())).map(({ word }) => word)).toEqual(['accepted', 'conflict', 'accepted']);
+  });
+
+  test('of two within a whole request keeps both from being stored, also where there is no room', async () => {
+    await bench.seed(b);
+    const two = [newCommand('x', { digest: 'd1' }), newCommand('x', { digest: 'd2' })];
+    const words = (await send(two, { isWhole: true, maxBacklog: 0 })).map(({ word }) => word);
+    expect(words).toEqual(['unstored', 'conflict']);
+    expect(await bench.state()).toEqual(b);
+  });
+});

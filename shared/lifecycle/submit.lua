@@ -8,6 +8,7 @@
 --                 asks for may have been done, and pruned, by a later one
 --       cap       most PENDING commands there may be
 --       queueCap  most queues there may be
+--       whole     '1': a conflict of one keeps all of them from being stored, else ''
 --       n         how many items; each:
 --         id digest queue
 --         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
@@ -20,12 +21,13 @@
 --   the call names no new queue. An id that comes twice in one call is answered as in two calls.
 -- Reply   { now, { word or { 'broken', key } per item } }
 --   'accepted' | 'same' | 'conflict' | 'full' | 'queues-full' | 'expired' | 'broken'
+--   'unstored'  it would have been accepted, and another of a `whole` request is a conflict
 -- Events  PENDING for each accepted one
-local notAfter, cap, queueCap, n = numberAt(1), numberAt(2), numberAt(3), numberAt(4)
+local notAfter, cap, queueCap, isWhole, n = numberAt(1), numberAt(2), numberAt(3), ARGV[4] == '1', numberAt(5)
 
 -- Where an item's arguments begin, and where its fields end: a batch's fields are passed on as they came.
 local items = {}
-local at = 5
+local at = 6
 for i = 1, n do
   local last = at + 6 + 2 * numberAt(at + 6)
   items[i] = {
@@ -79,6 +81,19 @@ for _, broken in ipairs(words) do
     end
     break
   end
+end
+
+local function hasConflict()
+  for _, word in ipairs(words) do
+    if word == 'conflict' then return true end
+  end
+  return false
+end
+if isWhole and hasConflict() then
+  for i, word in ipairs(words) do
+    if word == 'accepted' then words[i] = 'unstored' end
+  end
+  howMany = 0
 end
 
 -- Whether the call would bring more queues into use than there may be.

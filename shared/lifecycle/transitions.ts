@@ -35,9 +35,20 @@ export interface SubmitOptions {
   readonly maxBacklog: number;
   /** Most queues there may be; any number when left out. */
   readonly maxQueues?: number | undefined;
+  /** A conflict of one keeps all of them from being stored; else they have nothing to do with each other. */
+  readonly isWhole?: boolean;
 }
 
-const submitWordSchema = z.enum(['accepted', 'same', 'conflict', 'full', 'queues-full', 'expired']);
+const submitWordSchema = z.enum([
+  'accepted',
+  'same',
+  'conflict',
+  'unstored',
+  'full',
+  'queues-full',
+  'expired',
+]);
+/** `unstored`: another command of a whole request is a `conflict`. */
 export type SubmitWord = z.infer<typeof submitWordSchema>;
 /** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
@@ -54,8 +65,11 @@ export async function submit(
   commands: readonly NewCommand[],
   options: SubmitOptions,
 ): Promise<{ now: number; replies: SubmitReply[] }> {
-  const { notAfter, maxBacklog, maxQueues = Number.MAX_SAFE_INTEGER } = options;
-  const args: (string | number)[] = [notAfter, maxBacklog, maxQueues, commands.length];
+  const { notAfter, maxBacklog, maxQueues = Number.MAX_SAFE_INTEGER, isWhole = false } = options;
+  const args: (string | number)[] = [
+    ...[notAfter, maxBacklog, maxQueues],
+    ...[isWhole ? '1' : '', commands.length],
+  ];
   for (const command of commands) pushSubmitArgs(args, command);
   const [now, replies] = submitReplySchema.parse(await callScript(redis, 'submit', keys.root, args));
   return { now, replies: replies.map(submitReplyOf) };

@@ -73,6 +73,8 @@ export const commandIdSchema = z.guid();
 export const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
 export const keyRule = `must be 1 to ${limits.idempotencyKeyChars} visible ASCII characters, without spaces`;
 
+const idempotencyKeySchema = z.string().regex(keyPattern, { error: keyRule });
+
 /** JSON as it comes and goes: payloads and results are carried, never interpreted. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
@@ -145,6 +147,11 @@ export const submissionSchema = z
       .optional()
       .describe(
         `It fails with this many attempts that failed by their own error. Left out: ${defaults.maxAttempts}.`,
+      ),
+    idempotencyKey: idempotencyKeySchema
+      .optional()
+      .describe(
+        'Of your choice, and new for each new command, as the header `Idempotency-Key` of a single one: then the command may be sent again.',
       ),
   })
   .refine((command) => command.runAt === undefined || command.delayMs === undefined, {

@@ -30,14 +30,18 @@ export const problems = {
   agent_name_taken: { status: 409, title: 'Another live agent holds this name' },
   body_too_large: { status: 413, title: 'The body is too large' },
   unsupported_media_type: { status: 415, title: 'The body must be JSON' },
+  expectation_failed: { status: 417, title: 'The header Expect asks for something unknown' },
   idempotency_key_reused: { status: 422, title: 'This Idempotency-Key came with another body before' },
   headers_too_large: { status: 431, title: 'The head of the request is too large' },
   internal_error: { status: 500, title: 'Fencepost failed' },
   redis_key_broken: { status: 500, title: 'A key in Redis holds what Fencepost did not put there' },
+  not_implemented: { status: 501, title: 'The server does not know this part of HTTP' },
   redis_unavailable: { status: 503, title: 'Redis cannot be reached' },
   redis_full: { status: 503, title: 'Redis is out of memory' },
   busy: { status: 503, title: 'The server has too much to do' },
   backlog_full: { status: 503, title: 'Too many commands are waiting' },
+  too_many_connections: { status: 503, title: 'Too many connections are open' },
+  too_many_held: { status: 503, title: 'Too many answers are held' },
 } as const satisfies Record<string, ProblemKind>;
 
 export type ProblemCode = keyof typeof problems;

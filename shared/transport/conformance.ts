@@ -98,6 +98,14 @@ export function conformance(rig: () => TransportRig): void {
       expect(await show(id)).toMatchObject({ status: 'RUNNING', agentId: a.agentId, attempt: 1 });
     });
 
+    it('gives a payload as it was submitted, whatever its keys are called', async () => {
+      const a = await run();
+      const id = await submitOne();
+      const payload = '{"__proto__":{"a":1},"constructor":null,"n":[-1.5e-7,"\\ud800"]}';
+      await rig().redis.hset(keys.command(id), 'payload', payload);
+      expect(await ask(a.transport)).toMatchObject({ word: 'ok', started: [{ id, payload }] });
+    });
+
     it('waits for a command to come', async () => {
       const a = await run();
       const waiting = ask(a.transport);

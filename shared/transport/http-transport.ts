@@ -18,6 +18,7 @@ import {
   settledSchema,
 } from '../protocol/agent-api.js';
 import { type ProblemBody } from '../protocol/api.js';
+import { asSent } from '../protocol/as-sent.js';
 import { limits } from '../protocol/commands.js';
 import { type ProblemCode } from '../protocol/errors.js';
 import { namesOf } from '../protocol/served-queues.js';
@@ -201,7 +202,8 @@ export class HttpTransport implements Transport {
     // Whoever has the name now: this session is over.
     if (answer.problem && this.#refusal(answer.problem)) return 'old-session';
     this.#early = 0;
-    return nextCommandSchema.parse(orRefuse(answer));
+    const body = orRefuse(answer);
+    return asSent(nextCommandSchema.parse(body), body, ['payload']);
   }
 
   /** A server that stops ends its polls early: the next one is asked. More than that, and it would be a busy loop. */

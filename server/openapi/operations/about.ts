@@ -14,16 +14,19 @@ export const aboutOperations: readonly Operation[] = [
     id: 'getIndex',
     tag: 'About',
     summary: 'Every endpoint in a line',
+    headers: ['If-None-Match'],
     answers: {
       200: {
-        description: 'Where to go from here.',
+        description: 'Where to go from here; as a page for whoever prefers `text/html`.',
         schema: indexSchema,
+        text: 'text/html',
         examples: example({
           name: 'fencepost',
           version,
           endpoints: { 'GET /health': 'this process answers' },
         }),
       },
+      304: unchanged,
     },
     withoutRedis: true,
     problems: [],

@@ -100,7 +100,7 @@ const attemptOperations: readonly Operation[] = [
     summary: 'Start the next command',
     description:
       'Gives again what this session runs and does not hold, since the last answer may have been lost; else starts ' +
-      'a command, while it has fewer than `concurrency`. It changes state: HEAD is refused, and so are pages of other sites.',
+      'a command, while it has fewer than `concurrency`. It changes state: HEAD is refused, and so is a browser that does not show that a page of this server asks.',
     query: nextQuerySchema,
     queryExample: caller,
     answers: {
@@ -122,7 +122,7 @@ const attemptOperations: readonly Operation[] = [
       },
       204: { description: 'None, for now.', headers: ['Fencepost-Draining'] },
     },
-    problems: ['old_session', 'agent_name_taken'],
+    problems: ['old_session', 'agent_name_taken', 'too_many_held'],
   },
   {
     method: 'post',

@@ -118,8 +118,10 @@ export const commandOperations: readonly Operation[] = [
     tag: 'Commands',
     summary: `Submit up to ${limits.batchCommands} commands`,
     description:
-      'All or nothing: when one is not valid none is stored, and the error names its index. An `Idempotency-Key` is ' +
-      'refused: a batch that is sent again is stored again.',
+      'All or nothing: when one is not valid none is stored, and the error names its index. With an `Idempotency-Key` ' +
+      'the same batch may be sent any number of times; a command with an `idempotencyKey` goes by that one, as if it had ' +
+      'been sent alone. After a 503 or no answer at all, send it again with the same keys.',
+    headers: ['Idempotency-Key'],
     body: {
       schema: batchSchema,
       examples: example({
@@ -130,6 +132,13 @@ export const commandOperations: readonly Operation[] = [
       }),
     },
     answers: {
+      200: {
+        description: 'All of it came before, with the same keys: the ids of the commands that it made.',
+        schema: batchSubmittedSchema,
+        examples: example({
+          commandIds: ['01a2035e-5cb7-7444-be00-f5cba66dd4f1', '01a2035e-5cb7-7444-be00-fbf838063719'],
+        }),
+      },
       202: {
         description: 'Stored: one id per command, in order.',
         schema: batchSubmittedSchema,
@@ -143,6 +152,7 @@ export const commandOperations: readonly Operation[] = [
       'unusable_type',
       'costly_payload',
       'too_many_queues',
+      'idempotency_key_reused',
       'redis_key_broken',
       'redis_full',
       'busy',
@@ -191,6 +201,6 @@ export const commandOperations: readonly Operation[] = [
         },
       },
     },
-    problems: ['not_found', 'redis_key_broken'],
+    problems: ['not_found', 'redis_key_broken', 'too_many_held'],
   },
 ];

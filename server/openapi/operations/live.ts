@@ -35,6 +35,6 @@ export const liveOperations: readonly Operation[] = [
       },
     },
     withoutRedis: true,
-    problems: [],
+    problems: ['too_many_held'],
   },
 ];
