@@ -2,6 +2,7 @@ import { sessionOf } from '../shared/lifecycle/registration.js';
 import { namesOf } from '../shared/protocol/served-queues.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
+import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
@@ -50,16 +51,24 @@ async function main(config: AgentConfig): Promise<void> {
       end(1);
     },
   });
-  const end = stopOnSignals(() => agent.stop(), graceMs + 2000, logger);
+  let isStopping = false;
+  const stop = () => {
+    isStopping = true;
+    return agent.stop();
+  };
+  const end = stopOnSignals(stop, graceMs + 2000, logger);
   // Before the agent, which waits for Redis for as long as it takes.
   if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
+  // Stopped while it started: it will execute nothing.
+  if (isStopping) return;
   const queues = namesOf(config.queues);
   const types = [...registry.keys()];
   logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }
 
+outliveOutput();
 // The promise of `loadAgentConfig` too: a fault in the configuration is a message like any other.
 Promise.resolve()
   .then(loadAgentConfig)
@@ -70,6 +79,6 @@ Promise.resolve()
       : error instanceof Error
         ? (error.stack ?? error.message)
         : String(error);
-    process.stderr.write(`${text}\n`);
+    standardError.write(`${text}\n`);
     process.exit(1);
   });

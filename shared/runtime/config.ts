@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { z } from 'zod';
 import { errorCode } from './error-code.js';
+import { standardLog } from './log-output.js';
 import { flagOf, nearest, parseFlags, partFlags, type FlagSpec } from './flags.js';
 
 /** One setting of a program: an environment variable, a line in `.env`, and a flag. */
@@ -87,7 +88,7 @@ export function loadConfig<const S extends Settings>(
 ): Config<S> {
   const flags = parseFlags(flagSpecs(settings), options.argv ?? process.argv.slice(2));
   if (flags.help) {
-    process.stdout.write(helpText(program, settings));
+    standardLog.write(helpText(program, settings));
     process.exit(0);
   }
   const env = options.env ?? process.env;
