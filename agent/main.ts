@@ -5,6 +5,7 @@ import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
 import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
+import { isAborted } from '../shared/runtime/service.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
 import { assembleAgent } from './assembly.js';
@@ -24,9 +25,14 @@ function isForUser(error: unknown): error is Error {
 }
 
 function reachOf(config: AgentConfig): Reach {
-  const { transport, pollIntervalMs } = config;
+  const { transport, pollIntervalMs, token, headers } = config;
   if (transport === 'redis') return { transport, redisUrl: resolveRedisUrl(config) };
-  return { transport, serverUrls: resolveServerUrls(config), pollIntervalMs };
+  return {
+    transport,
+    serverUrls: resolveServerUrls(config),
+    credentials: { token, headers },
+    pollIntervalMs,
+  };
 }
 
 async function main(config: AgentConfig): Promise<void> {
@@ -51,9 +57,9 @@ async function main(config: AgentConfig): Promise<void> {
       end(1);
     },
   });
-  let isStopping = false;
+  const stopping = new AbortController();
   const stop = () => {
-    isStopping = true;
+    stopping.abort();
     return agent.stop();
   };
   const end = stopOnSignals(stop, graceMs + 2000, logger);
@@ -61,7 +67,7 @@ async function main(config: AgentConfig): Promise<void> {
   if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
   // Stopped while it started: it will execute nothing.
-  if (isStopping) return;
+  if (isAborted(stopping.signal)) return;
   const queues = namesOf(config.queues);
   const types = [...registry.keys()];
   logger.info({ session: sessionOf(identity), queues, types, concurrency }, 'ready');

@@ -20,7 +20,7 @@ export function agentsCommand(command: Command, terminal: Terminal): Command {
       ),
     )
     .action((flags: ServerFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const agents = await client.agents({ signal: terminal.signal });
         if (flags.json) terminal.printJson({ agents });
         else if (agents.length === 0) terminal.say('none: npm run agent starts one');
@@ -33,7 +33,7 @@ export function agentsCommand(command: Command, terminal: Terminal): Command {
     .argument('<agentId>', 'as agents lists it', by(agentIdSchema))
     .addHelpText('after', examples(['agents drain agent-1-3daa28', 'let one finish, before it is stopped']))
     .action((agentId: string, flags: ServerFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const answer = await client.drain(agentId, { signal: terminal.signal });
         if (flags.json) terminal.printJson(answer);
         else terminal.print(`${agentId} takes no more commands`);

@@ -49,7 +49,7 @@ export function cancelCommand(command: Command, terminal: Terminal): Command {
       ),
     )
     .action((ids: string[], flags: CancelFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const { status } = flags;
         if (isByIds(ids, status !== undefined, 'name the commands, or a --status', flags)) {
           return forEachId(ids, flags, terminal, async (id) => {
@@ -102,7 +102,7 @@ export function retryCommand(command: Command, terminal: Terminal): Command {
       ),
     )
     .action((ids: string[], flags: RetryFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const { code, executed } = flags;
         const isFiltered = [flags.all, code, executed, flags.type, flags.queue].some(
           (flag) => flag !== undefined,

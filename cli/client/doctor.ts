@@ -37,8 +37,12 @@ export function doctorCommand(command: Command, terminal: Terminal): Command {
       `\nIt looks at:\n${checks.map(({ name, about }) => `  ${name.padEnd(18)}${about}`).join('\n')}\n`,
     )
     .action(async (flags: DoctorFlags) => {
-      const { redisUrl, serverUrl } = resolveWhereabouts(flags);
-      const examination = await examine({ redisUrl: flags.redis ?? redisUrl, serverUrl });
+      const { redisUrl, server } = resolveWhereabouts(flags);
+      const examination = await examine({
+        redisUrl: flags.redis ?? redisUrl,
+        serverUrl: server.url.replace(/\/$/, ''),
+        serverHeaders: server.headers,
+      });
       if (flags.json) terminal.printJson(examination);
       else terminal.stdout.write(reportText(examination, terminal.paint));
       process.exitCode = examination.ok ? exitCodes.done : exitCodes.failed;

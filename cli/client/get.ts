@@ -19,7 +19,7 @@ export function getCommand(command: Command, terminal: Terminal): Command {
     )
     .action((text: string, flags: ServerFlags) => {
       const commandId = checkCommandId(text);
-      return withClient(flags, async (client) => {
+      return withClient(flags, terminal, async (client) => {
         const found = await client.get(commandId, { signal: terminal.signal });
         if (flags.json) terminal.printJson(found);
         else terminal.print(commandText(found, terminal.paint));

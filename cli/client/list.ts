@@ -51,7 +51,7 @@ export function listCommand(command: Command, terminal: Terminal): Command {
       ),
     )
     .action((flags: ListFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const most = flags.all ? Infinity : flags.limit;
         let count = 0;
         const filter: ListFilter = { ...filterOf(flags), limit: Math.min(most, limits.listLimit) };

@@ -17,7 +17,7 @@ export function queuesCommand(command: Command, terminal: Terminal): Command {
       examples(['queues', 'what waits where'], ['queues pause mail', 'start nothing more of mail']),
     )
     .action((flags: ServerFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const queues = await client.queues({ signal: terminal.signal });
         if (flags.json) terminal.printJson({ queues });
         else if (queues.length === 0) terminal.say('none: the first command makes one');
@@ -41,7 +41,7 @@ function change(command: Command, what: 'pause' | 'resume', about: string, termi
     .argument('<queue>', 'its name', by(queueNameSchema))
     .addHelpText('after', examples([`queues ${what} mail`, about.split(';')[0] ?? '']))
     .action((queue: string, flags: ServerFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const options = { signal: terminal.signal };
         const view = await (what === 'pause'
           ? client.pauseQueue(queue, options)

@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { type Client, type Submission } from '../../shared/client/client.js';
 import {
@@ -13,7 +12,7 @@ import {
   queueNameSchema,
   submissionSchema,
 } from '../../shared/protocol/commands.js';
-import { errorCode } from '../../shared/runtime/error-code.js';
+import { decodeText, readTextFile, TextUnreadableError } from '../../shared/runtime/text-file.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { withClient } from './session.js';
@@ -21,6 +20,9 @@ import { submitFile } from './submit-file.js';
 import { type Terminal } from './terminal.js';
 import { by, countSchema, durationSchema } from './values.js';
 import { waitForAll } from './wait.js';
+
+/** Far more than a payload may have, with all its spaces. */
+const mostPayloadBytes = 16 * 1024 * 1024;
 
 const keySchema = z.string().regex(keyPattern, { error: keyRule });
 
@@ -96,10 +98,12 @@ export function submitCommand(command: Command, terminal: Terminal): Command {
     .action((type: string | undefined, payload: string | undefined, flags: SubmitFlags) => {
       if (flags.file !== undefined) {
         checkFileFlags(type, flags);
-        return withClient(flags, (client) => submitFile(client, flags.file ?? '-', flags, terminal));
+        return withClient(flags, terminal, (client) =>
+          submitFile(client, flags.file ?? '-', flags, terminal),
+        );
       }
       if (type === undefined) throw new UsageError('type: missing; name a command type, or --file');
-      return withClient(flags, async (client) => {
+      return withClient(flags, terminal, async (client) => {
         const submission = await submissionOf(type, payload, flags, terminal);
         return submitOne(client, submission, flags, terminal);
       });
@@ -147,14 +151,13 @@ async function submissionOf(
 }
 
 async function textOf(payload: string, { stdin }: Terminal): Promise<string> {
-  if (payload === '-') return text(stdin);
-  if (!payload.startsWith('@')) return payload;
+  const path = payload.slice(1);
+  if (payload !== '-' && !payload.startsWith('@')) return payload;
   try {
-    return readFileSync(payload.slice(1), 'utf8');
+    return payload === '-' ? decodeText(await buffer(stdin)) : readTextFile(path, mostPayloadBytes).text;
   } catch (error) {
-    throw new UsageError(
-      `payload: ${payload.slice(1)} cannot be read (${errorCode(error) ?? String(error)})`,
-    );
+    if (!(error instanceof TextUnreadableError)) throw error;
+    throw new UsageError(`payload: ${payload === '-' ? 'standard input' : path} ${error.message}`);
   }
 }
 

@@ -17,7 +17,7 @@ export function typesCommand(command: Command, terminal: Terminal): Command {
       examples(['types', 'what can be submitted'], ['types DELAY', 'what its payload must be']),
     )
     .action((type: string | undefined, flags: ServerFlags) =>
-      withClient(flags, async (client) => {
+      withClient(flags, terminal, async (client) => {
         const all = await client.types({ signal: terminal.signal });
         const types = type === undefined ? all : all.filter((one) => one.type === type);
         if (flags.json) terminal.printJson({ types });

@@ -36,7 +36,9 @@ export function waitCommand(command: Subcommand, terminal: Terminal): Subcommand
       ),
     )
     .action((ids: string[], flags: WaitFlags) =>
-      withClient(flags, async (client) => waitForAll(client, await namedIds(ids, terminal), flags, terminal)),
+      withClient(flags, terminal, async (client) =>
+        waitForAll(client, await namedIds(ids, terminal), flags, terminal),
+      ),
     );
 }
 

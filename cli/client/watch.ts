@@ -25,7 +25,7 @@ export function watchCommand(command: Subcommand, terminal: Terminal): Subcomman
     )
     .action((commandId: string | undefined, flags: ServerFlags) => {
       if (commandId !== undefined) checkCommandId(commandId);
-      return withClient(flags, (client) =>
+      return withClient(flags, terminal, (client) =>
         commandId === undefined
           ? watchAll(client, flags, terminal)
           : watchOne(client, commandId, flags, terminal),

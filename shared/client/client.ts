@@ -34,15 +34,7 @@ import {
   type SubmitOptions,
 } from './client-options.js';
 import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
-import {
-  checkIdempotencyKey,
-  checkUrl,
-  commandPath,
-  parse,
-  type Query,
-  queryOf,
-  segmentOf,
-} from './messages.js';
+import { checkIdempotencyKey, commandPath, parse, type Query, queryOf, segmentOf } from './messages.js';
 import {
   goOnFor,
   refusalOf,
@@ -68,14 +60,25 @@ const mostConnections = 32;
 export class Client {
   readonly #calls: ServerCalls;
 
+  /** @throws TypeError for options that cannot be used */
   constructor({
     url = 'http://127.0.0.1:3000',
+    token,
+    headers,
     timeoutMs = 10_000,
     retryForMs = 30_000,
+    onAway,
+    onBack,
   }: ClientOptions = {}) {
-    checkUrl(url);
-    const patience = goOnFor(retryForMs);
-    this.#calls = new ServerCalls({ urls: [url], tryMs: timeoutMs, connections: mostConnections, patience });
+    this.#calls = new ServerCalls({
+      urls: typeof url === 'string' ? [url] : url,
+      credentials: { token, headers },
+      tryMs: timeoutMs,
+      connections: mostConnections,
+      patience: goOnFor(retryForMs),
+      onAway,
+      onBack,
+    });
   }
 
   /**
