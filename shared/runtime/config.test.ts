@@ -132,6 +132,11 @@ describe('configuration', () => {
       expect(load({}, [], path)).toMatchObject({ port: 1001, concurrency: 3 });
     });
 
+    test('may have lines that end in \\r, as old Macs wrote them', () => {
+      const path = write('PORT=1001\rAGENT_CONCURRENCY=3\r');
+      expect(load({}, [], path)).toMatchObject({ port: 1001, concurrency: 3 });
+    });
+
     test.each([
       ['UTF-16', Buffer.from('\ufeffPORT=1001\n', 'utf16le'), '.env is UTF-16: save it as UTF-8'],
       [

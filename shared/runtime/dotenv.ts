@@ -14,7 +14,8 @@ export interface Dotenv {
  */
 export function readDotenv(path: string, known: readonly string[]): Dotenv {
   try {
-    const { text } = readTextFile(path);
+    // \r alone ends a line, too: parseEnv drops it, and the next line would become a part of this value.
+    const text = readTextFile(path).text.replace(/\r\n?/g, '\n');
     const variables = parseEnv(text);
     return { variables, faults: linesWithoutValue(text, variables, known) };
   } catch (error) {
@@ -27,7 +28,7 @@ export function readDotenv(path: string, known: readonly string[]): Dotenv {
 /** `PORT: 3000` or `PORT 3000`. Names of other programs are not looked at. */
 function linesWithoutValue(text: string, variables: Variables, known: readonly string[]): string[] {
   const missing = new Set(known.filter((name) => variables[name] === undefined));
-  const named = [...text.matchAll(/^[ \t]*(?:export[ \t]+)?([A-Z][A-Z_]*)(?=[ \t:]|\r?$)(?![ \t]*=)/gm)];
+  const named = [...text.matchAll(/^[ \t]*(?:export[ \t]+)?([A-Z][A-Z_]*)(?=[ \t:]|$)(?![ \t]*=)/gm)];
   const names = new Set(named.map(([, name = '']) => name));
   return [...names]
     .filter((name) => missing.has(name))

@@ -32,7 +32,7 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[]):
     const { name, value } = splitFlag(argument);
     const spec = known.get(name);
     if (name === '--help' || name === '-h') help = true;
-    else if (!name.startsWith('-')) faults.push(`unexpected argument ${shown(argument)}`);
+    else if (!name.startsWith('-')) faults.push(unexpected(argument, argv[argv.length - rest.length - 2]));
     else if (!spec) {
       faults.push(unknownFlag(name, [...known.keys()]));
       // Its value, else that would be a second fault for one mistake.
@@ -85,6 +85,12 @@ export function suggestion(word: string, known: readonly string[]): string {
   const near = known.length > 0 ? closest(word, [...known]) : '';
   const isNear = near !== '' && word.length <= 64 && distance(word, near) <= Math.ceil(near.length / 3);
   return isNear ? `, did you mean ${near}?` : '';
+}
+
+/** Behind a flag it may be the secret that the flag was to have, and is not shown. */
+function unexpected(argument: string, before: string | undefined): string {
+  if (!before?.startsWith('-')) return `unexpected argument ${shown(argument)}`;
+  return `unexpected argument behind ${splitFlag(before).name}`;
 }
 
 /** @param name without a value: `-redis-url=redis://:secret@h` is no flag, and holds one all the same */
