@@ -4,6 +4,7 @@ import { examine } from '../doctor/examination.js';
 import { reportText } from '../doctor/report.js';
 import { redisUrlSchema } from '../../shared/runtime/settings.js';
 import { exitCodes } from './exit-codes.js';
+import { harmlessIn } from '../../shared/runtime/harmless.js';
 import { resolveWhereabouts } from './settings.js';
 import { by } from './values.js';
 import { type Terminal } from './terminal.js';
@@ -44,7 +45,10 @@ export function doctorCommand(command: Command, terminal: Terminal): Command {
         serverHeaders: server.headers,
       });
       if (flags.json) terminal.printJson(examination);
-      else terminal.stdout.write(reportText(examination, terminal.paint));
+      else {
+        const report = reportText(harmlessIn(examination), terminal.paint).trimEnd();
+        for (const line of report.split('\n')) terminal.print(line);
+      }
       process.exitCode = examination.ok ? exitCodes.done : exitCodes.failed;
     });
 }

@@ -1,5 +1,7 @@
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { z } from 'zod';
+import { harmless, harmlessIn } from './harmless.js';
 import { LogOutput, standardLog } from './log-output.js';
 import { redactPasswords } from './redact.js';
 import { type logLevels } from './settings.js';
@@ -43,14 +45,25 @@ export function createLogger({ side, level, pretty, destination }: LoggerOptions
       level,
       base: { side, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
+      // Its causes stand below it: the usual form says their messages twice.
+      serializers: { err: stdSerializers.errWithCause },
       formatters: { level: (label) => ({ level: label }) },
       // Here and not as a transport: that would be a thread, which loses the last lines at an exit.
-      hooks: { streamWrite: (line) => redactPasswords(prettify ? prettify(line) : line) },
+      hooks: { streamWrite: (line) => redactPasswords(prettify ? prettify(harmlessLine(line)) : line) },
     },
     output,
   );
   if (output instanceof LogOutput) logLossesOf(output, logger);
   return logger;
+}
+
+/** A line of JSON, as a terminal may have what is in it. */
+function harmlessLine(line: string): object | string {
+  try {
+    return harmlessIn(z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
+  } catch {
+    return harmless(line.trimEnd());
+  }
 }
 
 /** Logs how many lines are missing, once `output` can be written again. */
