@@ -4,6 +4,7 @@ import { type JsonSchema } from '../../shared/protocol/command-types.js';
 import { problemErrors } from '../../shared/protocol/api.js';
 import { fieldName, suggestion } from '../http/input.js';
 import { type FieldFault } from '../http/problem.js';
+import { stringRule } from './format-names.js';
 
 /** The schema that was announced for a type cannot be used. The message says why. */
 export class UnusableSchema extends Error {
@@ -121,9 +122,7 @@ function messageOf(error: ErrorObject, params: Record<string, unknown>): string 
       return `must be ${JSON.stringify(params.allowedValue)}`;
     case 'pattern':
     case 'format':
-      return schema.format === 'uri'
-        ? 'must be an http:// or https:// URL without a user name or password'
-        : `must match the ${error.keyword} ${String(params.pattern ?? params.format)}`;
+      return stringRule(schema);
     default:
       return error.message ?? `does not fit ${error.keyword}`;
   }

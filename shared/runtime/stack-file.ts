@@ -10,7 +10,7 @@ const stackSchema = z.object({
   /** Of the process behind `npm start`. */
   pid: z.int().min(1),
   redisUrl: redisUrlSchema,
-  serverUrl: z.url(),
+  serverUrl: z.url({ protocol: /^https?$/ }),
 });
 
 /** What a running `npm start` tells those beside it, in `DATA_DIR/stack.json`. */
