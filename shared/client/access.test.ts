@@ -1,6 +1,9 @@
 import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
+import { noFaults } from '../runtime/faults.js';
+import { createLogger } from '../runtime/logger.js';
+import { HttpTransport, type HttpTransportOptions } from '../transport/http-transport.js';
 import { createClient } from './client.js';
 
 const servers: Server[] = [];
@@ -129,4 +132,19 @@ test('that servers are away is told once for all calls, and again after they wer
   await client.agents();
   expect(words.slice(before)).toEqual(['away', 'back']);
   await client.close();
+});
+
+test('an agent over HTTP carries them, too, and what it is answered by the proxy is named', async () => {
+  const { seen, host } = await listen(status(401));
+  const transport = new HttpTransport({
+    serverUrls: [`http://${host}`],
+    credentials: { token: 't0ken', headers: { 'X-Team': 'blue' } },
+    agent: Object.assign({} as HttpTransportOptions['agent'], { agentId: 'a', instance: 'i', boot: 1 }),
+    description: { host: 'h', pid: 1, version: '1', queues: ['default'], types: [], concurrency: 1 },
+    ...{ leaseMs: 60_000, pollIntervalMs: 1000, faults: noFaults },
+    logger: createLogger({ side: 'agent', level: 'silent' }),
+  });
+  await expect(transport.register()).rejects.toThrow('it wants to know who asks');
+  expect(seen).toEqual([expect.objectContaining({ authorization: 'Bearer t0ken', 'x-team': 'blue' })]);
+  transport.close();
 });
