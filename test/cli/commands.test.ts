@@ -321,7 +321,7 @@ it('is interrupted while it waits, and gives up waiting in time', async () => {
     },
   });
   expect(stopped).toMatchObject({ code: 130, signal: null, stderr: '' });
-  const late = await fencepost(['wait', id, '--timeout', '200ms']);
+  const late = await fencepost(['wait', id, '--timeout', '3s']);
   expect(late).toMatchObject({ code: 1, stdout: '', stderr: `${id} had not ended: it is PENDING\n` });
   await fencepost(['cancel', id]);
 });
