@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { accessSettings, checkAccess } from '../shared/client/access-settings.js';
 import { mostHeld } from '../shared/protocol/agent-api.js';
 import { agentIdSchema, defaults } from '../shared/protocol/commands.js';
 import { servedQueuesSchema } from '../shared/protocol/served-queues.js';
@@ -12,8 +13,6 @@ const partsSchema = z
   .transform((text) => text.split(',').map((part) => part.trim()))
   .transform((parts) => parts.filter((part) => part !== ''));
 const listOf = (item: z.ZodType<string, string>) => partsSchema.pipe(z.array(item));
-
-const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' });
 
 export const agentSettings = {
   ...sharedSettings,
@@ -37,13 +36,7 @@ export const agentSettings = {
     choice(['redis', 'http']).default('redis'),
     'how it reaches Fencepost; http needs no Redis on this machine',
   ),
-  serverUrls: setting(
-    'SERVER_URL',
-    listOf(serverUrlSchema)
-      .refine((urls) => urls.length > 0, { error: 'names no server' })
-      .optional(),
-    'with AGENT_TRANSPORT=http: the servers, tried in turn, with commas between',
-  ),
+  ...accessSettings,
   pollIntervalMs: setting(
     'POLL_INTERVAL',
     integer(1, 3600 * 1000).default(2000),
@@ -79,5 +72,5 @@ export type AgentConfig = Config<typeof agentSettings>;
 /** @throws ConfigError with every fault */
 export const loadAgentConfig = (): AgentConfig =>
   loadConfig('npm run agent --', agentSettings, {
-    check: (config) => [...checkFaultPlan(config), ...checkTransport(config)],
+    check: (config) => [...checkFaultPlan(config), ...checkTransport(config), ...checkAccess(config)],
   });

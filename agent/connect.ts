@@ -1,3 +1,4 @@
+import { type Credentials } from '../shared/client/credentials.js';
 import { type AgentPoint, type Faults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import type * as overHttp from '../shared/transport/http-transport.js';
@@ -13,7 +14,12 @@ export type TransportConfig = Reach & {
 
 export type Reach =
   | { readonly transport: 'redis'; readonly redisUrl: string }
-  | { readonly transport: 'http'; readonly serverUrls: readonly string[]; readonly pollIntervalMs: number };
+  | {
+      readonly transport: 'http';
+      readonly serverUrls: readonly string[];
+      readonly credentials?: Credentials | undefined;
+      readonly pollIntervalMs: number;
+    };
 
 export function connect(
   config: TransportConfig,

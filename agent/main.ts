@@ -2,8 +2,10 @@ import { namesOf } from '../shared/protocol/served-queues.js';
 import { shownAs } from '../shared/protocol/sessions.js';
 import { ConfigError } from '../shared/runtime/config.js';
 import { type AgentPoint, Faults } from '../shared/runtime/faults.js';
+import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { createLogger, type Logger } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
+import { isAborted } from '../shared/runtime/service.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { messageOf, stackOf } from '../shared/runtime/thrown.js';
 import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
@@ -28,9 +30,14 @@ function isForUser(error: unknown): error is Error {
 }
 
 function reachOf(config: AgentConfig): Reach {
-  const { transport, pollIntervalMs } = config;
+  const { transport, pollIntervalMs, token, headers } = config;
   if (transport === 'redis') return { transport, redisUrl: resolveRedisUrl(config) };
-  return { transport, serverUrls: resolveServerUrls(config), pollIntervalMs };
+  return {
+    transport,
+    serverUrls: resolveServerUrls(config),
+    credentials: { token, headers },
+    pollIntervalMs,
+  };
 }
 
 /** A module whose top-level `await` never settles would else hang its agent, or end it, without a word. */
@@ -75,22 +82,30 @@ async function main(config: AgentConfig): Promise<void> {
       end(1);
     },
   });
-  end = stopOnSignals(() => agent.stop(), graceMs + 4000, logger);
+  const stopping = new AbortController();
+  const stop = () => {
+    stopping.abort();
+    return agent.stop();
+  };
+  end = stopOnSignals(stop, graceMs + 4000, logger);
   // Before the agent, which waits for Redis for as long as it takes.
   if (config.healthPort !== undefined) await new HealthPort(config.healthPort, identity.agentId).start();
   await agent.start();
+  // Stopped while it started: it will execute nothing.
+  if (isAborted(stopping.signal)) return;
   const queues = namesOf(config.queues);
   const types = [...registry.keys()];
   logger.info({ session: shownAs(identity.session), queues, types, concurrency }, 'ready');
   reportReady({ agentId: identity.agentId });
 }
 
+outliveOutput();
 // The promise of `loadAgentConfig` too: a fault in the configuration is a message like any other.
 Promise.resolve()
   .then(loadAgentConfig)
   .then(main)
   .catch((error: unknown) => {
     const text = isForUser(error) ? error.message : (stackOf(error) ?? messageOf(error));
-    process.stderr.write(`${text}\n`);
+    standardError.write(`${text}\n`);
     process.exit(1);
   });

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ConfigError } from '../shared/runtime/config.js';
+import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { repositoryRoot } from '../shared/testing/redis-server.js';
 import { parseSuite, usage } from './options.js';
@@ -18,9 +19,10 @@ async function main(argv: readonly string[]): Promise<number> {
   }
   const stopped = new AbortController();
   const forget = onStopSignals({
-    first: (signal) => stopped.abort(new Stopped(signal)),
+    first: (signal) => stopped.abort(new Stopped(`by ${signal}`)),
     second: () => process.exit(1),
   });
+  outliveOutput(() => stopped.abort(new Stopped('since nobody reads what is measured')));
   try {
     if (argv[0] === 'smoke') return await runSmoke(argv.slice(1), stopped.signal);
     await runAndKeep(argv, stopped.signal);
@@ -46,12 +48,12 @@ async function runAndKeep(argv: readonly string[], signal: AbortSignal): Promise
   );
 }
 
-/** Ctrl-C. */
+/** Ctrl-C, or closed output. */
 class Stopped extends Error {
   override readonly name = 'Stopped';
 
-  constructor(signal: NodeJS.Signals) {
-    super(`stopped by ${signal}`);
+  constructor(why: string) {
+    super(`stopped ${why}`);
   }
 }
 
@@ -61,7 +63,7 @@ main(process.argv.slice(2)).then(
     const known = error instanceof ConfigError || error instanceof Stopped;
     const text =
       error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-    process.stderr.write(`${text}\n`);
+    standardError.write(`${text}\n`);
     // A connection that still tries to reach the stopped Redis must not keep this process.
     process.exit(1);
   },

@@ -1,6 +1,7 @@
-import { closest } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { boolean, ConfigError, integer, loadConfig, setting } from '../shared/runtime/config.js';
+import { suggestion } from '../shared/runtime/flags.js';
+import { shown } from '../shared/runtime/redact.js';
 import { type Benchmark } from './benchmark.js';
 import { benchmarks } from './benchmarks.js';
 
@@ -43,7 +44,7 @@ export function parseSuite(argv: readonly string[]): SuiteRequest {
 
 function unknownText(name: string): string {
   const known = [...benchmarks.map((benchmark) => benchmark.name), 'smoke'];
-  return `no benchmark is called "${name}", did you mean "${closest(name, known)}"? There are ${known.join(', ')}`;
+  return `no benchmark is called ${shown(name)}${suggestion(name, known) || '.'} There are ${known.join(', ')}`;
 }
 
 /** What `--help` prints. */

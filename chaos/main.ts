@@ -1,5 +1,7 @@
 import { prettifyError, ZodError } from 'zod';
 import { ConfigError, helpText } from '../shared/runtime/config.js';
+import { suggestion } from '../shared/runtime/flags.js';
+import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { chaosSettings, loadChaosConfig, optionsOf } from './options.js';
 import { plantedBugs } from './planted/bugs.js';
@@ -21,7 +23,7 @@ Examples
   npm run chaos -- --read=run.json --page=chaos.html  the page of a run that wrote run.json
 
 Real servers, agents and Redis run on loopback, with data of their own that is deleted afterwards.
-Exit code 1 on any violation, and when a run exercised too little to show anything.
+Exit code 1 on any violation; 2 when a run exercised too little, or was stopped too early, to show anything.
 `;
 
 /** @returns the exit code */
@@ -42,6 +44,8 @@ async function main(argv: readonly string[]): Promise<number> {
     },
     second: () => process.exit(1),
   });
+  // Nobody will read the report: the run ends in good order, and takes its processes with it.
+  outliveOutput(() => stopped.abort());
   try {
     live.say(`Seed ${options.seed}`);
     if (config.planted !== undefined) return await tryJudge(config.planted, options.seed, stopped.signal);
@@ -84,8 +88,8 @@ async function reportAgain(path: string, files: ReportFiles): Promise<number> {
 async function tryJudge(planted: string, seed: number, signal: AbortSignal): Promise<number> {
   const bugs = planted === 'all' ? plantedBugs : plantedBugs.filter(({ name }) => name === planted);
   if (bugs.length === 0) {
-    const known = ['all', ...plantedBugs.map(({ name }) => name)].join(', ');
-    throw new ConfigError([`--planted must be one of ${known}`]);
+    const known = ['all', ...plantedBugs.map(({ name }) => name)];
+    throw new ConfigError([`--planted: must be one of ${known.join(', ')}${suggestion(planted, known)}`]);
   }
   return runTrials({ bugs, seed, signal, print: (line) => process.stdout.write(`${line}\n`) });
 }
@@ -94,7 +98,7 @@ main(process.argv.slice(2)).then(
   (exitCode) => process.exit(exitCode),
   (error: unknown) => {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
-    process.stderr.write(`${error instanceof ConfigError ? error.message : text}\n`);
+    standardError.write(`${error instanceof ConfigError ? error.message : text}\n`);
     process.exit(1);
   },
 );

@@ -1,3 +1,4 @@
+import { suggestion } from '../shared/runtime/flags.js';
 import { faultKinds, type ProcessFaultKind } from './record.js';
 
 /** How often each kind comes, as a share of all; 0: never. */
@@ -70,6 +71,15 @@ export function parseMix(text: string): Mix | undefined {
     for (const kind of kinds) mix[kind] = usualMix[kind] * Number(factor);
   }
   return Object.values(mix).some((weight) => weight > 0) ? mix : undefined;
+}
+
+/** What is wrong with a text that `parseMix` does not take: the word that it does not know, or the rule. */
+export function mixFault(text: string): string {
+  const unknown = text
+    .split(',')
+    .map((part) => part.split('=')[0]?.trim() ?? '')
+    .find((word) => !words.has(word));
+  return unknown === undefined ? mixRule : `${mixRule}${suggestion(unknown, [...words.keys()])}`;
 }
 
 /** What `parseMix` reads as this mix. */

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
-import { type Mix, mixRule, mixText, parseMix, usualMix } from './mix.js';
+import { type Mix, mixFault, mixRule, mixText, parseMix, usualMix } from './mix.js';
 
 const durationRule = 'must be a time such as 90, 90s or 30m, at least 5 seconds';
 
@@ -13,8 +13,12 @@ export const durationSchema = z
 
 const mixSchema = z
   .string({ error: mixRule })
-  .transform(parseMix)
-  .pipe(z.custom<Mix>((mix) => mix !== undefined, { error: mixRule }))
+  .transform((text, context): Mix => {
+    const mix = parseMix(text);
+    if (mix) return mix;
+    context.addIssue({ code: 'custom', message: mixFault(text) });
+    return z.NEVER;
+  })
   .optional();
 
 export const chaosSettings = {

@@ -19,14 +19,20 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   let closed: OutputClosed | undefined;
   process.stdout.on('error', (error) => {
-    if (errorCode(error) !== 'EPIPE') throw error;
-    // `fencepost list | head`: whoever reads has had enough, and that is no failure.
-    if (!terminal.isChanging) process.exit(exitCodes.done);
     // Each line that is printed after it says so again.
     if (closed) return;
-    closed = new OutputClosed('nobody reads what is printed any more: stopped');
+    const isClosed = errorCode(error) === 'EPIPE';
+    // `fencepost list | head`: whoever reads has had enough, and that is no failure.
+    if (isClosed && !terminal.isChanging) process.exit(exitCodes.done);
+    const why = `standard output cannot be written (${errorCode(error) ?? String(error)})`;
+    closed = new OutputClosed(
+      isClosed ? 'nobody reads what is printed any more: stopped' : `${why}: stopped`,
+    );
+    process.exitCode ||= exitCodes.failed;
     stopped.abort(closed);
   });
+  // What was asked for does not depend on whether somebody reads how it goes.
+  process.stderr.on('error', () => undefined);
   process.exitCode = await runProgram(argv, terminal, () =>
     received === undefined ? undefined : 128 + constants.signals[received],
   );

@@ -27,6 +27,8 @@ const targets = {
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // Standard error: standard output belongs to the target.
 const say = (line) => process.stderr.write(`${line}\n`);
+// What cannot be said there, since it is closed or its disk is full, must not end what was asked for.
+process.stderr.on('error', () => undefined);
 
 function fail(line) {
   say(line);

@@ -91,5 +91,11 @@ export function childEnvironment(config: StackConfig, redisUrl: string, pretty: 
     RETENTION_MAX: config.retentionMax,
   };
   const set = Object.entries(resolved).filter(([, value]) => value !== undefined);
-  return { ...process.env, ...Object.fromEntries(set.map(([name, value]) => [name, String(value)])) };
+  // What they named was read here, and a variable and its file may not both be set.
+  const read = { REDIS_URL_FILE: '', SERVER_URL_FILE: '' };
+  return {
+    ...process.env,
+    ...read,
+    ...Object.fromEntries(set.map(([name, value]) => [name, String(value)])),
+  };
 }

@@ -1,4 +1,5 @@
 import { ConfigError } from '../shared/runtime/config.js';
+import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { loadStackConfig } from './stack-config.js';
@@ -8,8 +9,11 @@ import { StartError } from './start-error.js';
 /**
  * `npm start` from its arguments to its exit code: 0 when it was stopped by a signal, 1 when it could
  * not start or its user had no patience. What the user can mend is told in plain lines, without a stack trace.
+ *
+ * Output that is closed stops nothing (`npm start | head`): a log that is not read must not end what it is about.
  */
 export async function runStack(argv: readonly string[], programs: StackPrograms): Promise<void> {
+  outliveOutput();
   const { config, agentFlags } = orExit(() => loadStackConfig(argv));
   const logger = createLogger({ side: 'stack', level: config.logLevel, pretty: config.logPretty });
   const stack = new Stack({ config, agentFlags, programs, logger });
@@ -58,5 +62,5 @@ function orExit<T>(load: () => T): T {
 }
 
 function tell(line: string): void {
-  process.stderr.write(`${line}\n`);
+  standardError.write(`${line}\n`);
 }

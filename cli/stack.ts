@@ -1,4 +1,5 @@
 import { ensureRedisBinary, RedisMissing } from '../shared/runtime/redis-binary.js';
+import { standardLog } from '../shared/runtime/log-output.js';
 import { resolvePretty, type Logger } from '../shared/runtime/logger.js';
 import { redactPasswords } from '../shared/runtime/redact.js';
 import { removeStackFile, writeStackFile } from '../shared/runtime/stack-file.js';
@@ -101,9 +102,7 @@ export class Stack {
     if (server !== 'ready') return server;
     const serverUrl = serverUrlOf(config);
     writeStackFile(dataDir, { pid: process.pid, redisUrl, serverUrl });
-    process.stdout.write(
-      whereToLook({ serverUrl, redisUrl, dataDir, agents: config.agents, pid: process.pid }),
-    );
+    standardLog.write(whereToLook({ serverUrl, redisUrl, dataDir, agents: config.agents, pid: process.pid }));
     return this.#supervisor.start(this.#agentSpecs(env, records));
   }
 

@@ -7,6 +7,7 @@ import { type CommandRegistry } from '../agent/command-registry.js';
 import { type CommandType } from '../agent/commands/command-type.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
 import { type Journal } from '../agent/journal.js';
+import { checkAccess } from '../shared/client/access-settings.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger, type Logger } from '../shared/runtime/logger.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
@@ -23,6 +24,10 @@ export interface AgentOptions {
   readonly redisUrl?: string | undefined;
   /** Instead of Redis: one server or several, of which any will do. */
   readonly serverUrl?: string | readonly string[] | undefined;
+  /** With `serverUrl`: sent to each server as `Authorization: Bearer …`. */
+  readonly token?: string | undefined;
+  /** With `serverUrl`: sent to each server with each request. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
   /** Most commands that it executes at once; 1 when left out. */
   readonly concurrency?: number | undefined;
   /** Most important first (`a`, `b`), or by weight (`a:6`, `b:3`); `default` when left out. */
@@ -75,10 +80,10 @@ export interface Agent {
   stop(): Promise<void>;
 }
 
-const { agentId, concurrency, queues, serverUrls, pollIntervalMs } = agentSettings;
+const { agentId, concurrency, queues, serverUrls, token, headers, pollIntervalMs } = agentSettings;
 const { redisUrl, dataDir, leaseMs, graceMs, maxBlockMs } = sharedSettings;
 const settings = {
-  ...{ agentId, concurrency, queues, serverUrl: serverUrls, pollIntervalMs },
+  ...{ agentId, concurrency, queues, serverUrl: serverUrls, token, headers, pollIntervalMs },
   ...{ redisUrl, dataDir, leaseMs, graceMs, maxBlockMs },
 } as const;
 const ownOptions = ['commands', 'builtInCommands', 'logger', 'onFatal', 'mayKillProcess'];
@@ -106,8 +111,10 @@ class EmbeddedAgent implements Agent {
 
   constructor(options: AgentOptions) {
     this.#options = options;
-    this.#config = readOptions('createAgent', settings, options, ownOptions, (config) => [
+    const given = { ...options, headers: headersText(options.headers) };
+    this.#config = readOptions('createAgent', settings, given, ownOptions, (config) => [
       ...(config.redisUrl !== undefined && config.serverUrl ? ['give redisUrl or serverUrl, not both'] : []),
+      ...checkAccess({ ...config, serverUrls: config.serverUrl }),
       ...checkTransport({ ...config, transport: config.serverUrl ? 'http' : 'redis' }),
     ]);
     this.#types = readCommands(options.commands, options.builtInCommands ?? false);
@@ -195,8 +202,9 @@ class EmbeddedAgent implements Agent {
   }
 
   #reach(): Reach {
-    const { redisUrl = 'redis://127.0.0.1:6379', serverUrl, pollIntervalMs } = this.#config;
-    if (serverUrl) return { transport: 'http', serverUrls: serverUrl, pollIntervalMs };
+    const { redisUrl = 'redis://127.0.0.1:6379', serverUrl, token, headers, pollIntervalMs } = this.#config;
+    if (serverUrl)
+      return { transport: 'http', serverUrls: serverUrl, credentials: { token, headers }, pollIntervalMs };
     return { transport: 'redis', redisUrl };
   }
 
@@ -206,6 +214,13 @@ class EmbeddedAgent implements Agent {
     this.#options.onFatal?.(reason);
   }
 }
+
+/** As the variable has them: one per line. */
+const headersText = (headers: AgentOptions['headers']) =>
+  headers &&
+  Object.entries(headers)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join('\n');
 
 /** A logger may have levels of its own: then its thread tells everything, and the logger decides. */
 const levelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).catch('trace');

@@ -1,7 +1,8 @@
 import { ConfigError } from '../shared/runtime/config.js';
 import { errorCode } from '../shared/runtime/error-code.js';
 import { Faults, type ServerPoint } from '../shared/runtime/faults.js';
-import { createLogger, type Logger } from '../shared/runtime/logger.js';
+import { outliveOutput, standardError, standardLog } from '../shared/runtime/log-output.js';
+import { createLogger, type Logger, logLossesOf } from '../shared/runtime/logger.js';
 import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { resolveRedisUrl } from '../shared/runtime/stack-file.js';
@@ -33,7 +34,7 @@ function die(error: unknown, config: ServerConfig, logger: Logger): never {
   if (reason === '') logger.fatal({ err: error }, 'the server cannot start');
   else {
     logger.fatal(reason);
-    process.stderr.write(`${reason}\n`);
+    standardError.write(`${reason}\n`);
   }
   process.exit(1);
 }
@@ -43,6 +44,7 @@ async function main(config: ServerConfig): Promise<void> {
   const output = new TurnOutput();
   process.once('exit', () => output.flush());
   const logger = createLogger({ side: 'server', level, pretty, destination: output });
+  logLossesOf(standardLog, logger);
   const faults = new Faults<ServerPoint>(config, logger);
   const server = new Server({ ...config, redisUrl: resolveRedisUrl(config), logger, faults });
   stopOnSignals(() => server.stop(), config.graceMs + 2000, logger);
@@ -57,10 +59,11 @@ async function main(config: ServerConfig): Promise<void> {
   reportReady({ url: server.url });
 }
 
+outliveOutput();
 try {
   void main(loadServerConfig());
 } catch (error) {
   if (!(error instanceof ConfigError)) throw error;
-  process.stderr.write(`${error.message}\n`);
+  standardError.write(`${error.message}\n`);
   process.exitCode = 1;
 }

@@ -40,7 +40,9 @@ import { TransitionFeed } from './waiting/transition-feed.js';
 export interface ServerOptions
   extends
     Pick<ServerConfig, 'host' | 'port' | 'maxBacklog' | 'leaseMs' | 'graceMs'>,
-    Partial<Pick<ServerConfig, 'allowedHosts' | 'maxQueues' | 'retentionMs' | 'retentionMax' | 'keepAliveMs'>>,
+    Partial<
+      Pick<ServerConfig, 'allowedHosts' | 'maxQueues' | 'retentionMs' | 'retentionMax' | 'keepAliveMs'>
+    >,
     Partial<Pick<ServerConfig, 'maxConnections' | 'maxConnectionsPerPeer' | 'maxHeld' | 'maxHeldPerPeer'>> {
   readonly redisUrl: string;
   readonly logger: Logger;

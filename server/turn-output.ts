@@ -1,4 +1,5 @@
 import { pino, type DestinationStream } from 'pino';
+import { standardLog } from '../shared/runtime/log-output.js';
 
 /** pino's number of a warning; what is worse has a higher one. */
 const warnLevel = pino.levels.values.warn ?? 0;
@@ -16,7 +17,7 @@ export class TurnOutput implements DestinationStream {
   #lines = '';
 
   /** @param output standard output when left out */
-  constructor(output: DestinationStream = pino.destination({ dest: 1, sync: true })) {
+  constructor(output: DestinationStream = standardLog) {
     this.#output = output;
   }
 

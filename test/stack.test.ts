@@ -1,12 +1,13 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { z } from 'zod';
 import { identify, isAlive } from '../shared/runtime/process-identity.js';
+import { pause } from '../shared/runtime/service.js';
 import { readStackFile } from '../shared/runtime/stack-file.js';
 import { endProcesses, freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TestRedis } from '../shared/testing/redis-server.js';
@@ -56,12 +57,23 @@ describe('npm start', () => {
     rmSync(dataDir, { recursive: true, force: true });
   });
 
-  function start(flags: string[] = [], env: Record<string, string> = {}): TestProcess {
+  function start(flags: string[] = [], env: Record<string, string> = {}, stdout?: number): TestProcess {
     const ours = { PORT: String(port), REDIS_PORT: String(redisPort), DATA_DIR: dataDir, GRACE_MS: '3000' };
     return startProcess(['test/stack-fakes/stack.mjs', ...flags], {
       env: { ...ours, ...env },
       ownGroup: true,
+      ...(stdout === undefined ? {} : { stdout }),
     });
+  }
+
+  /** The end to write to of a pipe that nobody reads. */
+  function closedPipe(): number {
+    const path = join(dataDir, 'pipe');
+    execFileSync('mkfifo', [path]);
+    const reader = openSync(path, 'r+');
+    const writer = openSync(path, 'w');
+    closeSync(reader);
+    return writer;
   }
 
   /** Starts it and waits for the server and both agents. */
@@ -138,6 +150,18 @@ describe('npm start', () => {
       expect(existsSync(join(dataDir, 'redis.pid'))).toBe(false);
     },
   );
+
+  test('output that is closed before it is up stops nothing: it comes up, and stops in good order', async () => {
+    const stack = start([], {}, closedPipe());
+    // It cannot say that it is up; this file comes with what it would say.
+    while (readStackFile(dataDir) === undefined) await pause(20);
+    const redis = redisPid() ?? 0;
+    expect(isAlive(redis)).toBe(true);
+    stack.kill('SIGTERM');
+    expect(await stack.exited).toEqual({ code: 0, signal: null });
+    expect(stack.lines).toEqual([]);
+    expect(isAlive(redis)).toBe(false);
+  });
 
   test('a SIGINT that npm passes on as an echo of the same Ctrl-C does not count as a second one', async () => {
     const stack = await startFully();

@@ -112,7 +112,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       for (const agent of [...deployment.agents]) {
         // It has just begun to execute one when it is told to stop, however many the other one has taken meanwhile.
         const hasBegun = agent.waitForLine(/"started"/, { from: agent.lines.length });
-        for (let begun = false; !begun; ) {
+        for (let begun = false; !begun;) {
           await submitMore();
           begun = await Promise.race([hasBegun.then(() => true), pause(2000).then(() => false)]);
         }

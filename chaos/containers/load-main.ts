@@ -47,7 +47,8 @@ async function main(config: LoadServiceConfig): Promise<number> {
       await writeJson(join(config.reports, 'containers.json'), record, verdict);
       await writeFile(join(config.reports, 'containers.html'), reportPage(record, verdict));
     }
-    return stopped.signal.aborted ? 1 : verdict.exitCode;
+    // What was seen until it was stopped is less than was asked for.
+    return stopped.signal.aborted && verdict.passed ? 2 : verdict.exitCode;
   } finally {
     redisClients.close();
   }

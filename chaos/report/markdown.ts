@@ -15,7 +15,7 @@ import { type Verdict } from './verdict.js';
 /** The report as Markdown, for a repository: `docs/chaos-run.md` is written by it. */
 export function reportMarkdown(record: RunRecord, verdict: Verdict): string {
   const sections = [
-    `# A chaos run: ${verdict.passed ? 'passed' : 'failed'}`,
+    `# A chaos run: ${verdict.outcome}`,
     escaped(headline(record, verdict)),
     ...verdict.failures.map((failure) => `- ${escaped(failure)}`),
     block([record.command]),

@@ -88,6 +88,6 @@ test.each([
   },
 ])('a run $name has a page, too', ({ record }) => {
   const page = pageOf(record);
-  expect(page).toContain('Failed');
+  expect(page).toContain('Inconclusive');
   expect(page).not.toMatch(/undefined|NaN|Infinity/);
 });

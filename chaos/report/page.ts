@@ -14,7 +14,7 @@ const shownStories = 50;
 
 /** The report as one page that loads nothing and runs nothing. */
 export function reportPage(record: RunRecord, verdict: Verdict): string {
-  const title = `Chaos run, seed ${record.seed}: ${verdict.passed ? 'passed' : 'failed'}`;
+  const title = `Chaos run, seed ${record.seed}: ${verdict.outcome}`;
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -81,7 +81,7 @@ export function reportPage(record: RunRecord, verdict: Verdict): string {
 
 function top(record: RunRecord, verdict: Verdict): Html {
   const { passed, failures } = verdict;
-  const [word = '', ...rest] = headline(record, verdict).split(/(?<=^Passed|^Failed)[: ]+/);
+  const [word = '', ...rest] = headline(record, verdict).split(/(?<=^Passed|^Failed|^Inconclusive)[: ]+/);
   const reasons = passed
     ? nothing
     : html`<ul>

@@ -29,14 +29,19 @@ export function reportText(record: RunRecord, verdict: Verdict): string {
 }
 
 /** The verdict in one sentence, for every form of the report. */
-export function headline(record: RunRecord, { passed, figures, failures }: Verdict): string {
+export function headline(record: RunRecord, { outcome, figures, failures }: Verdict): string {
   const { withWork, accepted, durationMs } = figures;
   const trial =
     record.planted === null ? '' : ` (on trial: the judge, with the planted bug "${record.planted}")`;
   const seen = `${counted(withWork, 'verified fault')} with work in flight, ${counted(accepted, 'command')}, ${span(durationMs)}`;
-  return passed
-    ? `Passed: ${seen}; nothing lost, nothing doubled, nothing stuck${trial}.`
-    : `Failed for ${counted(failures.length, 'reason')}: ${seen}${trial}.`;
+  switch (outcome) {
+    case 'passed':
+      return `Passed: ${seen}; nothing lost, nothing doubled, nothing stuck${trial}.`;
+    case 'failed':
+      return `Failed for ${counted(failures.length, 'reason')}: ${seen}${trial}.`;
+    case 'inconclusive':
+      return `Inconclusive for ${counted(failures.length, 'reason')}, though nothing went wrong: ${seen}${trial}.`;
+  }
 }
 
 function conclusion(record: RunRecord, verdict: Verdict): string[] {

@@ -13,19 +13,22 @@ test('a run that saw enough and broke nothing passes', () => {
   expect(Object.values(verdict.figures.broken)).toEqual(headings.map(() => 0));
 });
 
-test('a run without a round fails', () => {
+test('a run without a round is inconclusive', () => {
   const verdict = judgeRun(madeRun({ rounds: [] }));
-  expect(verdict).toMatchObject({ passed: false, exitCode: 1 });
+  expect(verdict).toMatchObject({ passed: false, outcome: 'inconclusive', exitCode: 2 });
   expect(verdict.failures).toContain('no round was run: the run shows nothing');
 });
 
-test('a run that was stopped before its time fails, whatever it has shown until then', () => {
+test('a run that was stopped before its time is inconclusive, unless something went wrong until then', () => {
   const { failures, exitCode } = judgeRun(madeRun({ options: { ...madeRun().options, stopped: true } }));
   expect(failures).toEqual(['it was stopped before its time: this is of what was seen until then']);
-  expect(exitCode).toBe(1);
+  expect(exitCode).toBe(2);
+  const hurt = madeRound({ violations: [madeViolation({ invariant: 2 })] });
+  const options = { ...madeRun().options, stopped: true };
+  expect(judgeRun(madeRun({ options, rounds: [hurt] }))).toMatchObject({ outcome: 'failed', exitCode: 1 });
 });
 
-test('a round in which nothing happened fails by every floor', () => {
+test('a round in which nothing happened is inconclusive by every floor', () => {
   const idle = madeRound({
     faults: [],
     samples: [],
@@ -38,7 +41,8 @@ test('a round in which nothing happened fails by every floor', () => {
       doubledEntriesAbsorbed: 0,
     },
   });
-  const { floors, failures } = judgeRun(madeRun({ rounds: [idle] }));
+  const { floors, failures, outcome } = judgeRun(madeRun({ rounds: [idle] }));
+  expect(outcome).toBe('inconclusive');
   expect(floors.filter((floor) => floor.met)).toEqual([]);
   expect(failures).toHaveLength(floors.length);
 });

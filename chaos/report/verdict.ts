@@ -7,25 +7,38 @@ import { counted, times } from './units.js';
 /** What a run is worth: all figures, and in plain words everything that speaks against it. */
 export interface Verdict {
   readonly passed: boolean;
-  readonly exitCode: 0 | 1;
+  /** `inconclusive`: nothing went wrong, and too little happened for that to show anything. */
+  readonly outcome: Outcome;
+  readonly exitCode: 0 | 1 | 2;
   /** One sentence each; empty if it passed. */
   readonly failures: readonly string[];
   readonly figures: Figures;
   readonly floors: readonly Floor[];
 }
 
+export type Outcome = 'passed' | 'failed' | 'inconclusive';
+
+/** Contract: scripts ask for it. */
+const exitCodes = { passed: 0, failed: 1, inconclusive: 2 } as const;
+
 export function judgeRun(record: RunRecord): Verdict {
   const figures = figuresOf(record);
   const floors = floorsOf(record, figures);
-  const failures = [
-    ...incompleteness(record),
+  const wrong = [
     ...violations(figures),
     ...figures.troubles.map((trouble) => `trouble in ${trouble}`),
     ...unrecovered(figures),
-    ...floors.filter((floor) => !floor.met).map(shortfall),
   ];
-  const passed = failures.length === 0;
-  return { passed, exitCode: passed ? 0 : 1, failures, figures, floors };
+  const missing = [...incompleteness(record), ...floors.filter((floor) => !floor.met).map(shortfall)];
+  const outcome = wrong.length > 0 ? 'failed' : missing.length > 0 ? 'inconclusive' : 'passed';
+  return {
+    passed: outcome === 'passed',
+    outcome,
+    exitCode: exitCodes[outcome],
+    failures: [...wrong, ...missing],
+    figures,
+    floors,
+  };
 }
 
 function incompleteness({ rounds, options }: RunRecord): string[] {

@@ -9,8 +9,8 @@ export function statusText(status: Status, paint: Paint): string {
   return colour[status](status);
 }
 
-/** A command with all that is known of it: what has no value yet is left out. */
-export function commandText(command: Command, paint: Paint): string {
+/** A command with all that is known of it, by lines: what has no value yet is left out. */
+export function commandText(command: Command, paint: Paint): string[] {
   const { history, status, error, ...rest } = command;
   const rows = Object.entries({ ...rest }).flatMap(([name, value]) =>
     value === null || name === 'commandId'
@@ -28,7 +28,7 @@ export function commandText(command: Command, paint: Paint): string {
     ...reason,
     ...rows,
     ...before,
-  ]).join('\n');
+  ]);
 }
 
 /** Of ids, statuses and types, as `list` prints them while more are on their way. */

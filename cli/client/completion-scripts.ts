@@ -1,4 +1,5 @@
 import { type CompletionNode, type CompletionOption, type CompletionWord } from './completion.js';
+import { type NamedKind } from './names.js';
 
 /** The commands that have others below them: only there a word belongs to the path. */
 const parents = (nodes: readonly CompletionNode[]) =>
@@ -26,17 +27,20 @@ function valueCases(nodes: readonly CompletionNode[], offer: (option: Completion
 }
 
 export function bashScript(nodes: readonly CompletionNode[]): string {
-  const offer = ({ values, isFile }: CompletionOption) => {
+  const offer = ({ values, isFile, names }: CompletionOption) => {
     if (isFile) return 'COMPREPLY=($(compgen -f -- "$cur"))';
+    if (names) return `COMPREPLY=($(compgen -W "$(_fencepost_names ${names})" -- "$cur"))`;
     return values.length === 0
       ? 'COMPREPLY=()'
       : `COMPREPLY=($(compgen -W ${single(values.join(' '))} -- "$cur"))`;
   };
   const follow = nodes.map(
-    ({ path, commands, options, values }) =>
-      `    ${single(path)}) COMPREPLY=($(compgen -W ${single([words(commands), values.join(' '), words(options)].filter(Boolean).join(' '))} -- "$cur")) ;;`,
+    ({ path, commands, options, values, names }) =>
+      `    ${single(path)}) COMPREPLY=($(compgen -W ${single([words(commands), values.join(' '), words(options)].filter(Boolean).join(' '))}${names ? `" $(_fencepost_names ${names})"` : ''} -- "$cur")) ;;`,
   );
   return `# Completion of fencepost for bash. Made by: fencepost completion bash
+# As this line was begun: an alias is not known here.
+_fencepost_names() { \${BASH_ALIASES[fencepost]:-fencepost} names "$1" 2>/dev/null; }
 _fencepost() {
   local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"
   local words=("\${COMP_WORDS[@]}")
@@ -53,20 +57,27 @@ complete -F _fencepost fencepost
 }
 
 export function zshScript(nodes: readonly CompletionNode[]): string {
-  const offer = ({ values, isFile }: CompletionOption) => {
+  const offer = ({ values, isFile, names }: CompletionOption) => {
     if (isFile) return '_files';
+    if (names) return `compadd -- $(_fencepost_names ${names})`;
     return values.length === 0 ? '_message value' : `compadd -- ${values.map(single).join(' ')}`;
   };
   const described = (some: readonly CompletionWord[]) =>
     some.map(({ word, about }) => single(`${word}:${about.replaceAll(':', ' -')}`)).join(' ');
-  const follow = nodes.map(({ path, commands, options, values }) => {
-    const all = [described(commands), values.map(single).join(' '), described(options)]
+  const follow = nodes.map(({ path, commands, options, values, names }) => {
+    const all = [
+      described(commands),
+      values.map(single).join(' '),
+      names ? `$(_fencepost_names ${names})` : '',
+      described(options),
+    ]
       .filter(Boolean)
       .join(' ');
     return `    ${single(path)}) offered=(${all}) ;;`;
   });
   return `#compdef fencepost
 # Completion of fencepost for zsh. Made by: fencepost completion zsh
+_fencepost_names() { \${=aliases[fencepost]:-fencepost} names $1 2>/dev/null }
 _fencepost() {
   local -a offered
 ${walk(nodes, '2', 'CURRENT')}
@@ -84,16 +95,19 @@ compdef _fencepost fencepost
 }
 
 export function fishScript(nodes: readonly CompletionNode[]): string {
-  const lines = nodes.flatMap(({ path, commands, options, values }) => {
+  const asked = (names: NamedKind) => `(fencepost names ${names} 2>/dev/null)`;
+  const lines = nodes.flatMap(({ path, commands, options, values, names }) => {
     const when = `-n ${single(`__fencepost_at ${single(path)}`)}`;
     return [
       ...commands.map(({ word, about }) => `complete -c fencepost -f ${when} -a ${word} -d ${single(about)}`),
       ...(values.length > 0 ? [`complete -c fencepost -f ${when} -a ${single(values.join(' '))}`] : []),
-      ...options.map(({ word, about, takesValue, values: some, isFile }) => {
+      ...(names ? [`complete -c fencepost -f ${when} -a ${single(asked(names))}`] : []),
+      ...options.map(({ word, about, takesValue, values: some, isFile, names: kind }) => {
+        const offered = kind ? asked(kind) : some.join(' ');
         const value = takesValue
           ? isFile
             ? ' -r -F'
-            : ` -x${some.length > 0 ? ` -a ${single(some.join(' '))}` : ''}`
+            : ` -x${offered === '' ? '' : ` -a ${single(offered)}`}`
           : '';
         return `complete -c fencepost ${when} -l ${word.slice(2)}${value} -d ${single(about)}`;
       }),

@@ -1,5 +1,6 @@
 import { type Argument, type Command, type Option } from 'commander';
 import { bashScript, fishScript, zshScript } from './completion-scripts.js';
+import { kindOfValue, type NamedKind } from './names.js';
 import { type Terminal } from './terminal.js';
 
 /** What can follow the words of one command. */
@@ -11,6 +12,8 @@ export interface CompletionNode {
   readonly options: readonly CompletionOption[];
   /** Values of its first argument, where it knows them. */
   readonly values: readonly string[];
+  /** Its first argument is a name that a server knows. */
+  readonly names: NamedKind | undefined;
 }
 
 export interface CompletionWord {
@@ -24,6 +27,8 @@ export interface CompletionOption extends CompletionWord {
   readonly values: readonly string[];
   /** Its value is a file. */
   readonly isFile: boolean;
+  /** Its value is a name that a server knows. */
+  readonly names: NamedKind | undefined;
 }
 
 const shells = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
@@ -67,6 +72,7 @@ function nodesOf(command: Command, path: string): CompletionNode[] {
     commands: commands.map((one) => ({ word: one.name(), about: one.description() })),
     options: help.visibleOptions(command).flatMap(optionOf),
     values: valuesOf(command.registeredArguments[0]),
+    names: kindOfValue(command.registeredArguments[0]?.name() ?? ''),
   };
   const below = commands.filter((one) => one.name() !== 'help');
   return [node, ...below.flatMap((one) => nodesOf(one, path === '' ? one.name() : `${path} ${one.name()}`))];
@@ -77,7 +83,15 @@ const valuesOf = (argument: Argument | undefined): readonly string[] => argument
 function optionOf({ long, description, required, optional, argChoices, flags }: Option): CompletionOption[] {
   if (!long) return [];
   const isFile = flags.includes('<path>');
+  const names = kindOfValue(/<(\w+)>/.exec(flags)?.[1] ?? '');
   return [
-    { word: long, about: description, takesValue: required || optional, values: argChoices ?? [], isFile },
+    {
+      word: long,
+      about: description,
+      takesValue: required || optional,
+      values: argChoices ?? [],
+      isFile,
+      names,
+    },
   ];
 }

@@ -9,7 +9,7 @@ import { RequestRefused } from '../../shared/client/errors.js';
 import { executedSchema } from '../../shared/protocol/commands.js';
 import { commandErrorCodes } from '../../shared/protocol/errors.js';
 import { type CancelQuery, type RetryQuery } from '../../shared/protocol/control-api.js';
-import { checkCommandId } from './command-ids.js';
+import { namedIds, orFromInput } from './command-ids.js';
 import { listedText } from './command-text.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
@@ -36,7 +36,7 @@ const dryRun = new Option('--dry-run', 'list what it would act on, and change no
 export function cancelCommand(command: Command, terminal: Terminal): Command {
   return withFilterFlags(withServerFlags(command))
     .description('cancel commands: what waits ends at once, what runs is asked to stop')
-    .argument('[commandIds...]', 'these; or name a --status, and everything that has it')
+    .argument('[commandIds...]', `these; ${orFromInput}; or name a --status, and everything that has it`)
     .addOption(
       new Option('--status <status>', 'everything that waits, or runs').choices(['PENDING', 'RUNNING']),
     )
@@ -45,6 +45,7 @@ export function cancelCommand(command: Command, terminal: Terminal): Command {
       'after',
       examples(
         ['cancel 01a20347-41c9-70fb-9717-be09e4a1f184', 'this one'],
+        ['list --queue mail --json | fencepost cancel -', 'each of these'],
         ['cancel --status PENDING --type DELAY --dry-run', 'what would be cancelled'],
       ),
     )
@@ -52,7 +53,7 @@ export function cancelCommand(command: Command, terminal: Terminal): Command {
       withClient(flags, terminal, async (client) => {
         const { status } = flags;
         if (isByIds(ids, status !== undefined, 'name the commands, or a --status', flags)) {
-          return forEachId(ids, flags, terminal, async (id) => {
+          return forEachId(await namedIds(ids, terminal), flags, terminal, async (id) => {
             const answer = await client.cancel(id, { signal: terminal.signal });
             return {
               answer,
@@ -84,7 +85,7 @@ export function retryCommand(command: Command, terminal: Terminal): Command {
     .description('let commands that FAILED be executed again')
     .argument(
       '[commandIds...]',
-      'these; or --all, --code, --executed, --type, --queue, and everything that passes',
+      `these; ${orFromInput}; or --all, --code, --executed, --type, --queue, and everything that passes`,
     )
     .option('--all', 'everything that FAILED')
     .addOption(new Option('--code <code>', 'everything that failed so').choices(commandErrorCodes))
@@ -108,7 +109,7 @@ export function retryCommand(command: Command, terminal: Terminal): Command {
           (flag) => flag !== undefined,
         );
         if (isByIds(ids, isFiltered, 'name the commands, a filter, or --all', flags)) {
-          return forEachId(ids, flags, terminal, async (id) => {
+          return forEachId(await namedIds(ids, terminal), flags, terminal, async (id) => {
             const answer = await client.retry(id, { signal: terminal.signal });
             return { answer, text: answer.note === null ? 'retried' : `retried; ${answer.note}` };
           });
@@ -153,7 +154,6 @@ function isByIds(ids: readonly string[], isFiltered: boolean, neither: string, f
   const scope = flags.type === undefined && flags.queue === undefined;
   if (isFiltered || !scope) throw new UsageError('commandIds: give ids or a filter, not both');
   if (flags.dryRun) throw new UsageError('--dry-run: is for a filter; get shows a command');
-  for (const id of ids) checkCommandId(id);
   return true;
 }
 

@@ -4,6 +4,7 @@ import { examine } from '../doctor/examination.js';
 import { reportText } from '../doctor/report.js';
 import { redisUrlSchema } from '../../shared/runtime/settings.js';
 import { exitCodes } from './exit-codes.js';
+import { harmlessIn } from '../../shared/runtime/harmless.js';
 import { resolveWhereabouts } from './settings.js';
 import { by } from './values.js';
 import { type Terminal } from './terminal.js';
@@ -37,10 +38,17 @@ export function doctorCommand(command: Command, terminal: Terminal): Command {
       `\nIt looks at:\n${checks.map(({ name, about }) => `  ${name.padEnd(18)}${about}`).join('\n')}\n`,
     )
     .action(async (flags: DoctorFlags) => {
-      const { redisUrl, serverUrl } = resolveWhereabouts(flags);
-      const examination = await examine({ redisUrl: flags.redis ?? redisUrl, serverUrl });
+      const { redisUrl, server } = resolveWhereabouts(flags);
+      const examination = await examine({
+        redisUrl: flags.redis ?? redisUrl,
+        serverUrl: server.url.replace(/\/$/, ''),
+        serverHeaders: server.headers,
+      });
       if (flags.json) terminal.printJson(examination);
-      else terminal.stdout.write(reportText(examination, terminal.paint));
+      else {
+        const report = reportText(harmlessIn(examination), terminal.paint).trimEnd();
+        for (const line of report.split('\n')) terminal.print(line);
+      }
       terminal.exitCode = examination.ok ? exitCodes.done : exitCodes.failed;
     });
 }

@@ -21,9 +21,8 @@ export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof CommanderError) {
     return { exitCode: error.exitCode === 0 ? exitCodes.done : exitCodes.usage, lines: [] };
   }
-  if (error instanceof UsageError || error instanceof ConfigError) {
-    return { exitCode: exitCodes.usage, lines: [error.message] };
-  }
+  if (error instanceof ConfigError) return { exitCode: exitCodes.usage, lines: error.faults };
+  if (error instanceof UsageError) return { exitCode: exitCodes.usage, lines: [error.message] };
   if (error instanceof OutputClosed) return { exitCode: exitCodes.failed, lines: [error.message] };
   if (error instanceof RequestRefused) return refused(error);
   if (error instanceof WaitTimedOut) return { exitCode: exitCodes.failed, lines: [error.message] };
@@ -31,7 +30,7 @@ export function faultOf(error: unknown): Fault | undefined {
   if (isAway && error instanceof ClientError) {
     const { problem, message } = error;
     const what = problem ? `${problem.title}: ${problem.detail}` : message;
-    return { exitCode: exitCodes.away, lines: [what, 'fencepost doctor says what is wrong'] };
+    return { exitCode: exitCodes.away, lines: [...what.split('\n'), 'fencepost doctor says what is wrong'] };
   }
   return undefined;
 }

@@ -1,12 +1,12 @@
 import { type Command, Option } from 'commander';
-import { z } from 'zod';
+import { serverUrlsSchema } from '../../shared/client/access-settings.js';
 import { type ClientOptions } from '../../shared/client/client.js';
 import { by, durationSchema } from './values.js';
 
 /** What every subcommand takes. */
 export interface GlobalFlags {
   readonly json?: boolean;
-  readonly server?: string;
+  readonly server?: readonly string[];
 }
 
 /** What every subcommand that asks the server takes. */
@@ -14,14 +14,13 @@ export interface ServerFlags extends GlobalFlags {
   readonly retryFor: number;
 }
 
-const serverUrlSchema = z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' });
-
 export function withGlobalFlags(command: Command): Command {
   return command
     .addOption(
-      new Option('--server <url>', 'the server; else SERVER_URL, else that of npm start').argParser(
-        by(serverUrlSchema),
-      ),
+      new Option(
+        '--server <url>',
+        'a server, or several (a,b); else SERVER_URL, else that of npm start',
+      ).argParser(by(serverUrlsSchema)),
     )
     .option('--json', 'print JSON: one document per line');
 }

@@ -1,15 +1,17 @@
 import { type Command } from 'commander';
-import { checkCommandId } from './command-ids.js';
+import { RequestRefused } from '../../shared/client/errors.js';
+import { namedIds, orFromInput } from './command-ids.js';
 import { commandText } from './command-text.js';
+import { exitCodes } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { withClient } from './session.js';
 import { type Terminal } from './terminal.js';
 
-/** `get`: one command, with all that is known of it. */
+/** `get`: commands, with all that is known of them. */
 export function getCommand(command: Command, terminal: Terminal): Command {
   return withServerFlags(command)
-    .description('show a command: its status, payload, result, and what happened to it')
-    .argument('<commandId>', 'as submit printed it')
+    .description('show commands: their status, payload, result, and what happened to them')
+    .argument('<commandIds...>', `as submit printed them; ${orFromInput}`)
     .addHelpText(
       'after',
       examples(
@@ -17,13 +19,24 @@ export function getCommand(command: Command, terminal: Terminal): Command {
         ['get --json 01a20347-41c9-70fb-9717-be09e4a1f184 | jq .result', 'its result alone'],
       ),
     )
-    .action((text: string, flags: ServerFlags) => {
-      const commandId = checkCommandId(text);
-      return withClient(flags, terminal, async (client) => {
-        const found = await client.get(commandId, { signal: terminal.signal });
-        if (flags.json) terminal.printJson(found);
-        else terminal.print(commandText(found, terminal.paint));
-        return undefined;
-      });
-    });
+    .action((ids: string[], flags: ServerFlags) =>
+      withClient(flags, terminal, async (client) => {
+        const all = await namedIds(ids, terminal);
+        let code: number = exitCodes.done;
+        for (const [i, id] of all.entries()) {
+          try {
+            const found = await client.get(id, { signal: terminal.signal });
+            if (i > 0 && !flags.json) terminal.print('');
+            if (flags.json) terminal.printJson(found);
+            else for (const line of commandText(found, terminal.paint)) terminal.print(line);
+          } catch (error) {
+            // One that is refused does not keep the others from being shown.
+            if (all.length === 1 || !(error instanceof RequestRefused)) throw error;
+            terminal.say(`${id}  ${error.message}`);
+            code = exitCodes.failed;
+          }
+        }
+        return code;
+      }),
+    );
 }

@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { type Readable } from 'node:stream';
 import { errorCode } from '../../shared/runtime/error-code.js';
+import { TextDecoding, TextUnreadableError } from '../../shared/runtime/text-file.js';
 import { UsageError } from './exit-codes.js';
 
 export interface Line {
@@ -18,25 +18,51 @@ export async function* readLines(
   input: Readable,
   signal: AbortSignal,
 ): AsyncGenerator<Line, void, undefined> {
-  const lines = createInterface({ input, crlfDelay: Infinity });
-  const stop = () => lines.close();
+  const stop = () => input.destroy();
   signal.addEventListener('abort', stop, { once: true });
   let [number, bytes] = [0, 0];
   try {
-    for await (const text of lines) {
+    for await (const part of linesIn(input)) {
       signal.throwIfAborted();
       number += 1;
-      bytes += Buffer.byteLength(text) + 1;
+      bytes += Buffer.byteLength(part) + 1;
+      const text = part.endsWith('\r') ? part.slice(0, -1) : part;
       if (text.trim() !== '') yield { number, text, bytes };
     }
     signal.throwIfAborted();
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof TextUnreadableError) {
+      throw new UsageError(`the input ${error.message} (behind line ${number})`);
+    }
+    throw error;
   } finally {
     signal.removeEventListener('abort', stop);
-    lines.close();
     // Else a terminal, or a pipe that stays open, would keep the process.
     input.destroy();
   }
 }
+
+/** Far more than a submission may have: what has no line feed at all must not fill the memory. */
+const mostLineChars = 16 * 1024 * 1024;
+
+/** Not by `node:readline`: it takes what is no UTF-8, and changes it in silence. @throws TextUnreadableError */
+async function* linesIn(input: Readable): AsyncGenerator<string, void, undefined> {
+  const decoding = new TextDecoding();
+  let rest = '';
+  for await (const chunk of input) {
+    const lines = (rest + decoding.decode(bytesOf(chunk))).split('\n');
+    rest = lines.pop() ?? '';
+    yield* lines;
+    if (rest.length > mostLineChars) {
+      throw new TextUnreadableError(`has a line of more than ${mostLineChars} characters`);
+    }
+  }
+  rest += decoding.end();
+  if (rest !== '') yield rest;
+}
+
+const bytesOf = (chunk: unknown) => (chunk instanceof Uint8Array ? chunk : Buffer.from(String(chunk)));
 
 /**
  * A file to read, or standard input for `-`; and how long it is, where it is a file that can be read again.

@@ -1,6 +1,6 @@
-import { styleText } from 'node:util';
+import { colourMark } from './colours.js';
 
-/** Colours by what they say. */
+/** Colours by what they say. A terminal sees them once the line is printed (`lineFor`). */
 export interface Paint {
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -12,15 +12,15 @@ export interface Paint {
 const plain = (text: string) => text;
 const noPaint: Paint = { good: plain, bad: plain, busy: plain, faint: plain, strong: plain };
 
-// `validateStream: false`: whether there is colour is decided here, not by what stdout is.
-const style = (format: Parameters<typeof styleText>[0]) => (text: string) =>
-  text === '' ? '' : styleText(format, text, { validateStream: false });
+/** By the numbers that begin and end a colour: ECMA-48, SGR. */
+const style = (begin: number, end: number) => (text: string) =>
+  text === '' ? '' : `${colourMark(begin)}${text}${colourMark(end)}`;
 const colours: Paint = {
-  good: style('green'),
-  bad: style('red'),
-  busy: style('cyan'),
-  faint: style('dim'),
-  strong: style('bold'),
+  good: style(32, 39),
+  bad: style(31, 39),
+  busy: style(36, 39),
+  faint: style(2, 22),
+  strong: style(1, 22),
 };
 
 /** Colours on a terminal that wants them: NO_COLOR and TERM=dumb say that it does not. */

@@ -6,6 +6,7 @@ import { cancelCommand, retryCommand } from './control.js';
 import { doctorCommand } from './doctor.js';
 import { getCommand } from './get.js';
 import { listCommand } from './list.js';
+import { namesCommand } from './names.js';
 import { programCommand } from './programs.js';
 import { queuesCommand } from './queues.js';
 import { submitCommand } from './submit.js';
@@ -59,5 +60,6 @@ export function createProgram(terminal: Terminal): Command {
   );
   programCommand(program.command('bench'), 'bench', 'measure every target of speed, beside BullMQ', terminal);
   completionCommand(program.command('completion'), program, terminal);
+  namesCommand(program.command('names', { hidden: true }), terminal);
   return program;
 }

@@ -1,25 +1,24 @@
-import { z } from 'zod';
-import { type Config, loadConfig, setting } from '../../shared/runtime/config.js';
+import { accessSettings, checkAccess } from '../../shared/client/access-settings.js';
+import { addressesOf, type ServerAddress } from '../../shared/client/credentials.js';
+import { type ClientOptions } from '../../shared/client/client.js';
+import { ConfigError, type Config, loadConfig } from '../../shared/runtime/config.js';
 import { sharedSettings } from '../../shared/runtime/settings.js';
 import { liveStack, resolveRedisUrl } from '../../shared/runtime/stack-file.js';
-
-/** What an agent over HTTP takes as well: of several servers, any will do. */
-const firstUrlSchema = z
-  .string()
-  .transform((text) => text.split(',')[0]?.trim() ?? '')
-  .pipe(z.url({ protocol: /^https?$/, error: 'must be http://host:port, or https' }));
 
 /** Variables, also from `.env`, that say where Fencepost is. */
 const settings = {
   redisUrl: sharedSettings.redisUrl,
   dataDir: sharedSettings.dataDir,
-  serverUrl: setting('SERVER_URL', firstUrlSchema.optional(), 'the server'),
+  ...accessSettings,
 } as const;
 
 const usualServerUrl = 'http://127.0.0.1:3000';
 
 export interface Whereabouts {
-  readonly serverUrl: string;
+  /** Any of them will do, with what lets this caller in. */
+  readonly servers: Required<Pick<ClientOptions, 'url'>> & Pick<ClientOptions, 'token' | 'headers'>;
+  /** The first of them, as doctor asks it. */
+  readonly server: ServerAddress;
   readonly redisUrl: string;
 }
 
@@ -28,10 +27,13 @@ export interface Whereabouts {
  *
  * @throws ConfigError when a variable is wrong
  */
-export function resolveWhereabouts(flags: { readonly server?: string | undefined }): Whereabouts {
+export function resolveWhereabouts(flags: { readonly server?: readonly string[] | undefined }): Whereabouts {
   const config: Config<typeof settings> = loadConfig('fencepost', settings, { argv: [] });
-  return {
-    serverUrl: flags.server ?? config.serverUrl ?? liveStack(config.dataDir)?.serverUrl ?? usualServerUrl,
-    redisUrl: resolveRedisUrl(config),
-  };
+  const { token, headers } = config;
+  const url = flags.server ?? config.serverUrls ?? [liveStack(config.dataDir)?.serverUrl ?? usualServerUrl];
+  const faults = checkAccess({ serverUrls: [...url], token, headers });
+  if (faults.length > 0) throw new ConfigError(faults);
+  const [server] = addressesOf(url, { token, headers });
+  if (!server) throw new Error('there is always a server');
+  return { servers: { url, token, headers }, server, redisUrl: resolveRedisUrl(config) };
 }

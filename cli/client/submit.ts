@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { text } from 'node:stream/consumers';
+import { buffer } from 'node:stream/consumers';
 import { z } from 'zod';
 import { type Client, type Submission } from '../../shared/client/client.js';
 import {
@@ -15,7 +14,7 @@ import {
 } from '../../shared/protocol/commands.js';
 import { jsonDepth } from '../../shared/protocol/bounds.js';
 import { type ExactJson, parseExactJson, textOfPath } from '../../shared/protocol/exact-json.js';
-import { errorCode } from '../../shared/runtime/error-code.js';
+import { decodeText, readTextFile, TextUnreadableError } from '../../shared/runtime/text-file.js';
 import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { withClient } from './session.js';
@@ -23,6 +22,9 @@ import { submitFile } from './submit-file.js';
 import { type Terminal } from './terminal.js';
 import { by, countSchema, durationSchema } from './values.js';
 import { waitForAll } from './wait.js';
+
+/** Far more than a payload may have, with all its spaces. */
+const mostPayloadBytes = 16 * 1024 * 1024;
 
 const keySchema = z.string().regex(keyPattern, { error: keyRule });
 
@@ -153,14 +155,13 @@ async function submissionOf(
 }
 
 async function textOf(payload: string, { stdin }: Terminal): Promise<string> {
-  if (payload === '-') return text(stdin);
-  if (!payload.startsWith('@')) return payload;
+  const path = payload.slice(1);
+  if (payload !== '-' && !payload.startsWith('@')) return payload;
   try {
-    return readFileSync(payload.slice(1), 'utf8');
+    return payload === '-' ? decodeText(await buffer(stdin)) : readTextFile(path, mostPayloadBytes).text;
   } catch (error) {
-    throw new UsageError(
-      `payload: ${payload.slice(1)} cannot be read (${errorCode(error) ?? String(error)})`,
-    );
+    if (!(error instanceof TextUnreadableError)) throw error;
+    throw new UsageError(`payload: ${payload === '-' ? 'standard input' : path} ${error.message}`);
   }
 }
 

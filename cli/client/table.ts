@@ -1,8 +1,10 @@
+import { seenWidth } from './colours.js';
+
 /** Rows of text in columns, the last one as long as it is. A cell that is painted is as wide as what one sees. */
 export function tableText(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
   const widths = Array.from({ length: columns }, (_, i) =>
-    Math.max(...rows.map((row) => seen(row[i] ?? ''))),
+    Math.max(...rows.map((row) => seenWidth(row[i] ?? ''))),
   );
   return rows.map((row) =>
     row
@@ -20,7 +22,4 @@ export function rowText(cells: readonly string[], widths: readonly number[]): st
     .trimEnd();
 }
 
-const pad = (cell: string, width: number) => cell + ' '.repeat(Math.max(0, width - seen(cell)));
-
-const colours = /\u001b\[\d+(;\d+)*m/g;
-const seen = (cell: string) => cell.replace(colours, '').length;
+const pad = (cell: string, width: number) => cell + ' '.repeat(Math.max(0, width - seenWidth(cell)));

@@ -1,4 +1,6 @@
 import { type Readable } from 'node:stream';
+import { harmless } from '../../shared/runtime/harmless.js';
+import { lineFor } from './colours.js';
 import { exitCodes } from './exit-codes.js';
 import { type Paint, paintFor } from './paint.js';
 
@@ -40,18 +42,18 @@ export class Terminal {
     this.signal = signal;
   }
 
-  /** Standard output belongs to what was asked for. */
+  /** Standard output belongs to what was asked for. Whoever wrote it, it is one line, and harmless. */
   print(line: string): void {
-    this.stdout.write(`${line}\n`);
+    this.stdout.write(`${lineFor(line)}\n`);
   }
 
-  /** One JSON document on one line, so that `--json` of many is JSON Lines. */
+  /** One JSON document on one line, so that `--json` of many is JSON Lines: exact, since escapes are JSON's own. */
   printJson(value: unknown): void {
-    this.print(JSON.stringify(value));
+    this.stdout.write(`${harmless(JSON.stringify(value))}\n`);
   }
 
   /** Everything else: what goes on, and what is wrong. */
   say(line: string): void {
-    this.stderr.write(`${line}\n`);
+    this.stderr.write(`${lineFor(line)}\n`);
   }
 }

@@ -23,7 +23,10 @@ export function typesCommand(command: Command, terminal: Terminal): Command {
         if (flags.json) terminal.printJson({ types });
         else if (type === undefined)
           for (const line of typesTable(types, terminal.paint)) terminal.print(line);
-        else for (const one of types) terminal.print(JSON.stringify(one, null, 2));
+        else {
+          const lines = types.flatMap((one) => JSON.stringify(one, null, 2).split('\n'));
+          for (const line of lines) terminal.print(line);
+        }
         if (type === undefined || types.length > 0) return exitCodes.done;
         terminal.say(`there is no type ${type}; there are ${all.map((one) => one.type).join(', ')}`);
         return exitCodes.failed;

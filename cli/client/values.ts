@@ -25,6 +25,14 @@ export const durationSchema = z
     Math.round(Number.parseFloat(text) * (unitMs[/[a-z]+$/.exec(text)?.[0] ?? 's'] ?? 1000)),
   );
 
+/** 90,000 ms as `90s`. */
+export function durationText(ms: number): string {
+  const [unit, size] = Object.entries(unitMs)
+    .reverse()
+    .find(([, unitSize]) => ms >= unitSize && ms % unitSize === 0) ?? ['ms', 1];
+  return `${ms / size}${unit}`;
+}
+
 const countRule = (min: number, max: number) => `must be a whole number from ${min} to ${max}`;
 
 export const countSchema = (min: number, max: number) =>

@@ -1,11 +1,10 @@
 import { type Command as Subcommand, Option } from 'commander';
 import { type Client, type Command } from '../../shared/client/client.js';
 import { WaitTimedOut } from '../../shared/client/errors.js';
-import { checkCommandId } from './command-ids.js';
+import { namedIds, orFromInput } from './command-ids.js';
 import { endedText } from './command-text.js';
-import { exitCodes, UsageError } from './exit-codes.js';
+import { exitCodes } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
-import { readLines } from './lines.js';
 import { ProgressBar } from './progress-bar.js';
 import { withClient } from './session.js';
 import { type Terminal } from './terminal.js';
@@ -22,7 +21,7 @@ const atOnce = 30;
 export function waitCommand(command: Subcommand, terminal: Terminal): Subcommand {
   return withServerFlags(command, '1m')
     .description('wait until commands have ended, and print how; exit code 1 if one FAILED')
-    .argument('<commandIds...>', 'one or more; -: one per line of standard input')
+    .argument('<commandIds...>', `one or more; ${orFromInput}`)
     .addOption(
       new Option('--timeout <time>', 'how long at most; exit code 1 when it is over').argParser(
         by(durationSchema),
@@ -41,19 +40,6 @@ export function waitCommand(command: Subcommand, terminal: Terminal): Subcommand
       ),
     );
 }
-
-async function namedIds(ids: readonly string[], { stdin, signal }: Terminal): Promise<readonly string[]> {
-  if (!ids.includes('-')) return ids.map(checkCommandId);
-  if (ids.length > 1) throw new UsageError('commandIds: give them here or, with - alone, on standard input');
-  const read: string[] = [];
-  // What `submit --json` prints will do as well.
-  for await (const { text } of readLines(stdin, signal)) read.push(checkCommandId(idIn(text)));
-  // Whatever should have written there has failed, most likely.
-  if (read.length === 0) throw new UsageError('commandIds: there are none on standard input');
-  return read;
-}
-
-const idIn = (line: string) => /"commandId":"([^"]+)"/.exec(line)?.[1] ?? line.trim();
 
 /** Prints each as it ends. @returns the exit code */
 export async function waitForAll(

@@ -3,9 +3,9 @@ import { type Client } from '../../shared/client/client.js';
 import { type ClientEvent } from '../../shared/client/events.js';
 import { resyncReasons, type TransitionEvent } from '../../shared/protocol/api.js';
 import { type Status } from '../../shared/protocol/commands.js';
-import { checkCommandId } from './command-ids.js';
+import { namedIds } from './command-ids.js';
 import { endedText, statusText } from './command-text.js';
-import { exitCodes } from './exit-codes.js';
+import { exitCodes, UsageError } from './exit-codes.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { withClient } from './session.js';
 import { rowText } from './table.js';
@@ -15,7 +15,7 @@ import { type Terminal } from './terminal.js';
 export function watchCommand(command: Subcommand, terminal: Terminal): Subcommand {
   return withServerFlags(command, '1m')
     .description('show changes of status as they happen, of all commands or of one until it has ended')
-    .argument('[commandId]', 'only this one; exit code 1 if it FAILED')
+    .argument('[commandId]', 'only this one, -: on standard input; exit code 1 if it FAILED')
     .addHelpText(
       'after',
       examples(
@@ -24,12 +24,12 @@ export function watchCommand(command: Subcommand, terminal: Terminal): Subcomman
       ),
     )
     .action((commandId: string | undefined, flags: ServerFlags) => {
-      if (commandId !== undefined) checkCommandId(commandId);
-      return withClient(flags, terminal, (client) =>
-        commandId === undefined
-          ? watchAll(client, flags, terminal)
-          : watchOne(client, commandId, flags, terminal),
-      );
+      return withClient(flags, terminal, async (client) => {
+        if (commandId === undefined) return watchAll(client, flags, terminal);
+        const [id, another] = await namedIds([commandId], terminal);
+        if (id === undefined || another !== undefined) throw new UsageError('commandId: watch one, or all');
+        return watchOne(client, id, flags, terminal);
+      });
     });
 }
 

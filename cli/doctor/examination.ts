@@ -28,12 +28,14 @@ export interface Examination {
 export interface Deployment {
   readonly redisUrl: string;
   readonly serverUrl: string;
+  /** What lets doctor in, where a proxy asks. */
+  readonly serverHeaders?: Readonly<Record<string, string>>;
 }
 
 type Named = Pick<Check, 'name' | 'about'>;
 
 /** Looks at a deployment, and changes nothing. */
-export async function examine({ redisUrl, serverUrl }: Deployment): Promise<Examination> {
+export async function examine({ redisUrl, serverUrl, serverHeaders = {} }: Deployment): Promise<Examination> {
   let lastError: Error | undefined;
   const redis = connectCommands(redisUrl, { onError: (error) => (lastError = error) });
   const patient = new Patient({
@@ -41,7 +43,7 @@ export async function examine({ redisUrl, serverUrl }: Deployment): Promise<Exam
     redisCli: redisCli(redisUrl),
     keys: partitionKeys(),
     serverUrl,
-    ask: (path) => askServer(serverUrl, path),
+    ask: (path) => askServer(serverUrl, path, serverHeaders),
   });
   try {
     const [ping, hello] = await Promise.all([

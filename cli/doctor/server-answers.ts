@@ -12,13 +12,23 @@ const timeoutMs = 3000;
  * Asks a server, once: doctor wants to know how it is now, not how it is after a while.
  *
  * @param path without a slash in front
+ * @param headers credentials
  * @throws Error whose message says why there is no answer
  */
-export async function askServer(url: string, path: string): Promise<ServerAnswer> {
+export async function askServer(
+  url: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
+): Promise<ServerAnswer> {
   try {
     // As the client has it: a server may stand below a path, behind a proxy.
     const base = url.endsWith('/') ? url : `${url}/`;
-    const answer = await fetch(new URL(path, base), { signal: AbortSignal.timeout(timeoutMs) });
+    const answer = await fetch(new URL(path, base), {
+      headers,
+      // What lets doctor in is for this server, and not for wherever it redirects.
+      redirect: 'manual',
+      signal: AbortSignal.timeout(timeoutMs),
+    });
     const text = await answer.text();
     return { status: answer.status, body: parsed(text) };
   } catch (error) {

@@ -1,4 +1,5 @@
-import { collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { standardLog } from '../../shared/runtime/log-output.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type Check } from '../http/check.js';
 import { type RedisCalls } from '../redis/redis-link.js';
@@ -25,8 +26,24 @@ let ofProcess: Registry | undefined;
 
 /** Memory, event loop, files: of this process, so once for all servers in it. */
 function processRegistry(): Registry {
-  if (!ofProcess) collectDefaultMetrics({ register: (ofProcess = new Registry()) });
-  return ofProcess;
+  if (ofProcess) return ofProcess;
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  countDroppedLines(registry);
+  return (ofProcess = registry);
+}
+
+/** Counted where it happens: whoever logs must not depend on who is asked for metrics. */
+function countDroppedLines(registry: Registry): void {
+  const dropped: Counter = new Counter({
+    name: 'fencepost_log_lines_dropped_total',
+    help: 'Lines of the log that could not be written: a full disk, or a reader that is gone.',
+    registers: [registry],
+    collect: () => {
+      dropped.reset();
+      dropped.inc(standardLog.droppedLines);
+    },
+  });
 }
 
 /** What Prometheus is told: of Redis, of this server's requests, and of its process. */

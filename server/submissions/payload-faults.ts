@@ -1,3 +1,4 @@
+import { stringRule } from './format-names.js';
 import { type ErrorObject } from 'ajv/dist/2020.js';
 import { problemErrors } from '../../shared/protocol/bounds.js';
 import { cut, fieldName, suggestion } from '../http/input.js';
@@ -62,9 +63,7 @@ function messageOf(error: ErrorObject, params: Record<string, unknown>): string 
       return `must be ${shown(params.allowedValue)}`;
     case 'pattern':
     case 'format':
-      return schema.format === 'uri'
-        ? 'must be an http:// or https:// URL without a user name or password'
-        : `must match the ${error.keyword} ${cut(String(params.pattern ?? params.format))}`;
+      return cut(stringRule(schema));
     default:
       return error.message ?? `does not fit ${error.keyword}`;
   }

@@ -6,8 +6,20 @@ import { type CancelQuery, type RetryQuery } from '../protocol/control-api.js';
 /** What a client is given and gives. Inferred from the schemas of the API, and never written twice. */
 
 export interface ClientOptions {
-  /** Where a server is reached; `http://127.0.0.1:3000` when left out. */
-  readonly url?: string | undefined;
+  /**
+   * Where a server is reached; `http://127.0.0.1:3000` when left out. Of several, any will do: the one that
+   * answered last is asked first, and when it does not answer the next one is. With `user:password@` each request
+   * to that server carries them (Basic).
+   */
+  readonly url?: string | readonly string[] | undefined;
+  /** Sent as `Authorization: Bearer …` to each server. */
+  readonly token?: string | undefined;
+  /** Sent to each server with each request. They are not sent to where a server redirects: that is not followed. */
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Called once when servers have stopped answering and calls are sent again: what the last try failed with. */
+  readonly onAway?: ((reason: string) => void) | undefined;
+  /** Called when one answers after that. */
+  readonly onBack?: (() => void) | undefined;
   /** How long one try may take; 10 s when left out. */
   readonly timeoutMs?: number | undefined;
   /** How long a call that is not answered is sent again, before it fails; 30 s when left out, 0: it is sent once. */

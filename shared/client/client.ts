@@ -39,7 +39,6 @@ import { type ClientEvent, type EventsOptions, readEvents } from './events.js';
 import {
   checkIdempotencyKey,
   checkNumbers,
-  checkUrl,
   commandPath,
   parse,
   type Query,
@@ -71,14 +70,25 @@ const mostConnections = 32;
 export class Client {
   readonly #calls: ServerCalls;
 
+  /** @throws TypeError for options that cannot be used */
   constructor({
     url = 'http://127.0.0.1:3000',
+    token,
+    headers,
     timeoutMs = 10_000,
     retryForMs = 30_000,
+    onAway,
+    onBack,
   }: ClientOptions = {}) {
-    checkUrl(url);
-    const patience = goOnFor(retryForMs);
-    this.#calls = new ServerCalls({ urls: [url], tryMs: timeoutMs, connections: mostConnections, patience });
+    this.#calls = new ServerCalls({
+      urls: typeof url === 'string' ? [url] : url,
+      credentials: { token, headers },
+      tryMs: timeoutMs,
+      connections: mostConnections,
+      patience: goOnFor(retryForMs),
+      onAway,
+      onBack,
+    });
   }
 
   /**

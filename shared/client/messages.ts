@@ -5,13 +5,6 @@ import { type ServerAnswer } from './server-connections.js';
 
 /** Requests and answers of the API, as a client writes and reads them. */
 
-/** @throws TypeError. `localhost:3000` is a URL too, whose protocol is `localhost:` */
-export function checkUrl(url: string): void {
-  const { protocol = '' } = URL.canParse(url) ? new URL(url) : {};
-  if (['http:', 'https:'].includes(protocol)) return;
-  throw new TypeError(`url: ${url} is no URL that begins with http:// or https://`);
-}
-
 /** What `GET /commands/next` is: the poll of an agent. */
 const noCommandIds: readonly string[] = ['next'];
 

@@ -271,7 +271,7 @@ test.each(['localhost:3711', 'redis://127.0.0.1:6379', 'server', ''])(
   (url) => {
     const create = () => createClient({ url });
     expect(create).toThrow(TypeError);
-    expect(create).toThrow(`url: ${url} is no URL that begins with http:// or https://`);
+    expect(create).toThrow('url: must be http://host:port or https://host:port');
   },
 );
 

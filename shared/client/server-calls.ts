@@ -4,6 +4,7 @@ import { backoffMs } from '../runtime/backoff.js';
 import { errorCode } from '../runtime/error-code.js';
 import { pause } from '../runtime/service.js';
 import { Cut } from './cut.js';
+import { addressesOf, type Credentials, type ServerAddress } from './credentials.js';
 import { AnswerLost, RequestRefused, ServerUnavailable } from './errors.js';
 import {
   type ServerAnswer,
@@ -23,7 +24,12 @@ export interface ServerCall extends Omit<ServerRequest, 'body'> {
 export interface ServerCallsOptions extends ServerConnectionsOptions {
   /** Any of them will do: they share one Redis. */
   readonly urls: readonly string[];
+  readonly credentials?: Credentials | undefined;
   readonly patience: Patience;
+  /** Called when a call is going to be sent again, once until a call is answered: what the last try failed with. */
+  readonly onAway?: ((reason: string) => void) | undefined;
+  /** Called when a call is answered after that. */
+  readonly onBack?: (() => void) | undefined;
 }
 
 /**
@@ -67,21 +73,27 @@ type Send<Answer> = (url: URL, request: ServerRequest, onTurn: () => void) => Pr
 
 /** Calls to the servers of a deployment: what cannot be served now is sent again, to the next server in turn. */
 export class ServerCalls {
-  readonly #urls: readonly string[];
+  readonly #servers: readonly ServerAddress[];
   readonly #patience: Patience;
+  readonly #onAway: (reason: string) => void;
+  readonly #onBack: () => void;
+  #isAway = false;
   readonly #connections: ServerConnections;
   /** Whom to ask: the one that answered last. */
   #turn = 0;
 
-  constructor({ urls, patience, ...options }: ServerCallsOptions) {
-    this.#urls = urls.map((url) => (url.endsWith('/') ? url : `${url}/`));
+  /** @throws TypeError for a URL, or credentials, that cannot be used */
+  constructor({ urls, credentials, patience, onAway, onBack, ...options }: ServerCallsOptions) {
+    this.#servers = addressesOf(urls, credentials);
     this.#patience = patience;
+    this.#onAway = onAway ?? (() => undefined);
+    this.#onBack = onBack ?? (() => undefined);
     this.#connections = new ServerConnections(options);
   }
 
   /** The next server is asked first from now on. */
   moveOn(): void {
-    this.#turn = (this.#turn + 1) % this.#urls.length;
+    this.#turn = (this.#turn + 1) % this.#servers.length;
   }
 
   /**
@@ -116,7 +128,10 @@ export class ServerCalls {
       const outcome = await this.#try(request, (url, sent) =>
         send(url, sent, () => (triedAt = performance.now())),
       );
-      if (!('isUndone' in outcome)) return outcome;
+      if (!('isUndone' in outcome)) {
+        this.#answered();
+        return outcome;
+      }
       this.#throwIfOver(call);
       if (resend === 'undone' && !outcome.isUndone) throw this.#errorOf(AnswerLost, outcome);
       // Unless another call has moved on meanwhile.
@@ -124,6 +139,7 @@ export class ServerCalls {
       forMs += performance.now() - triedAt;
       const pauseMs = this.#patience(failures, forMs, retryAfterMs(outcome.answer));
       if (pauseMs === undefined) throw this.#errorOf(ServerUnavailable, outcome);
+      this.#failed(outcome);
       await this.#pause(pauseMs, call);
       forMs += pauseMs;
     }
@@ -134,7 +150,11 @@ export class ServerCalls {
     send: (url: URL, request: ServerRequest) => Promise<Answer>,
   ): Promise<Answer | Failure> {
     try {
-      const answer = await send(new URL(request.path, this.#urls[this.#turn]), request);
+      const { url, headers } = this.#server();
+      const answer = await send(new URL(request.path, url), {
+        ...request,
+        headers: { ...headers, ...request.headers },
+      });
       if ('text' in answer || !isAway(answer)) return answer;
       return { error: new Error(whyAway(answer)), answer, isUndone: nothingDone(answer) };
     } catch (error) {
@@ -142,6 +162,28 @@ export class ServerCalls {
       if (error instanceof errors.InvalidArgumentError) throw error;
       return { error, isUndone: neverArrived(error) };
     }
+  }
+
+  #server(): ServerAddress {
+    const server = this.#servers[this.#turn];
+    if (!server) throw new Error('there is always a server in turn');
+    return server;
+  }
+
+  #failed({ error }: Failure): void {
+    if (this.#isAway) return;
+    this.#isAway = true;
+    this.#onAway(this.#textOf(error));
+  }
+
+  #answered(): void {
+    if (!this.#isAway) return;
+    this.#isAway = false;
+    this.#onBack();
+  }
+
+  #textOf(error: unknown): string {
+    return `${this.#servers.map(({ url }) => url).join(', ')}: ${messageOf(error)}`;
   }
 
   /** Aborted by `close`. */
@@ -162,7 +204,7 @@ export class ServerCalls {
 
   #errorOf(Kind: typeof ServerUnavailable | typeof AnswerLost, { error, answer }: Failure) {
     const { status, problem } = answer ?? {};
-    return new Kind(`${this.#urls.join(', ')}: ${messageOf(error)}`, { status, problem, cause: error });
+    return new Kind(this.#textOf(error), { status, problem, cause: error });
   }
 
   /** Ends what is under way. */
@@ -172,8 +214,19 @@ export class ServerCalls {
 }
 
 /** An answer that its caller has no use for, as an error. */
-export function refusalOf({ status, problem }: ServerAnswer): RequestRefused {
-  return new RequestRefused(problem?.detail ?? `the server answered ${status}`, { status, problem });
+export function refusalOf({ status, problem, headers }: ServerAnswer): RequestRefused {
+  return new RequestRefused(problem?.detail ?? unexplained(status, headers), { status, problem });
+}
+
+/** What a proxy in front of the servers has answered, most likely. */
+function unexplained(status: number, { location }: ServerAnswer['headers']): string {
+  if (status === 401)
+    return 'the server answered 401: it wants to know who asks (a token, or user:password@ in its URL)';
+  if (status >= 300 && status < 400 && typeof location === 'string' && URL.canParse(location)) {
+    // Followed, it would carry what lets a caller in to wherever it points.
+    return `the server answered ${status}, a redirect to ${new URL(location).origin}: it is not followed; name the server itself`;
+  }
+  return `the server answered ${status}`;
 }
 
 /** Another server, or another moment, may do better. A key that somebody spoiled stays as it is. */
@@ -185,7 +238,14 @@ const whyAway = ({ status, problem }: ServerAnswer) => problem?.detail ?? `it an
 
 /** Codes that say so: the request did not arrive, or was refused before anything was stored. */
 const undone: ReadonlySet<ProblemCode | undefined> = new Set([
-  ...(['backlog_full', 'busy', 'redis_full', 'request_timeout', 'too_many_connections', 'too_many_held'] as const),
+  ...([
+    'backlog_full',
+    'busy',
+    'redis_full',
+    'request_timeout',
+    'too_many_connections',
+    'too_many_held',
+  ] as const),
 ]);
 
 function nothingDone({ status, problem }: ServerAnswer): boolean {

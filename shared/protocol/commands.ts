@@ -67,7 +67,7 @@ const nameSchema = (what: string, max: number) =>
 export const queueNameSchema = nameSchema('a queue name', 64);
 export const agentIdSchema = nameSchema('an agentId', 64);
 export const commandTypeSchema = nameSchema('a command type', 64);
-export const commandIdSchema = z.guid();
+export const commandIdSchema = z.guid({ error: 'must be the id of a command: a UUID' });
 
 /** Of an Idempotency-Key. */
 export const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
@@ -120,7 +120,10 @@ export const submissionSchema = z
       .describe(
         'It fails as `EXPIRED` when it was not started within this time. Left out: it waits for ever.',
       ),
-    runAt: z.iso.datetime({ offset: true }).optional().describe('Not before this time; or give `delayMs`.'),
+    runAt: z.iso
+      .datetime({ offset: true, error: 'must be a time with its zone, such as 2026-11-22T18:00:00Z' })
+      .optional()
+      .describe('Not before this time; or give `delayMs`.'),
     delayMs: z
       .int()
       .min(0)

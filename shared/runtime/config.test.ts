@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { boolean, ConfigError, helpText, integer, loadConfig, setting } from './config.js';
 import { sharedSettings } from './settings.js';
 
@@ -116,6 +116,108 @@ describe('configuration', () => {
     expect(faultsOf(() => loadConfig('x', settings, { ...options, env: { REDIS_PORT: '6400' } }))).toEqual(
       [],
     );
+  });
+
+  describe('.env', () => {
+    let folder: string;
+    beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'fencepost-config-'))));
+    afterEach(() => rmSync(folder, { recursive: true }));
+    const write = (bytes: Uint8Array | string) => {
+      writeFileSync(join(folder, '.env'), bytes);
+      return join(folder, '.env');
+    };
+
+    test('may have a byte order mark, carriage returns, quotes and "export"', () => {
+      const path = write('\ufeffPORT=1001\r\nexport AGENT_CONCURRENCY="3"\r\n');
+      expect(load({}, [], path)).toMatchObject({ port: 1001, concurrency: 3 });
+    });
+
+    test('may have lines that end in \\r, as old Macs wrote them', () => {
+      const path = write('PORT=1001\rAGENT_CONCURRENCY=3\r');
+      expect(load({}, [], path)).toMatchObject({ port: 1001, concurrency: 3 });
+    });
+
+    test.each([
+      ['UTF-16', Buffer.from('\ufeffPORT=1001\n', 'utf16le'), '.env is UTF-16: save it as UTF-8'],
+      [
+        'NUL bytes',
+        'PORT=10\u000001\n',
+        '.env holds NUL bytes, as no text does but UTF-16: save it as UTF-8',
+      ],
+      ['Latin-1', Buffer.from('# für\n', 'latin1'), '.env is not UTF-8: save it as UTF-8'],
+      ['a line without =', 'PORT: 3001\n', '.env: PORT has no value there; write PORT=…'],
+      [
+        'a line with nothing else',
+        'export REDIS_URL\n',
+        '.env: REDIS_URL has no value there; write REDIS_URL=…',
+      ],
+    ])('with %s stops the start', (_, bytes, fault) => {
+      expect(faultsOf(() => load({}, [], write(bytes)))).toEqual([fault]);
+    });
+
+    test.each(['# PORT 3001\n', 'PORT =1001\n', 'OTHER: 3\n', 'PORT=1001\nPORT: 3\n'])(
+      '%j is no fault',
+      (text) => {
+        expect(() => load({}, [], write(text))).not.toThrow();
+      },
+    );
+  });
+
+  describe('a secret in a file', () => {
+    let path: string;
+    beforeEach(() => (path = join(mkdtempSync(join(tmpdir(), 'fencepost-secret-')), 'url')));
+    afterEach(() => rmSync(dirname(path), { recursive: true }));
+    const url = 'redis://:s3cret@h';
+    const warnings: string[] = [];
+    const loadWith = (env: Record<string, string>, argv: string[] = []) => {
+      warnings.length = 0;
+      const warn = (line: string) => void warnings.push(line);
+      return loadConfig('x', settings, { env, argv, dotenv: '/nowhere/.env', warn });
+    };
+
+    test.each([`${url}\n`, `${url}\r\n`, url, `\ufeff${url}\n`])(
+      'is read without the line feed: %j',
+      (text) => {
+        writeFileSync(path, text, { mode: 0o600 });
+        expect(loadWith({ REDIS_URL_FILE: path }).redisUrl).toBe(url);
+        expect(loadWith({}, ['--redis-url-file', path]).redisUrl).toBe(url);
+        expect(loadWith({ REDIS_URL_FILE: path }, ['--redis-url', 'redis://flag']).redisUrl).toBe(
+          'redis://flag',
+        );
+        expect(warnings).toEqual([]);
+      },
+    );
+
+    test('that every user can read is warned of', () => {
+      writeFileSync(path, url);
+      chmodSync(path, 0o644);
+      loadWith({ REDIS_URL_FILE: path });
+      expect(warnings).toEqual([
+        `REDIS_URL_FILE: every user of this machine can read "${path}"; chmod 600 it`,
+      ]);
+    });
+
+    test.each([
+      ['', 'is empty'],
+      ['\n', 'is empty'],
+      [Buffer.from(url, 'utf16le'), 'holds NUL bytes'],
+    ])('that is none is a fault: %j', (text, fault) => {
+      writeFileSync(path, text, { mode: 0o600 });
+      expect(faultsOf(() => loadWith({ REDIS_URL_FILE: path }))).toEqual([expect.stringContaining(fault)]);
+    });
+
+    test('may not be given beside the variable itself, and is not shown when it is wrong', () => {
+      writeFileSync(path, 'http://:s3cret@h', { mode: 0o600 });
+      expect(faultsOf(() => loadWith({ REDIS_URL: url, REDIS_URL_FILE: path }))).toEqual([
+        'REDIS_URL and REDIS_URL_FILE are both set: unset one of them',
+      ]);
+      const [fault, ...others] = faultsOf(() => loadWith({ REDIS_URL_FILE: path }));
+      expect(fault).toMatch(/^the file that REDIS_URL_FILE names: must be redis:/);
+      expect([fault, others]).toEqual([expect.not.stringContaining('s3cret'), []]);
+      expect(faultsOf(() => loadWith({ REDIS_URL_FILE: url }))).toEqual([
+        'REDIS_URL_FILE: "redis://…" cannot be read (ENOENT)',
+      ]);
+    });
   });
 
   test('--help lists every setting with its default', () => {

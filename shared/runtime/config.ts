@@ -1,8 +1,9 @@
-import { readFileSync } from 'node:fs';
-import { parseEnv } from 'node:util';
 import { z } from 'zod';
-import { errorCode } from './error-code.js';
-import { flagOf, nearest, parseFlags, partFlags, type FlagSpec } from './flags.js';
+import { readDotenv, type Variables } from './dotenv.js';
+import { flagOf, nearest, parseFlags, partFlags, suggestion, type FlagSpec } from './flags.js';
+import { standardError, standardLog } from './log-output.js';
+import { shown } from './redact.js';
+import { fileVariableOf, readSecretFile } from './secret-file.js';
 
 /** One setting of a program: an environment variable, a line in `.env`, and a flag. */
 export interface Setting<Schema extends z.ZodType = z.ZodType> {
@@ -11,7 +12,7 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   /** Reads a string; its default is the setting's. */
   readonly schema: Schema;
   readonly description: string;
-  /** Its value never appears in a message. */
+  /** Its value never appears in a message, and may be in a file that `<variable>_FILE` names. */
   readonly secret: boolean;
 }
 
@@ -29,6 +30,8 @@ export interface LoadOptions<S extends Settings> {
   readonly dotenv?: string;
   /** Rules that concern several settings: one fault per string. Called when each value is fine by itself. */
   readonly check?: (config: Config<S>) => string[];
+  /** Prints what is dubious; on standard error when left out. */
+  readonly warn?: (line: string) => void;
 }
 
 /** The configuration is wrong. Print `faults`, one per line, and exit with code 1. */
@@ -54,11 +57,14 @@ export function setting<Schema extends z.ZodType>(
 /** A whole number in decimal digits. The default bound keeps it fit for a timer: Node turns 2^31 ms into 1 ms. */
 export function integer(min: number, max = 2 ** 31 - 1) {
   const error = `must be a whole number from ${min} to ${max}`;
-  return z
-    .string({ error })
-    .regex(/^-?\d+$/, { error })
-    .transform(Number)
-    .pipe(z.int({ error }).min(min, { error }).max(max, { error }));
+  return (
+    z
+      .string({ error })
+      .regex(/^-?\d+$/, { error })
+      // Not -0, which `-0` would be.
+      .transform((text) => Number(text) + 0)
+      .pipe(z.int({ error }).min(min, { error }).max(max, { error }))
+  );
 }
 
 /** `true` or `false`, also `1` or `0`; as a flag it needs no value. */
@@ -69,7 +75,9 @@ export function boolean() {
 
 /** One word out of several. */
 export function choice<const Word extends string>(words: readonly [Word, ...Word[]]) {
-  return z.enum(words, { error: `must be one of ${words.join(', ')}` });
+  const error = ({ input }: { readonly input?: unknown }) =>
+    `must be one of ${words.join(', ')}${typeof input === 'string' ? suggestion(input, words) : ''}`;
+  return z.enum(words, { error });
 }
 
 /**
@@ -87,18 +95,28 @@ export function loadConfig<const S extends Settings>(
 ): Config<S> {
   const flags = parseFlags(flagSpecs(settings), options.argv ?? process.argv.slice(2));
   if (flags.help) {
-    process.stdout.write(helpText(program, settings));
+    standardLog.write(helpText(program, settings));
     process.exit(0);
   }
   const env = options.env ?? process.env;
-  const file = readDotenv(options.dotenv ?? '.env');
-  const faults = [...flags.faults, ...misspeltVariables(settings, { ...file, ...env })];
+  const file = readDotenv(options.dotenv ?? '.env', variablesOf(settings));
+  const sources = { flags: flags.values, env, file: file.variables };
+  const faults = [
+    ...flags.faults,
+    ...file.faults,
+    ...misspeltVariables(settings, { ...file.variables, ...env }),
+  ];
+  const warn = options.warn ?? ((line) => standardError.write(`${line}\n`));
   const values: Record<string, unknown> = {};
-  for (const [name, { variable, schema, secret }] of Object.entries(settings)) {
-    const { from, raw } = pick(variable, flags.values, env, file);
-    const parsed = schema.safeParse(raw);
+  for (const [name, setting] of Object.entries(settings)) {
+    const given = valueOf(setting, sources, warn);
+    if ('fault' in given) {
+      faults.push(given.fault);
+      continue;
+    }
+    const parsed = setting.schema.safeParse(given.raw);
     if (parsed.success) values[name] = parsed.data;
-    else faults.push(describeFault(from, secret ? undefined : raw, parsed.error));
+    else faults.push(describeFault(given.from, setting.secret ? undefined : given.raw, parsed.error));
   }
   if (faults.length > 0) throw new ConfigError(faults);
   // Each value came out of the schema that the type is inferred from.
@@ -115,10 +133,11 @@ export function partArguments(settings: Settings, argv: readonly string[]): Retu
 
 /** The table that `--help` prints. */
 export function helpText(program: string, settings: Settings): string {
-  const rows = Object.values(settings).map(({ variable, schema, description }) => {
+  const rows = Object.values(settings).map(({ variable, schema, description, secret }) => {
     const unset = schema.safeParse(undefined);
     const value = unset.success && unset.data !== undefined ? `, ${JSON.stringify(unset.data)} if unset` : '';
-    return [flagOf(variable), variable, `${description}${value}`] as const;
+    const orFile = secret ? `; or ${fileVariableOf(variable)}, a file that holds it` : '';
+    return [flagOf(variable), variable, `${description}${value}${orFile}`] as const;
   });
   const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
   const lines = rows.map(
@@ -128,25 +147,55 @@ export function helpText(program: string, settings: Settings): string {
 }
 
 function flagSpecs(settings: Settings): FlagSpec[] {
-  return Object.values(settings).map(({ variable, schema }) => {
+  return Object.values(settings).flatMap(({ variable, schema, secret }) => {
     const asTrue = schema.safeParse('true');
-    return { variable, boolean: asTrue.success && asTrue.data === true };
+    const spec = { variable, boolean: asTrue.success && asTrue.data === true };
+    return secret ? [spec, { variable: fileVariableOf(variable), boolean: false }] : [spec];
   });
 }
 
-type Variables = Readonly<Record<string, string | undefined>>;
+const variablesOf = (settings: Settings) => flagSpecs(settings).map(({ variable }) => variable);
 
-function pick(variable: string, flags: ReadonlyMap<string, string>, env: Variables, file: Variables) {
-  const flag = flags.get(variable);
-  if (flag !== undefined) return { from: flagOf(variable), raw: flag };
-  if (env[variable]) return { from: variable, raw: env[variable] };
-  if (file[variable]) return { from: `${variable} in .env`, raw: file[variable] };
+interface Sources {
+  readonly flags: ReadonlyMap<string, string>;
+  readonly env: Variables;
+  readonly file: Variables;
+}
+
+interface Given {
+  /** What to call it in a message. */
+  readonly from: string;
+  readonly raw: string | undefined;
+}
+
+/** The text of a setting, itself or from the file that is named for it, by whichever source comes first. */
+function valueOf(
+  { variable, secret }: Setting,
+  { flags, env, file }: Sources,
+  warn: (line: string) => void,
+): Given | { readonly fault: string } {
+  const places = [
+    { read: (name: string) => flags.get(name), title: flagOf },
+    // A byte order mark comes along when a file is read into a variable.
+    { read: (name: string) => env[name]?.replace(/^\ufeff/, '') || undefined, title: (name: string) => name },
+    { read: (name: string) => file[name] || undefined, title: (name: string) => `${name} in .env` },
+  ];
+  for (const { read, title } of places) {
+    const raw = read(variable);
+    const path = secret ? read(fileVariableOf(variable)) : undefined;
+    const fileTitle = title(fileVariableOf(variable));
+    if (raw !== undefined && path !== undefined) {
+      return { fault: `${title(variable)} and ${fileTitle} are both set: unset one of them` };
+    }
+    if (raw !== undefined) return { from: title(variable), raw };
+    if (path !== undefined) return readSecretFile(fileTitle, path, warn);
+  }
   return { from: variable, raw: undefined };
 }
 
 function describeFault(from: string, raw: string | undefined, error: z.ZodError): string {
   const rules = [...new Set(error.issues.map((issue) => issue.message))].join('; ');
-  return raw === undefined ? `${from}: ${rules}` : `${from}: ${rules}, but is ${JSON.stringify(raw)}`;
+  return raw === undefined ? `${from}: ${rules}` : `${from}: ${rules}, but is ${shown(raw)}`;
 }
 
 /**
@@ -155,7 +204,7 @@ function describeFault(from: string, raw: string | undefined, error: z.ZodError)
  * none of them may ever stop a start.
  */
 function misspeltVariables(settings: Settings, present: Variables): string[] {
-  const known = Object.values(settings).map(({ variable }) => variable);
+  const known = variablesOf(settings);
   const missing = known.filter((variable) => !present[variable]);
   return Object.keys(present).flatMap((name) => {
     if (known.includes(name)) return [];
@@ -165,13 +214,4 @@ function misspeltVariables(settings: Settings, present: Variables): string[] {
     const meant = nearest(name, sameStart);
     return meant === undefined ? [] : [`unknown variable ${name}, did you mean ${meant}?`];
   });
-}
-
-function readDotenv(path: string): Variables {
-  try {
-    return parseEnv(readFileSync(path, 'utf8'));
-  } catch (error) {
-    if (['ENOENT', 'ENOTDIR', 'EISDIR'].includes(errorCode(error) ?? '')) return {};
-    throw error;
-  }
 }

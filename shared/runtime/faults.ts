@@ -39,17 +39,22 @@ function arrivalSchema<const Point extends string>(points: readonly [Point, ...P
 }
 
 const killAfterError = 'must be a number of seconds, or of polling cycles as in 5-polls';
+/** A timer can be set to no more: of a longer one Node makes 1 ms. */
+const longestTimerMs = 2 ** 31 - 1;
 const killAfterSchema = z
   .string({ error: killAfterError })
-  .regex(/^\d+(\.\d+)?(-polls)?$/, { error: killAfterError })
+  .regex(/^(\d+(\.\d+)?|\d{1,15}-polls)$/, { error: killAfterError })
   .transform((text) =>
     text.endsWith('-polls') ? { polls: Number.parseInt(text, 10) } : { ms: Number(text) * 1000 },
-  );
+  )
+  .refine((after) => !('ms' in after) || after.ms <= longestTimerMs, {
+    error: `must be at most ${Math.floor(longestTimerMs / 1000)} seconds`,
+  });
 
 const probabilityError = 'must be true, false, or a probability between 0 and 1';
 const probabilitySchema = z
   .string({ error: probabilityError })
-  .refine((text) => ['true', 'false'].includes(text) || (Number(text) >= 0 && Number(text) <= 1), {
+  .refine((text) => /^(true|false|\d*\.?\d+(e-\d+)?)$/.test(text) && !(Number(text) > 1), {
     error: probabilityError,
   })
   .transform((text) => (text === 'true' ? true : text === 'false' ? 0 : Number(text)));

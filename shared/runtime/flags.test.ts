@@ -28,10 +28,12 @@ describe('flags', () => {
     [['--porrt=1'], ['unknown flag --porrt, did you mean --port?']],
     [['--porrt', '1'], ['unknown flag --porrt, did you mean --port?']],
     [['--colour'], ['unknown flag --colour']],
-    [['start'], ["unexpected argument 'start'"]],
+    [['start'], ['unexpected argument "start"']],
     [['--port'], ['--port: a value is missing']],
     [['--port', '--log-pretty'], ['--port: a value is missing']],
-    [['--log-pretty', 'false'], ["unexpected argument 'false'"]],
+    [['--log-pretty', 'false'], ['unexpected argument behind --log-pretty']],
+    [['-redis-url=redis://:secret@h'], ['unknown flag -redis-url']],
+    [['redis://:se cret@h'], ['unexpected argument "redis://…"']],
   ])('%j is refused', (argv, faults) => {
     expect(parseFlags(specs, argv).faults).toEqual(faults);
   });

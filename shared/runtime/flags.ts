@@ -1,4 +1,5 @@
 import { closest, distance } from 'fastest-levenshtein';
+import { shown } from './redact.js';
 
 /** A setting as the command line sees it: `PORT` is `--port`. */
 export interface FlagSpec {
@@ -31,7 +32,7 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[]):
     const { name, value } = splitFlag(argument);
     const spec = known.get(name);
     if (name === '--help' || name === '-h') help = true;
-    else if (!name.startsWith('-')) faults.push(`unexpected argument '${argument}'`);
+    else if (!name.startsWith('-')) faults.push(unexpected(argument, argv[argv.length - rest.length - 2]));
     else if (!spec) {
       faults.push(unknownFlag(name, [...known.keys()]));
       // Its value, else that would be a second fault for one mistake.
@@ -76,11 +77,26 @@ export function nearest(name: string, candidates: readonly string[]): string | u
   return distance(name, candidate) <= Math.max(1, Math.floor(candidate.length / 8)) ? candidate : undefined;
 }
 
+/**
+ * `, did you mean redis?` for the end of a message about a word that is none of those that are known; '' when
+ * none is near. Generous: a wrong suggestion costs nothing, what was typed is refused already.
+ */
+export function suggestion(word: string, known: readonly string[]): string {
+  const near = known.length > 0 ? closest(word, [...known]) : '';
+  const isNear = near !== '' && word.length <= 64 && distance(word, near) <= Math.ceil(near.length / 3);
+  return isNear ? `, did you mean ${near}?` : '';
+}
+
+/** Behind a flag it may be the secret that the flag was to have, and is not shown. */
+function unexpected(argument: string, before: string | undefined): string {
+  if (!before?.startsWith('-')) return `unexpected argument ${shown(argument)}`;
+  return `unexpected argument behind ${splitFlag(before).name}`;
+}
+
+/** @param name without a value: `-redis-url=redis://:secret@h` is no flag, and holds one all the same */
 function unknownFlag(name: string, known: string[]): string {
-  // Generous here: a wrong suggestion costs nothing, the start has failed already.
-  const suggestion = known.length > 0 ? closest(name, known) : undefined;
-  const near = suggestion !== undefined && distance(name, suggestion) <= Math.ceil(suggestion.length / 3);
-  return near ? `unknown flag ${name}, did you mean ${suggestion}?` : `unknown flag ${name}`;
+  const [bare = ''] = name.split('=');
+  return `unknown flag ${bare.slice(0, 64)}${suggestion(bare, known)}`;
 }
 
 function splitFlag(argument: string): { name: string; value: string | undefined } {

@@ -25,6 +25,25 @@ describe('the logger', () => {
     expect(logged(false, (logger) => logger.debug('noise'))).toBe('');
   });
 
+  test('readable lines obey nothing that is in them, and stay one each; a stack keeps its lines', () => {
+    const evil = '\u001b]0;PWNED\u0007\nmade up\u202e';
+    const text = logged(true, (logger) => {
+      logger.info({ host: evil, nested: { [evil]: evil } }, evil);
+      logger.error({ err: new Error(evil) }, 'failed');
+    });
+    expect(text.replaceAll('\n', '')).not.toMatch(/[\p{Cc}\p{Bidi_Control}]/u);
+    expect(text).not.toMatch(/^made up/m);
+    expect(text).toContain('\\u001b]0;PWNED\\u0007\\nmade up\\u202e');
+    expect(text).toMatch(/^ +at /m);
+  });
+
+  test('the message of a cause that is in that of its error is not said twice', () => {
+    const cause = new Error('connect ECONNREFUSED');
+    const err = new Error('http://h: connect ECONNREFUSED', { cause });
+    const line = JSON.parse(logged(false, (logger) => logger.error({ err }, 'failed'))) as object;
+    expect(line).toMatchObject({ err: { message: err.message, cause: { message: cause.message } } });
+  });
+
   test.each([true, false])('takes passwords out of fields, messages and errors (pretty: %s)', (pretty) => {
     const url = 'redis://me:s3cr3t@host:6379';
     const text = logged(pretty, (logger) =>

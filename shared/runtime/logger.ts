@@ -1,5 +1,8 @@
-import { pino, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
+import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
 import { prettyFactory } from 'pino-pretty';
+import { z } from 'zod';
+import { harmless, harmlessIn } from './harmless.js';
+import { LogOutput, standardLog } from './log-output.js';
 import { redactPasswords } from './redact.js';
 import { type logLevels } from './settings.js';
 
@@ -31,19 +34,41 @@ const prettyOptions = {
  * A logger of JSON lines, with `side` and `pid` in each. Passwords in URLs are taken out of the
  * finished line, wherever they came from: a field, a message or an error's text.
  *
- * Everything is written synchronously, so that the last words of a process that dies are not lost.
+ * Everything is written synchronously, so that the last words of a process that dies are not lost; what
+ * cannot be written is dropped (`LogOutput`), and the logger says so when it can.
  */
 export function createLogger({ side, level, pretty, destination }: LoggerOptions): Logger {
   const prettify = resolvePretty(pretty) ? prettyFactory(prettyOptions) : undefined;
-  return pino(
+  const output = destination ?? standardLog;
+  const logger = pino(
     {
       level,
       base: { side, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
+      // Its causes stand below it: the usual form says their messages twice.
+      serializers: { err: stdSerializers.errWithCause },
       formatters: { level: (label) => ({ level: label }) },
       // Here and not as a transport: that would be a thread, which loses the last lines at an exit.
-      hooks: { streamWrite: (line) => redactPasswords(prettify ? prettify(line) : line) },
+      hooks: { streamWrite: (line) => redactPasswords(prettify ? prettify(harmlessLine(line)) : line) },
     },
-    destination ?? pino.destination({ dest: 1, sync: true }),
+    output,
   );
+  if (output instanceof LogOutput) logLossesOf(output, logger);
+  return logger;
+}
+
+/** A line of JSON, as a terminal may have what is in it. */
+function harmlessLine(line: string): object | string {
+  try {
+    return harmlessIn(z.record(z.string(), z.unknown()).parse(JSON.parse(line)));
+  } catch {
+    return harmless(line.trimEnd());
+  }
+}
+
+/** Logs how many lines are missing, once `output` can be written again. */
+export function logLossesOf(output: LogOutput, logger: Logger): void {
+  output.onRecovered = (lost) => {
+    logger.warn(lost, `the log could not be written (${lost.reason}): ${lost.lines} lines are missing here`);
+  };
 }

@@ -39,3 +39,21 @@ function endOf(text: string, isJson: boolean): number {
 }
 
 const isRedisUrl = (text: string) => 'address' in readRedisUrl(text);
+
+const mostShown = 100;
+
+/** Parts of a wrong value behind which a secret may stand. Each is shown itself. */
+const ends = [
+  // A password that is misspelt in its own way escapes every pattern.
+  /^[^@]*?:\/{1,2}(?=.*@)/s,
+  // A quote that is not closed, or the wrong line ends, and the next lines of a file are in it.
+  /^[^\p{Cc}]*/u,
+  // Another setting, with its value: `--grace-ms --redis-url=…`.
+  /^-*[A-Za-z][\w-]*=/,
+];
+
+/** A value that is wrong, as a message quotes it: in short, and without what may be a secret in it. */
+export function shown(text: string): string {
+  const start = ends.reduce((rest, end) => end.exec(rest)?.[0] ?? rest, text).slice(0, mostShown);
+  return JSON.stringify(start === text ? text : `${start}…`);
+}

@@ -1,16 +1,17 @@
-import { readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from './make-directory.js';
 import { writePrivateFile } from './private-file.js';
 import { isAlive } from './process-identity.js';
 import { redisUrlSchema } from './settings.js';
+import { readTextFile } from './text-file.js';
 
 const stackSchema = z.object({
   /** Of the process behind `npm start`. */
   pid: z.int().min(1),
   redisUrl: redisUrlSchema,
-  serverUrl: z.url(),
+  serverUrl: z.url({ protocol: /^https?$/ }),
 });
 
 /** What a running `npm start` tells those beside it, in `DATA_DIR/stack.json`. */
@@ -27,7 +28,7 @@ export function writeStackFile(dataDir: string, stack: StackFile): void {
 /** What the file says, or undefined when there is none that can be understood. */
 export function readStackFile(dataDir: string): StackFile | undefined {
   try {
-    return stackSchema.safeParse(JSON.parse(readFileSync(pathIn(dataDir), 'utf8'))).data;
+    return stackSchema.safeParse(JSON.parse(readTextFile(pathIn(dataDir)).text)).data;
   } catch {
     return undefined;
   }

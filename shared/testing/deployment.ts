@@ -42,6 +42,8 @@ export interface AgentStart {
   readonly transport?: AgentTransport | undefined;
   /** Resolve as soon as the process was started, not when it is ready: for one that will crash. */
   readonly dontWait?: boolean;
+  /** A file descriptor for its log. */
+  readonly stdout?: number;
 }
 
 /** A Fencepost of real processes on a private Redis: what tests kill pieces of. */
@@ -105,12 +107,14 @@ export class Deployment {
     env = {},
     dontWait = false,
     port,
+    stdout,
   }: AgentStart & { port?: number | undefined } = {}): Promise<ServerProcess> {
     const ownPort = port ?? (await freePort());
     const process = startProcess(['dist/server/main.js', ...args], {
       env: { ...this.#env, HOST: '127.0.0.1', PORT: String(ownPort), ...env },
       ipc: true,
       ownGroup: this.#ownGroup,
+      ...(stdout === undefined ? {} : { stdout }),
     });
     this.#processes.push(process);
     const server = { process, url: `http://127.0.0.1:${ownPort}`, port: ownPort };
@@ -124,12 +128,14 @@ export class Deployment {
     env = {},
     transport = this.#transport,
     dontWait = false,
+    stdout,
   }: AgentStart = {}): Promise<TestProcess> {
     const reach = transport === 'http' ? this.#overHttp() : {};
     const agent = startProcess(['dist/agent/main.js', ...args], {
       env: { ...this.#env, ...reach, ...env },
       ipc: true,
       ownGroup: this.#ownGroup,
+      ...(stdout === undefined ? {} : { stdout }),
     });
     this.#processes.push(agent);
     this.agents.push(agent);

@@ -25,6 +25,8 @@ export interface StartOptions {
   readonly ipc?: boolean;
   /** What runs the script: Node when left out. */
   readonly program?: string;
+  /** A file descriptor that its standard output goes to; into `lines` when left out. */
+  readonly stdout?: number;
 }
 
 export interface Exit {
@@ -63,7 +65,7 @@ export function startProcess(
     cwd: options.cwd ?? tmpdir(),
     env: { ...foreignVariables(), ...options.env },
     detached: options.ownGroup ?? false,
-    stdio: ['ignore', 'pipe', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])],
+    stdio: ['ignore', options.stdout ?? 'pipe', 'pipe', ...(options.ipc ? (['ipc'] as const) : [])],
   });
   guard(child);
   return new TestProcess(child, script);
@@ -72,7 +74,7 @@ export function startProcess(
 /** This process's environment without Fencepost's own variables: a developer's REDIS_URL is not for tests. */
 function foreignVariables(): NodeJS.ProcessEnv {
   const ours =
-    /^(PORT|HOST|AGENTS|DATA_DIR|SERVER_URL|POLL_INTERVAL|MAX_BACKLOG|(AGENT|REDIS|LEASE|GRACE|MAX_BLOCK|RETENTION|LOG)_.+)$/;
+    /^(PORT|HOST|AGENTS|DATA_DIR|POLL_INTERVAL|MAX_BACKLOG|(AGENT|FENCEPOST|REDIS|SERVER|LEASE|GRACE|MAX_BLOCK|RETENTION|LOG)_.+)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 

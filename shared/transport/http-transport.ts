@@ -1,5 +1,6 @@
 import { type z } from 'zod';
 import { ServerUnavailable } from '../client/errors.js';
+import { type Credentials } from '../client/credentials.js';
 import { askAround, refusalOf, type ServerAnswer, ServerCalls } from '../client/server-calls.js';
 import { type HeldAttempt, type RenewWord } from '../lifecycle/holding.js';
 import { type ProgressWord, type ToldProgress } from '../lifecycle/progress.js';
@@ -40,6 +41,7 @@ import {
 
 export interface HttpTransportOptions {
   readonly serverUrls: readonly string[];
+  readonly credentials?: Credentials | undefined;
   readonly agent: AgentIdentity;
   readonly description: AgentDescription;
   readonly leaseMs: number;
@@ -83,9 +85,10 @@ export class HttpTransport implements Transport {
 
   constructor(options: HttpTransportOptions) {
     this.#options = options;
-    const { serverUrls: urls, leaseMs } = options;
+    const { serverUrls: urls, credentials, leaseMs } = options;
     this.#calls = new ServerCalls({
       urls,
+      credentials,
       // A call that hangs must leave time for another one within the lease.
       tryMs: Math.max(250, Math.min(2000, Math.floor(leaseMs / 6))),
       connections: mostConnections,

@@ -135,7 +135,11 @@ test.each<[string, readonly string[], RegExp]>([
     line,
     /^commandId: must be the id of a command/,
   ]),
-  ['wait for no id at all', ['wait', '-'], /^commandIds: there are none on standard input/],
+  ...['wait', 'get', 'cancel', 'retry', 'watch'].map((name): [string, readonly string[], RegExp] => [
+    `no id at all for ${name}`,
+    [name, '-'],
+    /^commandIds: there are none on standard input/,
+  ]),
   [
     'an agent that is none',
     ['agents', 'drain', '..'],
@@ -290,6 +294,23 @@ it('watches everything until Ctrl-C, and one command until it has ended', async 
   expect(ended).toEqual({ kind: 'ended', command: await read(slow) });
 });
 
+it('reads ids from standard input for whatever takes them, and a byte order mark is no part of one', async () => {
+  const ids = await Promise.all([1, 2].map(() => submit('DELAY', '{"ms": 0}', '--queue', 'nobodys')));
+  const stdin = `\ufeff${ids[0] ?? ''}\r\n{"line":2,"commandId":"${ids[1] ?? ''}"}\n`;
+  const got = await fencepost(['get', '-', '--json'], { stdin });
+  expect(documents(got.stdout).map(({ commandId }) => commandId)).toEqual(ids);
+  const cancelled = await fencepost(['cancel', '-'], { stdin });
+  expect(cancelled).toMatchObject({ code: 0, stdout: ids.map((id) => `${id}  cancelled\n`).join('') });
+  const watched = await fencepost(['watch', '-'], { stdin: `${ids[0] ?? ''}\n` });
+  expect(watched).toMatchObject({ code: 1, stdout: expect.stringContaining('CANCELLED') as string });
+  const retried = await fencepost(['retry', '-'], { stdin });
+  expect(retried).toMatchObject({
+    code: 0,
+    stdout: expect.stringContaining(`${ids[1] ?? ''}  retried`) as string,
+  });
+  expect((await fencepost(['cancel', '-'], { stdin })).code).toBe(0);
+});
+
 it('is interrupted while it waits, and gives up waiting in time', async () => {
   const id = await submit('DELAY', '{"ms": 0}', '--queue', 'nobodys');
   const second = await submit('DELAY', '{"ms": 0}');
@@ -300,7 +321,7 @@ it('is interrupted while it waits, and gives up waiting in time', async () => {
     },
   });
   expect(stopped).toMatchObject({ code: 130, signal: null, stderr: '' });
-  const late = await fencepost(['wait', id, '--timeout', '200ms']);
+  const late = await fencepost(['wait', id, '--timeout', '3s']);
   expect(late).toMatchObject({ code: 1, stdout: '', stderr: `${id} had not ended: it is PENDING\n` });
   await fencepost(['cancel', id]);
 });

@@ -37,6 +37,23 @@ it('completes a line in bash', async () => {
   expect(stdout).toBe('complete -F _fencepost fencepost\n');
 });
 
+it('asks a server for types, queues and agents, and is silent without one', async () => {
+  const script = (await runLine(['completion', 'bash'])).stdout;
+  const complete = async (...words: readonly string[]) => {
+    const fake = `fencepost() { [ "$1" = names ] && printf '%s\\n' "A_$2" "B_$2"; }`;
+    const quoted = words.map((word) => `'${word}'`).join(' ');
+    const line = `${fake}; eval "$SCRIPT"; COMP_WORDS=(${quoted}); COMP_CWORD=${words.length - 1}; _fencepost; printf '%s ' "\${COMPREPLY[@]}"`;
+    const env = { PATH: process.env.PATH, SCRIPT: script };
+    return (await promisify(execFile)('bash', ['--norc', '-c', line], { env })).stdout.trim();
+  };
+  expect(await complete('fencepost', 'list', '--type', '')).toBe('A_types B_types');
+  expect(await complete('fencepost', 'submit', 'A')).toBe('A_types');
+  expect(await complete('fencepost', 'queues', 'pause', 'B')).toBe('B_queues');
+  expect(await complete('fencepost', 'agents', 'drain', '')).toContain('A_agents B_agents');
+  const env = { SERVER_URL: 'http://127.0.0.1:9' };
+  expect(await runLine(['names', 'types'], { env })).toMatchObject({ code: 0, stdout: '', stderr: '' });
+});
+
 test.each(['zsh', 'fish'])('offers every command and flag to %s', async (shell) => {
   const script = (await runLine(['completion', shell])).stdout;
   const help = (await runLine(['--help'])).stdout;

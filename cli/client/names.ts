@@ -1,0 +1,44 @@
+import { Argument, type Command } from 'commander';
+import { createClient } from '../../shared/client/client.js';
+import { exitCodes } from './exit-codes.js';
+import { resolveWhereabouts } from './settings.js';
+import { type Terminal } from './terminal.js';
+
+/** What a server knows the names of. */
+export const namedKinds = ['types', 'queues', 'agents'] as const;
+export type NamedKind = (typeof namedKinds)[number];
+
+/** A person has pressed Tab, and waits. */
+const mostMs = 1500;
+
+/** `names`, hidden: what a shell asks while it completes a line. Without a server there are none, and no word of it. */
+export function namesCommand(command: Command, terminal: Terminal): Command {
+  return command
+    .description('print the names that a server knows, one per line: for completion')
+    .addArgument(new Argument('<kind>', 'of what').choices(namedKinds))
+    .action(async (kind: NamedKind) => {
+      process.exitCode = exitCodes.done;
+      const names = await namesOf(kind, terminal.signal).catch(() => []);
+      // Whatever others call a type: only what needs no quotes is a word of a line.
+      for (const name of names.filter((one) => /^[\w.-]+$/.test(one))) terminal.print(name);
+    });
+}
+
+async function namesOf(kind: NamedKind, signal: AbortSignal): Promise<readonly string[]> {
+  const { servers } = resolveWhereabouts({});
+  const client = createClient({ ...servers, timeoutMs: mostMs, retryForMs: 0 });
+  try {
+    if (kind === 'types') return (await client.types({ signal })).map(({ type }) => type);
+    if (kind === 'queues') return (await client.queues({ signal })).map(({ queue }) => queue);
+    return (await client.agents({ signal })).map(({ agentId }) => agentId);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Which names an argument, or the value of a flag, is one of: by what it is called in help texts. */
+export function kindOfValue(name: string): NamedKind | undefined {
+  return namedKinds.find((kind) =>
+    ({ types: ['type'], queues: ['queue'], agents: ['agentId'] })[kind].includes(name),
+  );
+}
