@@ -37,17 +37,11 @@ const failed = (id: string, pauseMs: string | number) => [
   pauseMs,
   0,
 ];
-const submitted = (id: string, ms: string | number, fields: string | number = 1) => [
-  id,
-  '',
-  'default',
-  'in',
-  ms,
-  '',
-  fields,
-  'type',
-  'DELAY',
-];
+const submitted = (
+  id: string,
+  { ms = 0, ttlMs = '', fields = 1 }: Readonly<Record<string, string | number>> = {},
+) => [...[id, '', 'default', 'in', ms, ttlMs], ...[fields, 'type', 'DELAY']];
+const later = '9999999999999';
 
 /** Calls whose first item is right, and would be written. */
 const calls: readonly [ScriptName, string, (bad: string) => (string | number)[]][] = [
@@ -55,13 +49,20 @@ const calls: readonly [ScriptName, string, (bad: string) => (string | number)[]]
   ['report', 'pauseMs', (bad) => [2, ...completed('a'), ...failed('b', bad)]],
   ['report', 'jitter', (bad) => [2, ...completed('a'), ...completed('b', 1, 0, bad)]],
   ['report', 'attempt', (bad) => [2, ...completed('a'), ...completed('b', bad || 'x')]],
-  ['submit', 'notAfter', (bad) => [bad, 100, 1, ...submitted('c', 0)]],
-  ['submit', 'maxBacklog', (bad) => ['9999999999999', bad, 1, ...submitted('c', 0)]],
-  ['submit', 'ms', (bad) => ['9999999999999', 100, 2, ...submitted('c', 0), ...submitted('d', bad)]],
+  ['submit', 'notAfter', (bad) => [bad, 100, 100, '', 1, ...submitted('c')]],
+  ['submit', 'maxBacklog', (bad) => [later, bad, 100, '', 1, ...submitted('c')]],
+  ['submit', 'maxQueues', (bad) => [later, 100, bad, '', 1, ...submitted('c')]],
+  ['submit', 'how many', (bad) => [later, 100, 100, '', bad, ...submitted('c')]],
+  ['submit', 'ms', (bad) => [later, 100, 100, '', 2, ...submitted('c'), ...submitted('d', { ms: bad })]],
+  [
+    'submit',
+    'ttlMs',
+    (bad) => [later, 100, 100, '', 2, ...submitted('c'), ...submitted('d', { ttlMs: bad || 'x' })],
+  ],
   [
     'submit',
     'how many fields',
-    (bad) => ['9999999999999', 100, 2, ...submitted('c', 0), ...submitted('d', 0, bad)],
+    (bad) => [later, 100, 100, '', 2, ...submitted('c'), ...submitted('d', { fields: bad })],
   ],
   ['start', 'limit', (bad) => ['agent-1', 'i1.1', bad, 1, 'default', 0, 0]],
   ['start', 'how many types', (bad) => ['agent-1', 'i1.1', 9, 1, 'default', bad, 0]],
@@ -78,6 +79,13 @@ const calls: readonly [ScriptName, string, (bad: string) => (string | number)[]]
   ['prune', 'retentionMs', (bad) => [bad, 1, 0, 0, 0, 100]],
   ['cancel', 'marginMs', (bad) => ['TIMEOUT', bad, 1, 'a', 1, '', '']],
   ['retry', 'how many', (bad) => [bad, 'a', '1']],
+  ['pause', 'notAfter', (bad) => [bad, 'default', 100]],
+  ['pause', 'maxQueues', (bad) => [later, 'other', bad]],
+  ['resume', 'notAfter', (bad) => [bad, 'default']],
+  ['open', 'ttlMs', (bad) => [bad, 1, 'other']],
+  ['retire', 'how many', (bad) => [bad, 'default']],
+  ['dismiss', 'how many', (bad) => ['default', bad, 'agent-2']],
+  ['survey', 'how many', (bad) => ['', bad, 'default']],
 ];
 
 describe.each(calls)('%s with a foreign %s', (name, _what, args) => {
@@ -91,6 +99,13 @@ describe.each(calls)('%s with a foreign %s', (name, _what, args) => {
       expect(await bench.events()).toEqual([]);
     },
   );
+
+  // Else the call would be refused for another argument, whatever this one is.
+  test('is refused for that alone: it takes a number', async () => {
+    const calls = ['0', '1'].map((good) => callScript(bench.redis, name, bench.keys.root, args(good)));
+    const answers = await Promise.allSettled(calls);
+    expect(answers.map(({ status }) => status)).toContain('fulfilled');
+  });
 });
 
 test('an outcome whose `executed` is no word of it is refused like that', async () => {

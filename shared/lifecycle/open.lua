@@ -10,7 +10,7 @@
 --   for a queue that is not one of `queues`, expires: whatever gives it an entry makes it stay (`join`).
 -- Reply   { words… }: 'opened' | 'open' | 'broken'
 -- Events  none: no command changes
-local ttlMs = ARGV[1]
+local ttlMs = numberAt(1)
 
 local function open(queue)
   local stream = streamOf(queue)

@@ -12,12 +12,12 @@
 --   `queues`, or they are fewer than queueCap, else `queues-full`. A key of another type is replaced.
 -- Reply   { 'paused', since } | { 'late' } | { 'queues-full' }
 -- Events  none: no command changes
-local key, queue = root .. 'paused', ARGV[2]
-if now > numberAt(1) then return { 'late' } end
+local key, notAfter, queue, queueCap = root .. 'paused', numberAt(1), ARGV[2], numberAt(3)
+if now > notAfter then return { 'late' } end
 if not isKind(key, 'hash') then redis.call('DEL', key) end
 local since = redis.call('HGET', key, queue)
 if not since and redis.pcall('SISMEMBER', root .. 'queues', queue) == 0 then
-  if redis.call('SCARD', root .. 'queues') >= numberAt(3) then return { 'queues-full' } end
+  if redis.call('SCARD', root .. 'queues') >= queueCap then return { 'queues-full' } end
   join(queue)
 end
 if not since or not isNumber(since) then

@@ -27,7 +27,6 @@ for _, id in ipairs(due) do
     redis.call('ZADD', root .. 'scheduled', whole(now + AGAIN_MS), id)
   else
     if entry then
-      join(command.queue)
       join(home)
       redis.call('HSET', commandOf(id), 'entry', entry)
       -- A script of the version before may have scheduled it out of a lane.

@@ -30,6 +30,7 @@ local items = {}
 local at = 6
 for i = 1, n do
   local last = at + 6 + 2 * numberAt(at + 6)
+  if ARGV[at + 5] ~= '' then numberAt(at + 5) end
   items[i] = {
     id = ARGV[at], digest = ARGV[at + 1], queue = ARGV[at + 2], when = ARGV[at + 3], ms = numberAt(at + 4), ttl = ARGV[at + 5],
     first = at + 7, last = last,
