@@ -254,6 +254,14 @@ describe('what leaves a lane goes to its queue', () => {
     expect(await rescue(bench.redis, bench.keys, leaseMs, [{ id: 'a', entry: '1-1' }])).toEqual(['requeued']);
     expect(await bench.state()).toMatchObject(moved);
   });
+
+  test('never, while it runs: a lane that was taken out of the set of queues is entered there again', async () => {
+    await bench.seed({ ...runningInLane, queues: { set: ['default'] } });
+    await rescue(bench.redis, bench.keys, leaseMs, [{ id: 'a', entry: '1-1' }]);
+    await bench.redis.hset(bench.keys.recovery, 'holdUntil', '0');
+    expect(await rescue(bench.redis, bench.keys, leaseMs, [{ id: 'a', entry: '1-1' }])).toEqual(['moot']);
+    expect(await bench.state()).toMatchObject(runningInLane);
+  });
 });
 
 describe('a command in a lane', () => {

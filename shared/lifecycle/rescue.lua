@@ -10,7 +10,8 @@
 --
 -- Guards, per item: recovery does not hold off (this call is a pulse too); PENDING or RUNNING; the
 --   hash still names that entry; the entry is neither in the stream nor pending, or in a lane that is
---   not in the set of queues, or, for none, the id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use.
+--   not in the set of queues, or, for none, the id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use,
+--   else its lane is entered in the set again.
 -- Reply   { now, words… }: 'requeued' | 'lost' | 'moot' | 'hold' | 'gone' | 'broken'
 -- Events  PENDING or FAILED for each resolved one
 local holdUntil, lease = beat(numberAt(1))
@@ -37,6 +38,12 @@ local function isRenewed(command)
   return renewedAt ~= nil and renewedAt <= now and now - renewedAt < lease
 end
 
+-- Nor does anything but its entry's idle time say that its agent lives, while that entry is pending.
+local function isHeld(command)
+  local row = redis.pcall('XPENDING', streamOf(command.queue), GROUP, command.entry, command.entry, 1)
+  return not row.err and row[1] ~= nil and row[1][3] < lease
+end
+
 local function rescue(id, entry)
   local command, why = readCommand(id, unpack(LOSS_FIELDS))
   if not command then return why end
@@ -49,6 +56,11 @@ local function rescue(id, entry)
   if not isKind(place, kind) then return 'broken' end
   if command.entry ~= entry or isNamed(command) then return 'moot' end
   if command.status == 'RUNNING' and isRenewed(command) then return 'moot' end
+  if command.status == 'RUNNING' and isHeld(command) then
+    -- Its lane is looked after again: recovery decides, as about any other.
+    join(command.queue)
+    return 'moot'
+  end
   return resolve(command)
 end
 
