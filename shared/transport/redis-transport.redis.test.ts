@@ -50,43 +50,43 @@ afterAll(async () => {
 
 conformance(() => rig);
 
-test('a queue that is retired while an agent waits at it gives it the next command all the same', async () => {
-  const client = redis.client();
-  const keys = partitionKeys();
-  await client.flushall();
-  const description = {
-    host: 'h',
-    pid: 7,
-    version: '1',
-    queues: ['brief', 'other'],
-    types: [],
-    concurrency: 1,
-  };
-  const transport = rig.connect(identityOf('waiter', 'i-waiter', 1), description);
-  try {
-    await transport.register();
+test.each([1, 2])(
+  'queues that are retired while %d agents wait at them give each a command all the same',
+  async (count) => {
+    const client = redis.client();
+    const keys = partitionKeys();
+    await client.flushall();
+    const queues = ['brief', 'other'];
+    const description = { host: 'h', pid: 7, version: '1', queues, types: [], concurrency: 1 };
+    const waiters = Array.from({ length: count }, (_, i) =>
+      rig.connect(identityOf(`waiter-${i}`, `i-waiter-${i}`, 1), description),
+    );
     const never = new AbortController().signal;
-    const ask = () => transport.next(() => ({ limit: 1, inHands: [] }), never);
-    let waiting = ask();
-    while (!/blocked_clients:[1-9]/.test(await client.info('clients'))) await client.ping();
-    expect(await retireQueues(client, keys, ['brief', 'other'])).toEqual(['brief', 'other']);
-    const id = '00000000-0000-7000-8000-00000000000d';
-    const command = newCommand(id, { queue: 'brief' });
-    await submit(client, keys, [command], { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 10 });
-    // It waits for a third of a lease at a time.
-    for (;;) {
-      const reply = await waiting;
-      if (reply.word === 'ok' && reply.started.length === 0) waiting = ask();
-      else {
-        expect(reply).toMatchObject({ word: 'ok', started: [{ id, attempt: 1 }] });
-        break;
+    /** What it is given; it waits for a third of a lease at a time. */
+    const given = async (transport: Transport): Promise<StartedCommand> => {
+      for (;;) {
+        const reply = await transport.next(() => ({ limit: 1, inHands: [] }), never);
+        if (reply.word !== 'ok') throw new Error(reply.word);
+        if (reply.started[0]) return reply.started[0];
       }
+    };
+    try {
+      for (const waiter of waiters) await waiter.register();
+      const started = Promise.all(waiters.map(given));
+      const areWaiting = new RegExp(`blocked_clients:${count}`);
+      while (!areWaiting.test(await client.info('clients'))) await client.ping();
+      expect(await retireQueues(client, keys, queues)).toEqual(queues);
+      const ids = waiters.map((_, i) => `00000000-0000-7000-8000-00000000000${i}`);
+      const commands = ids.map((id) => newCommand(id, { queue: 'brief' }));
+      await submit(client, keys, commands, { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 10 });
+      const attempts = (await started).map(({ id, attempt }) => [id, attempt]);
+      expect(attempts.sort()).toEqual(ids.map((id) => [id, 1]));
+      expect(await client.pttl(keys.stream('brief'))).toBe(-1);
+    } finally {
+      for (const waiter of waiters) waiter.close();
     }
-    expect(await client.pttl(keys.stream('brief'))).toBe(-1);
-  } finally {
-    transport.close();
-  }
-});
+  },
+);
 
 describe('a call that reports and starts', () => {
   const keys = partitionKeys();

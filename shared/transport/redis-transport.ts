@@ -184,7 +184,8 @@ export class RedisTransport implements Transport {
       }
     } finally {
       over.abort();
-      await read;
+      // Its error must not take away what a look after a hint has started: the next read meets it again.
+      await read.catch(() => undefined);
     }
   }
 
@@ -214,8 +215,12 @@ export class RedisTransport implements Transport {
     return { agentId: this.#agent.agentId, session: this.#session, limit, queues, types, inHands };
   }
 
-  /** Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`. */
-  async #waitForEntry(signal: AbortSignal): Promise<void> {
+  /**
+   * Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`.
+   *
+   * @param wasMissing the read before this one found no stream, though there was none to make
+   */
+  async #waitForEntry(signal: AbortSignal, wasMissing = false): Promise<void> {
     const open = this.#description.queues.filter((queue) => !this.#paused.has(queue));
     const blockMs =
       this.#paused.size === 0 ? this.#blockMs : Math.min(this.#blockMs, longestBlockWhilePausedMs);
@@ -247,9 +252,11 @@ export class RedisTransport implements Transport {
       signal.removeEventListener('abort', cut);
     }
     if (missing === undefined) return;
-    // Where nothing had to be made, the read would fail again at once.
-    if (!(await openQueues(this.#redis, this.#keys, open))) throw missing;
-    await this.#waitForEntry(signal);
+    const isMade = await openQueues(this.#redis, this.#keys, open);
+    if (isAborted(signal)) return;
+    // Another agent was quicker with all of them; or the read would fail at once for ever.
+    if (!isMade && wasMissing) throw missing;
+    await this.#waitForEntry(signal, !isMade);
   }
 
   async report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]> {
