@@ -41,12 +41,12 @@ export async function openStore(directory: string): Promise<OpenedStore> {
   const existed = files.some((name) => /^(CURRENT|MANIFEST-\d+|\d+\.(log|ldb|sst))$/.test(name));
   const lockPath = join(path, 'LOCK');
   try {
-    // LevelDB would begin a new one beside them.
-    if (existed && !files.includes('CURRENT')) throw new Error('its file CURRENT is gone');
-    return { db: await opened(path), lockPath, existed, mended: undefined };
+    // Where CURRENT is gone LevelDB would begin a new one beside the other files.
+    return { db: await opened(path, !existed), lockPath, existed, mended: undefined };
   } catch (error) {
-    const why = reasonOf(error, directory);
-    const { db, mended } = await mend(path, why);
+    const reason = reasonOf(error, directory);
+    const why = existed && !files.includes('CURRENT') ? 'its file CURRENT is gone' : reason;
+    const { db, mended } = await mend(directory, path, why);
     return { db, lockPath, existed, mended };
   }
 }
@@ -61,8 +61,8 @@ function closeToOthers(directory: string): void {
 }
 
 /** Reads all of it, which is little: what is damaged shows now, and not when an outcome is to be reported. */
-async function opened(path: string): Promise<ClassicLevel> {
-  const db = new ClassicLevel(path);
+async function opened(path: string, createIfMissing: boolean): Promise<ClassicLevel> {
+  const db = new ClassicLevel(path, { createIfMissing });
   await db.open();
   try {
     await db.values().all();
@@ -102,18 +102,25 @@ export function adviceFor(text: string): string | undefined {
   return undefined;
 }
 
-async function mend(path: string, why: string): Promise<{ db: ClassicLevel; mended: string }> {
+/** @throws JournalLocked, JournalUnavailable where nothing may be deleted */
+async function mend(
+  directory: string,
+  path: string,
+  why: string,
+): Promise<{ db: ClassicLevel; mended: string }> {
   const aside = `${path}.damaged-${Date.now()}`;
   cpSync(path, aside, { recursive: true });
   const began = `the journal in ${path} was damaged (${why}); as it was, it is kept in ${aside}`;
   try {
     await ClassicLevel.repair(path);
-    return { db: await opened(path), mended: `${began}; what could be read of it is there again` };
-  } catch {
+    return { db: await opened(path, false), mended: `${began}; what could be read of it is there again` };
+  } catch (error) {
+    // On a disk that is full, for instance, it can be read later.
+    reasonOf(error, directory);
     rmSync(path, { recursive: true });
     makeDirectory(path, 0o700);
     return {
-      db: await opened(path),
+      db: await opened(path, true),
       mended: `${began}; nothing of it could be read, and a new one is begun`,
     };
   }

@@ -176,6 +176,17 @@ describe('a journal that a power cut has damaged', () => {
     await journal.close();
   });
 
+  test('is left alone while its agent lives', async () => {
+    const living = await open();
+    await living.keep([report('a', done)]);
+    rmSync(join(store(), 'CURRENT'));
+    const files = named(/^(MANIFEST.*|.*\.log)$/);
+    await expect(open()).rejects.toThrow('is in use by another agent');
+    expect(readdirSync(directory)).toEqual(['journal']);
+    expect(named(/^(MANIFEST.*|.*\.log)$/)).toEqual(files);
+    await living.close();
+  });
+
   test.each([
     ['logs', /\.log$/, 0],
     ['tables', /\.ldb$/, 7],
