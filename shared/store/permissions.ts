@@ -43,8 +43,10 @@ export function calls(role: RedisRole, database: number): Call[] {
       'XADD KEY * id x',
       `XACK KEY ${group} 0-1`,
       'XDEL KEY 0-1',
+      'XLEN KEY',
       'XRANGE KEY - +',
     ),
+    ...callsOn(keys.stream(any), 'EXISTS KEY', 'PEXPIRE KEY 1', 'PERSIST KEY', 'DEL KEY'),
     ...callsOn(
       keys.stream(any),
       `XPENDING KEY ${group}`,
@@ -59,11 +61,12 @@ export function calls(role: RedisRole, database: number): Call[] {
     ...callsOn(keys.command(any), 'TYPE KEY', 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x', 'HDEL KEY x'),
     ...callsOn(keys.marker(any), 'GET KEY', 'SET KEY x', 'DEL KEY'),
     ...callsOn(keys.history(any), 'LPUSH KEY x', 'LTRIM KEY 0 1', 'LRANGE KEY 0 1'),
-    ...callsOn(keys.session(any), 'GET KEY', 'SET KEY x'),
+    ...callsOn(keys.session(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'PTTL KEY', 'PEXPIRE KEY 1'),
+    ...callsOn(keys.lanes(any), 'TYPE KEY', 'GET KEY', 'MGET KEY', 'SET KEY x', 'DEL KEY'),
     ...callsOn(keys.replaced(any), 'LPOS KEY x', 'LPUSH KEY x', 'LTRIM KEY 0 1', 'PEXPIRE KEY 1'),
     ...callsOn(keys.scheduled, 'TYPE KEY', 'ZADD KEY 1 x', 'ZREM KEY x'),
     ...callsOn(keys.expiring, 'TYPE KEY', 'ZADD KEY 1 x', 'ZREM KEY x'),
-    ...callsOn(keys.queues, 'SMEMBERS KEY'),
+    ...callsOn(keys.queues, 'TYPE KEY', 'SMEMBERS KEY', 'SISMEMBER KEY x', 'SADD KEY x', 'SREM KEY x'),
     ...callsOn(keys.paused, 'HMGET KEY x'),
     ...callsOn(keys.index, 'ZSCORE KEY x'),
     ...callsOn(keys.failedIndex, 'ZADD KEY 1 x'),
@@ -81,7 +84,15 @@ export function calls(role: RedisRole, database: number): Call[] {
       'PEXPIRE KEY 1',
     ),
     ...callsOn(agentsKey, 'SADD KEY x'),
-    ...callsOn(typesKey, 'HGETALL KEY', 'HSET KEY x x', 'HDEL KEY x'),
+    ...callsOn(
+      typesKey,
+      'HLEN KEY',
+      'HKEYS KEY',
+      'HSTRLEN KEY x',
+      'HGET KEY x',
+      'HSET KEY x x',
+      'HDEL KEY x',
+    ),
     ...callsOn(metaKey, 'HMGET KEY x', 'HSETNX KEY x x'),
   ];
   if (role === 'agent') return ofAgent;
@@ -89,7 +100,14 @@ export function calls(role: RedisRole, database: number): Call[] {
     ...ofAgent,
     ['PING'],
     ...callsOn(keys.root, 'EVAL_RO x 1 KEY'),
-    ...callsOn(keys.stream(any), 'XLEN KEY', 'XINFO GROUPS KEY', 'XREVRANGE KEY + -'),
+    ...callsOn(
+      keys.stream(any),
+      'XINFO GROUPS KEY',
+      `XINFO CONSUMERS KEY ${group}`,
+      `XGROUP DELCONSUMER KEY ${group} x`,
+      'XREVRANGE KEY + -',
+    ),
+    ...callsOn(keys.lanes(any), 'EXISTS KEY'),
     ...callsOn(keys.command(any), 'HGETALL KEY', 'DEL KEY'),
     ...callsOn(keys.history(any), 'DEL KEY'),
     ...callsOn(
@@ -101,9 +119,12 @@ export function calls(role: RedisRole, database: number): Call[] {
       'ZRANGEBYSCORE KEY 0 1',
     ),
     ...callsOn(keys.expiring, 'ZRANGEBYSCORE KEY 0 1'),
-    ...callsOn(keys.queues, 'SADD KEY x'),
+    ...callsOn(keys.queues, 'SCARD KEY'),
+    ...callsOn(keys.queueCommands, 'HGET KEY x', 'HINCRBY KEY x 1', 'HDEL KEY x', 'HKEYS KEY', 'DEL KEY'),
     ...callsOn(
       keys.paused,
+      'TYPE KEY',
+      'HEXISTS KEY x',
       'HGET KEY x',
       'HSET KEY x x',
       'HDEL KEY x',
@@ -113,6 +134,8 @@ export function calls(role: RedisRole, database: number): Call[] {
     ),
     ...callsOn(
       keys.index,
+      'TYPE KEY',
+      'EXISTS KEY',
       'ZADD KEY 1 x',
       'ZREM KEY x',
       'ZRANGE KEY 0 1',
@@ -123,8 +146,9 @@ export function calls(role: RedisRole, database: number): Call[] {
     ...callsOn(keys.counts, 'HGET KEY x', 'HGETALL KEY'),
     ...callsOn(keys.retention, 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x'),
     ...callsOn(keys.dead, 'XLEN KEY'),
-    ...callsOn(agentKey(any), 'HGETALL KEY'),
+    ...callsOn(agentKey(any), 'EXISTS KEY', 'HGETALL KEY'),
     ...callsOn(agentsKey, 'SMEMBERS KEY', 'SREM KEY x'),
+    ...callsOn(typesKey, 'HGETALL KEY'),
   ];
 }
 
@@ -134,9 +158,18 @@ function wishes(role: RedisRole, database: number): Wish[] {
     call: ['PUBLISH', keys.events, 'x'],
     without: 'GET /events and ?wait= hear of no change: they are slow, or silent',
   } as const;
+  const moved = {
+    call: ['PUBLISH', keys.movedToLanes, 'x'],
+    without: 'a command of a type that not every agent knows starts up to 2 s later',
+  } as const;
   if (role === 'agent') {
     return [
       published,
+      moved,
+      {
+        call: ['SUBSCRIBE', keys.movedToLanes],
+        without: 'this agent finds a command that waits for its types up to 2 s later',
+      },
       {
         call: ['SUBSCRIBE', keys.cancels(any)],
         without: 'an agent hears of a cancel with its next renewal only',
@@ -145,6 +178,7 @@ function wishes(role: RedisRole, database: number): Wish[] {
   }
   return [
     published,
+    moved,
     {
       call: ['PUBLISH', keys.cancels(any), 'x'],
       without: 'agents hear of a cancel with their next renewal only',
