@@ -3,8 +3,8 @@
 -- new entry; started: the rule for a lost agent, RUNNING -> PENDING or FAILED.
 --
 -- It claims under `~recovery` and resolves in the same step, so that nothing can come between. It is
--- called by every server and agent, every lease/12, for every queue that ever held a command; also
--- with nothing to do, since its calls are the pulse by which Redis itself notices an outage.
+-- called by every server and agent, every lease/12, for every queue of which something is pending, and for
+-- every lane; also with nothing to do, since its calls are the pulse by which Redis itself notices an outage.
 --
 -- It is also what retires a lane: one that is empty goes, with its stream and its place in the lists. One
 -- that is not, and that somebody took out of its queue's list, is entered there again.
