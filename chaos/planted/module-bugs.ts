@@ -51,9 +51,9 @@ export const moduleBugs: readonly PlantedBug[] = [
   {
     name: 'answered-before-stored',
     file: 'server/http/command-routes.js',
-    text: 'const [reply] = await submitter.submit([command]);',
+    text: 'const replies = await submitter.submit([command]);',
     replacement:
-      "const [reply] = (submitter.submit([command]).catch(() => undefined), [{ word: 'accepted' }]);",
+      "const replies = (submitter.submit([command]).catch(() => undefined), [{ word: 'accepted' }]);",
     breaks: [1],
     imitates: 'Redis is fast, and the client need not wait for it',
   },
