@@ -134,6 +134,20 @@ describe('filters', () => {
     expect((await allOf('type=MAIL&queue=other')).ids).toEqual([]);
   });
 
+  test('by queue has what waits and runs in its lanes', async () => {
+    await make([0, 1], { type: 'MAIL', queue: 'other' });
+    await make([2], { queue: 'other' });
+    const call = { session: '', limit: 1, queues: ['other'], inHands: [] };
+    await start(client, keys, { ...call, agentId: 'plain', types: ['DELAY'] });
+    await start(client, keys, { ...call, agentId: 'postman', types: ['MAIL'] });
+    expect(await client.hget(keys.command(idAt(1)), 'queue')).toBe('other/MAIL');
+    expect((await allOf('queue=other')).ids).toEqual(newestFirst([0, 1, 2]));
+    expect((await allOf('queue=other&status=PENDING')).ids).toEqual([idAt(1)]);
+    expect(new Set((await allOf('queue=other&status=RUNNING')).ids)).toEqual(new Set([0, 2].map(idAt)));
+    const cancelled = await api.post('/commands/cancel?status=PENDING&queue=other', {});
+    expect(cancelled.body).toMatchObject({ cancelled: 1 });
+  });
+
   test('by each status', async () => {
     await make(upTo(6));
     await startSome(4);

@@ -138,7 +138,12 @@ export class CommandReader {
       const row = z.array(z.string().nullable()).safeParse(rows[i]);
       if (!row.success || row.data[0] === null) return undefined;
       const { data } = row;
-      if (fields.some((field) => data[summaryNames.indexOf(field)] !== wanted[field])) return undefined;
+      // As it is shown: a command in a lane is in the queue that it was submitted to.
+      const shown = (field: (typeof fields)[number]) => {
+        const value = data[summaryNames.indexOf(field)] ?? '';
+        return field === 'queue' ? homeOf(value) : value;
+      };
+      if (fields.some((field) => shown(field) !== wanted[field])) return undefined;
       const present = summaryNames.flatMap((name, at) =>
         (row.data[at] ?? null) === null ? [] : [[name, row.data[at]]],
       );
