@@ -6,6 +6,7 @@ import { invalid } from '../http/problem.js';
 import { CpuAllowance } from './cpu-allowance.js';
 import { stillLearning } from './schema-problems.js';
 import { vetSchema } from './schema-vetting.js';
+import { warmUp } from './type-version.js';
 
 type AnnouncedType = Exclude<RegisterBody['types'][number], string>;
 
@@ -21,6 +22,7 @@ export class AnnouncementVetting {
 
   /** @param types as they were registered: names, and announcements with schemas. @throws Problem */
   check(types: RegisterBody['types']): void {
+    if (types.some((type) => typeof type !== 'string')) warmUp();
     const allowance = new CpuAllowance(vettingMs);
     let left = schemaLimits.types;
     for (const [i, type] of types.entries()) {

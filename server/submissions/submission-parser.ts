@@ -14,7 +14,7 @@ import { UnusableSchema } from './payload-validator.js';
 import { type SchemaChecker } from './schema-checker.js';
 import { stillLearning } from './schema-problems.js';
 import { type FoundType, type TypeCatalog } from './type-catalog.js';
-import { type CatalogType } from './type-version.js';
+import { builtInVersions, type CatalogType, warmUp } from './type-version.js';
 import { type ParsedSubmission, parseUsual } from './usual-submission.js';
 
 /** A submission that was checked in every way that can be checked at the door. */
@@ -78,8 +78,10 @@ async function checkAll(
   pathOf: (i: number) => Path,
   { catalog, checker }: SubmissionRules,
 ): Promise<CheckedSubmission[]> {
+  const names = typesIn(items);
+  if (names.some((name) => !builtInVersions.has(name))) warmUp();
   const allowance = new CpuAllowance();
-  const types = await catalog.find(typesIn(items), allowance);
+  const types = await catalog.find(names, allowance);
   const values: CheckedSubmission[] = [];
   const unchecked: InThread[] = [];
   const faults: FieldFault[] = [];

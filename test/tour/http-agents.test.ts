@@ -7,7 +7,8 @@ import { compared, rewritten, stepsOf, walk } from './tour.js';
 const path = join(repositoryRoot, 'docs', 'http-agents.md');
 
 it('an agent is played by hand as the page of its protocol shows it', async () => {
-  const deployment = await Deployment.start();
+  // Beside an agent that serves the default queue, as `npm start` has two.
+  const deployment = await Deployment.start({ agents: 1 });
   try {
     const page = readFileSync(path, 'utf8');
     const url = new URL(deployment.url).host;

@@ -31,6 +31,9 @@ const stable = (lines: readonly string[]): string[] =>
       .replace(/\b\d\d:\d\d:\d\d\.\d{3}\b/g, '<time>')
       .replace(/(tookMs\\?":)\d+/g, '$1<ms>')
       .replace(/("session":)"[0-9a-f]{12}"/g, '$1"<session>"')
+      .replace(/:[0-9a-f]{16}\.\d+\.r[0-9a-f]{16}\b/g, ':<session>')
+      // Null once the first lease after the start is over.
+      .replace(/("holdUntil":)(null|"<time>")/g, '$1<time>')
       .replace(/"\d{13}(-\d+)?"/g, '"<ms>"')
       .replace(/\/\d{13}-\d+"/g, '/<entry>"')
       .replace(/("heldMs":|"leaseLeftMs":|wait )\d+/g, '$1<ms>')
