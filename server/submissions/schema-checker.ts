@@ -41,8 +41,9 @@ export class SchemaChecker implements Service {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#end({ word: 'busy' });
+    // Before the thread is ended: else the next one would begin a new thread.
     for (const { answered } of this.#waiting.splice(0)) answered({ word: 'busy' });
+    await this.#end({ word: 'busy' });
   }
 
   /** @returns what is wrong with the payloads of one request */
@@ -69,7 +70,10 @@ export class SchemaChecker implements Service {
     const workerData: SchemaThreadData = { nativePatterns };
     const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
     const worker = new Worker(threadFile(), { workerData, resourceLimits });
-    worker.on('message', (reply: CheckReply) => this.#settle(worker, reply));
+    worker.on('message', (reply: CheckReply) => {
+      // One that is being ended has no say any more: its request is answered when it is gone.
+      if (this.#worker === worker) this.#settle(worker, reply);
+    });
     // Out of memory, as a rule; its end follows.
     worker.on('error', () => undefined);
     worker.once('exit', () => {
