@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Service } from '../../shared/runtime/service.js';
 import { nativePatterns } from './native-patterns.js';
-import { type CheckReply, type CheckRequest, type SchemaThreadData } from './schema-protocol.js';
+import {
+  checkMs,
+  type CheckReply,
+  type CheckRequest,
+  compileMs,
+  type SchemaThreadData,
+} from './schema-protocol.js';
 
-/** CPU ms for a request: what an agent's author and a client chose together gets no more. */
-const compileMs = 100;
-const checkMs = 50;
 /** Backstop for a thread that cannot be ended by itself; it looks at its own time, so this is never short. */
 const longestWallMs = 10_000;
 /** Requests that wait for the thread. */
