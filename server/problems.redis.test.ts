@@ -154,8 +154,13 @@ test('a fault that nobody foresaw tells nothing of itself', () => {
 });
 
 test('every code of the registry is tested', () => {
-  // The last two: above, and in http-server.test.ts.
-  const tested = [...Object.keys(causes), 'internal_error', 'request_timeout'];
+  const elsewhere = [
+    'internal_error', // above
+    ...['request_timeout', 'expectation_failed', 'too_many_connections'], // http-server.test.ts
+    'too_many_held', // held-answers.test.ts
+    'not_implemented', // browser-attacks.test.ts
+  ];
+  const tested = [...Object.keys(causes), ...elsewhere];
   expect(tested.sort()).toEqual(Object.keys(problems).sort());
 });
 

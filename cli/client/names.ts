@@ -1,6 +1,5 @@
 import { Argument, type Command } from 'commander';
 import { createClient } from '../../shared/client/client.js';
-import { exitCodes } from './exit-codes.js';
 import { resolveWhereabouts } from './settings.js';
 import { type Terminal } from './terminal.js';
 
@@ -17,7 +16,6 @@ export function namesCommand(command: Command, terminal: Terminal): Command {
     .description('print the names that a server knows, one per line: for completion')
     .addArgument(new Argument('<kind>', 'of what').choices(namedKinds))
     .action(async (kind: NamedKind) => {
-      process.exitCode = exitCodes.done;
       const names = await namesOf(kind, terminal.signal).catch(() => []);
       // Whatever others call a type: only what needs no quotes is a word of a line.
       for (const name of names.filter((one) => /^[\w.-]+$/.test(one))) terminal.print(name);

@@ -212,6 +212,11 @@ const onLoopback: [what: string, attack: Attack, refusal: object][] = [
   ],
   ['a target that names another host', { line: 'GET http://evil.example/health' }, malformed],
   ['a target that names a user', { line: 'GET http://localhost:3000@evil.example/health' }, malformed],
+  [
+    'a coding beside chunked',
+    { line: submitting, head: [json, 'Transfer-Encoding: gzip, chunked'] },
+    { status: 501, code: 'not_implemented' },
+  ],
   ['two hosts', { line: 'GET /health', head: ['Host: localhost:3000', 'Host: evil.example'] }, malformed],
   [
     'HEAD',

@@ -94,16 +94,23 @@ describe('what is no HTTP is answered all the same', () => {
     expect(carriedOut).toEqual([]);
   });
 
-  test('nothing is written into the middle of another answer', async () => {
+  test.each([
+    ['nonsense', 'nonsense\r\n\r\n'],
+    ['an unknown Expect', 'GET / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\n\r\n'],
+    ['CONNECT', 'CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n'],
+  ])('nothing is written into the middle of another answer, after %s', async (_what, sent) => {
     await listen((_incoming, response) => {
       response.writeHead(200, { 'Content-Length': '10' });
       response.write('12345');
     });
-    const { socket, answer } = await raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
-    await once(socket, 'data');
-    socket.write('nonsense\r\n\r\n');
-    await answer.catch(() => undefined);
-    expect(await answer.catch(() => '')).not.toContain('malformed_http');
+    const { socket } = await raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+    const received: Buffer[] = [];
+    socket.on('data', (chunk) => received.push(chunk)).on('error', () => undefined);
+    while (!Buffer.concat(received).toString().endsWith('12345')) await once(socket, 'data');
+    const closed = once(socket, 'close');
+    socket.write(sent);
+    await closed.catch(() => undefined);
+    expect(Buffer.concat(received).toString()).toMatch(/12345$/);
   });
 });
 
@@ -123,6 +130,27 @@ describe('what Node would answer without a body, or not at all, is a problem as 
       new RegExp(`^HTTP/1\\.1 ${status} [^]*application/problem\\+json[^]*"code":"${code}"`),
     );
   });
+});
+
+test('an answer whose turn never came is closed when its connection is', async () => {
+  const closed: (string | undefined)[] = [];
+  const arrived = { three: () => {} };
+  const threeAreHere = new Promise<void>((resolve) => (arrived.three = resolve));
+  const isEmpty = { now: () => {} };
+  const allClosed = new Promise<void>((resolve) => (isEmpty.now = resolve));
+  await listen(({ url }, response) => {
+    response.once('close', () => {
+      closed.push(url);
+      if (closed.length === 3) isEmpty.now();
+    });
+    if (url === '/3') arrived.three();
+  });
+  const heads = ['/1', '/2', '/3'].map((path) => `GET ${path} HTTP/1.1\r\nHost: x\r\n\r\n`);
+  const { socket } = await raw(heads.join(''));
+  await threeAreHere;
+  socket.destroy();
+  await allClosed;
+  expect(closed.sort()).toEqual(['/1', '/2', '/3']);
 });
 
 describe('connections are bounded', () => {
@@ -185,6 +213,21 @@ describe('stopping', () => {
     expect(response.headers.connection).toBe('keep-alive');
     await server.stop();
     agent.destroy();
+  });
+
+  test('does not wait for a client that asked for a tunnel and stays', async () => {
+    await listen(hello);
+    const socket = connect({
+      port: Number(new URL(server.url).port),
+      host: '127.0.0.1',
+      allowHalfOpen: true,
+    });
+    sockets.push(socket);
+    socket.on('error', () => undefined);
+    socket.write('CONNECT x:1 HTTP/1.1\r\nHost: x:1\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 405 /);
+    await server.stop();
   });
 
   test('cuts off what is not done when the grace time is over', async () => {

@@ -78,9 +78,10 @@ export class HttpServer implements Service {
       this.#refuse(request.resume().socket, unexpected());
     });
     this.#server.on('connect', ({ socket }: IncomingMessage) => {
-      // Node has taken its own listener away.
+      // Node has taken its own listeners away, and no longer closes it with the others.
       socket.on('error', () => socket.destroy());
       this.#refuse(socket, noTunnel());
+      socket.resume().destroySoon();
     });
     this.#server.on('clientError', (error, socket: Socket) => this.#answerRaw(error, socket));
   }
@@ -131,26 +132,35 @@ export class HttpServer implements Service {
   }
 
   #admit(socket: Socket): void {
+    socket.once('close', () => this.#endQueued(socket));
     const peer = socket.remoteAddress ?? '';
     const bound = this.#connections.add(peer);
     if (bound !== undefined) return this.#refuse(socket, tooManyConnections(bound));
     socket.once('close', () => this.#connections.remove(peer));
   }
 
+  /** Answers to pipelined requests whose turn never came: Node says of the others only that they are closed. */
+  #endQueued(socket: Socket): void {
+    for (const response of this.#answering.get(socket) ?? []) {
+      if (response.socket === null) response.emit('close');
+    }
+  }
+
   /** The connection ends with this answer, whatever its client has sent or sends. */
   #refuse(socket: Socket, problem: Problem): void {
     this.#refused.add(socket);
-    socket.end(rawAnswer(problem));
+    // Nothing may be written into the middle of another answer.
+    const isBusy = [...(this.#answering.get(socket) ?? [])].some(
+      (response) => response.socket === socket && response.headersSent,
+    );
+    if (isBusy) socket.destroy();
+    else socket.end(rawAnswer(problem));
   }
 
   /** What Node's parser refuses never becomes a request: the answer is written by hand. */
   #answerRaw(error: Error, socket: Socket): void {
     const code = errorCode(error);
-    // Nothing may be written into the middle of another answer.
-    const isBusy = [...(this.#answering.get(socket) ?? [])].some(
-      (response) => response.socket === socket && response.headersSent,
-    );
-    if (!socket.writable || isBusy || code === 'ECONNRESET') return void socket.destroy();
+    if (!socket.writable || code === 'ECONNRESET') return void socket.destroy();
     this.#refuse(socket, rawProblem(code));
   }
 }

@@ -24,17 +24,19 @@ afterAll(async () => {
   await redis.stop();
 });
 
+beforeEach(() => client.flushall());
+
 /** Submits one of this type, and lets an agent meet it that does not know it. */
-async function meet(id: string, type: string): Promise<void> {
-  await submit(client, keys, [newCommand(id, { type })], {
+async function meet(id: string, type: string, queue = 'default'): Promise<void> {
+  await submit(client, keys, [newCommand(id, { type, queue })], {
     notAfter: Number.MAX_SAFE_INTEGER,
     maxBacklog: 1000,
   });
-  await start(client, keys, { ...asAgent1, types: ['DELAY'] });
+  await start(client, keys, { ...asAgent1, queues: [queue], types: ['DELAY'] });
 }
 
-async function serve(agentId: string, types: string): Promise<void> {
-  const fields = { session: 's', queues: 'default', types, leaseMs: '3600000', lastSeen: String(Date.now()) };
+async function serve(agentId: string, types: string, queues = 'default'): Promise<void> {
+  const fields = { session: 's', queues, types, leaseMs: '3600000', lastSeen: String(Date.now()) };
   await client.sadd(agentsKey, agentId);
   await client.hset(agentKey(agentId), fields);
 }
@@ -70,4 +72,20 @@ test('a type that no agent knows is logged once, however many commands there are
   await look();
   expect(lines).toHaveLength(3);
   expect(lines.at(-1)).toEqual({ type: 'ODD', queue: 'default' });
+});
+
+test('a type that agents of one queue know, and those of another do not, is logged once', async () => {
+  const lines: object[] = [];
+  const logger = createLogger({ side: 'server', level: 'silent' });
+  logger.warn = (fields: object) => void lines.push(fields);
+  const sweeper = unknownTypes(link, keys, logger);
+  await serve('agent-1', 'DELAY', 'default,other');
+  await meet('a', 'ODD');
+  await meet('b', 'ODD', 'other');
+  await serve('agent-2', 'ODD', 'other');
+  for (let i = 0; i < 3; i++) {
+    await sweeper.start();
+    await sweeper.stop();
+  }
+  expect(lines).toEqual([{ type: 'ODD', queue: 'default' }]);
 });

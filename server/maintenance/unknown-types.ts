@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { type Logger } from '../../shared/runtime/logger.js';
-import { runAll } from '../../shared/store/command-reader.js';
+import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { laneOf, type Lane } from '../../shared/store/lanes.js';
 import { knowsType, readServing } from '../reading/waiting-reasons.js';
@@ -24,7 +24,9 @@ export function unknownTypes(link: RedisCalls, keys: PartitionKeys, logger: Logg
     link,
     sweep: async (redis) => {
       const { unknown, known } = await look(redis, keys);
-      for (const type of known) logged.delete(type);
+      const isUnknown = new Set(unknown.map(({ type }) => type));
+      // A type may be known in one queue and unknown in another: then its line stands.
+      for (const type of known) if (!isUnknown.has(type)) logged.delete(type);
       for (const { queue, type } of unknown) {
         if (logged.has(type)) continue;
         logged.add(type);
@@ -44,7 +46,7 @@ async function look(
   redis: Redis,
   keys: PartitionKeys,
 ): Promise<{ unknown: readonly Lane[]; known: readonly string[] }> {
-  const lanes = (await redis.smembers(keys.queues)).flatMap((name) => {
+  const lanes = (await redis.smembers(keys.queues).catch(ifWrongType<string[]>([]))).flatMap((name) => {
     const lane = laneOf(name);
     return lane ? [{ ...lane, stream: keys.stream(name) }] : [];
   });

@@ -65,8 +65,15 @@ const mostChars = 512 * 1024;
 /** What a type adds beside its schemas. */
 const charsPerType = 3000;
 
-const charsOf = ({ payload, result, conflict }: DocumentedType) =>
-  charsPerType + JSON.stringify([payload, result, conflict]).length;
+function charsOf({ payload, result, conflict }: DocumentedType): number {
+  try {
+    return charsPerType + JSON.stringify([payload, result, conflict]).length;
+  } catch (error) {
+    // Nested deeper than JSON.stringify goes: nothing of it becomes a part of the document.
+    if (error instanceof RangeError) return charsPerType;
+    throw error;
+  }
+}
 
 /** Agents that disagree about a type get payloads that fit all of their versions; each gives a result by its own. */
 function versionsOf({ source, conflict, ...own }: DocumentedType, part: 'payload' | 'result') {

@@ -26,7 +26,7 @@ test.each([
   ['one bound', { type: 'number', minimum: 3 }, 2, 'payload', /a number of at least 3/],
   ['exclusive bounds', { type: 'number', exclusiveMaximum: 3 }, 3, 'payload', /< 3/],
   ['a pattern', { type: 'string', pattern: '^a' }, 'b', 'payload', /pattern \^a/],
-  ['a format', { type: 'string', format: 'date' }, 'b', 'payload', /format date/],
+  ['a format', { type: 'string', format: 'date' }, 'b', 'payload', /a date such as 2026-11-22/],
   [
     'an escaped name',
     { properties: { 'a/b~c': { type: 'string' } } },

@@ -3,11 +3,14 @@ import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Service } from '../../shared/runtime/service.js';
 import { nativePatterns } from './native-patterns.js';
-import { type CheckReply, type CheckRequest, type SchemaThreadData } from './schema-protocol.js';
+import {
+  checkMs,
+  type CheckReply,
+  type CheckRequest,
+  compileMs,
+  type SchemaThreadData,
+} from './schema-protocol.js';
 
-/** CPU ms for a request: what an agent's author and a client chose together gets no more. */
-const compileMs = 100;
-const checkMs = 50;
 /** Backstop for a thread that cannot be ended by itself; it looks at its own time, so this is never short. */
 const longestWallMs = 10_000;
 /** Requests that wait for the thread. */
@@ -41,8 +44,9 @@ export class SchemaChecker implements Service {
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    await this.#end({ word: 'busy' });
+    // Before the thread is ended: else the next one would begin a new thread.
     for (const { answered } of this.#waiting.splice(0)) answered({ word: 'busy' });
+    await this.#end({ word: 'busy' });
   }
 
   /** @returns what is wrong with the payloads of one request */
@@ -69,7 +73,10 @@ export class SchemaChecker implements Service {
     const workerData: SchemaThreadData = { nativePatterns };
     const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
     const worker = new Worker(threadFile(), { workerData, resourceLimits });
-    worker.on('message', (reply: CheckReply) => this.#settle(worker, reply));
+    worker.on('message', (reply: CheckReply) => {
+      // One that is being ended has no say any more: its request is answered when it is gone.
+      if (this.#worker === worker) this.#settle(worker, reply);
+    });
     // Out of memory, as a rule; its end follows.
     worker.on('error', () => undefined);
     worker.once('exit', () => {

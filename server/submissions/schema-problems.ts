@@ -1,4 +1,9 @@
 import { Problem } from '../http/problem.js';
+import { checkMs, compileMs } from './schema-protocol.js';
+
+/** What is wrong with a `type` whose schema cannot be used. @param fault why not */
+export const unusableType = (fault: string): string =>
+  `has a schema that cannot be used, so no payload can be checked: ${fault}`;
 
 /** Schemas are made ready for use once, a few in each request. */
 export function stillLearning(): Problem {
@@ -16,8 +21,8 @@ export function tooBusyToCheck(): Problem {
 export function costlyPayload(field: string, what: 'compile' | 'check'): Problem {
   const why =
     what === 'check'
-      ? 'checking it by the schema that was announced for its type took more than 50 ms of CPU and was ended'
-      : 'making the schema that was announced for its type ready for use took more than 100 ms of CPU and was ended';
+      ? `checking it by the schema that was announced for its type took more than ${checkMs} ms of CPU and was ended`
+      : `making the schema that was announced for its type ready for use took more than ${compileMs} ms of CPU and was ended`;
   const advice =
     what === 'check' ? 'Send a smaller payload, or fewer at once' : 'Its agents must announce a simpler one';
   return new Problem('costly_payload', `${field}: ${why}. ${advice}`, {

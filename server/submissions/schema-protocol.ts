@@ -2,6 +2,10 @@ import { type FieldFault } from '../http/problem.js';
 
 /** What the server's main thread and the thread that applies announced schemas say to each other. */
 
+/** CPU ms for a request: what an agent's author and a client chose together gets no more. */
+export const compileMs = 100;
+export const checkMs = 50;
+
 export interface SchemaThreadData {
   /** See `AnnouncedSchemas`. */
   readonly nativePatterns: ReadonlySet<string>;

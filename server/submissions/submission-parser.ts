@@ -12,7 +12,7 @@ import { checkInThread, type InThread } from './thread-checks.js';
 import { CpuAllowance } from './cpu-allowance.js';
 import { UnusableSchema } from './payload-validator.js';
 import { type SchemaChecker } from './schema-checker.js';
-import { stillLearning } from './schema-problems.js';
+import { stillLearning, unusableType } from './schema-problems.js';
 import { type FoundType, type TypeCatalog } from './type-catalog.js';
 import { builtInVersions, type CatalogType, warmUp } from './type-version.js';
 import { type ParsedSubmission, parseUsual } from './usual-submission.js';
@@ -153,9 +153,6 @@ function checkSubmission(
   const value = { ...parsed.value, typeOnAgentLost: type.onAgentLost };
   return type.validate ? { ok: true, value } : { ok: true, value, unchecked: type };
 }
-
-const unusableType = (fault: string) =>
-  `has a schema that cannot be used, so no payload can be checked: ${fault}`;
 
 /** By the schema, which has a word for everything that is wrong; the payload apart, which may be large. */
 function parseAny(raw: Record<string, unknown>, payloadText: string): Parsed<ParsedSubmission> {

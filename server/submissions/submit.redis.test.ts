@@ -268,7 +268,8 @@ test('a command whose names are lone surrogates is not that of others, by its ke
   const send = (name: string) =>
     api.send('POST', '/commands', { body: `{"type":"ANY","payload":{"${name}":"${name}"}}`, headers });
   let first = await send('\\ud800');
-  while (first.status === 400) first = await send('\\ud800');
+  // Not known yet, or not made ready for use yet.
+  while ([400, 503].includes(first.status)) first = await send('\\ud800');
   expect([first.status, (await send('\\ud800')).status, (await send('\\ud801')).status]).toEqual([
     202, 200, 422,
   ]);

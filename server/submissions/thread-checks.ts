@@ -2,7 +2,7 @@ import { problemErrors } from '../../shared/protocol/bounds.js';
 import { type FieldFault, invalid } from '../http/problem.js';
 import { fieldName } from '../http/input.js';
 import { type SchemaChecker } from './schema-checker.js';
-import { costlyPayload, tooBusyToCheck } from './schema-problems.js';
+import { costlyPayload, tooBusyToCheck, unusableType } from './schema-problems.js';
 import { type CatalogType } from './type-version.js';
 
 type Path = readonly (string | number)[];
@@ -39,8 +39,8 @@ export async function checkInThread(
       throw costlyPayload(payloadField, reply.what);
     case 'unusable': {
       const at = payloads.findIndex(({ schemas }) => schemas.includes(reply.schema));
-      const message = `has a schema that cannot be used, so no payload can be checked: ${reply.fault}`;
-      throw invalid([{ field: fieldName([...(items[at]?.path ?? []), 'type']), message }], 'unusable_type');
+      const field = fieldName([...(items[at]?.path ?? []), 'type']);
+      throw invalid([{ field, message: unusableType(reply.fault) }], 'unusable_type');
     }
     case 'checked': {
       const faults: FieldFault[] = [];

@@ -176,7 +176,7 @@ export const deploymentOperations: readonly Operation[] = [
       200: {
         description: 'It can.',
         schema: readinessSchema,
-        examples: example({ status: 'ready', durability: { ok: true, reasons: [] } }),
+        examples: example({ status: 'ready', durability: { ok: true, reasons: [] }, limits: [] }),
       },
     },
     problems: [],
