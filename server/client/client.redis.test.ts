@@ -7,6 +7,7 @@ import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { HttpProxy, type SeenMatch } from '../../shared/testing/http-proxy.js';
 import { freePort } from '../../shared/testing/processes.js';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
@@ -305,7 +306,7 @@ describe('an operator', () => {
     expect(await client.queues()).toMatchObject([{ queue: 'default', paused: true }]);
     expect(await client.resumeQueue('default')).toMatchObject({ paused: false });
     await agents.register('a', { session: 's' });
-    expect(await client.drain('a')).toEqual({ agentId: 'a', session: 's' });
+    expect(await client.drain('a')).toEqual({ agentId: 'a', session: shownAs('s') });
     expect(await client.agents()).toMatchObject([{ agentId: 'a', draining: true }]);
     expect((await client.types()).map(({ type }) => type)).toContain('DELAY');
     expect(await client.ready()).toMatchObject({ status: 'ready', durability: { ok: true } });

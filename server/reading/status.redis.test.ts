@@ -8,6 +8,7 @@ import {
 } from '../../shared/protocol/api.js';
 import { register } from '../../shared/lifecycle/registration.js';
 import { report, start, submit } from '../../shared/lifecycle/transitions.js';
+import { shownAs } from '../../shared/protocol/sessions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, agentsKey, group, partitionKeys, typesKey } from '../../shared/store/keys.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
@@ -151,8 +152,8 @@ describe('agents', () => {
     expect(agentListSchema.parse(await get('/agents')).agents).toEqual([
       {
         agentId: 'agent-1',
-        session: 'i.3',
-        instance: 'i',
+        session: shownAs('i.3'),
+        instance: shownAs('i'),
         state: 'live',
         draining: false,
         host: 'here',

@@ -94,11 +94,18 @@ async function useAll(url: string): Promise<void> {
   const api = await startServer(url, { retentionMs: 1, leaseMs: 1000 });
   const agents = new TestAgents(api);
   const stream = await EventClient.open(`${api.url}/events`);
-  const pruned = idOf(await api.post('/commands', delay({ ttlMs: 1 })));
+  // On a machine that is busy Redis may answer too late.
+  const accepted = async (more: object) => {
+    for (;;) {
+      const answer = await api.post('/commands', delay(more));
+      if (answer.status !== 503) return idOf(answer);
+    }
+  };
+  const pruned = await accepted({ ttlMs: 1 });
   await api.post('/commands/batch', {
     commands: [delay({ runAt: new Date(Date.now() + 50).toISOString() }), delay()],
   });
-  const cancelled = idOf(await api.post('/commands', delay({ queue: 'other' })));
+  const cancelled = await accepted({ queue: 'other' });
   for (const path of [
     '/commands',
     '/commands?status=PENDING',
@@ -172,11 +179,11 @@ test('the user that the docs name may do all that a server and an agent do', asy
 });
 
 test('the check at the start asks about everything that is used then', async () => {
-  const subcommands = new Map([
-    ['XGROUP', 'xgroup|create'],
-    ['XINFO', 'xinfo|groups'],
-  ]);
-  const commands = new Set([...calls('server', 0)].map(([command]) => subcommands.get(command) ?? command));
+  const commands = new Set(
+    calls('server', 0).map(([command, subcommand]) =>
+      ['XGROUP', 'XINFO'].includes(command) ? `${command}|${subcommand}`.toLowerCase() : command,
+    ),
+  );
   await allow(
     'exact',
     '-@all',
@@ -217,7 +224,7 @@ test('a user without channels: waits end, /ready says it, it is logged, and foll
   const destination = { write: (line: string) => void lines.push(line) };
   const logger = createLogger({ side: 'server', level: 'warn', pretty: false, destination });
   const api = await startServer(urlOf('mute'), { logger });
-  const limits = [/PUBLISH .*events/, /PUBLISH .*cancels/, /SUBSCRIBE .*resync/];
+  const limits = [/PUBLISH .*events/, /PUBLISH .*lanes/, /PUBLISH .*cancels/, /SUBSCRIBE .*resync/];
   expect(await api.get('/ready')).toMatchObject({
     status: 200,
     body: { limits: limits.map((limit) => expect.stringMatching(limit) as string) },

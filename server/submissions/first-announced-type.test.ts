@@ -32,7 +32,7 @@ function catalog() {
 // In this order: a process is cold once.
 test('a server makes nothing ready for built-in types', async () => {
   await parseSubmission({ type: 'DELAY', payload: { ms: 1 } }, { catalog: catalog(), checker });
-  expect(wasWarm).toEqual([false]);
+  expect(isWarm()).toBe(false);
 });
 
 test('what every announced schema needs counts for no request, so that the first one is accepted', async () => {
@@ -41,5 +41,6 @@ test('what every announced schema needs counts for no request, so that the first
     { catalog: catalog(), checker },
   );
   expect(checked.submission).toMatchObject({ type: 'COUNT' });
-  expect(wasWarm[0]).toBe(true);
+  expect(isWarm()).toBe(true);
+  expect(wasWarm).not.toContain(false);
 });

@@ -59,6 +59,7 @@ export class Deployment {
   readonly #clients = new Map<string, Client>();
   readonly #transport: AgentTransport;
   readonly #ownGroup: boolean;
+  #urlHere: string | undefined;
 
   private constructor(
     redis: TestRedis,
@@ -96,9 +97,17 @@ export class Deployment {
 
   /** The first server's. */
   get url(): string {
-    const [server] = this.servers;
-    if (!server) throw new Error('no server was started');
-    return server.url;
+    const url = this.servers[0]?.url ?? this.#urlHere;
+    if (url === undefined) throw new Error('no server was started');
+    return url;
+  }
+
+  /**
+   * Has a server that runs in the test's own process, for tests that only need one to be there: starting a
+   * process costs more than a second of CPU. Who starts it also stops it.
+   */
+  useServerAt(url: string): void {
+    this.#urlHere = url;
   }
 
   /** @param port to come back on the port of one that was killed */

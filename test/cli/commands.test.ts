@@ -92,7 +92,7 @@ test.each<[string, readonly string[], RegExp]>([
     ['submit', 'A', '--delay', '1', '--run-at', 'x'],
     /'--delay <time>' cannot be used with option '--run-at/,
   ],
-  ['a moment that is none', ['submit', 'A', '--run-at', 'noon'], /^--run-at: Invalid/],
+  ['a moment that is none', ['submit', 'A', '--run-at', 'noon'], /^--run-at: must be a time with its zone/],
   ['a payload that is no JSON', ['submit', 'DELAY', '{ms: 1}'], /^payload: is not JSON: /],
   [
     'a payload that cannot be read',

@@ -98,7 +98,7 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     }));
 
   it('everything that could recover it is gone', () =>
-    onScene({}, async ({ redis, deployment, doctor, submit }) => {
+    onScene({ ownServer: true }, async ({ redis, deployment, doctor, submit }) => {
       const id = await submit(delay(600_000));
       await until(async () => (await redis.hget(keys.command(id), 'status')) === 'RUNNING');
       const all = [...deployment.agents, ...deployment.servers.map(({ process }) => process)];

@@ -53,7 +53,7 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('the server is away', () =>
-    onScene({}, async ({ deployment, doctor }) => {
+    onScene({ ownServer: true }, async ({ deployment, doctor }) => {
       const SERVER_URL = `http://127.0.0.1:${await freePort()}`;
       expect(found(await doctor({ SERVER_URL }))).toEqual(only('server: no server answers at', SERVER_URL));
       expect(deployment.servers[0]?.process.running).toBe(true);
@@ -276,7 +276,7 @@ it('finds a server that stands below a path', () =>
   }));
 
 it('writes nothing', () =>
-  onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, deployment, submit }) => {
+  onScene({ ownServer: true, env: { LEASE_MS: '60000' } }, async ({ redis, doctor, deployment, submit }) => {
     await submit(delay(600_000, { queue: 'mail' }));
     for (const process of [deployment.agents[0], deployment.servers[0]?.process]) {
       if (!process) throw new Error('nobody runs');

@@ -1,5 +1,7 @@
 import { type Redis } from 'ioredis';
 import { type Examination } from '../../cli/doctor/examination.js';
+import { Server } from '../../server/server.js';
+import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
 import { runLine, whereIs } from './command-line.js';
@@ -18,15 +20,23 @@ export interface Scene {
   readonly isDone: (id: string) => Promise<boolean>;
 }
 
+export interface SceneOptions extends Omit<DeploymentOptions, 'servers'> {
+  /** The server has a process of its own: for tests that look at it, or stop it. */
+  readonly ownServer?: boolean;
+}
+
 export async function onScene(
-  options: DeploymentOptions,
+  { ownServer = false, ...options }: SceneOptions,
   body: (scene: Scene) => Promise<void>,
 ): Promise<void> {
+  const env = { LEASE_MS: String(leaseMs), ...options.env };
   const deployment = await Deployment.start({
     agents: 1,
     ...options,
-    env: { LEASE_MS: String(leaseMs), ...options.env },
+    servers: ownServer ? 1 : 0,
+    env,
   });
+  const server = ownServer ? undefined : await startServerHere(deployment, Number(env.LEASE_MS));
   const redis = deployment.redis.client();
   const post = async (path: string, sent: object) => {
     const init = {
@@ -53,8 +63,20 @@ export async function onScene(
       isDone: async (id) => (await redis.hget(keys.command(id), 'status')) === 'COMPLETED',
     });
   } finally {
+    await server?.stop();
     await deployment.stop();
   }
+}
+
+async function startServerHere(deployment: Deployment, ofLeaseMs: number): Promise<Server> {
+  const server = new Server({
+    ...{ host: '127.0.0.1', port: 0, leaseMs: ofLeaseMs, graceMs: 1000, maxBacklog: 10_000 },
+    redisUrl: deployment.redis.url,
+    logger: createLogger({ side: 'server', level: 'silent' }),
+  });
+  await server.start();
+  deployment.useServerAt(server.url);
+  return server;
 }
 
 /** Everything that it found, as `<check>: <what>`. */
