@@ -104,8 +104,20 @@ bool rewritten, wrongResult, unexplained, begun, falseLoss, ghostStart, early;
 byte dummy, pe, prove;
 
 #define mine(a,s,t) (mkT!=0 && mkT==(t) && N(mkA)==N(a) && mkS==(s))     /* mkA is the process, as a ghost; the marker has its name */
+#ifdef UPKEEP
+bool listed=true, retired, dismissed;   /* listed: the queue is in the set `queues`, so recovery looks at it */
+#ifdef NO_JOIN
+#define JOIN
+#else
+#define JOIN listed=true;
+#endif
+#define LISTED(x) (listed || ln[x])
+#else
+#define JOIN
+#define LISTED(x) true
+#endif
 inline ack(x) { st[x]=0; own[x]=0 }
-inline addentry() { nent++; assert(nent<NE); st[nent]=1; own[nent]=0; ent=nent }
+inline addentry() { nent++; assert(nent<NE); st[nent]=1; own[nent]=0; JOIN ent=nent }
 inline requeue() { ack(ent); mkT=0; mkA=0; mkS=0; status=PEND; addentry() }
 inline terminal(v,x) { 
   if :: status>=DONE -> rewritten=true :: else fi;
@@ -350,11 +362,11 @@ inline cAbandon() { atomic { r=0; if :: sAbandon(me,s,e,DEADOF(me),r) :: LOSE; s
 #else
 #define DEADOWNER(x) (own[x]==REC || !NAMEUP(own[x]) || (x==ent && status==RUN && !(up[mkA] && mkS==sess[mkA])))
 #endif
-#define CLAIMDEAD(x) (st[x]==2 && DEADOWNER(x))
+#define CLAIMDEAD(x) (st[x]==2 && LISTED(x) && DEADOWNER(x))
 #ifdef LEASE
-#define CLAIMLIVE(x) (st[x]==2 && !DEADOWNER(x) && !(x==ent && status==RUN && live[mkA]))
+#define CLAIMLIVE(x) (st[x]==2 && LISTED(x) && !DEADOWNER(x) && !(x==ent && status==RUN && live[mkA]))
 #else
-#define CLAIMLIVE(x) (st[x]==2 && !DEADOWNER(x))
+#define CLAIMLIVE(x) (st[x]==2 && LISTED(x) && !DEADOWNER(x))
 #endif
 inline find(cond) { pe=1; do :: pe<=nent && !(cond) -> pe++ :: else -> break od; if :: pe>nent -> pe=0 :: else fi }
 
@@ -540,6 +552,36 @@ end3:
        if :: x==ent && status==RUN -> lapsed[mkA]=true :: else fi }
      if :: atomic { sRecover(x); x=0 } :: x=0 fi
   od }
+#ifdef UPKEEP
+#define USED(x) (st[x]!=0)
+#define LANED(x) (st[x]!=0 && ln[x])
+#ifdef NO_RTEMPTY
+#define gRTE true
+#else
+#define gRTE (!ANY(USED))
+#endif
+#ifdef NO_LNEMPTY
+#define gLNE true
+#else
+#define gLNE (!ANY(LANED))
+#endif
+#ifdef NO_DMEMPTY
+#define gDME(n) true
+#else
+#define OFNAME(x) (st[x]==2 && own[x]==who)
+#define gDME(n) (!ANY(OFNAME))
+#endif
+/* decision 0015: `retire` deletes the stream of a queue (its command was never counted), `recover` that of a lane, and `dismiss` forgets a
+   consumer with whatever is pending under it (3: in the stream, delivered, and nobody's); each once, at any time */
+proctype Upkeep() { byte who=1, i;
+end6:
+  do
+  :: atomic { !retired && gRTE -> retired=true; i=1; do :: i<=nent -> if :: !ln[i] -> st[i]=0; own[i]=0 :: else fi; i++ :: else -> break od; i=0; listed=false }
+  :: atomic { !retired && gLNE -> retired=true; i=1; do :: i<=nent -> if :: ln[i] -> st[i]=0; own[i]=0 :: else fi; i++ :: else -> break od; i=0 }
+  :: atomic { !dismissed && gDME(who) -> dismissed=true; i=1; do :: i<=nent -> if :: st[i]==2 && own[i]==who -> st[i]=3; own[i]=0 :: else fi; i++ :: else -> break od; i=0 }
+  :: atomic { !dismissed && who<A -> who++ }
+  od }
+#endif
 proctype Oper() { byte seen;
 end4:
   do
@@ -586,6 +628,9 @@ init {
 #endif
 #if MAXA>1
     run Promoter(); run Promoter();
+#endif
+#ifdef UPKEEP
+    run Upkeep();
 #endif
     i=0; begun=true
   }
