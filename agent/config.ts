@@ -6,6 +6,7 @@ import { servedQueuesSchema } from '../shared/protocol/served-queues.js';
 import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
 import { agentFaultSettings, checkFaultPlan } from '../shared/runtime/faults.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
+import { startedWithFlags } from '../shared/runtime/started-as.js';
 
 /** `a, b` as ['a', 'b']. */
 const partsSchema = z
@@ -46,6 +47,7 @@ export const agentSettings = {
     'AGENT_COMMANDS',
     listOf(z.string()).prefault(''),
     'modules with more command types, with commas between',
+    { alias: '--commands' },
   ),
   healthPort: setting(
     'HEALTH_PORT',
@@ -71,6 +73,6 @@ export type AgentConfig = Config<typeof agentSettings>;
 
 /** @throws ConfigError with every fault */
 export const loadAgentConfig = (): AgentConfig =>
-  loadConfig('npm run agent --', agentSettings, {
+  loadConfig(startedWithFlags('agent'), agentSettings, {
     check: (config) => [...checkFaultPlan(config), ...checkTransport(config), ...checkAccess(config)],
   });

@@ -19,6 +19,8 @@ const targets = {
   chaos: { program: 'dist/chaos/main.js', scope: 'all' },
   test: { program: 'dist/cli/gate-main.js', scope: 'all' },
   build: { program: undefined, scope: 'all' },
+  // What the package holds.
+  'build-app': { program: undefined, scope: 'app' },
   'build-server': { program: undefined, scope: 'server' },
   'build-agent': { program: undefined, scope: 'agent' },
   'build-chaos': { program: undefined, scope: 'chaos' },

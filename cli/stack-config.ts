@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { agentIdSchema } from '../shared/protocol/commands.js';
 import { integer, loadConfig, partArguments, setting, type Config } from '../shared/runtime/config.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
+import { startedWithFlags } from '../shared/runtime/started-as.js';
 
 /** What `npm start` takes. Names and defaults are contract: DESIGN section 6. */
 export const stackSettings = {
@@ -61,7 +62,7 @@ export function loadStackConfig(argv: readonly string[]): {
   readonly agentFlags: readonly string[];
 } {
   const { own, foreign } = partArguments(stackSettings, argv);
-  const config = loadConfig('npm start --', stackSettings, { argv: own });
+  const config = loadConfig(startedWithFlags('start'), stackSettings, { argv: own });
   return { config, agentFlags: foreign };
 }
 

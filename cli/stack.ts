@@ -2,6 +2,7 @@ import { ensureRedisBinary, RedisMissing } from '../shared/runtime/redis-binary.
 import { standardLog } from '../shared/runtime/log-output.js';
 import { resolvePretty, type Logger } from '../shared/runtime/logger.js';
 import { redactPasswords } from '../shared/runtime/redact.js';
+import { startedAs } from '../shared/runtime/started-as.js';
 import { removeStackFile, writeStackFile } from '../shared/runtime/stack-file.js';
 import { unusable } from '../shared/store/unusable-redis.js';
 import { ChildRecords } from './child-records.js';
@@ -111,7 +112,9 @@ export class Stack {
     const why = await whyNotFree(port, host);
     if (why === undefined) return;
     const reason = why === 'EADDRINUSE' ? 'is in use' : `cannot be listened on (${why})`;
-    throw new StartError(`PORT ${port} on ${host} ${reason}; choose another: PORT=${port + 1} npm start`);
+    throw new StartError(
+      `PORT ${port} on ${host} ${reason}; choose another: PORT=${port + 1} ${startedAs('start')}`,
+    );
   }
 
   /** Returns its URL, or undefined when it was stopped meanwhile. */

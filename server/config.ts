@@ -1,6 +1,7 @@
 import { type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';
 import { checkFaultPlan, serverFaultSettings } from '../shared/runtime/faults.js';
 import { sharedSettings } from '../shared/runtime/settings.js';
+import { startedWithFlags } from '../shared/runtime/started-as.js';
 import { z } from 'zod';
 import { usualKeepAliveMs } from './http/http-server.js';
 
@@ -80,4 +81,4 @@ export type ServerConfig = Config<typeof serverSettings>;
 
 /** @throws ConfigError with every fault */
 export const loadServerConfig = (): ServerConfig =>
-  loadConfig('npm run server --', serverSettings, { check: checkFaultPlan });
+  loadConfig(startedWithFlags('server'), serverSettings, { check: checkFaultPlan });

@@ -5,8 +5,9 @@ import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { version } from '../shared/runtime/version.js';
+import { Client } from '../shared/client/client.js';
 import { Deployment } from '../shared/testing/deployment.js';
-import { startProcess } from '../shared/testing/processes.js';
+import { freePort, startProcess } from '../shared/testing/processes.js';
 import { repositoryRoot, TestRedis } from '../shared/testing/redis-server.js';
 
 const run = promisify(execFile);
@@ -141,6 +142,33 @@ describe.each([
     const program = startProcess([join(project, 'out', `${name}.js`)], { cwd: project, env });
     const { code } = await program.exited;
     return { lines: program.lines, code };
+  }
+});
+
+test('its command line runs all of Fencepost without a clone, with a command type of the user', async () => {
+  const project = await emptyProject('module', 'nodenext');
+  const page = await readFile(join(repositoryRoot, 'docs/custom-types.md'), 'utf8');
+  const [, shown = ''] = /^```js\n(\/\/ my-commands\.mjs\n.*?)^```$/ms.exec(page) ?? [];
+  await writeFile(join(project, 'my-commands.mjs'), shown);
+  const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
+  const port = await freePort();
+  const flags = ['--commands', './my-commands.mjs', '--agents=1', `--port=${port}`];
+  const options = { cwd: project, env: { REDIS_PORT: String(await freePort()), LOG_PRETTY: 'false' } };
+  const stack = startProcess([bin, 'start', ...flags], options);
+  await stack.waitForLine(/Fencepost is up, with 1 agent/);
+  await stack.waitForLine(/"side":"agent".*"ready/);
+
+  const client = new Client({ url: `http://127.0.0.1:${port}` });
+  const { commandId } = await client.submit({ type: 'COUNT', payload: { to: 1 } });
+  expect(await client.wait(commandId)).toMatchObject({ status: 'COMPLETED', result: { counted: 1 } });
+  await client.close();
+  stack.kill('SIGTERM');
+  expect(await stack.exited).toEqual({ code: 0, signal: null });
+
+  for (const program of ['server', 'agent'] as const) {
+    const help = startProcess([bin, program, '--help'], { cwd: project });
+    expect(await help.exited).toEqual({ code: 0, signal: null });
+    expect(help.lines[0]).toMatch(`npx fencepost ${program}: flags`);
   }
 });
 

@@ -25,7 +25,8 @@ const scopes = {
   },
   // What an image holds: one side, and nothing of the stack around it.
   server: { projects: ['server'], folders: ['shared', 'server'], tests: false },
-  agent: { projects: ['agent'], folders: ['shared', 'agent'], tests: false },
+  // With the library, as above, which also has the server.
+  agent: { projects: ['library'], folders: ['shared', 'server', 'agent', 'library'], tests: false },
   chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
   all: {
     projects: ['.'],

@@ -22,8 +22,10 @@ export function manualText(): string {
 
 const head = `# The command line
 
-\`npx fencepost …\` inside the clone, or \`npm run cli -- …\`: both build first what is missing. This page is made of
-\`--help\` by \`npm run generate\`. What \`chaos\` and \`bench\` take, they say themselves: \`fencepost chaos --help\`.
+\`npx fencepost …\` inside the clone, or \`npm run cli -- …\`: both build first what is missing. Where the package is installed,
+\`npx fencepost …\` is the same, and \`npx fencepost start\`, \`server\` and \`agent\` run Fencepost without a clone. This page is
+made of \`--help\` by \`npm run generate\`. What \`start\`, \`server\`, \`agent\`, \`chaos\` and \`bench\` take, they print themselves:
+\`fencepost agent --help\`.
 
 With \`--json\` standard output is one JSON document per line, in the shapes of the HTTP API; everything else goes to standard
 error. Colours and bars are for terminals only, and \`NO_COLOR\` is heeded.

@@ -52,6 +52,12 @@ export function createProgram(terminal: Terminal): Command {
   queuesCommand(program.command('queues'), terminal);
   typesCommand(program.command('types'), terminal);
   doctorCommand(program.command('doctor'), terminal);
+  const runs = [
+    ['start', 'run the server, agents, and a Redis unless REDIS_URL names one'],
+    ['server', 'run a server'],
+    ['agent', 'run an agent'],
+  ] as const;
+  for (const [name, about] of runs) programCommand(program.command(name), name, about, terminal);
   programCommand(
     program.command('chaos'),
     'chaos',

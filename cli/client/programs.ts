@@ -7,16 +7,19 @@ import { projectRoot } from '../project-root.js';
 import { UsageError } from './exit-codes.js';
 import { type Terminal } from './terminal.js';
 
-/** `bench` and `chaos`: the programs behind `npm run bench` and `npm run chaos`, with their own arguments and help. */
+/** What runs, and may be started from an installed package as well; and what only a clone of the repository has. */
+export type ProgramName = 'start' | 'server' | 'agent' | 'bench' | 'chaos';
+
+/** A program of its own behind a subcommand, with its own arguments and help. */
 export function programCommand(
   command: Command,
-  target: 'bench' | 'chaos',
+  target: ProgramName,
   about: string,
   terminal: Terminal,
 ): Command {
   return command
     .description(about)
-    .argument('[arguments...]', `what npm run ${target} takes; --help lists it`)
+    .argument('[arguments...]', `what ${npmLine(target)} takes; --help lists it`)
     .helpOption(false)
     .allowUnknownOption()
     .allowExcessArguments()
@@ -25,9 +28,17 @@ export function programCommand(
     });
 }
 
-/** Builds what is missing, as npm would. @returns its exit code */
-function run(target: string, args: readonly string[], signal: AbortSignal): Promise<number> {
-  const runner = join(projectRoot, 'cli', 'run.mjs');
+const npmLine = (target: ProgramName) => (target === 'start' ? 'npm start' : `npm run ${target}`);
+
+/**
+ * Runs it as a child, for those who start the command line by `npm run cli`: `npx fencepost start`, `server` and
+ * `agent` become these programs before they come here (cli/fencepost.mjs). Builds what is missing, as npm would.
+ *
+ * @returns its exit code
+ */
+function run(target: ProgramName, args: readonly string[], signal: AbortSignal): Promise<number> {
+  const isInPackage = target !== 'bench' && target !== 'chaos';
+  const runner = join(projectRoot, 'cli', isInPackage ? 'fencepost.mjs' : 'run.mjs');
   if (!existsSync(runner))
     throw new UsageError(`${target}: is in a clone of the repository, not in the package`);
   const child = spawn(process.execPath, [runner, target, ...args], {

@@ -1,13 +1,15 @@
 import { type OpenApiDocument } from './document.js';
 import { type OperationObject, type ParameterObject } from './operation-object.js';
 import { type Examples } from './operation.js';
+import { type PostmanEvent, scriptsOf } from './postman-scripts.js';
 
 /**
  * The document as a Postman collection (format 2.1: https://schema.postman.com/json/collection/v2.1.0/docs/index.html).
  *
  * Made here and not by a library: those that convert documents give everything a random id, so that no
- * two runs agree, and know nothing of which requests follow from which. These work from top to bottom:
- * what is answered with a `commandId` sets the variable that the next ones name.
+ * two runs agree, and know nothing of which requests follow from which. These work from top to bottom,
+ * in Postman's runner and under newman: what is answered with a `commandId` sets the variable that the
+ * next ones name, and every request checks its answer.
  */
 export interface PostmanCollection {
   readonly info: { readonly name: string; readonly description: string; readonly schema: string };
@@ -23,7 +25,7 @@ interface PostmanFolder {
 
 export interface PostmanItem {
   readonly name: string;
-  readonly event?: readonly object[];
+  readonly event: readonly PostmanEvent[];
   readonly request: {
     readonly method: string;
     readonly description: string;
@@ -52,9 +54,19 @@ export function postmanCollection(document: OpenApiDocument): PostmanCollection 
   const all = Object.entries(paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
-  // What takes something away would leave the others of its folder nothing to work on.
+  const named = (id: string) => all.filter(({ operation }) => operation.operationId === id);
+  const isLater = ({ method, operation }: (typeof all)[number]) =>
+    method === 'delete' || operation.operationId === 'releaseAttempt';
   const inOrder = [
-    ...all.filter(({ method }) => method !== 'delete'),
+    ...all
+      .filter((one) => !isLater(one))
+      .flatMap((one) =>
+        // A command that has been released is started again before its outcome is reported.
+        one.operation.operationId === 'reportOutcome'
+          ? [...named('releaseAttempt'), ...named('nextCommand'), one]
+          : [one],
+      ),
+    // What takes something away would leave the others of its folder nothing to work on.
     ...all.filter(({ method }) => method === 'delete'),
   ];
   return {
@@ -73,6 +85,18 @@ export function postmanCollection(document: OpenApiDocument): PostmanCollection 
     variable: [
       { key: 'baseUrl', value: 'http://localhost:3000', description: 'Where the server is.' },
       { key: 'commandId', value: '', description: 'Of the last command that a request made, or was given.' },
+      { key: 'attempt', value: '1', description: 'The attempt at it that the agent was given.' },
+      {
+        key: 'session',
+        value: '',
+        description: "Of the agent's run: set by the request that takes its name.",
+      },
+      {
+        key: 'openStreams',
+        value: 'false',
+        description:
+          'true: GET /events is sent, too. Its answer has no end, and a runner waits until its own timeout.',
+      },
     ],
   };
 }
@@ -92,7 +116,7 @@ function itemsOf(
   const shown = Object.entries(examples).slice(0, isSubmission ? undefined : 1);
   return shown.map(([name, { summary: about, value }]) => ({
     name: isSubmission ? `${summary}: ${name}` : summary,
-    ...(makesCommand(operation) ? { event: [keepCommandId] } : {}),
+    event: scriptsOf(document, operation),
     request: {
       method: method.toUpperCase(),
       description: [about, description].filter(Boolean).join('\n\n'),
@@ -115,21 +139,6 @@ function resolve({ components }: OpenApiDocument, parameter: ParameterObject): P
   if (!found || '$ref' in found) throw new Error(`${parameter.$ref} refers to no parameter`);
   return found;
 }
-
-/** Answers with the id of a command that the next requests can be about. */
-const makesCommand = ({ operationId }: OperationObject) =>
-  operationId === 'submitCommand' || operationId === 'nextCommand';
-
-const keepCommandId = {
-  listen: 'test',
-  script: {
-    type: 'text/javascript',
-    exec: [
-      'const { commandId } = pm.response.code === 204 ? {} : pm.response.json();',
-      "if (commandId) pm.collectionVariables.set('commandId', commandId);",
-    ],
-  },
-};
 
 /** A key of its own for each request: one that came with another body before is refused. */
 function headerOf({ name, description = '', example }: Parameter): PostmanVariable {
@@ -155,6 +164,7 @@ function urlOf(path: string, parameters: readonly Parameter[]): PostmanItem['req
 }
 
 function queryOf({ name, description = '', example, schema }: Parameter): PostmanVariable {
+  if (name === 'session') return { key: name, value: '{{session}}', description };
   if (example !== undefined) return { key: name, value: textOf(example), description };
   return { key: name, value: textOf(schema.default ?? ''), description, disabled: true };
 }
@@ -163,7 +173,9 @@ function bodyOf(example: unknown): NonNullable<PostmanItem['request']['body']> {
   const text = JSON.stringify(example, null, 2);
   return {
     mode: 'raw',
-    raw: text.replaceAll(/("commandId": )"[^"]*"/g, '$1"{{commandId}}"'),
+    raw: text
+      .replaceAll(/("(commandId|session)": )"[^"]*"/g, '$1"{{$2}}"')
+      .replaceAll(/("attempt": )\d+/g, '$1{{attempt}}'),
     options: { raw: { language: 'json' } },
   };
 }

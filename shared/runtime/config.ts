@@ -14,6 +14,8 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   readonly description: string;
   /** Its value never appears in a message, and may be in a file that `<variable>_FILE` names. */
   readonly secret: boolean;
+  /** A shorter flag beside that of the variable. */
+  readonly alias?: string | undefined;
 }
 
 export type Settings = Readonly<Record<string, Setting>>;
@@ -49,9 +51,9 @@ export function setting<Schema extends z.ZodType>(
   variable: string,
   schema: Schema,
   description: string,
-  options: { readonly secret?: boolean } = {},
+  options: { readonly secret?: boolean; readonly alias?: `--${string}` } = {},
 ): Setting<Schema> {
-  return { variable, schema, description, secret: options.secret ?? false };
+  return { variable, schema, description, secret: options.secret ?? false, alias: options.alias };
 }
 
 /** A whole number in decimal digits. The default bound keeps it fit for a timer: Node turns 2^31 ms into 1 ms. */
@@ -133,11 +135,12 @@ export function partArguments(settings: Settings, argv: readonly string[]): Retu
 
 /** The table that `--help` prints. */
 export function helpText(program: string, settings: Settings): string {
-  const rows = Object.values(settings).map(({ variable, schema, description, secret }) => {
+  const rows = Object.values(settings).map(({ variable, schema, description, secret, alias }) => {
     const unset = schema.safeParse(undefined);
     const value = unset.success && unset.data !== undefined ? `, ${JSON.stringify(unset.data)} if unset` : '';
     const orFile = secret ? `; or ${fileVariableOf(variable)}, a file that holds it` : '';
-    return [flagOf(variable), variable, `${description}${value}${orFile}`] as const;
+    const flags = alias === undefined ? flagOf(variable) : `${flagOf(variable)}, ${alias}`;
+    return [flags, variable, `${description}${value}${orFile}`] as const;
   });
   const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
   const lines = rows.map(
@@ -147,9 +150,9 @@ export function helpText(program: string, settings: Settings): string {
 }
 
 function flagSpecs(settings: Settings): FlagSpec[] {
-  return Object.values(settings).flatMap(({ variable, schema, secret }) => {
+  return Object.values(settings).flatMap(({ variable, schema, secret, alias }) => {
     const asTrue = schema.safeParse('true');
-    const spec = { variable, boolean: asTrue.success && asTrue.data === true };
+    const spec = { variable, boolean: asTrue.success && asTrue.data === true, alias };
     return secret ? [spec, { variable: fileVariableOf(variable), boolean: false }] : [spec];
   });
 }

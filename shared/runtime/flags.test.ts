@@ -4,6 +4,7 @@ const specs = [
   { variable: 'PORT', boolean: false },
   { variable: 'AGENT_ID', boolean: false },
   { variable: 'LOG_PRETTY', boolean: true },
+  { variable: 'AGENT_COMMANDS', boolean: false, alias: '--commands' },
 ];
 
 describe('flags', () => {
@@ -18,6 +19,8 @@ describe('flags', () => {
     [['--log-pretty=false'], { LOG_PRETTY: 'false' }],
     [['--port', '-1'], { PORT: '-1' }],
     [['--agent-id=a=b'], { AGENT_ID: 'a=b' }],
+    [['--commands', './a.mjs'], { AGENT_COMMANDS: './a.mjs' }],
+    [['--commands=a', '--agent-commands=b'], { AGENT_COMMANDS: 'b' }],
   ])('%j is read', (argv, wanted) => {
     const { values, faults } = parseFlags(specs, argv);
     expect(Object.fromEntries(values)).toEqual(wanted);

@@ -6,6 +6,8 @@ export interface FlagSpec {
   readonly variable: string;
   /** `--name` alone means true, and the next argument is not its value. */
   readonly boolean: boolean;
+  /** A shorter flag for it, `--commands`. */
+  readonly alias?: string | undefined;
 }
 
 export interface ParsedFlags {
@@ -21,12 +23,21 @@ export function flagOf(variable: string): string {
   return `--${variable.toLowerCase().replaceAll('_', '-')}`;
 }
 
+const byFlag = (specs: readonly FlagSpec[]) =>
+  new Map(
+    specs.flatMap((spec) =>
+      [flagOf(spec.variable), ...(spec.alias === undefined ? [] : [spec.alias])].map(
+        (flag) => [flag, spec] as const,
+      ),
+    ),
+  );
+
 /** Reads `--name=value`, `--name value` and, for booleans, `--name`. The last one wins. */
 export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[]): ParsedFlags {
   const values = new Map<string, string>();
   const faults: string[] = [];
   let help = false;
-  const known = new Map(specs.map((spec) => [flagOf(spec.variable), spec]));
+  const known = byFlag(specs);
   const rest = [...argv];
   for (let argument = rest.shift(); argument !== undefined; argument = rest.shift()) {
     const { name, value } = splitFlag(argument);
@@ -53,7 +64,7 @@ export function partFlags(
   specs: readonly FlagSpec[],
   argv: readonly string[],
 ): { readonly own: string[]; readonly foreign: string[] } {
-  const known = new Map(specs.map((spec) => [flagOf(spec.variable), spec]));
+  const known = byFlag(specs);
   const own: string[] = [];
   const foreign: string[] = [];
   const rest = [...argv];

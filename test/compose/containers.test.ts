@@ -1,10 +1,12 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { readJson } from '../../chaos/report/json.js';
 import { agentListSchema, submittedSchema } from '../../shared/protocol/api.js';
 import { commandViewSchema } from '../../shared/protocol/commands.js';
+import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { composeCommand, ComposeProject, docker } from './compose.js';
 
 const images = ['fencepost-server', 'fencepost-agent'] as const;
@@ -18,6 +20,7 @@ if (composeCommand === undefined) {
   test.skip('the stack in containers: needs a container engine and compose', () => undefined);
 } else {
   describe('the stack in containers', theStack);
+  describe('an image with command types of the user', theOwnTypes);
   describe('the chaos profile', theChaosProfile);
 }
 
@@ -89,6 +92,30 @@ function theStack(): void {
     await project.compose('restart', 'agent');
     await project.healthy();
     expect(new Set(await names())).toEqual(new Set(first));
+  });
+}
+
+function theOwnTypes(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'fencepost-own-image-'));
+  const image = `fencepost-own-${randomBytes(4).toString('hex')}`;
+
+  beforeAll(async () => {
+    const project = await ComposeProject.open();
+    await project.compose('build', 'agent');
+    const page = readFileSync(join(repositoryRoot, 'docs/custom-types.md'), 'utf8');
+    const block = (pattern: RegExp) => pattern.exec(page)?.[1] ?? '';
+    writeFileSync(join(folder, 'Dockerfile'), block(/^```dockerfile\n(.*?)^```$/ms));
+    writeFileSync(join(folder, 'my-commands.mjs'), block(/^```js\n(\/\/ my-commands\.mjs\n.*?)^```$/ms));
+    await docker('build', '--tag', image, folder);
+  }, 1_800_000);
+  afterAll(async () => {
+    await docker('image', 'rm', '--force', image);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('loads them as docs/custom-types.md shows', async () => {
+    const look = `import(process.env.AGENT_COMMANDS.replace('.', '/app')).then(({ count }) => console.log(count.type))`;
+    expect(await docker('run', '--rm', '--entrypoint', 'node', image, '-e', look)).toBe('COUNT\n');
   });
 }
 
