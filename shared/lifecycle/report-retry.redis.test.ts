@@ -69,6 +69,13 @@ describe('another try', () => {
     expect(await bench.events()).toEqual([]);
   });
 
+  test('comes after a year at the latest, however long a pause is asked for', async () => {
+    const yearMs = 365 * 24 * 3600 * 1000;
+    await bench.seed(tries);
+    expect(await send(reportOf({ ...again, pauseMs: 9_000_000_000_000_000 }))).toEqual(['accepted']);
+    expect(await bench.state()).toMatchObject({ scheduled: { zset: [['a', `now+${yearMs}`]] } });
+  });
+
   test('keeps the time at which the command expires', async () => {
     await bench.seed({ ...tries, 'command:a': { ...running, maxAttempts: '2', expiresAt: 'now+3600000' } });
     await send(reportOf(again));

@@ -23,7 +23,7 @@
 --   without one. An omitted attempt with a later one started is late: it may mean either.
 -- Reply   { now, { word… } }   'accepted' | 'again' | 'late' | 'gone' | 'broken'
 -- Events  the new status of each accepted one
-local BASE_PAUSE_MS, LONGEST_PAUSE_MS = 1000, 3600 * 1000
+local BASE_PAUSE_MS, LONGEST_PAUSE_MS, LONGEST_ASKED_MS = 1000, 3600 * 1000, 365 * 24 * 3600 * 1000
 
 local function markerFits(marker, attempt, agentId, session)
   return marker and marker == attempt .. ':' .. agentId .. ':' .. session
@@ -81,7 +81,8 @@ end
 
 local function pause(failures, item)
   local most = math.min(LONGEST_PAUSE_MS, BASE_PAUSE_MS * 2 ^ (failures - 1))
-  return math.max(item.pauseMs, math.floor(most * item.jitter / 1000000))
+  -- Later than in a year no command may be run: a time with more digits could not be read again.
+  return math.min(LONGEST_ASKED_MS, math.max(item.pauseMs, math.floor(most * item.jitter / 1000000)))
 end
 
 local function complete(command, item, marker)
