@@ -39,7 +39,7 @@ describe('the transitions log', () => {
   const submit = () =>
     script(
       redis,
-      `call('HSET', C, 'status', 'PENDING')
+      `call('HSET', C, 'status', 'PENDING', 'queue', 'default')
        local entry = call('XADD', Q, '*', 'id', 'c')
        call('HSET', C, 'entry', entry)
        return entry`,
