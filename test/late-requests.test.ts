@@ -88,7 +88,7 @@ async function loadScripts({ redis }: Stage): Promise<void> {
 }
 
 beforeAll(async () => {
-  [short, long] = await Promise.all([Stage.start(2000), Stage.start(8000)]);
+  [short, long] = await Promise.all([Stage.start(2000), Stage.start(600_000)]);
   await Promise.all([short, long].map(loadScripts));
   // It serves none of the queues of the cases: it recovers.
   await short.startAgent('nobodys', 'recoverer');

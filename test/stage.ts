@@ -37,6 +37,8 @@ export class Stage implements Trial {
 
   /** An agent that reaches Redis through a proxy. */
   async startVictim(queue: string): Promise<{ victim: TestProcess; proxy: TcpProxy }> {
+    // So that its first read waits there for an entry, instead of finding no stream.
+    await this.redis.xgroup('CREATE', keys.stream(queue), group, '0', 'MKSTREAM');
     const proxy = await TcpProxy.start({ path: this.deployment.redis.socket });
     this.#proxies.push(proxy);
     return { proxy, victim: await this.startAgent(queue, 'victim', { REDIS_URL: proxy.url }) };
