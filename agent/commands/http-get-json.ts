@@ -8,6 +8,7 @@ import { NoAnswer } from '../http/no-answer.js';
 import { retryAfterMs } from '../http/retry-after.js';
 import { ExecutionError, type CommandType, type ExecutionContext } from './command-type.js';
 import { defineCommand } from './define-command.js';
+import { parseUrl } from '../../shared/runtime/parse-url.js';
 
 export const maxBodyBytes = 102_400;
 /** Of `body` as JSON, in which a control character has six bytes: what a bomb of them becomes is cut as well. */
@@ -23,7 +24,7 @@ const urlSchema = z
   .string()
   .max(2048)
   .regex(/^[hH][tT][tT][pP][sS]?:\/\//, 'must begin with http:// or https://')
-  .refine((url) => URL.canParse(url), { error: 'must be a URL', abort: true })
+  .refine((url) => parseUrl(url) !== undefined, { error: 'must be a URL', abort: true })
   .refine((url) => !hasCredentials(new URL(url)), 'must not carry a user name or password')
   .meta({ format: 'uri' });
 

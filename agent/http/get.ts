@@ -5,6 +5,7 @@ import { acceptedEncodings } from './decoded.js';
 import { guardedAgent, type Network } from './guarded-agent.js';
 import { NoAnswer } from './no-answer.js';
 import { version } from '../../shared/runtime/version.js';
+import { parseUrl } from '../../shared/runtime/parse-url.js';
 
 const maxRedirects = 3;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
@@ -77,8 +78,8 @@ function redirectOf(response: Dispatcher.ResponseData, url: URL, redirects: numb
   if (!redirectStatuses.has(response.statusCode) || location === undefined) return null;
   if (redirects === maxRedirects) return `more than ${maxRedirects} redirects`;
   const reference = headerText(location);
-  if (!URL.canParse(reference, url.href)) return 'a redirect to what is no URL';
-  const target = new URL(reference, url);
+  const target = parseUrl(reference, url);
+  if (!target) return 'a redirect to what is no URL';
   if (!/^https?:$/.test(target.protocol)) return `a redirect to ${target.protocol}, which is not followed`;
   if (target.username !== '' || target.password !== '')
     return 'a redirect with credentials, which is not followed';

@@ -4,6 +4,7 @@ import { type Request } from 'express';
 import { isFromBrowser } from './browser-request.js';
 import { type Check } from './check.js';
 import { Problem } from './problem.js';
+import { parseUrl } from '../../shared/runtime/parse-url.js';
 
 /**
  * Refuses requests whose `Host` is not one of this server's. A page of a foreign site whose name suddenly
@@ -102,8 +103,9 @@ function isGivenTwice(name: string, raw: readonly string[]): boolean {
 }
 
 function isTargetOf(target: string, host: string | undefined): boolean {
-  if (!URL.canParse(target) || !URL.canParse(`http://${host ?? ''}`)) return false;
-  const { protocol, username, password, host: named } = new URL(target);
-  const given = new URL(`${protocol}//${host ?? ''}`);
-  return ['http:', 'https:'].includes(protocol) && username + password === '' && named === given.host;
+  const named = parseUrl(target);
+  const given = named && parseUrl(`${named.protocol}//${host ?? ''}`);
+  if (!given) return false;
+  const { protocol, username, password } = named;
+  return ['http:', 'https:'].includes(protocol) && username + password === '' && named.host === given.host;
 }

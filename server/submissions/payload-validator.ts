@@ -5,6 +5,7 @@ import { type JsonSchema } from '../../shared/protocol/command-types.js';
 import { type FieldFault } from '../http/problem.js';
 import { linearPattern } from './linear-pattern.js';
 import { payloadFaults } from './payload-faults.js';
+import { parseUrl } from '../../shared/runtime/parse-url.js';
 
 /** The schema that was announced for a type cannot be used. The message says why. */
 export class UnusableSchema extends Error {
@@ -66,9 +67,12 @@ let dialects: Ajv2020 | undefined;
 
 const hasNames = (schema: JsonSchema) => /"\$(id|anchor|dynamicAnchor)"/.test(JSON.stringify(schema));
 
-/** Not strict: authors may annotate as they like. */
+/**
+ * Not strict: authors may annotate as they like. The schemas are not held against the dialect's own schema, which
+ * takes ajv 100 ms to compile: those of agents have passed `checkDialect`, and the built-in ones are tested.
+ */
 function createAjv(options: Options = {}): Ajv2020 {
-  const ajv = new Ajv2020({ strict: false, allErrors: true, verbose: true, logger: false, ...options });
+  const ajv = new Ajv2020({ ...ajvOptions, ...options });
   addFormats(ajv);
   ajv.addFormat('uri', isHttpUrl);
   // ajv compares each item with each other.
@@ -76,6 +80,14 @@ function createAjv(options: Options = {}): Ajv2020 {
   ajv.addKeyword({ keyword: 'uniqueItems', type: 'array', schemaType: 'boolean', validate: hasNoTwins });
   return ajv;
 }
+
+const ajvOptions: Options = {
+  strict: false,
+  validateSchema: false,
+  allErrors: true,
+  verbose: true,
+  logger: false,
+};
 
 /** By their texts, with keys in order: what means the same reads the same. */
 function hasNoTwins(isAsked: boolean, items: readonly unknown[]): boolean {
@@ -105,7 +117,8 @@ const messageOf = (error: unknown) => (error instanceof Error ? error.message : 
 
 /** As the agents see a URL (WHATWG), not as RFC 3986 does; a password in it would end up in every log. */
 function isHttpUrl(text: string): boolean {
-  if (!URL.canParse(text)) return false;
-  const { protocol, username, password } = new URL(text);
+  const url = parseUrl(text);
+  if (!url) return false;
+  const { protocol, username, password } = url;
   return (protocol === 'http:' || protocol === 'https:') && username === '' && password === '';
 }

@@ -1,4 +1,5 @@
 import { shown } from '../runtime/redact.js';
+import { parseUrl } from '../runtime/parse-url.js';
 
 /** Who a caller is, for what stands in front of the servers: Fencepost itself asks nobody. */
 export interface Credentials {
@@ -37,8 +38,8 @@ export function headerFault(name: string, value: string): string | undefined {
 
 /** @returns undefined for what is no URL of a server */
 export function parseServerUrl(text: string): ServerAddress | undefined {
-  if (!URL.canParse(text)) return undefined;
-  const url = new URL(text);
+  const url = parseUrl(text);
+  if (!url) return undefined;
   if (!['http:', 'https:'].includes(url.protocol) || url.search !== '' || url.hash !== '') return undefined;
   try {
     const headers = basicAuth(decodeURIComponent(url.username), decodeURIComponent(url.password));

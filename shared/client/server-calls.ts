@@ -13,6 +13,7 @@ import {
   type ServerRequest,
   type StreamedAnswer,
 } from './server-connections.js';
+import { parseUrl } from '../runtime/parse-url.js';
 
 export { type ServerAnswer, type StreamedAnswer } from './server-connections.js';
 
@@ -222,9 +223,10 @@ export function refusalOf({ status, problem, headers }: ServerAnswer): RequestRe
 function unexplained(status: number, { location }: ServerAnswer['headers']): string {
   if (status === 401)
     return 'the server answered 401: it wants to know who asks (a token, or user:password@ in its URL)';
-  if (status >= 300 && status < 400 && typeof location === 'string' && URL.canParse(location)) {
+  const target = status >= 300 && status < 400 && typeof location === 'string' && parseUrl(location);
+  if (target) {
     // Followed, it would carry what lets a caller in to wherever it points.
-    return `the server answered ${status}, a redirect to ${new URL(location).origin}: it is not followed; name the server itself`;
+    return `the server answered ${status}, a redirect to ${target.origin}: it is not followed; name the server itself`;
   }
   return `the server answered ${status}`;
 }

@@ -1,3 +1,5 @@
+import { parseUrl } from './parse-url.js';
+
 /** Where a Redis is and who signs in there, as ioredis takes it. */
 export type RedisAddress =
   | { readonly path: string }
@@ -29,12 +31,13 @@ export function readRedisUrl(text: string): RedisUrlReading {
   const scheme = /^[a-z][a-z0-9+.-]*:/i.exec(url)?.[0].toLowerCase();
   if (scheme === 'unix:') return readSocket(url);
   if (scheme !== 'redis:' && scheme !== 'rediss:') return { fault: rule };
-  if (!URL.canParse(url)) {
+  const parsed = parseUrl(url);
+  if (!parsed) {
     return fault(
       'is no URL: in a user name or password write / ? # @ : [ ] and % as %2F %3F %23 %40 %3A %5B %5D %25',
     );
   }
-  return readHost(new URL(url), url);
+  return readHost(parsed, url);
 }
 
 function readSocket(url: string): RedisUrlReading {
