@@ -21,8 +21,13 @@ const usualSchema = z.strictObject({
   payload: z.unknown(),
 });
 
-/** Compiled from the schema itself, and twenty times as fast: it has nothing to say about what does not fit. */
-const fits = new Ajv2020().compile<Submission>(z.toJSONSchema(usualSchema, { io: 'input' }));
+/**
+ * Compiled from the schema itself, and twenty times as fast: it has nothing to say about what does not fit. Ajv need
+ * not hold zod's schema against JSON Schema's own, which costs 100 ms at each start.
+ */
+const fits = new Ajv2020({ validateSchema: false }).compile<Submission>(
+  z.toJSONSchema(usualSchema, { io: 'input' }),
+);
 
 /**
  * Looks whether a body, as JSON.parse gives it, is a submission that the schema would take as it is.

@@ -1,5 +1,6 @@
+import { createRequire } from 'node:module';
 import { pino, stdSerializers, stdTimeFunctions, type DestinationStream, type Logger } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import type * as PinoPretty from 'pino-pretty';
 import { z } from 'zod';
 import { harmless, harmlessIn } from './harmless.js';
 import { LogOutput, standardLog } from './log-output.js';
@@ -38,7 +39,7 @@ const prettyOptions = {
  * cannot be written is dropped (`LogOutput`), and the logger says so when it can.
  */
 export function createLogger({ side, level, pretty, destination }: LoggerOptions): Logger {
-  const prettify = resolvePretty(pretty) ? prettyFactory(prettyOptions) : undefined;
+  const prettify = resolvePretty(pretty) ? loadPretty().prettyFactory(prettyOptions) : undefined;
   const output = destination ?? standardLog;
   const logger = pino(
     {
@@ -56,6 +57,9 @@ export function createLogger({ side, level, pretty, destination }: LoggerOptions
   if (output instanceof LogOutput) logLossesOf(output, logger);
   return logger;
 }
+
+/** Loaded when logs are to be readable: it has 30 modules, and most processes write JSON. */
+const loadPretty = () => createRequire(__filename)('pino-pretty') as typeof PinoPretty;
 
 /** A line of JSON, as a terminal may have what is in it. */
 function harmlessLine(line: string): object | string {
