@@ -26,6 +26,10 @@ let link: RedisLink;
 let feed: TransitionFeed;
 let polls: WaitingPolls;
 let server: NextCommands;
+/** Answers of Redis reach those who look for a command once this has come. */
+let gate: Promise<void> = Promise.resolve();
+/** How many looks for a command are over. */
+let looks = 0;
 
 beforeAll(async () => {
   redis = await TestRedis.start();
@@ -34,7 +38,15 @@ beforeAll(async () => {
   feed = new TransitionFeed({ url: redis.url, logger });
   polls = new WaitingPolls({ link, keys, feed, logger, lookMs: hourMs });
   const admissions = new Admissions({ link, keys, leaseMs: hourMs, logger });
-  server = new NextCommands({ link, keys, admissions, polls, faults: noFaults });
+  const behindGate: Pick<RedisLink, 'call'> = {
+    call: async (work) => {
+      const answer = await link.call(work);
+      await gate;
+      looks++;
+      return answer;
+    },
+  };
+  server = new NextCommands({ link: behindGate, keys, admissions, polls, faults: noFaults });
   await link.start();
   await feed.start();
   await polls.start();
@@ -123,6 +135,12 @@ async function submitOne(type: string): Promise<string> {
   return id;
 }
 
+function withResolvers(): { promise: Promise<void>; resolve: () => void } {
+  let resolve: () => void = () => undefined;
+  const promise = new Promise<void>((done) => (resolve = done));
+  return { promise, resolve };
+}
+
 /** Resolves once it holds; the test's own limit is the only one. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
   const before = turn;
@@ -190,3 +208,32 @@ test.each(ways)(
     expect(given.sort()).toEqual(ids.sort());
   },
 );
+
+test('a command that comes right after a woken poll has looked in vain is started at once', async () => {
+  const before = looks;
+  const answer = agent('http', ['DELAY']).next();
+  await until(() => Promise.resolve(looks > before));
+  const { promise, resolve: open } = withResolvers();
+  gate = promise;
+  await submitOne('ODD');
+  await until(async () => (await client.xlen(keys.stream('default/ODD'))) === 1);
+  const known = `c${names + 1}`;
+  const heard = new Promise<void>((told) => {
+    feed.listenToAll({ onTransition: ({ id }) => id === known && told(), onGap: () => undefined });
+  });
+  await submitOne('DELAY');
+  await heard;
+  open();
+  expect(await answer).toBe(known);
+});
+
+test('of more commands than there are polls, those are found that a poll may have', async () => {
+  const before = looks;
+  const answer = agent('http', ['DELAY']).next();
+  await until(() => Promise.resolve(looks > before));
+  const elsewhere = Array.from({ length: 5 }, () => newCommand(`c${++names}`, { queue: 'elsewhere' }));
+  const known = newCommand(`c${++names}`, {});
+  const options = { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 1000 };
+  await submit(client, keys, [...elsewhere, known], options);
+  expect(await answer).toBe(known.id);
+});

@@ -33,9 +33,13 @@ export class WaitingPoll {
   readonly registered: Registered | undefined;
   /** By `performance.now()`. */
   heardOfAt: number;
+  /** How many hints `WaitingPolls` had had when it was woken last. */
+  hintsWhenWoken = 0;
   readonly #types: ReadonlySet<string>;
   readonly #events: WaitingPollEvents;
   #wake: Wake | undefined;
+  /** Woken, and not ready again. */
+  #isOut = false;
   #ended = false;
   #tell: () => void = () => undefined;
 
@@ -57,6 +61,7 @@ export class WaitingPoll {
 
   /** There is a command. It is not woken for another one before `wait` was called again. */
   wake(wake: Wake): void {
+    this.#isOut = true;
     this.#wake = wake;
     this.#tell();
   }
@@ -96,9 +101,11 @@ export class WaitingPoll {
     return wake;
   }
 
-  /** What it was woken for, it did not get. */
+  /** What it was woken for, it did not get. Does nothing when it was not woken since it last said so. */
   ready(): void {
-    if (!this.#wake) this.#events.onReady();
+    if (!this.#isOut || this.#wake) return;
+    this.#isOut = false;
+    this.#events.onReady();
   }
 
   /** It is over. @returns what it was woken for and has not tried to start */

@@ -35,6 +35,10 @@ export class WaitingPolls implements Service {
   readonly #all = new Set<WaitingPoll>();
   readonly #looks: Loop;
   #heard = new Set<string>();
+  /** Of commands that came, and of gaps in the feed: how many hints there were. */
+  #hints = 0;
+  /** More was heard of in this turn of the event loop than there are polls: which of it matters, only a look can say. */
+  #isTooMuch = false;
   #unlisten: (() => void) | undefined;
   #ending = false;
 
@@ -49,7 +53,10 @@ export class WaitingPolls implements Service {
       onTransition: ({ id, status }) => {
         if (status === 'PENDING') this.#hear(id);
       },
-      onGap: () => void this.#look(),
+      onGap: () => {
+        this.#hints++;
+        void this.#look();
+      },
     });
     await this.#looks.start();
   }
@@ -91,7 +98,11 @@ export class WaitingPolls implements Service {
   join(options: WaitingPollOptions): WaitingPoll {
     if (options.session !== '') this.endSession(options.agentId, options.session);
     const poll = new WaitingPoll(options, {
-      onReady: () => this.#index(poll),
+      onReady: () => {
+        this.#index(poll);
+        // What came while it looked for itself may have come right after its look, and nobody was woken for it.
+        if (this.#hints !== poll.hintsWhenWoken) void this.#look(poll.queues);
+      },
       onLeave: () => {
         this.#all.delete(poll);
         this.#unindex(poll);
@@ -130,15 +141,22 @@ export class WaitingPolls implements Service {
 
   /** What is heard in one turn of the event loop is asked about in one call. */
   #hear(id: string): void {
-    // More than there are polls, nobody could take.
-    if (this.#byQueue.size === 0 || this.#heard.size >= this.#all.size) return;
+    this.#hints++;
+    if (this.#byQueue.size === 0) return;
+    // More than there are polls, nobody could take; but some of it may be for queues that none of them serves.
+    if (this.#heard.size >= this.#all.size) {
+      this.#isTooMuch = true;
+      return;
+    }
     if (this.#heard.size === 0) setImmediate(() => void this.#tellHeard());
     this.#heard.add(id);
   }
 
   async #tellHeard(): Promise<void> {
     const ids = [...this.#heard];
+    const isTooMuch = this.#isTooMuch;
     this.#heard = new Set();
+    this.#isTooMuch = false;
     const { link, keys } = this.#options;
     for (let at = 0; at < ids.length; at += mostAtOnce) {
       await this.#quietly(async () => {
@@ -146,13 +164,15 @@ export class WaitingPolls implements Service {
         for (const command of await link.call((redis) => startable(redis, keys, some))) this.#wake(command);
       });
     }
+    if (isTooMuch) await this.#look();
   }
 
-  async #look(): Promise<void> {
-    const queues = [...this.#byQueue].map(([queue, polls]) => ({
-      queue,
-      most: Math.min(polls.size, mostAtOnce),
-    }));
+  /** @param of the queues to look at, of those that are waited for */
+  async #look(of: Iterable<string> = this.#byQueue.keys()): Promise<void> {
+    const queues = [...of].flatMap((queue) => {
+      const polls = this.#byQueue.get(queue);
+      return polls ? [{ queue, most: Math.min(polls.size, mostAtOnce) }] : [];
+    });
     if (queues.length === 0) return;
     await this.#quietly(async () => {
       const { link, keys } = this.#options;
@@ -172,6 +192,7 @@ export class WaitingPolls implements Service {
     }
     if (!anybody) return;
     this.#unindex(anybody);
+    anybody.hintsWhenWoken = this.#hints;
     tried.add(anybody);
     anybody.wake({ id, tried });
   }
