@@ -218,9 +218,9 @@ export class RedisTransport implements Transport {
   /**
    * Resolves when one of the queues gave this agent an entry, after BLOCK, or on `signal`.
    *
-   * @param wasMissing the read before this one found no stream, though there was none to make
+   * @param missed how many reads before this one found no stream, though there was none to make
    */
-  async #waitForEntry(signal: AbortSignal, wasMissing = false): Promise<void> {
+  async #waitForEntry(signal: AbortSignal, missed = 0): Promise<void> {
     const open = this.#description.queues.filter((queue) => !this.#paused.has(queue));
     const blockMs =
       this.#paused.size === 0 ? this.#blockMs : Math.min(this.#blockMs, longestBlockWhilePausedMs);
@@ -254,9 +254,9 @@ export class RedisTransport implements Transport {
     if (missing === undefined) return;
     const isMade = await openQueues(this.#redis, this.#keys, open);
     if (isAborted(signal)) return;
-    // Another agent was quicker with all of them; or the read would fail at once for ever.
-    if (!isMade && wasMissing) throw missing;
-    await this.#waitForEntry(signal, !isMade);
+    // Others were quicker, with the queues that were retired one by one; or the read would fail at once for ever.
+    if (!isMade && missed >= mostMissed) throw missing;
+    await this.#waitForEntry(signal, isMade ? 0 : missed + 1);
   }
 
   async report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]> {
@@ -353,6 +353,9 @@ export class RedisTransport implements Transport {
 }
 
 const isEnough = (reply: NextReply) => reply.word === 'old-session' || reply.started.length > 0;
+
+/** Reads in a row that find no stream, though there is none to make. */
+const mostMissed = 20;
 
 /**
  * Whether a blocking read failed since a stream or its group is not there: nobody has used the queue yet,
