@@ -65,7 +65,8 @@ const everyRoute: [name: string, send: () => Promise<TestAnswer>][] = [
     () => api.get(`/commands?status=${status}`),
   ]),
   ['GET /commands/:id', () => api.get(`/commands/${id}`)],
-  ['GET /commands/:id?wait', () => api.get(`/commands/${id}?wait=60`)],
+  // Patient for as long as it was asked to be, also while Redis is away.
+  ['GET /commands/:id?wait', () => api.get(`/commands/${id}?wait=1`)],
   ['GET /agents', () => api.get('/agents')],
   ['GET /queues', () => api.get('/queues')],
   ['GET /types', () => api.get('/types')],
@@ -148,9 +149,9 @@ test('once it is known that Redis is silent, nobody waits for a timeout again', 
   expect(await redis.client().zcard(keys.index)).toBe(0);
 });
 
-test('who waits for a command is told when Redis does not come back', async () => {
+test('a wait that ends while Redis is away is answered 503', async () => {
   const { body } = await api.post('/commands', delay);
-  const waiting = api.get(`/commands/${(body as { commandId: string }).commandId}?wait=60`);
+  const waiting = api.get(`/commands/${(body as { commandId: string }).commandId}?wait=2`);
   await redis.kill();
   expect(await waiting).toMatchObject({ status: 503, body: { code: 'redis_unavailable' } });
   await redis.start();
