@@ -7,7 +7,7 @@ import { totalOf } from './write-counter.js';
  */
 export const writeBudget: Readonly<Record<Step, { readonly perCommand: number; readonly perBatch: number }>> =
   {
-    // An entry, a hash, a place in the index. Once: the queue's name, the counters.
+    // An entry, a hash, a place in the index. Once: how many its queue has, the counters.
     submit: { perCommand: 3, perBatch: 2 },
     // A marker, a hash. Once: the read, the counters.
     start: { perCommand: 2, perBatch: 2 },
