@@ -2,8 +2,9 @@ import { z } from 'zod';
 
 /** What a process that was given a bug says about it, and where. */
 
-export const nameVariable = 'FENCEPOST_PLANTED';
-export const notesVariable = 'FENCEPOST_PLANTED_NOTES';
+// Not `FENCEPOST_…`: a process that is started by a test does not inherit Fencepost's own variables.
+export const nameVariable = 'PLANTED_BUG';
+export const notesVariable = 'PLANTED_BUG_NOTES';
 
 const noteSchema = z.object({
   pid: z.int(),

@@ -74,7 +74,7 @@ export function startProcess(
 /** This process's environment without Fencepost's own variables: a developer's REDIS_URL is not for tests. */
 function foreignVariables(): NodeJS.ProcessEnv {
   const ours =
-    /^(PORT|HOST|AGENTS|DATA_DIR|POLL_INTERVAL|MAX_BACKLOG|(AGENT|FENCEPOST|REDIS|SERVER|LEASE|GRACE|MAX_BLOCK|RETENTION|LOG)_.+)$/;
+    /^(PORT|HOST|AGENTS|DATA_DIR|POLL_INTERVAL|(AGENT|FENCEPOST|GRACE|KEEP_ALIVE|LEASE|LOG|MAX|REDIS|RETENTION|SERVER)_.+)$/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 
