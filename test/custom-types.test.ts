@@ -137,7 +137,7 @@ it.concurrent('a module with a fault stops the start, and says which file and wh
 it.concurrent(
   'two agents with different versions of a type say so, once each, and the server refuses what not both accept',
   () =>
-    onTrial({ env: { LEASE_MS: '3000' } }, async (trial) => {
+    onTrial({ servers: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
       const { deployment } = trial;
       const [server] = deployment.servers;
       const start = (name: string) => deployment.startAgent({ env: { ...handlers(name), AGENT_ID: name } });

@@ -74,7 +74,7 @@ describe('everybody frozen past the lease, as on a machine that was suspended', 
     { policy: 'fail', does: 'goes on: nobody else may execute it', fate: undisturbed },
     { policy: 'retry', does: 'gives up, since another attempt may have begun', fate: givenUp },
   ] as const)('onAgentLost $policy: the agent $does', ({ policy, fate }) =>
-    onTrial({ agents: 1, env }, async (trial) => {
+    onTrial({ servers: 1, agents: 1, env }, async (trial) => {
       const { deployment, ledger } = trial;
       const answer = ledger.hold(({ attempt }) => attempt === 1);
       const id = await submit(trial, { onAgentLost: policy });

@@ -49,6 +49,7 @@ const atRest = (redis: Redis) =>
 it('refuses submissions, stores every outcome, and takes submissions again when retention has made room', () =>
   onTrial(
     {
+      servers: 1,
       agents: 2,
       env: {
         AGENT_QUEUES: 'default,bulk',

@@ -22,7 +22,7 @@ describe('killed with a submission: its client asks again, with the same Idempot
   );
 
   it.concurrent.each(cases)('at $point; asks $whom: it is one command', ({ point, stored, whom }) =>
-    onTrial({}, async (trial) => {
+    onTrial({ servers: 1 }, async (trial) => {
       const { clients, deployment, ledger } = trial;
       const redis = deployment.redis.client();
       const entries = () => redis.xlen(keys.stream('default'));
@@ -110,7 +110,7 @@ describe('killed in the middle of recovery, with one of two queues done: somebod
     { policy: 'fail', half: ['FAILED', 'RUNNING'], who: 'another server' },
     { policy: 'retry', half: ['PENDING', 'RUNNING'], who: 'an agent' },
   ] as const)('onAgentLost $policy: $who', ({ policy, half, who }) =>
-    onTrial({ agents: 1, env }, async (trial) => {
+    onTrial({ servers: 1, agents: 1, env }, async (trial) => {
       const { deployment } = trial;
       const ids = await withPulse(trial, async () => {
         const overdue = await leaveTwoOverdue(trial, policy);

@@ -23,7 +23,7 @@ const submitMany = async (trial: Trial, count: number, more: Parameters<typeof s
   Promise.all(Array.from({ length: count }, () => submit(trial, more)));
 
 it.concurrent('stray entries are put aside or taken off the stream', () =>
-  onTrial({ agents: 2, env }, async (trial) => {
+  onTrial({ servers: 1, agents: 2, env }, async (trial) => {
     const { deployment, ledger } = trial;
     const redis = deployment.redis.client();
     const before = processesOf(trial);
@@ -66,27 +66,30 @@ it.concurrent('stray entries are put aside or taken off the stream', () =>
 );
 
 it.concurrent('FLUSHALL under load: agents register and announce their types anew', () =>
-  onTrial({ agents: 2, answerAfterMs: 50, env: { ...env, AGENT_CONCURRENCY: '2' } }, async (trial) => {
-    const { deployment, ledger } = trial;
-    const redis = deployment.redis.client();
-    const before = processesOf(trial);
-    const announced = await deployment.get('/types');
-    const wiped = new Set(await submitMany(trial, 40));
-    await ledger.waitForHits(10);
-    await redis.flushall();
-    for (const id of await submitMany(trial, 20)) expect(await fateOf(trial, id)).toEqual(undisturbed);
-    await until(async () => (await redis.keys('fencepost:agent:*')).length === 2);
-    await until(async () => (await redis.hlen('fencepost:types')) === 2);
-    expect(await deployment.get('/types')).toEqual(announced);
-    expect(processesOf(trial)).toEqual(before);
-    // A deletion is what it is: the judge tells of it, and of nothing else.
-    const isWiping = ({ invariant, commandId }: Violation) => invariant === 1 && wiped.has(commandId ?? '');
-    expect(await violationsBeside(trial, isWiping)).toEqual([]);
-  }),
+  onTrial(
+    { servers: 1, agents: 2, answerAfterMs: 50, env: { ...env, AGENT_CONCURRENCY: '2' } },
+    async (trial) => {
+      const { deployment, ledger } = trial;
+      const redis = deployment.redis.client();
+      const before = processesOf(trial);
+      const announced = await deployment.get('/types');
+      const wiped = new Set(await submitMany(trial, 40));
+      await ledger.waitForHits(10);
+      await redis.flushall();
+      for (const id of await submitMany(trial, 20)) expect(await fateOf(trial, id)).toEqual(undisturbed);
+      await until(async () => (await redis.keys('fencepost:agent:*')).length === 2);
+      await until(async () => (await redis.hlen('fencepost:types')) === 2);
+      expect(await deployment.get('/types')).toEqual(announced);
+      expect(processesOf(trial)).toEqual(before);
+      // A deletion is what it is: the judge tells of it, and of nothing else.
+      const isWiping = ({ invariant, commandId }: Violation) => invariant === 1 && wiped.has(commandId ?? '');
+      expect(await violationsBeside(trial, isWiping)).toEqual([]);
+    },
+  ),
 );
 
 it.concurrent('FLUSHALL in the middle of a heartbeat: the agent is not taken for another', () =>
-  onTrial({ env }, async (trial) => {
+  onTrial({ servers: 1, env }, async (trial) => {
     const { deployment } = trial;
     const redis = deployment.redis.client();
     const proxy = await TcpProxy.start({ path: deployment.redis.socket });
@@ -109,7 +112,7 @@ const deletions = [
   { what: "stream's group", remove: (redis: Redis) => redis.xgroup('DESTROY', queue, group) },
 ];
 it.concurrent.each(deletions)('the $what is deleted while commands wait and run', ({ what, remove }) =>
-  onTrial({ agents: 2, env }, async (trial) => {
+  onTrial({ servers: 1, agents: 2, env }, async (trial) => {
     const { deployment, ledger } = trial;
     const redis = deployment.redis.client();
     const before = processesOf(trial);

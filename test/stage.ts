@@ -1,12 +1,15 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
+import { recover } from '../shared/lifecycle/recovery.js';
+import { shaOf } from '../shared/lifecycle/scripts.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { type TestProcess } from '../shared/testing/processes.js';
-import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { requestOf, TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { startServerHere } from './server-here.js';
 import { type Trial, until } from './trial.js';
 
 const keys = partitionKeys();
@@ -19,7 +22,10 @@ export class Stage implements Trial {
   readonly redis: Redis;
   readonly #proxies: TcpProxy[] = [];
 
-  private constructor(deployment: Deployment, ledger: Ledger) {
+  readonly #leaseMs: number;
+
+  private constructor(deployment: Deployment, ledger: Ledger, leaseMs: number) {
+    this.#leaseMs = leaseMs;
     this.deployment = deployment;
     this.ledger = ledger;
     this.redis = deployment.redis.client();
@@ -27,7 +33,9 @@ export class Stage implements Trial {
 
   static async start(leaseMs: number): Promise<Stage> {
     const env = { LEASE_MS: String(leaseMs), GRACE_MS: '5000' };
-    return new Stage(await Deployment.start({ env }), await Ledger.start());
+    const deployment = await Deployment.start({ env, servers: 0 });
+    await startServerHere(deployment, env);
+    return new Stage(deployment, await Ledger.start(), leaseMs);
   }
 
   startAgent(queue: string, name: string, env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
@@ -39,9 +47,15 @@ export class Stage implements Trial {
   async startVictim(queue: string): Promise<{ victim: TestProcess; proxy: TcpProxy }> {
     // So that its first read waits there for an entry, instead of finding no stream.
     await this.redis.xgroup('CREATE', keys.stream(queue), group, '0', 'MKSTREAM');
-    const proxy = await TcpProxy.start({ path: this.deployment.redis.socket });
+    let starts = 0;
+    const proxy = await TcpProxy.start({ path: this.deployment.redis.socket }, ({ request }) => {
+      if (requestOf('evalsha', shaOf('start'))(request)) starts++;
+    });
     this.#proxies.push(proxy);
-    return { proxy, victim: await this.startAgent(queue, 'victim', { REDIS_URL: proxy.url }) };
+    const victim = await this.startAgent(queue, 'victim', { REDIS_URL: proxy.url });
+    // It looks for commands once, and once more when it has subscribed to hints; from then on it waits in its read.
+    await until(() => Promise.resolve(starts >= 2));
+    return { proxy, victim };
   }
 
   /** Everything that a request may change about a command, but its history. */
@@ -58,11 +72,24 @@ export class Stage implements Trial {
     return { hash, marker, scheduled, entries, owners };
   }
 
-  /** Resolves when recovery has put the command back, or ended it. */
-  recovered(queue: string, id: string, entry: string | undefined): Promise<void> {
-    return until(async () => {
-      const { hash } = await this.stateOf(queue, id);
-      return hash.status === 'FAILED' || hash.entry !== entry;
+  /**
+   * Lets the leases of all that is being executed in a queue run out, whatever the clock says, and recovery deal
+   * with it. Nobody waits for a lease here, so a busy machine has all the time that it needs.
+   */
+  async recover(queue: string): Promise<void> {
+    const stream = keys.stream(queue);
+    const pending = (await this.redis.xpending(stream, group, '-', '+', 100)) as [string, string][];
+    for (const [entry, consumer] of pending) {
+      await this.redis.call('XCLAIM', stream, group, consumer, 0, entry, 'IDLE', 2 * this.#leaseMs, 'JUSTID');
+    }
+    // Its first call takes what went before it for an outage, after which leases hold for as long as they are.
+    await recover(this.redis, keys, this.#leaseMs);
+    await this.redis.hset(keys.recovery, 'holdUntil', 0);
+    // Any server or agent may be the one that finds them.
+    await until(async () => {
+      await recover(this.redis, keys, this.#leaseMs);
+      const left = (await this.redis.xpending(stream, group, '-', '+', 100)) as [string, string][];
+      return !left.some(([entry]) => pending.some(([old]) => old === entry));
     });
   }
 

@@ -4,6 +4,7 @@ import { Deployment, type DeploymentOptions } from '../shared/testing/deployment
 import { type Violation } from '../shared/testing/invariants.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { hangMs, type TestProcess } from '../shared/testing/processes.js';
+import { startServerHere } from './server-here.js';
 
 /** All that a case needs, and that no other case shares: so cases can run side by side. */
 export interface Trial {
@@ -12,15 +13,23 @@ export interface Trial {
   readonly clients: ClientLog;
 }
 
+export interface TrialOptions extends DeploymentOptions {
+  /** How many servers have a process of their own; none when left out, and one runs in the test's. */
+  readonly servers?: number;
+  readonly answerAfterMs?: number;
+}
+
 /** Runs a case on a deployment of its own, and ends whatever it started. */
 export async function onTrial(
-  { answerAfterMs = 0, ...options }: DeploymentOptions & { readonly answerAfterMs?: number },
+  { answerAfterMs = 0, servers, agents = 0, ...options }: TrialOptions,
   body: (trial: Trial) => Promise<void>,
 ): Promise<void> {
   const ledger = await Ledger.start({ delayMs: answerAfterMs });
   try {
-    const deployment = await Deployment.start(options);
+    const deployment = await Deployment.start({ ...options, servers: servers ?? 0 });
     try {
+      if (servers === undefined) await startServerHere(deployment, options.env);
+      await Promise.all(Array.from({ length: agents }, () => deployment.startAgent()));
       await body({ deployment, ledger, clients: new ClientLog() });
     } finally {
       await deployment.stop();

@@ -34,6 +34,12 @@ export interface ServerProcess {
   readonly port: number;
 }
 
+/** A server without a process of its own. */
+export interface ServerHere {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
 export interface AgentStart {
   /** Flags, for example `--crash-at=start-won`. */
   readonly args?: readonly string[];
@@ -59,7 +65,7 @@ export class Deployment {
   readonly #clients = new Map<string, Client>();
   readonly #transport: AgentTransport;
   readonly #ownGroup: boolean;
-  #urlHere: string | undefined;
+  #serverHere: ServerHere | undefined;
 
   private constructor(
     redis: TestRedis,
@@ -97,17 +103,14 @@ export class Deployment {
 
   /** The first server's. */
   get url(): string {
-    const url = this.servers[0]?.url ?? this.#urlHere;
+    const url = this.servers[0]?.url ?? this.#serverHere?.url;
     if (url === undefined) throw new Error('no server was started');
     return url;
   }
 
-  /**
-   * Has a server that runs in the test's own process, for tests that only need one to be there: starting a
-   * process costs more than a second of CPU. Who starts it also stops it.
-   */
-  useServerAt(url: string): void {
-    this.#urlHere = url;
+  /** Has a server that runs in the test's own process, until `stop()`: `startServerHere` in `test/`. */
+  useServer(server: ServerHere): void {
+    this.#serverHere = server;
   }
 
   /** @param port to come back on the port of one that was killed */
@@ -159,7 +162,7 @@ export class Deployment {
 
   /** Every server, the next first each time; and no Redis: whoever tries to reach one fails. */
   #overHttp(): Record<string, string> {
-    const urls = this.servers.map(({ url }) => url);
+    const urls = [...this.servers, ...(this.#serverHere ? [this.#serverHere] : [])].map(({ url }) => url);
     const first = this.#processes.length % Math.max(1, urls.length);
     const inTurn = [...urls.slice(first), ...urls.slice(0, first)];
     const redisUrl = 'redis://127.0.0.1:1';
@@ -227,6 +230,7 @@ export class Deployment {
     for (const process of this.#processes) process.kill('SIGKILL');
     await Promise.all(this.#processes.map(({ exited }) => exited));
     await Promise.all([...this.#clients.values()].map((client) => client.close()));
+    await this.#serverHere?.stop();
     await this.redis.stop();
     await rm(this.dataDir, { recursive: true, force: true });
   }

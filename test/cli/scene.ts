@@ -1,9 +1,8 @@
 import { type Redis } from 'ioredis';
 import { type Examination } from '../../cli/doctor/examination.js';
-import { Server } from '../../server/server.js';
-import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
+import { startServerHere } from '../server-here.js';
 import { runLine, whereIs } from './command-line.js';
 
 /** A deployment that something is wrong with, and the real program that looks at it. */
@@ -36,7 +35,7 @@ export async function onScene(
     servers: ownServer ? 1 : 0,
     env,
   });
-  const server = ownServer ? undefined : await startServerHere(deployment, Number(env.LEASE_MS));
+  if (!ownServer) await startServerHere(deployment, env);
   const redis = deployment.redis.client();
   const post = async (path: string, sent: object) => {
     const init = {
@@ -63,20 +62,8 @@ export async function onScene(
       isDone: async (id) => (await redis.hget(keys.command(id), 'status')) === 'COMPLETED',
     });
   } finally {
-    await server?.stop();
     await deployment.stop();
   }
-}
-
-async function startServerHere(deployment: Deployment, ofLeaseMs: number): Promise<Server> {
-  const server = new Server({
-    ...{ host: '127.0.0.1', port: 0, leaseMs: ofLeaseMs, graceMs: 1000, maxBacklog: 10_000 },
-    redisUrl: deployment.redis.url,
-    logger: createLogger({ side: 'server', level: 'silent' }),
-  });
-  await server.start();
-  deployment.useServerAt(server.url);
-  return server;
 }
 
 /** Everything that it found, as `<check>: <what>`. */
