@@ -1,11 +1,15 @@
 import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
+import { sampled } from '../shared/testing/extent.js';
 import { startStranger, strike, strikeAtFlag, strikeInTurn } from './agent-crash.js';
 import { fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
 import { fates, fatesOverHttp, lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
-/** An agent dies by SIGKILL at every crash point, under both policies; `fates.ts` says what must become of its command. */
+/**
+ * An agent dies by SIGKILL at every crash point, under both policies; `fates.ts` says what must become of its command.
+ * In `npm test` each table has every other case, `TESTS=long` runs all.
+ */
 
 const policies = onAgentLostSchema.options;
 const cases = agentPoints.flatMap((point) => policies.map((policy) => ({ point, policy })));
@@ -15,7 +19,7 @@ const longLease = { LEASE_MS: '600000' };
 const shortLease = { LEASE_MS: '1500' };
 
 describe('killed, and started again on its data directory', () => {
-  it.concurrent.each(cases)('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(cases))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env: longLease }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await trial.deployment.startAgent();
@@ -32,7 +36,7 @@ describe('killed in the call that reports one command and starts the next', () =
     policies.map((policy) => ({ point, policy })),
   );
 
-  it.concurrent.each(turns)('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(turns))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env: longLease }, async (trial) => {
       const [reported, started] = await strikeInTurn(trial, point, policy);
       await trial.deployment.startAgent();
@@ -45,7 +49,7 @@ describe('killed in the call that reports one command and starts the next', () =
 });
 
 describe('killed for good: another agent does the rest', () => {
-  it.concurrent.each(cases)('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(cases, 1))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env: shortLease }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await startStranger(trial);
@@ -75,7 +79,7 @@ const pointsOverHttp = agentPoints.filter((point) => point !== 'entry-read');
 const casesOverHttp = pointsOverHttp.flatMap((point) => policies.map((policy) => ({ point, policy })));
 
 describe('over HTTP: killed, and started again on its data directory', () => {
-  it.concurrent.each(casesOverHttp)('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(casesOverHttp, 1))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ transport: 'http', env: longLease }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await trial.deployment.startAgent();
@@ -88,7 +92,7 @@ describe('over HTTP: killed, and started again on its data directory', () => {
 });
 
 describe('over HTTP: killed for good: another agent does the rest', () => {
-  it.concurrent.each(casesOverHttp)('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(casesOverHttp))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ transport: 'http', env: shortLease }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await startStranger(trial);

@@ -32,8 +32,9 @@ export async function submit(
   more: Partial<Submission> = {},
 ): Promise<string> {
   const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url }, ...more };
-  const [id] = (await clients.submit(deployment.url, submission)).ids;
-  if (id === undefined) throw new Error('a submission was not accepted');
+  const { ids, outcome, refusal } = await clients.submit(deployment.url, submission);
+  const [id] = ids;
+  if (id === undefined) throw new Error(`a submission was not accepted: ${refusal ?? outcome}`);
   return id;
 }
 

@@ -1,6 +1,7 @@
 import { type Json } from '../shared/protocol/commands.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
+import { byExtent } from '../shared/testing/extent.js';
 import { Ledger } from '../shared/testing/ledger.js';
 
 /** The main job on real processes: in over HTTP, executed once by an agent, its result back. */
@@ -8,6 +9,9 @@ import { Ledger } from '../shared/testing/ledger.js';
 let deployment: Deployment;
 let ledger: Ledger;
 const clients = new ClientLog();
+/** Commands in the ten batches. */
+const inBatches = byExtent(10_000, 2000);
+const inAll = 1002 + inBatches + 1;
 const noOp = { type: 'DELAY', payload: { ms: 0 } };
 
 beforeAll(async () => {
@@ -58,15 +62,15 @@ it('completes 1,000 commands submitted one by one', async () => {
   await deployment.settled(1002);
 });
 
-it('completes 10,000 commands submitted in batches', async () => {
+it(`completes ${inBatches} commands submitted in batches`, async () => {
   for (let batch = 0; batch < 10; batch++) {
     await clients.submitBatch(
       deployment.url,
-      Array.from({ length: 1000 }, () => noOp),
+      Array.from({ length: inBatches / 10 }, () => noOp),
     );
   }
   expect(clients.posts.filter(({ outcome }) => outcome !== 'accepted')).toEqual([]);
-  await deployment.settled(11_002);
+  await deployment.settled(inAll - 1);
 });
 
 it('gives twenty concurrent POSTs with one Idempotency-Key one id and one effect', async () => {
@@ -79,21 +83,21 @@ it('gives twenty concurrent POSTs with one Idempotency-Key one id and one effect
   const ids = new Set(posts.flatMap((post) => post.ids));
   expect(posts.map(({ outcome }) => outcome)).toEqual(Array.from({ length: 20 }, () => 'accepted'));
   expect(ids.size).toBe(1);
-  await deployment.settled(11_003);
+  await deployment.settled(inAll);
   const [id = ''] = ids;
   expect(ledger.hitsOf(id)).toHaveLength(1);
 });
 
 it('shared the work between both agents, and left nothing behind', async () => {
   const { counts } = (await read('/stats')) as { counts: Json };
-  expect(counts).toEqual({ PENDING: 0, RUNNING: 0, COMPLETED: 11_003, FAILED: 0 });
+  expect(counts).toEqual({ PENDING: 0, RUNNING: 0, COMPLETED: inAll, FAILED: 0 });
   const { agents } = (await read('/agents')) as { agents: { agentId: string }[] };
   expect(agents).toHaveLength(2);
   const report = await deployment.judge({ clients, ledger, faults: 'none' });
   expect(report.violations).toEqual([]);
   expect(report.counts).toMatchObject({
-    accepted: 11_003,
-    completed: 11_003,
+    accepted: inAll,
+    completed: inAll,
     failed: 0,
     executedUnknown: 0,
     losses: 0,

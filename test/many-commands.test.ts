@@ -10,7 +10,7 @@ import { Ledger } from '../shared/testing/ledger.js';
  * tries it with a million, as `.ci/nightly` does.
  */
 
-const commands = Number(process.env.COMMANDS ?? 20_000);
+const commands = Number(process.env.COMMANDS ?? 5000);
 const batch = 1000;
 const batchesInFlight = 4;
 const mebibyte = 1024 * 1024;
