@@ -1,4 +1,5 @@
 import { type CommandView, type Submission } from '../shared/protocol/commands.js';
+import { pause } from '../shared/runtime/service.js';
 import { type Violation } from '../shared/testing/invariants.js';
 import { type Trial, until } from './trial.js';
 
@@ -32,10 +33,16 @@ export async function submit(
   more: Partial<Submission> = {},
 ): Promise<string> {
   const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url }, ...more };
-  const { ids, outcome, refusal } = await clients.submit(deployment.url, submission);
-  const [id] = ids;
-  if (id === undefined) throw new Error(`a submission was not accepted: ${refusal ?? outcome}`);
-  return id;
+  for (;;) {
+    const { ids, outcome, refusal } = await clients.submit(deployment.url, submission);
+    const [id] = ids;
+    if (id !== undefined) return id;
+    // The schema of a type that was just announced may not be ready for use.
+    if (refusal?.startsWith('503') !== true) {
+      throw new Error(`a submission was not accepted: ${refusal ?? outcome}`);
+    }
+    await pause(100);
+  }
 }
 
 export function viewOf({ deployment }: Trial, id: string): Promise<CommandView> {

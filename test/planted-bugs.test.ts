@@ -11,12 +11,9 @@ const seed = Number(process.env.SEED ?? 1);
 
 const soonFound = ['put-back-without-acknowledging', 'lost-is-never-started', 'lost-means-not-executed'];
 
-test.each(byExtent(soonFound, soonFound.slice(0, 1)))(
-  `a chaos run finds %s (SEED=${seed})`,
-  async (name) => {
-    const result = await tryBug(bugNamed(name), { seed });
-    // With all that the run saw in the message, should it have found nothing.
-    expect(result.found ? 'found' : resultText(result)).toBe('found');
-    expect(result.troubles).toEqual([]);
-  },
-);
+test.each(byExtent(soonFound, soonFound.slice(0, 1)))(`a chaos run finds %s (SEED=${seed})`, async (name) => {
+  const result = await tryBug(bugNamed(name), { seed });
+  // With all that the run saw in the message, should it have found nothing.
+  expect(result.found ? 'found' : resultText(result)).toBe('found');
+  expect(result.troubles).toEqual([]);
+});

@@ -10,8 +10,8 @@ export interface Post {
   /** How many commands it submitted. */
   readonly count: number;
   /**
-   * `accepted`: answered 2xx, with an id for each. `refused`: answered 4xx, so it does not exist.
-   * `unknown`: no answer, or a 5xx: it may exist, and it may come into being later.
+   * `accepted`: answered 2xx, with an id for each. `refused`: answered 4xx, or 503 `busy`, so it does not exist.
+   * `unknown`: no answer, or another 5xx: it may exist, and it may come into being later.
    */
   readonly outcome: 'accepted' | 'refused' | 'unknown';
   readonly ids: readonly string[];
@@ -220,7 +220,7 @@ export class ClientLog {
       if (answer.ok) {
         ids = idsIn(answered);
         outcome = 'accepted';
-      } else if (answer.status < 500) {
+      } else if (answer.status < 500 || isBusy(answered)) {
         outcome = 'refused';
         refusal = `${answer.status} ${JSON.stringify(answered)}`;
       }
@@ -233,3 +233,7 @@ export class ClientLog {
     return post;
   }
 }
+
+/** The server says that it stored nothing, and that the request is to be sent again. */
+const isBusy = (body: unknown) =>
+  typeof body === 'object' && body !== null && 'code' in body && body.code === 'busy';
