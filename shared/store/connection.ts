@@ -67,14 +67,16 @@ export function connectBlocking(url: string, blockMs: number, events: Connection
 }
 
 /**
- * A connection that listens to channels. It subscribes again by itself after a break.
+ * A connection that listens to channels. It does not subscribe by itself, neither at first nor after a break: that is for
+ * `onReady`. ioredis would do so after a break and leave its own promise to itself: a connection that breaks again before
+ * the answer is then an unhandled rejection, which ends the process.
  *
  * @param silenceMs how long an answer may take before the link counts as dead. Who only listens never
  *   learns of a link that died in silence: something has to be asked over it now and then
  */
 export function connectSubscriber(url: string, events: ConnectionEvents = {}, silenceMs?: number): Redis {
   const ends = silenceMs === undefined ? {} : { socketTimeout: silenceMs };
-  return connect(url, events, { maxRetriesPerRequest: null, ...ends });
+  return connect(url, events, { maxRetriesPerRequest: null, autoResubscribe: false, ...ends });
 }
 
 function connect(url: string, events: ConnectionEvents, options: Partial<RedisOptions>): Redis {
