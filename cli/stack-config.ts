@@ -37,6 +37,27 @@ export const stackSettings = {
     z.string().optional(),
     'handed to the server: how many queues may be in use',
   ),
+  keepAliveMs: setting(
+    'KEEP_ALIVE_MS',
+    z.string().optional(),
+    'handed to the server: how long an idle connection stays open',
+  ),
+  maxConnections: setting(
+    'MAX_CONNECTIONS',
+    z.string().optional(),
+    'handed to the server: most connections at once',
+  ),
+  maxConnectionsPerPeer: setting(
+    'MAX_CONNECTIONS_PER_PEER',
+    z.string().optional(),
+    'handed to the server: most connections at once from one address',
+  ),
+  maxHeld: setting('MAX_HELD', z.string().optional(), 'handed to the server: most answers held at once'),
+  maxHeldPerPeer: setting(
+    'MAX_HELD_PER_PEER',
+    z.string().optional(),
+    'handed to the server: most answers held at once for one address',
+  ),
   retentionMs: setting(
     'RETENTION_MS',
     z.string().optional(),
@@ -88,6 +109,11 @@ export function childEnvironment(config: StackConfig, redisUrl: string, pretty: 
     MAX_BLOCK_MS: config.maxBlockMs,
     MAX_BACKLOG: config.maxBacklog,
     MAX_QUEUES: config.maxQueues,
+    KEEP_ALIVE_MS: config.keepAliveMs,
+    MAX_CONNECTIONS: config.maxConnections,
+    MAX_CONNECTIONS_PER_PEER: config.maxConnectionsPerPeer,
+    MAX_HELD: config.maxHeld,
+    MAX_HELD_PER_PEER: config.maxHeldPerPeer,
     RETENTION_MS: config.retentionMs,
     RETENTION_MAX: config.retentionMax,
   };

@@ -49,7 +49,7 @@ export const nextQuerySchema = z.strictObject({
   instance: instanceSchema
     .optional()
     .describe(
-      "The agent's data directory, whose lock proves that earlier runs on it are over. Part of a session `<instance>.<boot>.r<random>`, which needs no such proof.",
+      "The instance of the agent's data directory, whose lock keeps two runs apart. Part of a session `<instance>.<boot>.r<random>`, which needs no such proof.",
     ),
   concurrency: queryInteger(0, 1000)
     .default(1)
