@@ -41,6 +41,7 @@ test.each([
   ],
 ])('stores nothing of a batch with a line %s, and names the line', async (_, line, message) => {
   const good = '{"type": "DELAY", "payload": {"ms": 0}}';
+  await deployment().settled();
   const before = (await deployment().get('/stats')) as { counts: unknown };
   const { code, stdout, stderr } = await fencepost(['submit', '--file', '-'], {
     stdin: `${good}\n\n${line}\n${good}\n`,
