@@ -1,12 +1,14 @@
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
+import { byExtent } from '../shared/testing/extent.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { isAborted, pause } from '../shared/runtime/service.js';
 import { seededRandom } from '../shared/testing/random.js';
 
 /** Agents that die by SIGKILL under load, twice a second, and are started again. */
 
-const commands = 120;
+/** And how many kills there must have been: one every half second, and as long as an agent needs to end. */
+const [commands, leastKills] = byExtent([120, 4], [40, 2]);
 const agents = 3;
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 
@@ -52,5 +54,5 @@ it(`loses none of ${commands} commands and doubles none, whoever is killed (SEED
   expect(report.counts).toMatchObject({ accepted: commands });
   // Whatever failed, failed because its agent was killed under it.
   expect(report.counts.failed).toBe(report.counts.byErrorCode.AGENT_LOST ?? 0);
-  expect(kills).toBeGreaterThan(3);
+  expect(kills).toBeGreaterThanOrEqual(leastKills);
 });
