@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { type Redis } from 'ioredis';
 import { report, start } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
@@ -189,30 +188,31 @@ describe('the feed', () => {
     const feed = new TransitionFeed({ url: redis.url, logger });
     const heard: Transition[] = [];
     let gap: () => void = () => undefined;
+    let news: () => void = () => undefined;
     const nextGap = () => new Promise<void>((told) => (gap = told));
     const stopListening = feed.listen('a', {
-      onTransition: (transition) => heard.push(transition),
+      onTransition: (transition) => {
+        heard.push(transition);
+        news();
+      },
       onGap: () => gap(),
     });
     let subscribed = nextGap();
     await feed.start();
     await subscribed;
-    const listener = redis.client();
-    await listener.subscribe(keys.events);
-    const say = async (message: string) => {
-      const arrived = once(listener, 'message');
+    /** Resolves when so many have been heard in all. */
+    const say = async (message: string, inAll: number) => {
       await client.publish(keys.events, message);
-      await arrived;
-      await new Promise(setImmediate);
+      while (heard.length < inAll) await new Promise<void>((told) => (news = told));
     };
     await say(
       'b RUNNING 1\na RUNNING 2\na RUNNING 2 {"of":"two words"}\na RUNNING 2 {\na DONE 3\nnonsense\n\na FAILED x',
+      2,
     );
     subscribed = nextGap();
     await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
     await subscribed;
-    await listener.subscribe(keys.events);
-    await say('a COMPLETED 2');
+    await say('a COMPLETED 2', 3);
     expect(heard).toEqual([
       { id: 'a', status: 'RUNNING', attempt: 2, progress: null },
       { id: 'a', status: 'RUNNING', attempt: 2, progress: { of: 'two words' } },
