@@ -13,3 +13,11 @@ test('requests that wait when it is stopped are refused, and begin no thread', a
   expect(await checker.check(request)).toEqual({ word: 'busy' });
   await checker.stop();
 });
+
+test('when no thread can be begun, requests are refused, each at once', async () => {
+  // Node refuses such a path before there is a thread, as it refuses one when it has no resources left.
+  const checker = new SchemaChecker('neither absolute nor relative');
+  const replies = [checker.check(request), checker.check(request)];
+  expect(await Promise.all(replies)).toEqual([{ word: 'busy' }, { word: 'busy' }]);
+  await checker.stop();
+});

@@ -32,11 +32,17 @@ interface Waiting {
  * request that it was busy with is cut off, and the next one gets a new thread.
  */
 export class SchemaChecker implements Service {
+  readonly #file: string;
   readonly #waiting: Waiting[] = [];
   #worker: Worker | undefined;
   #current: Waiting | undefined;
   #timer: NodeJS.Timeout | undefined;
   #isStopped = false;
+
+  /** @param file what the thread runs */
+  constructor(file = threadFile()) {
+    this.#file = file;
+  }
 
   start(): Promise<void> {
     return Promise.resolve();
@@ -62,7 +68,12 @@ export class SchemaChecker implements Service {
     if (this.#current) return;
     this.#current = this.#waiting.shift();
     if (!this.#current) return;
-    this.#worker ??= this.#begin();
+    try {
+      this.#worker ??= this.#begin();
+    } catch {
+      // There is no thread to be had; the next request may have one.
+      return this.#answer({ word: 'busy' });
+    }
     // Only while there is something to wait for does it keep the process alive.
     this.#worker.ref();
     this.#timer = setTimeout(() => void this.#end({ word: 'cut', what: 'check' }), longestWallMs);
@@ -72,7 +83,7 @@ export class SchemaChecker implements Service {
   #begin(): Worker {
     const workerData: SchemaThreadData = { nativePatterns };
     const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
-    const worker = new Worker(threadFile(), { workerData, resourceLimits });
+    const worker = new Worker(this.#file, { workerData, resourceLimits });
     worker.on('message', (reply: CheckReply) => {
       // One that is being ended has no say any more: its request is answered when it is gone.
       if (this.#worker === worker) this.#settle(worker, reply);
@@ -88,12 +99,17 @@ export class SchemaChecker implements Service {
   }
 
   #settle(worker: Worker, reply: CheckedPayloads): void {
-    const current = this.#current;
-    if (!current) return;
+    if (!this.#current) return;
     clearTimeout(this.#timer);
     worker.unref();
+    this.#answer(reply);
+  }
+
+  /** Answers the request that is under way, and begins with the next one. */
+  #answer(reply: CheckedPayloads): void {
+    const current = this.#current;
     this.#current = undefined;
-    current.answered(reply);
+    current?.answered(reply);
     this.#next();
   }
 
