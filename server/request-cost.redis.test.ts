@@ -11,7 +11,7 @@ import { TestRedis } from '../shared/testing/redis-server.js';
  * the machine is makes it a little dearer, and for that a case that was too dear is tried again.
  */
 const mostMs = 250;
-const tries = 8;
+const tries = 25;
 
 let redis: TestRedis;
 let server: TestProcess;
