@@ -33,12 +33,12 @@ export class WaitingPoll {
   readonly registered: Registered | undefined;
   /** By `performance.now()`. */
   heardOfAt: number;
-  /** How many hints `WaitingPolls` had had when it was woken last. */
+  /** The number of hints that `WaitingPolls` had received when it last woke this poll. */
   hintsWhenWoken = 0;
   readonly #types: ReadonlySet<string>;
   readonly #events: WaitingPollEvents;
   #wake: Wake | undefined;
-  /** Woken, and not ready again. */
+  /** Whether this poll was woken and has not become ready again. */
   #isOut = false;
   #ended = false;
   #tell: () => void = () => undefined;
@@ -101,7 +101,7 @@ export class WaitingPoll {
     return wake;
   }
 
-  /** What it was woken for, it did not get. Does nothing when it was not woken since it last said so. */
+  /** The poll was given nothing and waits again. A call does nothing unless the poll was woken since the last one. */
   ready(): void {
     if (!this.#isOut || this.#wake) return;
     this.#isOut = false;

@@ -35,10 +35,13 @@ export class WaitingPolls implements Service {
   readonly #all = new Set<WaitingPoll>();
   readonly #looks: Loop;
   #heard = new Set<string>();
-  /** Of commands that came, and of gaps in the feed: how many hints there were. */
+  /** The number of hints received so far: commands that became PENDING, and gaps in the feed. */
   #hints = 0;
-  /** More was heard of in this turn of the event loop than there are polls: which of it matters, only a look can say. */
+  /** Whether this turn of the event loop brought more hints than there are polls: only a look finds those that matter. */
   #isTooMuch = false;
+  /** Queues to look at once the look that is under way has ended. */
+  readonly #toLookAt = new Set<string>();
+  #isLooking = false;
   #unlisten: (() => void) | undefined;
   #ending = false;
 
@@ -100,8 +103,8 @@ export class WaitingPolls implements Service {
     const poll = new WaitingPoll(options, {
       onReady: () => {
         this.#index(poll);
-        // What came while it looked for itself may have come right after its look, and nobody was woken for it.
-        if (this.#hints !== poll.hintsWhenWoken) void this.#look(poll.queues);
+        // A command may have come right after the poll's own look, when no poll could be woken for it.
+        if (this.#hints !== poll.hintsWhenWoken) void this.#lookAt(poll.queues);
       },
       onLeave: () => {
         this.#all.delete(poll);
@@ -165,6 +168,19 @@ export class WaitingPolls implements Service {
       });
     }
     if (isTooMuch) await this.#look();
+  }
+
+  /** Looks at these queues; requests that come during a look share the next one, so that it is one at a time. */
+  async #lookAt(queues: readonly string[]): Promise<void> {
+    for (const queue of queues) this.#toLookAt.add(queue);
+    if (this.#isLooking) return;
+    this.#isLooking = true;
+    while (this.#toLookAt.size > 0) {
+      const now = [...this.#toLookAt];
+      this.#toLookAt.clear();
+      await this.#look(now);
+    }
+    this.#isLooking = false;
   }
 
   /** @param of the queues to look at, of those that are waited for */
