@@ -4,6 +4,10 @@ import { integer, loadConfig, partArguments, setting, type Config } from '../sha
 import { sharedSettings } from '../shared/runtime/settings.js';
 import { startedWithFlags } from '../shared/runtime/started-as.js';
 
+/** A setting that the server reads and judges; it is here so that a flag of `npm start` reaches it. */
+const forServer = (variable: string, what: string) =>
+  setting(variable, z.string().optional(), `handed to the server: ${what}`);
+
 /** What `npm start` takes. Names and defaults are contract: DESIGN section 6. */
 export const stackSettings = {
   ...sharedSettings,
@@ -26,48 +30,15 @@ export const stackSettings = {
     agentIdSchema.optional(),
     'name of the agent; of several, with -1, -2 … behind',
   ),
-  // The server reads and judges these; they are here so that `npm start -- --max-backlog=10` reaches it.
-  maxBacklog: setting(
-    'MAX_BACKLOG',
-    z.string().optional(),
-    'handed to the server: how many commands may wait',
-  ),
-  maxQueues: setting(
-    'MAX_QUEUES',
-    z.string().optional(),
-    'handed to the server: how many queues may be in use',
-  ),
-  keepAliveMs: setting(
-    'KEEP_ALIVE_MS',
-    z.string().optional(),
-    'handed to the server: how long an idle connection stays open',
-  ),
-  maxConnections: setting(
-    'MAX_CONNECTIONS',
-    z.string().optional(),
-    'handed to the server: most connections at once',
-  ),
-  maxConnectionsPerPeer: setting(
-    'MAX_CONNECTIONS_PER_PEER',
-    z.string().optional(),
-    'handed to the server: most connections at once from one address',
-  ),
-  maxHeld: setting('MAX_HELD', z.string().optional(), 'handed to the server: most answers held at once'),
-  maxHeldPerPeer: setting(
-    'MAX_HELD_PER_PEER',
-    z.string().optional(),
-    'handed to the server: most answers held at once for one address',
-  ),
-  retentionMs: setting(
-    'RETENTION_MS',
-    z.string().optional(),
-    'handed to the server: how long a command is kept after it ended',
-  ),
-  retentionMax: setting(
-    'RETENTION_MAX',
-    z.string().optional(),
-    'handed to the server: how many ended commands are kept',
-  ),
+  maxBacklog: forServer('MAX_BACKLOG', 'how many commands may wait'),
+  maxQueues: forServer('MAX_QUEUES', 'how many queues may be in use'),
+  keepAliveMs: forServer('KEEP_ALIVE_MS', 'how long an idle connection stays open'),
+  maxConnections: forServer('MAX_CONNECTIONS', 'most connections at once'),
+  maxConnectionsPerPeer: forServer('MAX_CONNECTIONS_PER_PEER', 'most connections at once from one address'),
+  maxHeld: forServer('MAX_HELD', 'most answers held at once'),
+  maxHeldPerPeer: forServer('MAX_HELD_PER_PEER', 'most answers held at once for one address'),
+  retentionMs: forServer('RETENTION_MS', 'how long a command is kept after it ended'),
+  retentionMax: forServer('RETENTION_MAX', 'how many ended commands are kept'),
 } as const;
 
 export type StackConfig = Config<typeof stackSettings>;
