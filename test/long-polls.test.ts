@@ -13,9 +13,8 @@ const waitSeconds = limits.waitSeconds;
 /** WINDOW_MS=30000 measures as long as the claim says; this says the same sooner. */
 const windowMs = Number(process.env.WINDOW_MS ?? 10_000);
 /**
- * What is claimed is measured with TESTS=long, on a machine that has nothing else to do. Beside other tests CPU costs up
- * to three times as much, and an answer comes late. The bound of a latency stays below the second after which a look
- * finds what no hint told of.
+ * The bounds that the README claims are asserted with TESTS=long, on a machine that has nothing else to do. Beside other
+ * tests they are wider. The bound of the latency stays below a second, after which a server finds a command without a hint.
  */
 const [mostShare, mostMs] = byExtent([0.03, 50], [0.12, 400]);
 

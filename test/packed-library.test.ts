@@ -90,7 +90,7 @@ describe.each([
     });
   });
 
-  // What an agent does in its host does not depend on how it was loaded.
+  // An agent behaves in its host in the same way however the host loads it.
   if (isLong || type === 'commonjs') {
     test('a guest leaves its host alone', async () => {
       expect(await runProgram('guest')).toEqual({ lines: ['at home'], code: 0 });

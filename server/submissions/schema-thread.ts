@@ -29,7 +29,7 @@ function compile(schema: JsonSchema): PayloadValidator {
   }
 }
 
-/** Those of `kept` that payloads were checked by. */
+/** The schemas of `kept` that have already been applied to payloads, so that V8 has compiled their validators. */
 const tried = new Set<string>();
 const kept = new Map<string, PayloadValidator>();
 

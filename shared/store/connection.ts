@@ -68,8 +68,8 @@ export function connectBlocking(url: string, blockMs: number, events: Connection
 
 /**
  * A connection that listens to channels. It does not subscribe by itself, neither at first nor after a break: that is for
- * `onReady`. ioredis would do so after a break and leave its own promise to itself: a connection that breaks again before
- * the answer is then an unhandled rejection, which ends the process.
+ * `onReady`. ioredis would do so after a break without handling its promise: a connection that is closed before the answer
+ * is then an unhandled rejection, which ends the process.
  *
  * @param silenceMs how long an answer may take before the link counts as dead. Who only listens never
  *   learns of a link that died in silence: something has to be asked over it now and then

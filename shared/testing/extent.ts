@@ -1,6 +1,6 @@
 /**
- * How much of the long tests is run: `npm test` runs a short form of each, `TESTS=long`, which `.ci/nightly` sets,
- * everything.
+ * How much of the long tests is run: `npm test` runs a short form of each, `TESTS=long`, which `.ci/long` sets,
+ * runs everything.
  */
 export const isLong = process.env['TESTS'] === 'long';
 

@@ -24,7 +24,7 @@ test('one that is closed while it subscribes anew leaves no unhandled rejection'
   await anew.held;
   channel.close();
   await proxy.stop();
-  // What is rejected when the connection ends is known to be unhandled when the event loop has turned.
+  // Node reports an unhandled rejection after the turn of the event loop in which the connection ended.
   for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
   process.off('unhandledRejection', note);
   expect(unhandled).toEqual([]);
