@@ -31,7 +31,7 @@ export function connect(
       return new RedisTransport({ ...config, logger, faults });
     case 'http': {
       // Loaded where it is used only: undici takes a fifth of the time in which an agent's thread comes up.
-      // eslint-disable-next-line @typescript-eslint/no-require-imports
+      // oxlint-disable-next-line typescript/no-require-imports
       const { HttpTransport } = require('../shared/transport/http-transport.js') as typeof overHttp;
       return new HttpTransport({ ...config, logger, faults });
     }

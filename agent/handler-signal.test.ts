@@ -3,7 +3,7 @@ import { HandlerSignal } from './handler-signal.js';
 const first = new Error('first');
 
 test.each([
-  ['before it was asked for', (abort: HandlerSignal) => void abort.abort(first)],
+  ['before it was asked for', (abort: HandlerSignal) => abort.abort(first)],
   ['after it was asked for', (abort: HandlerSignal) => (void abort.signal, abort.abort(first))],
 ])('a signal that was aborted %s is aborted, with the first reason', (_, strike) => {
   const abort = new HandlerSignal();

@@ -131,7 +131,7 @@ it.each([
 ])('fails with EXECUTION_FAILED when the handler throws %s', async (_, thrown, expected) => {
   const runner = runnerOf(async () => {
     await Promise.resolve();
-    // eslint-disable-next-line @typescript-eslint/only-throw-error -- handlers of users throw anything
+    // oxlint-disable-next-line typescript/only-throw-error -- handlers of users throw anything
     throw thrown;
   });
   const outcome = await runner.run(started, new HandlerSignal());
@@ -162,7 +162,7 @@ it('refuses a type that it does not know', async () => {
 
 it('fails when the handler throws what throws when it is looked at, and reports it as executed', async () => {
   const hostile = new Proxy({}, { get: throwsInTurn, has: throwsInTurn, getPrototypeOf: throwsInTurn });
-  // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- handlers of users throw anything
+  // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- handlers of users throw anything
   const outcome = await runnerOf(() => Promise.reject(hostile)).run(started, new HandlerSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes' });
 });

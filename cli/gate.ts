@@ -73,11 +73,8 @@ function steps(root: string, reportPath: string, jestArgs: readonly string[]): G
   };
   if (jestArgs.length > 0) return [jest];
   return [
-    {
-      name: 'prettier --check .',
-      args: [bin('prettier/bin/prettier.cjs'), '--check', '--log-level=warn', '.'],
-    },
-    { name: 'eslint .', args: [bin('eslint/bin/eslint.js'), '.'] },
+    { name: 'oxfmt --check', args: [bin('oxfmt/bin/oxfmt'), '--check'] },
+    { name: 'oxlint', args: [bin('oxlint/bin/oxlint')] },
     jest,
   ];
 }

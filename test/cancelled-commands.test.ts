@@ -25,8 +25,7 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(processesOf(trial)).toEqual(before);
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 
   it.concurrent('a handler that is deaf ends with its process, which says so when it is back', () =>
     onTrial(
@@ -40,8 +39,7 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
         expect(await fateOfAnother(trial)).toEqual(undisturbed);
         expect(await violationsIn(trial)).toEqual([]);
       },
-    ),
-  );
+    ));
 });
 
 it.concurrent('a hint that was lost is made up for by a renewal', () =>
@@ -50,8 +48,7 @@ it.concurrent('a hint that was lost is made up for by a renewal', () =>
     // As the script writes it, without the message.
     await trial.deployment.redis.client().hset(keys.command(id), 'cancelRequestedAt', Date.now());
     expect(await fateOf(trial, id)).toEqual(cancelled);
-  }),
-);
+  }));
 
 it.concurrent('a cancel of a thousand that wait, and a retry of them, in steps', () =>
   onTrial({}, async (trial) => {
@@ -83,5 +80,4 @@ it.concurrent('a cancel of a thousand that wait, and a retry of them, in steps',
     const { violations, counts } = await deployment.judge({ clients, ledger, faults: 'none' });
     expect(violations).toEqual([]);
     expect(counts).toMatchObject({ completed: 1000, effects: 1000 });
-  }),
-);
+  }));

@@ -59,8 +59,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
         expect.arrayContaining(['COUNT', 'LEFT', 'MIDDLE', 'RIGHT']),
       );
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 
   it.concurrent('that is killed leaves no progress to the next attempt', () =>
     onTrial({ agents: 1, transport, env: { ...handlers('several'), LEASE_MS: '2000' } }, async (trial) => {
@@ -78,8 +77,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
       await post(trial, `/commands/${id}/cancel`);
       expect(await fateOf(trial, id)).toMatchObject({ status: 'FAILED', code: 'CANCELLED', effects: [1, 2] });
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 
   it.concurrent('runs programs by the example, and stops them when they are cancelled', () =>
     onTrial({ agents: 1, transport, env: example }, async (trial) => {
@@ -100,28 +98,24 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
         result: { exitCode: 4, stdout: { text: 'at work\nstopped\n' } },
       });
       expect(processesOf(trial)).toEqual(before);
-    }),
-  );
+    }));
 });
 
-it.concurrent(
-  'a program that is deaf to SIGTERM does not outlive an agent that is stopped in good order',
-  () =>
-    onTrial({ agents: 1, env: { ...example, GRACE_MS: '300' } }, async (trial) => {
-      const script = 'trap "" TERM; echo $$; sleep 1000';
-      const payload = { program: 'sh', args: ['-c', script] };
-      const id = await submit(trial, { type: 'RUN_PROGRAM', payload, timeoutMs: 3_600_000 });
-      await until(async () => (await progressOf(trial, id)) !== null);
-      const { lastLine } = progressSchema.parse(await progressOf(trial, id));
-      const program = Number(lastLine);
-      expect(isRunning(program)).toBe(true);
-      const [agent] = trial.deployment.agents;
-      agent?.kill('SIGTERM');
-      expect(await agent?.exited).toEqual({ code: 0, signal: null });
-      // It was killed by then; that it is gone shows a moment later.
-      await until(() => Promise.resolve(!isRunning(program)));
-    }),
-);
+it.concurrent('a program that is deaf to SIGTERM does not outlive an agent that is stopped in good order', () =>
+  onTrial({ agents: 1, env: { ...example, GRACE_MS: '300' } }, async (trial) => {
+    const script = 'trap "" TERM; echo $$; sleep 1000';
+    const payload = { program: 'sh', args: ['-c', script] };
+    const id = await submit(trial, { type: 'RUN_PROGRAM', payload, timeoutMs: 3_600_000 });
+    await until(async () => (await progressOf(trial, id)) !== null);
+    const { lastLine } = progressSchema.parse(await progressOf(trial, id));
+    const program = Number(lastLine);
+    expect(isRunning(program)).toBe(true);
+    const [agent] = trial.deployment.agents;
+    agent?.kill('SIGTERM');
+    expect(await agent?.exited).toEqual({ code: 0, signal: null });
+    // It was killed by then; that it is gone shows a moment later.
+    await until(() => Promise.resolve(!isRunning(program)));
+  }));
 
 it.concurrent('a module with a fault stops the start, and says which file and what', () =>
   onTrial({}, async ({ deployment }) => {
@@ -131,34 +125,27 @@ it.concurrent('a module with a fault stops the start, and says which file and wh
     expect(agent.lines).toEqual([
       `${file}, export faulty is no command type: execute: must be a function; excute: is not known, did you mean execute?`,
     ]);
-  }),
-);
+  }));
 
-it.concurrent(
-  'two agents with different versions of a type say so, once each, and the server refuses what not both accept',
-  () =>
-    onTrial({ servers: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
-      const { deployment } = trial;
-      const [server] = deployment.servers;
-      const start = (name: string) => deployment.startAgent({ env: { ...handlers(name), AGENT_ID: name } });
-      const agents = [await start('several'), await start('several-next')];
-      const said = 'other agents announce another version of these command types';
-      const linesOf = (text: string, lines: readonly string[]) => lines.filter((line) => line.includes(text));
-      await until(() => Promise.resolve(agents.every(({ lines }) => linesOf(said, lines).length > 0)));
-      const { types } = typeListSchema.parse(await deployment.get('/types'));
-      const disputed = types.filter(({ conflict }) => conflict !== null);
-      expect(
-        disputed.map(({ type, conflict }) => [
-          type,
-          conflict?.versions.flatMap(({ agents }) => agents).sort(),
-        ]),
-      ).toEqual([['COUNT', ['several', 'several-next']]]);
-      await expect(countTo(trial, 1)).rejects.toThrow('was not accepted');
-      expect(server && linesOf('agents disagree about a command type', server.process.lines)).toHaveLength(1);
-      agents[1]?.kill('SIGTERM');
-      await agents[1]?.exited;
-      await deployment.get('/types');
-      expect(await fateOf(trial, await countTo(trial, 1))).toEqual(undisturbed);
-      for (const { lines } of agents) expect(linesOf(said, lines)).toHaveLength(1);
-    }),
-);
+it.concurrent('two agents with different versions of a type say so, once each, and the server refuses what not both accept', () =>
+  onTrial({ servers: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
+    const { deployment } = trial;
+    const [server] = deployment.servers;
+    const start = (name: string) => deployment.startAgent({ env: { ...handlers(name), AGENT_ID: name } });
+    const agents = [await start('several'), await start('several-next')];
+    const said = 'other agents announce another version of these command types';
+    const linesOf = (text: string, lines: readonly string[]) => lines.filter((line) => line.includes(text));
+    await until(() => Promise.resolve(agents.every(({ lines }) => linesOf(said, lines).length > 0)));
+    const { types } = typeListSchema.parse(await deployment.get('/types'));
+    const disputed = types.filter(({ conflict }) => conflict !== null);
+    expect(
+      disputed.map(({ type, conflict }) => [type, conflict?.versions.flatMap(({ agents }) => agents).sort()]),
+    ).toEqual([['COUNT', ['several', 'several-next']]]);
+    await expect(countTo(trial, 1)).rejects.toThrow('was not accepted');
+    expect(server && linesOf('agents disagree about a command type', server.process.lines)).toHaveLength(1);
+    agents[1]?.kill('SIGTERM');
+    await agents[1]?.exited;
+    await deployment.get('/types');
+    expect(await fateOf(trial, await countTo(trial, 1))).toEqual(undisturbed);
+    for (const { lines } of agents) expect(linesOf(said, lines)).toHaveLength(1);
+  }));

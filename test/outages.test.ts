@@ -50,8 +50,7 @@ it.concurrent('onAgentLost retry: it gives up before its lease ends, and another
     const { deployment, clients, ledger } = trial;
     const report = await deployment.judge({ clients, ledger, faults: 'any' });
     expect(report.violations).toEqual([]);
-  }),
-);
+  }));
 
 it.concurrent('onAgentLost fail: it finishes, and what it reports late is kept as evidence', () =>
   onTrial({ env }, async (trial) => {
@@ -70,5 +69,4 @@ it.concurrent('onAgentLost fail: it finishes, and what it reports late is kept a
     const { deployment, clients, ledger } = trial;
     const report = await deployment.judge({ clients, ledger, faults: 'any' });
     expect(report.violations).toEqual([]);
-  }),
-);
+  }));

@@ -62,8 +62,7 @@ it.concurrent('stray entries are put aside or taken off the stream', () =>
     await redis.del(keys.command(half), keys.command(text));
     trial.clients.note('unknown', [half]);
     expect(await violationsBeside(trial, ({ commandId }) => commandId === half)).toEqual([]);
-  }),
-);
+  }));
 
 it.concurrent('FLUSHALL under load: agents register and announce their types anew', () =>
   onTrial(
@@ -85,8 +84,7 @@ it.concurrent('FLUSHALL under load: agents register and announce their types ane
       const isWiping = ({ invariant, commandId }: Violation) => invariant === 1 && wiped.has(commandId ?? '');
       expect(await violationsBeside(trial, isWiping)).toEqual([]);
     },
-  ),
-);
+  ));
 
 it.concurrent('FLUSHALL in the middle of a heartbeat: the agent is not taken for another', () =>
   onTrial({ servers: 1, env }, async (trial) => {
@@ -104,8 +102,7 @@ it.concurrent('FLUSHALL in the middle of a heartbeat: the agent is not taken for
     expect(await fateOf(trial, await submit(trial))).toEqual(undisturbed);
     expect(processesOf(trial)).toEqual(before);
     expect(await violationsBeside(trial, () => false)).toEqual([]);
-  }),
-);
+  }));
 
 const deletions = [
   { what: 'stream', remove: (redis: Redis) => redis.del(queue) },

@@ -43,8 +43,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       await trial.deployment.startAgent();
       expect(await fateOf(trial, unstarted)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 
   it.concurrent('drained, finishes what runs, and takes nothing more until its next run', () =>
     onTrial({ transport, servers: 2, agents: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
@@ -61,27 +60,23 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       expect((await viewOf(trial, next)).agentId).not.toBe(agentId);
       const agents = await deployment.client.agents();
       expect(agents.filter(({ draining }) => draining)).toMatchObject([{ agentId, state: 'live' }]);
-    }),
-  );
+    }));
 
-  it.concurrent(
-    'aborts what does not end within the grace period, and says what it knows: the policy decides',
-    () =>
-      onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
-        const { agent, id, answer } = await atWork(trial);
-        agent.kill('SIGTERM');
-        expect(await agent.exited).toEqual(clean);
-        answer();
-        // Before any other agent is there, and long before its lease ends.
-        expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, executed: 'yes' });
-        const stopped =
-          /gave up during attempt 1: its agent was stopped, .*GRACE_MS \(300 ms\); onAgentLost is fail$/;
-        expect((await viewOf(trial, id)).error?.message).toMatch(stopped);
-        await trial.deployment.startAgent();
-        expect(await fateOfAnother(trial)).toEqual(undisturbed);
-        expect(await violationsIn(trial)).toEqual([]);
-      }),
-  );
+  it.concurrent('aborts what does not end within the grace period, and says what it knows: the policy decides', () =>
+    onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
+      const { agent, id, answer } = await atWork(trial);
+      agent.kill('SIGTERM');
+      expect(await agent.exited).toEqual(clean);
+      answer();
+      // Before any other agent is there, and long before its lease ends.
+      expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, executed: 'yes' });
+      const stopped =
+        /gave up during attempt 1: its agent was stopped, .*GRACE_MS \(300 ms\); onAgentLost is fail$/;
+      expect((await viewOf(trial, id)).error?.message).toMatch(stopped);
+      await trial.deployment.startAgent();
+      expect(await fateOfAnother(trial)).toEqual(undisturbed);
+      expect(await violationsIn(trial)).toEqual([]);
+    }));
 
   it.concurrent('exits at once at a second signal', () =>
     onTrial({ transport, agents: 1, env: { GRACE_MS: '600000', LEASE_MS: '600000' } }, async (trial) => {
@@ -97,8 +92,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       await trial.deployment.startAgent();
       expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 
   it.concurrent('a deploy under load costs no command an attempt or a loss', () =>
     onTrial({ transport, agents: 2, answerAfterMs: 100, env: { AGENT_CONCURRENCY: '2' } }, async (trial) => {
@@ -125,6 +119,5 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       expect(fates).toEqual(ids.map(() => undisturbed));
       const report = await deployment.judge({ clients, ledger, faults: 'none' });
       expect(report.violations).toEqual([]);
-    }),
-  );
+    }));
 });

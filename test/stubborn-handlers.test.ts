@@ -31,8 +31,7 @@ it.concurrent('a handler that is deaf to its signal: TIMEOUT, by an agent that e
     });
     expect(await fateOfAnother(trial)).toEqual(undisturbed);
     expect(await violationsIn(trial)).toEqual([]);
-  }),
-);
+  }));
 
 it.concurrent.each(['fail', 'retry'] as const)(
   'a handler that blocks its agent for longer than the lease keeps it, onAgentLost %s',
@@ -56,8 +55,7 @@ describe('a handler that blocks its agent for longer than MAX_BLOCK_MS is given 
       expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, history: ['late 1 COMPLETED'] });
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 
   it.concurrent('onAgentLost retry: its agent ends itself, and another one tries again', () =>
     onTrial({ agents: 1, env }, async (trial) => {
@@ -68,6 +66,5 @@ describe('a handler that blocks its agent for longer than MAX_BLOCK_MS is given 
       await trial.deployment.startAgent({ env: { MAX_BLOCK_MS: '60000' } });
       expect(await fateOf(trial, id)).toEqual(lostAfter([1]).retry);
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    }));
 });

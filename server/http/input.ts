@@ -5,7 +5,8 @@ import { textOfPath } from '../../shared/protocol/exact-json.js';
 import { type FieldFault } from './problem.js';
 
 export type Parsed<T> =
-  { readonly ok: true; readonly value: T } | { readonly ok: false; readonly faults: FieldFault[] };
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly faults: FieldFault[] };
 
 /**
  * Parses an input, or says what is wrong with it, field by field and in plain words.

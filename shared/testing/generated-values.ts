@@ -125,7 +125,12 @@ const keyOf = (random: Random) =>
   random() < 0.7 ? oneOf(random, ['a', 'b', 'id', 'x']) : anyString(random, 40);
 
 export type GeneratedJson =
-  null | boolean | number | string | GeneratedJson[] | { [key: string]: GeneratedJson };
+  | null
+  | boolean
+  | number
+  | string
+  | GeneratedJson[]
+  | { [key: string]: GeneratedJson };
 
 /** JSON of every kind; the deeper, the less of it. @param depth most levels of objects and arrays */
 export function anyJson(random: Random, depth = 5): GeneratedJson {
