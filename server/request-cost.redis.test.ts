@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers';
 import { pause } from '../shared/runtime/service.js';
 import { limits } from '../shared/protocol/commands.js';
 import { cpuMs } from '../shared/testing/cpu-time.js';
+import { sampled } from '../shared/testing/extent.js';
 import { endProcesses, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { TestRedis } from '../shared/testing/redis-server.js';
 
@@ -170,23 +171,26 @@ const announcement = (agentId: string, types: Readonly<Record<string, unknown>>)
 });
 
 const all = Object.entries(shapes);
+/** In `npm test` each kind of request has a third of the shapes, others than the kind before it; with `TESTS=long` all. */
+let kinds = 0;
+const some = () => sampled(all, kinds++ % 3, 3);
 const reportPath = '/commands/01a2035e-5cb7-7444-be00-f5cba66dd4f1/result';
 
 describe('a batch of 8 MiB', () => {
-  test.each(all)('in which all is %s', async (name, shape) => {
+  test.each(some())('in which all is %s', async (name, shape) => {
     await expectCheap(`batch: ${name}`, {
       path: '/commands/batch',
       body: shape(limits.batchBodyBytes - 10, 1e9),
     });
   });
-  test.each(all)('whose one payload is %s', async (name, shape) => {
+  test.each(some())('whose one payload is %s', async (name, shape) => {
     const payload = shape(limits.batchBodyBytes - 100, values);
     await expectCheap(`one payload: ${name}`, batch([`{"type":"HTTP_GET_JSON","payload":${payload}}`]));
   });
-  test.each(all)('of payloads of 64 KiB, each %s', async (name, shape) => {
+  test.each(some())('of payloads of 64 KiB, each %s', async (name, shape) => {
     await expectCheap(`127 payloads: ${name}`, inBatch(shape, 127));
   });
-  test.each(all)('of 1,000 payloads, each %s', async (name, shape) => {
+  test.each(some())('of 1,000 payloads, each %s', async (name, shape) => {
     await expectCheap(`1000 payloads: ${name}`, inBatch(shape, 1000));
   });
   test.each([
@@ -280,7 +284,7 @@ describe.each([
     }),
   ],
 ])('%s', (what, bytes, sentOf) => {
-  test.each(all)('that is %s', async (name, shape) => {
+  test.each(some())('that is %s', async (name, shape) => {
     const most = bytes > limits.bodyBytes ? limits.bodyValues : limits.smallBodyValues;
     await expectCheap(`${what}: ${name}`, sentOf(shape(bytes - 300, most - 30)));
   });

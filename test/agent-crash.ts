@@ -1,5 +1,7 @@
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { recover } from '../shared/lifecycle/recovery.js';
 import { report, start } from '../shared/lifecycle/transitions.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { type AgentPoint } from '../shared/runtime/faults.js';
@@ -7,7 +9,7 @@ import { group, partitionKeys } from '../shared/store/keys.js';
 import { untilFrozen } from '../shared/testing/process-state.js';
 import { type TestProcess } from '../shared/testing/processes.js';
 import { submit } from './fate.js';
-import { type Trial } from './trial.js';
+import { type Trial, until } from './trial.js';
 
 /** An agent that came to a crash point with a command, and what is left of both. */
 export interface Struck {
@@ -133,6 +135,31 @@ export async function untilOverdue({ deployment }: Trial, leaseMs: number, queue
   const redis = deployment.redis.client();
   const stream = partitionKeys().stream(queue);
   while ((await redis.xpending(stream, group, 'IDLE', leaseMs, '-', '+', 1)).length === 0) await delay(20);
+}
+
+/**
+ * Lets the leases of the only agent, which is dead, run out, whatever the clock says: no test waits for one, and a busy
+ * machine has all the time that it needs. Resolves when recovery has dealt with all that the agent had.
+ *
+ * @param leaseMs of the trial: a twelfth of it passes between two looks of a server's recovery
+ */
+export async function endLeases({ deployment }: Trial, leaseMs: number): Promise<void> {
+  const redis = deployment.redis.client();
+  const stream = partitionKeys().stream('default');
+  const [dead = ''] = await readdir(join(deployment.dataDir, 'agents'));
+  // What it had sent is carried out by now: Redis reads from all that have sent something in turn.
+  for (let round = 0; round < 2; round++) await redis.ping();
+  // Its first call takes what went before it for an outage, after which leases hold for as long as they are.
+  await recover(redis, partitionKeys(), leaseMs);
+  await redis.hset(partitionKeys().recovery, 'holdUntil', 0);
+  await until(async () => {
+    await recover(redis, partitionKeys(), leaseMs);
+    const pending = (await redis.xpending(stream, group, '-', '+', 100, dead)) as [entry: string][];
+    for (const [entry] of pending) {
+      await redis.call('XCLAIM', stream, group, dead, 0, entry, 'IDLE', 2 * leaseMs, 'JUSTID');
+    }
+    return pending.length === 0;
+  });
 }
 
 /** Starts an agent that has nothing in common with the others: as on another machine. */

@@ -1,7 +1,8 @@
 import { partitionKeys } from '../shared/store/keys.js';
+import { byExtent } from '../shared/testing/extent.js';
 import { type Fate, fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
 import { atWork, handlers, post } from './operations.js';
-import { onTrial, processesOf } from './trial.js';
+import { onTrial, processesOf, testsOver } from './trial.js';
 
 /** What becomes of commands that somebody cancels, and of those that he wants to have executed after all. */
 
@@ -15,7 +16,9 @@ const cancelled: Fate = { ...undisturbed, status: 'FAILED', code: 'CANCELLED', e
 const requested = (commandId: string) => ({ status: 202, body: { commandId, state: 'requested' } });
 
 describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) => {
-  it.concurrent('the signal of what runs fires long before its lease is renewed', () =>
+  const it = testsOver(transport);
+
+  it(transport, 'the signal of what runs fires long before its lease is renewed', () =>
     onTrial({ agents: 1, transport, env: { ...handlers('steady'), ...endlessLease } }, async (trial) => {
       const before = processesOf(trial);
       const id = await atWork(trial, 'STEADY');
@@ -25,9 +28,10 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(processesOf(trial)).toEqual(before);
       expect(await violationsIn(trial)).toEqual([]);
-    }));
+    }),
+  );
 
-  it.concurrent('a handler that is deaf ends with its process, which says so when it is back', () =>
+  it('redis', 'a handler that is deaf ends with its process, which says so when it is back', () =>
     onTrial(
       { agents: 1, transport, env: { ...handlers('deaf'), ...endlessLease, GRACE_MS: '300' } },
       async (trial) => {
@@ -39,7 +43,8 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
         expect(await fateOfAnother(trial)).toEqual(undisturbed);
         expect(await violationsIn(trial)).toEqual([]);
       },
-    ));
+    ),
+  );
 });
 
 it.concurrent('a hint that was lost is made up for by a renewal', () =>
@@ -50,10 +55,11 @@ it.concurrent('a hint that was lost is made up for by a renewal', () =>
     expect(await fateOf(trial, id)).toEqual(cancelled);
   }));
 
-it.concurrent('a cancel of a thousand that wait, and a retry of them, in steps', () =>
+const many = byExtent(1000, 200);
+it.concurrent(`a cancel of ${many} that wait, and a retry of them, in steps`, () =>
   onTrial({}, async (trial) => {
     const { clients, deployment, ledger } = trial;
-    const commands = Array.from({ length: 1000 }, () => ({
+    const commands = Array.from({ length: many }, () => ({
       type: 'HTTP_GET_JSON',
       payload: { url: ledger.url },
     }));
@@ -61,7 +67,7 @@ it.concurrent('a cancel of a thousand that wait, and a retry of them, in steps',
     const walk = async (path: string, count: string) => {
       let [sum, steps, cursor] = [0, 0, ''];
       for (let goOn = true; goOn; steps++) {
-        const { body } = await post(trial, `${path}&limit=200${cursor}`);
+        const { body } = await post(trial, `${path}&limit=${many / 5}${cursor}`);
         const answer = body as Record<string, number> & { nextCursor: string | null };
         sum += answer[count] ?? 0;
         goOn = answer.nextCursor !== null;
@@ -69,15 +75,15 @@ it.concurrent('a cancel of a thousand that wait, and a retry of them, in steps',
       }
       return { sum, steps };
     };
-    expect(await walk('/commands/cancel?status=PENDING', 'cancelled')).toEqual({ sum: 1000, steps: 5 });
+    expect(await walk('/commands/cancel?status=PENDING', 'cancelled')).toEqual({ sum: many, steps: 5 });
     expect(await fateOf(trial, ids[0] ?? '')).toMatchObject({ code: 'CANCELLED', executed: 'no' });
     expect(await walk('/commands/retry?status=FAILED&code=CANCELLED', 'retried')).toEqual({
-      sum: 1000,
+      sum: many,
       steps: 5,
     });
     await deployment.startAgent({ env: { AGENT_CONCURRENCY: '20' } });
     await deployment.settled();
     const { violations, counts } = await deployment.judge({ clients, ledger, faults: 'none' });
     expect(violations).toEqual([]);
-    expect(counts).toMatchObject({ completed: 1000, effects: 1000 });
+    expect(counts).toMatchObject({ completed: many, effects: many });
   }));

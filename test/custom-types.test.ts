@@ -6,9 +6,9 @@ import { repositoryRoot } from '../shared/testing/processes.js';
 import { isRunning } from '../shared/testing/process-state.js';
 import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { handlers, post } from './operations.js';
-import { logged, onTrial, processesOf, type Trial, until } from './trial.js';
+import { logged, onTrial, processesOf, testsOver, type Trial, until } from './trial.js';
 
-/** Command types of one's own, from module to result, with real agents. */
+/** Command types of one's own, from module to result, with real agents. In `npm test` some over one transport only. */
 
 /** What `npm run build` makes of examples/run-program.ts. */
 const example = {
@@ -24,7 +24,9 @@ const countTo = (trial: Trial, number: number) =>
 const progressOf = async (trial: Trial, id: string) => (await viewOf(trial, id)).progress;
 
 describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
-  it.concurrent('executes the types of a module, tells how far they are, and logs what they say', () =>
+  const it = testsOver(transport);
+
+  it(transport, 'executes the types of a module, tells how far they are, and logs what they say', () =>
     onTrial({ agents: 1, transport, env: handlers('several') }, async (trial) => {
       const { deployment } = trial;
       const stream = await EventClient.open(`${deployment.url}/events`);
@@ -59,9 +61,10 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
         expect.arrayContaining(['COUNT', 'LEFT', 'MIDDLE', 'RIGHT']),
       );
       expect(await violationsIn(trial)).toEqual([]);
-    }));
+    }),
+  );
 
-  it.concurrent('that is killed leaves no progress to the next attempt', () =>
+  it('redis', 'that is killed leaves no progress to the next attempt', () =>
     onTrial({ agents: 1, transport, env: { ...handlers('several'), LEASE_MS: '2000' } }, async (trial) => {
       const { deployment, ledger } = trial;
       const payload = { url: ledger.url, until: 100_000 };
@@ -77,9 +80,10 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
       await post(trial, `/commands/${id}/cancel`);
       expect(await fateOf(trial, id)).toMatchObject({ status: 'FAILED', code: 'CANCELLED', effects: [1, 2] });
       expect(await violationsIn(trial)).toEqual([]);
-    }));
+    }),
+  );
 
-  it.concurrent('runs programs by the example, and stops them when they are cancelled', () =>
+  it('http', 'runs programs by the example, and stops them when they are cancelled', () =>
     onTrial({ agents: 1, transport, env: example }, async (trial) => {
       const before = processesOf(trial);
       const echo = { program: 'echo', args: ['$HOME', 'and more'] };
@@ -98,7 +102,8 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
         result: { exitCode: 4, stdout: { text: 'at work\nstopped\n' } },
       });
       expect(processesOf(trial)).toEqual(before);
-    }));
+    }),
+  );
 });
 
 it.concurrent('a program that is deaf to SIGTERM does not outlive an agent that is stopped in good order', () =>

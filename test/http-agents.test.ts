@@ -7,7 +7,7 @@ import { Ledger } from '../shared/testing/ledger.js';
 /** Agents over HTTP beside agents at Redis, while one of two servers dies by SIGKILL again and again. */
 
 /** And how many kills there must have been: each takes as long as a server needs to start. */
-const [commands, leastKills] = byExtent([2000, 4], [600, 1]);
+const [commands, leastKills] = byExtent([2000, 4], [400, 1]);
 
 let deployment: Deployment;
 let ledger: Ledger;

@@ -10,7 +10,7 @@ let deployment: Deployment;
 let ledger: Ledger;
 const clients = new ClientLog();
 /** Commands in the ten batches. */
-const inBatches = byExtent(10_000, 2000);
+const inBatches = byExtent(10_000, 1000);
 const inAll = 1002 + inBatches + 1;
 const noOp = { type: 'DELAY', payload: { ms: 0 } };
 

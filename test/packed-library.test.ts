@@ -90,28 +90,28 @@ describe.each([
     });
   });
 
-  // An agent behaves in its host in the same way however the host loads it.
+  // An agent and a client behave in their host in the same way however the host loads them.
   if (isLong || type === 'commonjs') {
     test('a guest leaves its host alone', async () => {
       expect(await runProgram('guest')).toEqual({ lines: ['at home'], code: 0 });
     });
 
     test.each(ends)('what blocks its host and must stop ends the host only if it may (%s)', expectEnd);
-  }
 
-  test.each([
-    [
-      'docs/client.md',
-      'client-tour',
-      ['true false true', 'COMPLETED', '4', `400 invalid_request ${wrongDelay}`],
-    ],
-    ['README.md', 'first-minute', ['COMPLETED 1', 'true false', `invalid_request ${wrongDelay}`, '0 live']],
-  ])('the client does what %s shows', async (_page, program, lines) => {
-    const deployment = await Deployment.start({ agents: 1 });
-    const ran = await runProgram(program, { SERVER_URL: deployment.url });
-    await deployment.stop();
-    expect(ran).toEqual({ lines, code: 0 });
-  });
+    test.each([
+      [
+        'docs/client.md',
+        'client-tour',
+        ['true false true', 'COMPLETED', '4', `400 invalid_request ${wrongDelay}`],
+      ],
+      ['README.md', 'first-minute', ['COMPLETED 1', 'true false', `invalid_request ${wrongDelay}`, '0 live']],
+    ])('the client does what %s shows', async (_page, program, lines) => {
+      const deployment = await Deployment.start({ agents: 1 });
+      const ran = await runProgram(program, { SERVER_URL: deployment.url });
+      await deployment.stop();
+      expect(ran).toEqual({ lines, code: 0 });
+    });
+  }
 
   async function expectEnd(mayKill: string, exit: Exit): Promise<void> {
     const deployment = await Deployment.start();

@@ -1,5 +1,5 @@
 import { type Pause } from '../shared/testing/client-log.js';
-import { onTrial, type Trial, until } from './trial.js';
+import { onTrial, testsOver, type Trial, until } from './trial.js';
 
 /** Queues by real processes: weights, strict order, and pauses that hold whatever is killed meanwhile. */
 
@@ -33,6 +33,8 @@ async function pauseQueue(trial: Trial, queue: string): Promise<() => Promise<vo
 }
 
 describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
+  const it = testsOver(transport);
+
   /** How many of the first `count` starts came from each of the two queues, both full at first. */
   async function firstStarts(trial: Trial, queues: string, count: number) {
     const ids = (await Promise.all(['a', 'b'].map((queue) => submitTo(trial, queue, count, 0)))).flat();
@@ -47,16 +49,20 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
     return { a: of('a'), b: of('b') };
   }
 
-  it('serves its queues by weight: the lesser one gets its share, and does not starve', async () => {
-    await onTrial({}, async (trial) => {
-      const { b } = await firstStarts(trial, 'a:3,b:1', 60);
-      // A quarter of 60 is expected. None at all would come once in 30 million runs, and 40 more seldom.
-      expect(b).toBeGreaterThan(0);
-      expect(b).toBeLessThan(40);
-    });
-  });
+  it(
+    transport,
+    'serves its queues by weight: the lesser one gets its share, and does not starve',
+    async () => {
+      await onTrial({}, async (trial) => {
+        const { b } = await firstStarts(trial, 'a:3,b:1', 60);
+        // A quarter of 60 is expected. None at all would come once in 30 million runs, and 40 more seldom.
+        expect(b).toBeGreaterThan(0);
+        expect(b).toBeLessThan(40);
+      });
+    },
+  );
 
-  it('serves them strictly in their order without weights', async () => {
+  it('http', 'serves them strictly in their order without weights', async () => {
     await onTrial({}, async (trial) => {
       expect(await firstStarts(trial, 'b,a', 40)).toEqual({ a: 0, b: 40 });
     });

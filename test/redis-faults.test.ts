@@ -1,5 +1,6 @@
 import { type OnAgentLost, type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
+import { byExtent } from '../shared/testing/extent.js';
 import { ClockShim } from '../shared/testing/clock-shim.js';
 import { seededRandom } from '../shared/testing/random.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
@@ -29,7 +30,7 @@ async function insist(trial: Trial, idempotencyKey: string): Promise<void> {
   }
 }
 
-/** Six clients submit one command after the other until `body` is done. @returns how many were accepted */
+/** A few clients submit one command after the other until `body` is done. @returns how many were accepted */
 async function underLoad(trial: Trial, body: () => Promise<void>): Promise<number> {
   const over = new AbortController();
   const client = async (name: number): Promise<number> => {
@@ -37,7 +38,7 @@ async function underLoad(trial: Trial, body: () => Promise<void>): Promise<numbe
     for (; !over.signal.aborted; accepted++) await insist(trial, `client-${name}-${accepted}`);
     return accepted;
   };
-  const clients = Array.from({ length: 6 }, (_, name) => client(name));
+  const clients = Array.from({ length: byExtent(6, 3) }, (_, name) => client(name));
   await body().finally(() => over.abort());
   return (await Promise.all(clients)).reduce((sum, one) => sum + one, 0);
 }
@@ -67,13 +68,14 @@ const submitFour = async (trial: Trial, onAgentLost: OnAgentLost): Promise<reado
   return (await trial.clients.submitBatch(trial.deployment.url, commands)).ids;
 };
 
-it.concurrent(`Redis is killed three times under load (SEED=${seed})`, () => {
+const kills = byExtent(3, 2);
+it.concurrent(`Redis is killed ${kills} times under load (SEED=${seed})`, () => {
   const env = { LEASE_MS: '3000', AGENT_CONCURRENCY: '4' };
   return onTrial({ agents: 2, answerAfterMs: 50, env }, async (trial) => {
     const random = seededRandom(seed);
     const hit: number[] = [];
     const accepted = await underLoad(trial, async () => {
-      for (let kills = 0; kills < 3; kills++) {
+      for (let killed = 0; killed < kills; killed++) {
         await moreEffects(trial, 20 + Math.floor(random() * 40));
         await pause(random() * 20);
         hit.push(executing(trial));

@@ -4,9 +4,12 @@ import { type TestProcess } from '../shared/testing/processes.js';
 import { startStranger } from './agent-crash.js';
 import { fateOf, fateOfAnother, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
-import { onTrial, type Trial } from './trial.js';
+import { onTrial, testsOver, type Trial } from './trial.js';
 
-/** SIGTERM: an agent finishes what it runs and hands back what it has not started; a deploy costs nothing. */
+/**
+ * SIGTERM: an agent finishes what it runs and hands back what it has not started; a deploy costs nothing. In `npm test`
+ * most is tried over one transport, with `TESTS=long` over both.
+ */
 
 const clean = { code: 0, signal: null };
 
@@ -29,7 +32,9 @@ async function deliver(trial: Trial, agentId: string): Promise<void> {
 }
 
 describe.each(['redis', 'http'] as const)('over %s', (transport) => {
-  it.concurrent('finishes what runs, and hands back what was delivered and not started', () =>
+  const it = testsOver(transport);
+
+  it(transport, 'finishes what runs, and hands back what was delivered and not started', () =>
     onTrial({ transport, agents: 1 }, async (trial) => {
       const { agent, id: running, answer } = await atWork(trial);
       const unstarted = await submit(trial);
@@ -43,9 +48,10 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       await trial.deployment.startAgent();
       expect(await fateOf(trial, unstarted)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
-    }));
+    }),
+  );
 
-  it.concurrent('drained, finishes what runs, and takes nothing more until its next run', () =>
+  it('http', 'drained, finishes what runs, and takes nothing more until its next run', () =>
     onTrial({ transport, servers: 2, agents: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
       const { deployment } = trial;
       const { agent, id, answer } = await atWork(trial);
@@ -60,25 +66,30 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       expect((await viewOf(trial, next)).agentId).not.toBe(agentId);
       const agents = await deployment.client.agents();
       expect(agents.filter(({ draining }) => draining)).toMatchObject([{ agentId, state: 'live' }]);
-    }));
+    }),
+  );
 
-  it.concurrent('aborts what does not end within the grace period, and says what it knows: the policy decides', () =>
-    onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
-      const { agent, id, answer } = await atWork(trial);
-      agent.kill('SIGTERM');
-      expect(await agent.exited).toEqual(clean);
-      answer();
-      // Before any other agent is there, and long before its lease ends.
-      expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, executed: 'yes' });
-      const stopped =
-        /gave up during attempt 1: its agent was stopped, .*GRACE_MS \(300 ms\); onAgentLost is fail$/;
-      expect((await viewOf(trial, id)).error?.message).toMatch(stopped);
-      await trial.deployment.startAgent();
-      expect(await fateOfAnother(trial)).toEqual(undisturbed);
-      expect(await violationsIn(trial)).toEqual([]);
-    }));
+  it(
+    'redis',
+    'aborts what does not end within the grace period, and says what it knows: the policy decides',
+    () =>
+      onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
+        const { agent, id, answer } = await atWork(trial);
+        agent.kill('SIGTERM');
+        expect(await agent.exited).toEqual(clean);
+        answer();
+        // Before any other agent is there, and long before its lease ends.
+        expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, executed: 'yes' });
+        const stopped =
+          /gave up during attempt 1: its agent was stopped, .*GRACE_MS \(300 ms\); onAgentLost is fail$/;
+        expect((await viewOf(trial, id)).error?.message).toMatch(stopped);
+        await trial.deployment.startAgent();
+        expect(await fateOfAnother(trial)).toEqual(undisturbed);
+        expect(await violationsIn(trial)).toEqual([]);
+      }),
+  );
 
-  it.concurrent('exits at once at a second signal', () =>
+  it('http', 'exits at once at a second signal', () =>
     onTrial({ transport, agents: 1, env: { GRACE_MS: '600000', LEASE_MS: '600000' } }, async (trial) => {
       const { agent, id } = await atWork(trial);
       agent.kill('SIGTERM');
@@ -92,9 +103,10 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       await trial.deployment.startAgent();
       expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
       expect(await violationsIn(trial)).toEqual([]);
-    }));
+    }),
+  );
 
-  it.concurrent('a deploy under load costs no command an attempt or a loss', () =>
+  it('redis', 'a deploy under load costs no command an attempt or a loss', () =>
     onTrial({ transport, agents: 2, answerAfterMs: 100, env: { AGENT_CONCURRENCY: '2' } }, async (trial) => {
       const { clients, deployment, ledger } = trial;
       const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
@@ -119,5 +131,6 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       expect(fates).toEqual(ids.map(() => undisturbed));
       const report = await deployment.judge({ clients, ledger, faults: 'none' });
       expect(report.violations).toEqual([]);
-    }));
+    }),
+  );
 });

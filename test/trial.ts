@@ -2,6 +2,7 @@ import { pause } from '../shared/runtime/service.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment, type DeploymentOptions } from '../shared/testing/deployment.js';
 import { type Violation } from '../shared/testing/invariants.js';
+import { isLong } from '../shared/testing/extent.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { hangMs, type TestProcess } from '../shared/testing/processes.js';
 import { startServerHere } from './server-here.js';
@@ -38,6 +39,15 @@ export async function onTrial(
     await ledger.stop();
   }
 }
+
+/**
+ * `it.concurrent` for tests of both transports. Each names the one over which it runs in `npm test`, or its own
+ * when it is to run over both; with `TESTS=long` all run over both.
+ */
+export const testsOver =
+  (transport: 'redis' | 'http') => (short: 'redis' | 'http', name: string, body: () => Promise<void>) => {
+    if (isLong || transport === short) test.concurrent(name, body);
+  };
 
 /** Which processes run: the same as before, or something has crashed. */
 export const processesOf = ({ deployment: { servers, agents } }: Trial) =>

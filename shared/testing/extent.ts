@@ -8,12 +8,12 @@ export const isLong = process.env['TESTS'] === 'long';
 export const byExtent = <T>(long: T, short: T): T => (isLong ? long : short);
 
 /**
- * All cases of a table in a long run, else every other one. Two tables of the same points and policies leave out
- * different ones: between them each point is tried under each policy.
+ * All cases of a table in a long run, else one of `of`. Tables of the same cases leave out different ones: with each
+ * `from` below `of` once, each case is tried in one of them.
  *
- * @param cases with two in a row for each point, one per policy
- * @param from 1: those that 0 leaves out
+ * @param from which of them: where in the table the sample begins
+ * @param of also how far the sample moves on after so many cases, so that it does not stay with one policy
  */
-export function sampled<T>(cases: readonly T[], from: 0 | 1 = 0): readonly T[] {
-  return isLong ? cases : cases.filter((_, i) => (i + Math.floor(i / 2)) % 2 === from);
+export function sampled<T>(cases: readonly T[], from = 0, of = 2): readonly T[] {
+  return isLong ? cases : cases.filter((_, i) => (i + Math.floor(i / of)) % of === from);
 }
