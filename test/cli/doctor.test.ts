@@ -40,7 +40,7 @@ describe('names the fault, and nothing else, when', () => {
         ['no-appendfsync-on-rewrite', 'yes', 'fsync: no-appendfsync-on-rewrite is yes'],
       ];
       for (const [setting, value, what] of unsafe) {
-        const [, safe = ''] = (await redis.config('GET', setting)) as string[];
+        const [, safe = ''] = await redis.config('GET', setting);
         await redis.config('SET', setting, value);
         expect(found(await doctor())).toEqual(only(what));
         await redis.config('SET', setting, safe);
