@@ -1,7 +1,7 @@
 import { overruns } from './write-budget.js';
 
 const within = {
-  submit: { xadd: 10, hset: 11, zadd: 10, hincrby: 1 },
+  submit: { xadd: 10, hset: 11, zadd: 1, hincrby: 1 },
   start: { xreadgroup: 1, set: 10, hset: 11 },
   report: { hset: 11, xack: 1, xdel: 1, del: 1 },
 };

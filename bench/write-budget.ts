@@ -7,8 +7,8 @@ import { totalOf } from './write-counter.js';
  */
 export const writeBudget: Readonly<Record<Step, { readonly perCommand: number; readonly perBatch: number }>> =
   {
-    // An entry, a hash, a place in the index. Once: how many its queue has, the counters.
-    submit: { perCommand: 3, perBatch: 2 },
+    // An entry, a hash. Once: the places in the index, how many the queue has, the counters.
+    submit: { perCommand: 2, perBatch: 3 },
     // A marker, a hash. Once: the read, the counters.
     start: { perCommand: 2, perBatch: 2 },
     // A hash. Once: the entries acknowledged and deleted, the markers deleted, the counters.

@@ -39,8 +39,8 @@ const failed = (id: string, pauseMs: string | number) => [
 ];
 const submitted = (
   id: string,
-  { ms = 0, ttlMs = '', fields = 1 }: Readonly<Record<string, string | number>> = {},
-) => [...[id, '', 'default', 'in', ms, ttlMs], ...[fields, 'type', 'DELAY']];
+  { ms = 0, ttlMs = '', fields = 1, commands = 1 }: Readonly<Record<string, string | number>> = {},
+) => [...['default', 'in', ms, ttlMs], ...[fields, 'type', 'DELAY'], '', commands, id, '{}'];
 const later = '9999999999999';
 
 /** Calls whose first item is right, and would be written. */
@@ -58,6 +58,11 @@ const calls: readonly [ScriptName, string, (bad: string) => (string | number)[]]
     'submit',
     'ttlMs',
     (bad) => [later, 100, 100, '', 2, ...submitted('c'), ...submitted('d', { ttlMs: bad || 'x' })],
+  ],
+  [
+    'submit',
+    'how many of a group',
+    (bad) => [later, 100, 100, '', 2, ...submitted('c'), ...submitted('d', { commands: bad })],
   ],
   [
     'submit',

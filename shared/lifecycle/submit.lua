@@ -9,33 +9,47 @@
 --       cap       most PENDING commands there may be
 --       queueCap  most queues there may be
 --       whole     '1': a conflict of one keeps all of them from being stored, else ''
---       n         how many items; each:
---         id digest queue
+--       g         how many groups follow. A group is what commands that follow each other share, said once:
+--         queue
 --         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
---         ttlMs   '' or how long it may wait to be started
+--         ttlMs   '' or how long they may wait to be started
 --         k       how many of the hash fields that follow as name, value
+--         keyed   '1': each of its commands has a digest, else ''
+--         m       how many commands; each: id payload, and digest where keyed
 --
 -- Guards, in order: TIME <= notAfter, else `expired`; every key is of its kind, else `broken`;
 --   no such command, else `same` (digest equal) or `conflict`; PENDING + new ones <= cap, else
 --   `full` for every new one; queues + new ones <= queueCap, else `queues-full` for every new one, unless
 --   the call names no new queue. An id that comes twice in one call is answered as in two calls.
--- Reply   { now, { word or { 'broken', key } per item } }
+-- Reply   { now, { word or { 'broken', key } per item } }, or { now, 'accepted' } when that is the word for all
 --   'accepted' | 'same' | 'conflict' | 'full' | 'queues-full' | 'expired' | 'broken'
 --   'unstored'  it would have been accepted, and another of a `whole` request is a conflict
 -- Events  PENDING for each accepted one
-local notAfter, cap, queueCap, isWhole, n = numberAt(1), numberAt(2), numberAt(3), ARGV[4] == '1', numberAt(5)
+local notAfter, cap, queueCap, isWhole = numberAt(1), numberAt(2), numberAt(3), ARGV[4] == '1'
 
--- Where an item's arguments begin, and where its fields end: a batch's fields are passed on as they came.
-local items = {}
-local at = 6
-for i = 1, n do
-  local last = at + 6 + 2 * numberAt(at + 6)
-  if ARGV[at + 5] ~= '' then numberAt(at + 5) end
-  items[i] = {
-    id = ARGV[at], digest = ARGV[at + 1], queue = ARGV[at + 2], when = ARGV[at + 3], ms = numberAt(at + 4), ttl = ARGV[at + 5],
-    first = at + 7, last = last,
+-- Where the arguments of each group are, and of each command its group and where it begins: all that a command
+-- has is passed on as it came.
+local groups, groupOf, begins, commands, n, at = {}, {}, {}, {}, 0, 6
+for g = 1, numberAt(5) do
+  local first = at + 5
+  local last = first + 2 * numberAt(at + 4) - 1
+  if ARGV[at + 3] ~= '' then numberAt(at + 3) end
+  local group = {
+    queue = ARGV[at], when = ARGV[at + 1], ms = numberAt(at + 2), ttl = ARGV[at + 3], first = first, last = last,
+    isKeyed = ARGV[last + 1] == '1', from = n + 1, to = n + numberAt(last + 2),
   }
-  at = last + 1
+  local step = group.isKeyed and 3 or 2
+  at = last + 3
+  -- Before the loop: it must not run for as long as a number can say.
+  if group.to < n or at + step * (group.to - n) - 1 > #ARGV then
+    error('argument ' .. last + 2 .. ' must be how many commands follow, but is ' .. ARGV[last + 2])
+  end
+  for i = group.from, group.to do
+    groupOf[i], begins[i], commands[i] = group, at, commandOf(ARGV[at])
+    at = at + step
+  end
+  n = group.to
+  groups[g] = group
 end
 
 local shared = {
@@ -55,24 +69,52 @@ local function brokenKey(queue)
   return broken
 end
 
--- The digests of the new commands, by id.
+-- More arguments than this would not fit on the stack of Lua.
+local function inPieces(list, body)
+  for from = 1, #list, MOST_AT_ONCE do body(unpack(list, from, math.min(from + MOST_AT_ONCE - 1, #list))) end
+end
+
+-- Whether every command would be accepted, as nearly always: nothing is in the way, and no key is there
+-- under any of the names, which one call says of all. If not, each has its own verdict.
+local function allAreNew()
+  if now > notAfter then return false end
+  for _, group in ipairs(groups) do
+    if brokenKey(group.queue) then return false end
+  end
+  local seen = {}
+  for _, command in ipairs(commands) do
+    if seen[command] then return false end
+    seen[command] = true
+  end
+  local there = 0
+  inPieces(commands, function(...) there = there + redis.call('EXISTS', ...) end)
+  return there == 0
+end
+
+-- The digests of the new commands, by key.
 local fresh, howMany = {}, 0
 
-local function verdict(item)
+local function verdict(i)
   if now > notAfter then return 'expired' end
-  local broken = brokenKey(item.queue)
+  local broken, command = brokenKey(groupOf[i].queue), commands[i]
   if broken then return { 'broken', broken } end
-  local known = redis.pcall('HMGET', commandOf(item.id), 'status', 'digest')
-  if known.err then return { 'broken', commandOf(item.id) } end
-  local digest = known[1] and (known[2] or '') or fresh[item.id]
-  if digest then return digest == item.digest and 'same' or 'conflict' end
-  fresh[item.id] = item.digest
+  local known = redis.pcall('HMGET', command, 'status', 'digest')
+  if known.err then return { 'broken', command } end
+  local digest = known[1] and (known[2] or '') or fresh[command]
+  local own = groupOf[i].isKeyed and ARGV[begins[i] + 2] or ''
+  if digest then return digest == own and 'same' or 'conflict' end
+  fresh[command] = own
   howMany = howMany + 1
   return 'accepted'
 end
 
 local words = {}
-for i = 1, n do words[i] = verdict(items[i]) end
+if allAreNew() then
+  howMany = n
+  for i = 1, n do words[i] = 'accepted' end
+else
+  for i = 1, n do words[i] = verdict(i) end
+end
 
 -- Who submits a batch is given all the ids or none, so one key in the way stops them all.
 for _, broken in ipairs(words) do
@@ -97,13 +139,20 @@ if isWhole and hasConflict() then
   howMany = 0
 end
 
+local function hasAccepted(group)
+  for i = group.from, group.to do
+    if words[i] == 'accepted' then return true end
+  end
+  return false
+end
+
 -- Whether the call would bring more queues into use than there may be.
 local function needsTooMany()
   local asked, new = {}, 0
-  for i, item in ipairs(items) do
-    if words[i] == 'accepted' and not asked[item.queue] then
-      asked[item.queue] = true
-      new = new + 1 - redis.call('SISMEMBER', root .. 'queues', item.queue)
+  for _, group in ipairs(groups) do
+    if not asked[group.queue] and hasAccepted(group) then
+      asked[group.queue] = true
+      new = new + 1 - redis.call('SISMEMBER', root .. 'queues', group.queue)
     end
   end
   if new == 0 then return false end
@@ -115,59 +164,64 @@ local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) 
 local isFull = howMany > 0 and waiting + howMany > cap
 if isFull or needsTooMany() then
   -- Also the second of two with one new id: it must not be told that the first is there.
-  for i, item in ipairs(items) do
-    if fresh[item.id] and type(words[i]) == 'string' then words[i] = isFull and 'full' or 'queues-full' end
+  for i, command in ipairs(commands) do
+    local word = words[i]
+    if word == 'accepted' or fresh[command] and type(word) == 'string' then words[i] = isFull and 'full' or 'queues-full' end
   end
 end
 
 -- Microseconds, and the place in the batch: a total order, so that a cursor can name a place.
 local createdAt, order = whole(now), clock[1] * 1000000 + clock[2]
-local index, queues = root .. 'index', {}
+local places, queues, stored = {}, {}, 0
 
 -- What only some commands have. Before the one write of all fields, since the order in a hash is that
 -- in which they came, and `status` is asked for most.
-local function rareFields(item, runAt)
-  local fields = { unpack(ARGV, item.first, item.last) }
+local function rareFields(group, at, runAt)
+  local id, fields = ARGV[at], { unpack(ARGV, group.first, group.last) }
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
-  if item.digest ~= '' then set('digest', item.digest) end
-  if item.ttl ~= '' then
-    set('expiresAt', whole(now + tonumber(item.ttl)))
-    redis.call('ZADD', root .. 'expiring', now + tonumber(item.ttl), item.id)
+  if group.isKeyed and ARGV[at + 2] ~= '' then set('digest', ARGV[at + 2]) end
+  if group.ttl ~= '' then
+    set('expiresAt', whole(now + tonumber(group.ttl)))
+    redis.call('ZADD', root .. 'expiring', now + tonumber(group.ttl), id)
   end
   if runAt > now then
     set('runAt', whole(runAt))
-    redis.call('ZADD', root .. 'scheduled', runAt, item.id)
+    redis.call('ZADD', root .. 'scheduled', runAt, id)
   end
   return unpack(fields)
 end
 
-local function store(i, item)
-  local runAt = item.when == 'at' and item.ms or item.when == 'in' and now + item.ms or now
-  local entry = ''
+local function store(i, group, runAt)
+  local at, entry = begins[i], ''
+  local id, payload = ARGV[at], ARGV[at + 1]
   -- First, since it can fail: a stray XADD with the largest id leaves none for anybody else.
-  if runAt <= now then entry = redis.pcall('XADD', streamOf(item.queue), '*', 'id', item.id) end
-  if type(entry) == 'table' then return { 'broken', streamOf(item.queue) } end
-  local isPlain = runAt <= now and item.digest == '' and item.ttl == ''
-  if isPlain then
-    redis.call('HSET', commandOf(item.id), 'status', 'PENDING', 'entry', entry, 'queue', item.queue, 'createdAt', createdAt,
-      unpack(ARGV, item.first, item.last))
+  if runAt <= now then entry = redis.pcall('XADD', streamOf(group.queue), '*', 'id', id) end
+  if type(entry) == 'table' then return { 'broken', streamOf(group.queue) } end
+  if runAt <= now and not group.isKeyed and group.ttl == '' then
+    redis.call('HSET', commands[i], 'status', 'PENDING', 'entry', entry, 'queue', group.queue, 'createdAt', createdAt,
+      'payload', payload, unpack(ARGV, group.first, group.last))
   else
-    redis.call('HSET', commandOf(item.id), 'status', 'PENDING', 'entry', entry, 'queue', item.queue, 'createdAt', createdAt,
-      rareFields(item, runAt))
+    redis.call('HSET', commands[i], 'status', 'PENDING', 'entry', entry, 'queue', group.queue, 'createdAt', createdAt,
+      'payload', payload, rareFields(group, at, runAt))
   end
-  redis.call('ZADD', index, order + i, item.id)
-  queues[item.queue] = (queues[item.queue] or 0) + 1
-  move(item.id, nil, 'PENDING', '0')
+  places[2 * stored + 1], places[2 * stored + 2] = whole(order + i), id
+  stored = stored + 1
+  queues[group.queue] = (queues[group.queue] or 0) + 1
+  move(id, nil, 'PENDING', '0')
   return 'accepted'
 end
 
-for i = 1, n do
-  if words[i] == 'accepted' then words[i] = store(i, items[i]) end
+for _, group in ipairs(groups) do
+  local runAt = group.when == 'at' and group.ms or group.when == 'in' and now + group.ms or now
+  for i = group.from, group.to do
+    if words[i] == 'accepted' then words[i] = store(i, group, runAt) end
+  end
 end
+inPieces(places, function(...) redis.call('ZADD', root .. 'index', ...) end)
 -- While any command of it is kept, `retire` leaves a queue alone.
-for queue, stored in pairs(queues) do
+for queue, count in pairs(queues) do
   join(queue)
-  redis.pcall('HINCRBY', root .. 'queue-commands', queue, stored)
+  redis.pcall('HINCRBY', root .. 'queue-commands', queue, count)
 end
 tell()
-return { now, words }
+return { now, stored == n and n > 0 and 'accepted' or words }

@@ -53,7 +53,10 @@ export type SubmitWord = z.infer<typeof submitWordSchema>;
 /** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
 
-const submitReplySchema = z.tuple([z.number(), z.custom<readonly unknown[]>(Array.isArray)]);
+const submitReplySchema = z.tuple([
+  z.number(),
+  z.union([z.literal('accepted'), z.custom<readonly unknown[]>(Array.isArray)]),
+]);
 const brokenSchema = z.tuple([z.literal('broken'), z.string()]);
 /** Nearly every reply is one of these: a batch has a thousand. */
 const plainReplies = new Map<unknown, SubmitReply>(submitWordSchema.options.map((word) => [word, { word }]));
@@ -66,14 +69,15 @@ export async function submit(
   options: SubmitOptions,
 ): Promise<{ now: number; replies: SubmitReply[] }> {
   const { notAfter, maxBacklog, maxQueues = Number.MAX_SAFE_INTEGER, isWhole = false } = options;
-  const args: (string | number)[] = [
-    ...[notAfter, maxBacklog, maxQueues],
-    ...[isWhole ? '1' : '', commands.length],
-  ];
-  for (const command of commands) pushSubmitArgs(args, command);
+  const groups = groupsOf(commands);
+  const args: (string | number)[] = [notAfter, maxBacklog, maxQueues, isWhole ? '1' : '', groups.length];
+  for (const group of groups) pushGroup(args, group);
   const [now, replies] = submitReplySchema.parse(await callScript(redis, 'submit', keys.root, args));
+  if (replies === 'accepted') return { now, replies: commands.map(() => accepted) };
   return { now, replies: replies.map(submitReplyOf) };
 }
+
+const accepted: SubmitReply = { word: 'accepted' };
 
 function submitReplyOf(reply: unknown): SubmitReply {
   const plain = plainReplies.get(reply);
@@ -82,21 +86,54 @@ function submitReplyOf(reply: unknown): SubmitReply {
   return { word, key };
 }
 
-/** Without an array per command: a batch has a thousand. */
-function pushSubmitArgs(args: (string | number)[], command: NewCommand): void {
-  const { id, digest, queue, start, ttlMs, type, payload } = command;
-  const { timeoutMs, onAgentLost, maxLosses, maxAttempts } = command;
-  args.push(id, digest, queue);
-  if (start === undefined) args.push('', 0);
-  else if ('at' in start) args.push('at', start.at);
-  else args.push('in', start.inMs);
-  const count = args.push(ttlMs ?? '', 2) - 1;
-  args.push('type', type, 'payload', payload);
+/** What follows each other and differs in nothing but id, payload and digest. */
+function groupsOf(commands: readonly NewCommand[]): readonly (readonly [NewCommand, ...NewCommand[]])[] {
+  const groups: [NewCommand, ...NewCommand[]][] = [];
+  for (const command of commands) {
+    const group = groups.at(-1);
+    if (group && isLike(command, group[0])) group.push(command);
+    else groups.push([command]);
+  }
+  return groups;
+}
+
+const isLike = (one: NewCommand, other: NewCommand): boolean =>
+  one.type === other.type &&
+  one.queue === other.queue &&
+  (one.digest === '') === (other.digest === '') &&
+  isSameStart(one.start, other.start) &&
+  one.ttlMs === other.ttlMs &&
+  one.timeoutMs === other.timeoutMs &&
+  one.onAgentLost === other.onAgentLost &&
+  one.maxLosses === other.maxLosses &&
+  one.maxAttempts === other.maxAttempts;
+
+const isSameStart = (one: NewCommand['start'], other: NewCommand['start']): boolean =>
+  one === other ||
+  (one !== undefined && other !== undefined && timesOf(one).join() === timesOf(other).join());
+
+const timesOf = (start: NewCommand['start']): readonly [when: string, ms: number] => {
+  if (start === undefined) return ['', 0];
+  return 'at' in start ? ['at', start.at] : ['in', start.inMs];
+};
+
+/** Nothing is made for each command: a batch has a thousand. */
+function pushGroup(args: (string | number)[], group: readonly [NewCommand, ...NewCommand[]]): void {
+  const [{ digest, queue, start, ttlMs, type, timeoutMs, onAgentLost, maxLosses, maxAttempts }] = group;
+  args.push(queue, ...timesOf(start));
+  const count = args.push(ttlMs ?? '', 1) - 1;
+  args.push('type', type);
   if (timeoutMs !== undefined) args.push('timeoutMs', timeoutMs);
   if (onAgentLost === 'retry') args.push('onAgentLost', onAgentLost);
   if (maxLosses !== undefined) args.push('maxLosses', maxLosses);
   if (maxAttempts !== undefined) args.push('maxAttempts', maxAttempts);
   args[count] = (args.length - 1 - count) / 2;
+  const isKeyed = digest !== '';
+  args.push(isKeyed ? '1' : '', group.length);
+  for (const command of group) {
+    args.push(command.id, command.payload);
+    if (isKeyed) args.push(command.digest);
+  }
 }
 
 /** One execution, as an agent is given it. */
