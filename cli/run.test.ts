@@ -106,7 +106,7 @@ describe('node cli/run.mjs', () => {
     expect(JSON.parse(stdout)).toEqual({ argv: ['--port=1', 'x'], main: join(root, 'dist/server/main.js') });
     expect(calls()).toEqual([
       'npm ci --include=dev --no-audit --no-fund --loglevel=error',
-      'tsc -b shared server agent examples library cli',
+      'tsc -b --checkers 1 shared server agent examples library cli',
       'tsc begins',
       'tsc ends',
     ]);
@@ -163,7 +163,7 @@ describe('node cli/run.mjs', () => {
     await run(['server']);
     expect(calls()).toEqual([]);
     await run(['build']);
-    expect(calls()).toContain('tsc -b .');
+    expect(calls()).toContain('tsc -b --checkers 1 .');
   });
 
   test('says in one line what failed, and builds again next time', async () => {
