@@ -20,7 +20,7 @@ test.each([1, 10])('a batch of %i writes exactly what the budget grants it', asy
   const writes = await countCycle(client, fencepostCycle(client), n);
   expect(writes).toEqual({
     submit: { xadd: n, hset: n + 1, zadd: 1, hincrby: 1 },
-    start: { xreadgroup: 1, set: n, hset: n + 1 },
+    start: { xreadgroup: 1, msetnx: 1, hset: n + 1 },
     report: { hset: n + 1, xack: 1, xdel: 1, del: 1 },
   });
   expect(overruns(writes, n)).toEqual([]);

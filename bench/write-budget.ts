@@ -9,8 +9,8 @@ export const writeBudget: Readonly<Record<Step, { readonly perCommand: number; r
   {
     // An entry, a hash. Once: the places in the index, how many the queue has, the counters.
     submit: { perCommand: 2, perBatch: 3 },
-    // A marker, a hash. Once: the read, the counters.
-    start: { perCommand: 2, perBatch: 2 },
+    // A hash. Once: the read, the markers, the counters.
+    start: { perCommand: 1, perBatch: 3 },
     // A hash. Once: the entries acknowledged and deleted, the markers deleted, the counters.
     report: { perCommand: 1, perBatch: 4 },
   };

@@ -137,7 +137,8 @@ export class Arena {
       const served = { ...(knowsOwnType(i) ? commands : {}), AGENT_QUEUES: queuesOf(i) };
       if (transport === 'redis') {
         const proxy = await toRedis();
-        const lines = [new RedisLine(`${name} → Redis`, proxy, ['start', 'report', 'renew', 'progress'])];
+        const calls = ['start', 'report_and_start', 'report', 'renew', 'progress'] as const;
+        const lines = [new RedisLine(`${name} → Redis`, proxy, calls)];
         const own = { ...served, REDIS_URL: proxy.url };
         this.agents.push(new AgentActor(transport, { ...about, env: own, lines }));
         continue;

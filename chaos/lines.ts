@@ -134,7 +134,13 @@ export class RedisLine implements Line {
 }
 
 /** Where an EVALSHA of a script names the agent. */
-const agentIdAt: Partial<Record<ScriptName, number>> = { start: 4, renew: 4, progress: 4, report: 6 };
+const agentIdAt: Partial<Record<ScriptName, number>> = {
+  start: 4,
+  renew: 4,
+  progress: 4,
+  report: 6,
+  report_and_start: 6,
+};
 
 /** Everything textual in a reply. */
 function textsIn(reply: Reply): string[] {

@@ -53,6 +53,21 @@ it.each<[string, readonly string[], Reply, Record<string, number>]>([
     ['ok', 5, items('yours', 'run')],
     { resentAbsorbed: 1 },
   ],
+  [
+    'a report and start, of which the one was accepted before and the other given again',
+    call('report_and_start', 1, id, 'agent-1', 'x.1', 1, 'COMPLETED', '{}', '', 'yes', 0, 0, 0),
+    [
+      [5, ['again']],
+      ['ok', 5, items('yours')],
+    ],
+    { resentAbsorbed: 2 },
+  ],
+  [
+    'a report and start of which the report is late, by an old session',
+    call('report_and_start', 1, id, 'agent-1', 'x.1', 1, 'COMPLETED', '{}', '', 'yes', 0, 0, 0),
+    [[5, ['late']], ['old-session']],
+    { zombiesRefused: 2 },
+  ],
   ['a submission sent again', call('submit'), [5, ['same', 'accepted']], { submissionsDeduplicated: 1 }],
   ['a settling by an old session', call('abandon'), ['old-session'], { zombiesRefused: 1 }],
   ['another command', ['GET', 'late'], 'late', {}],

@@ -1,9 +1,9 @@
-import { type ScriptName, scriptNames, shaOf } from '../shared/lifecycle/scripts.js';
+import { type ScriptName, scriptText, shaOf } from '../shared/lifecycle/scripts.js';
 import { type Reply, ReplyError } from '../shared/testing/resp.js';
 import { type Exchange } from '../shared/testing/tcp-proxy.js';
 import { type Tally } from './record.js';
 
-const scriptOfSha = new Map(scriptNames.map((name) => [shaOf(name), name]));
+const scriptOfSha = new Map([...scriptText().keys()].map((name) => [shaOf(name), name]));
 
 /** The script that a request calls, if it calls one by its SHA. */
 export function scriptCalledBy([command = '', sha = '']: readonly string[]): ScriptName | undefined {
@@ -58,9 +58,12 @@ export class WireTally {
       case 'release':
         return this.#seeRelease(request, wordsIn(reply));
       case 'start':
-        this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
-        this.#tally.resentAbsorbed += countOf('yours', startedBy(reply));
-        return;
+        return this.#seeStart(reply);
+      case 'report_and_start': {
+        const [reported, started] = partsOf(reply);
+        this.#seeReport(request, wordsIn(reported));
+        return this.#seeStart(started);
+      }
       case 'submit':
         this.#tally.submissionsDeduplicated += countOf('same', wordsIn(reply));
         return;
@@ -89,6 +92,11 @@ export class WireTally {
       case 'survey':
         return;
     }
+  }
+
+  #seeStart(reply: Reply): void {
+    this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
+    this.#tally.resentAbsorbed += countOf('yours', startedBy(reply));
   }
 
   #seeReport(request: readonly string[], words: readonly string[]): void {
@@ -125,6 +133,8 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
   const words = wordsIn(reply);
   const has = (word: string) => words.includes(word);
   switch (script) {
+    case 'report_and_start':
+      return wasRefused('report', partsOf(reply)[0]);
     case 'start':
       return isOldSession(reply) || (startedBy(reply).length > 0 && !startedBy(reply).includes('run'));
     case 'report':
@@ -170,6 +180,12 @@ const countOf = (word: string, words: readonly string[]) => words.filter((one) =
 function wordsIn(reply: Reply): string[] {
   if (typeof reply === 'string') return [reply];
   return Array.isArray(reply) ? reply.flatMap(wordsIn) : [];
+}
+
+/** The replies of `report` and of `start` in that of both. */
+function partsOf(reply: Reply): readonly [reported: Reply, started: Reply] {
+  const [reported = null, started = null] = Array.isArray(reply) ? (reply as readonly Reply[]) : [];
+  return [reported, started];
 }
 
 /** The word of each item of a start's reply. */

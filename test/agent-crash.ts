@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { recover } from '../shared/lifecycle/recovery.js';
-import { report, start } from '../shared/lifecycle/transitions.js';
+import { report, reportAndStart, start } from '../shared/lifecycle/transitions.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { type AgentPoint } from '../shared/runtime/faults.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
@@ -91,6 +91,7 @@ async function loadScripts({ deployment }: Trial): Promise<void> {
   const nothing = { agentId: 'nobody', session: '', limit: 0, queues: [], types: [], inHands: [] };
   await start(redis, partitionKeys(), nothing);
   await report(redis, partitionKeys(), []);
+  await reportAndStart(redis, partitionKeys(), [], nothing);
 }
 
 /** Only an agent that waits in its blocking read reads an entry before it starts it. */

@@ -14,6 +14,9 @@ import { Stage } from './stage.js';
 const requests = ['start', 'report', 'renew', 'release'] as const;
 type Request = (typeof requests)[number];
 
+/** What is on the wire: an agent with a free slot reports and asks for more at once. */
+const scriptOf = (request: Request) => (request === 'report' ? 'report_and_start' : request);
+
 /** What has become of the command by the time the request arrives. */
 type Moment =
   /** Recovery has dealt with it, and nobody serves its queue. */
@@ -82,11 +85,13 @@ async function loadScripts({ redis }: Stage): Promise<void> {
   const nobodys = ['nobody', ''];
   const calls = {
     start: [...nobodys, 0, 0, 0, 0],
-    report: [0],
+    report: [0, ...nobodys, 0, 0, 0, 0],
     renew: [...nobodys, 0],
     release: [...nobodys, 0],
   };
-  for (const request of requests) await callScript(redis, request, partitionKeys().root, calls[request]);
+  for (const request of requests) {
+    await callScript(redis, scriptOf(request), partitionKeys().root, calls[request]);
+  }
 }
 
 beforeAll(async () => {
@@ -105,7 +110,7 @@ async function holdRequest({ request, onAgentLost }: Case, queue: string) {
   const answers = stage.ledger.hold(
     (hit) => hit.commandId === id && (request !== 'report' || hit.attempt > 1),
   );
-  const held = proxy.holdNext(requestOf('evalsha', shaOf(request)));
+  const held = proxy.holdNext(requestOf('evalsha', shaOf(scriptOf(request))));
   if (request === 'release') {
     // It is given the entry, is told to stop, and learns of the entry only then.
     proxy.cut('replies');
@@ -141,7 +146,7 @@ async function deliverLate(one: Case): Promise<void> {
   }
 
   const before = await stage.stateOf(queue, id);
-  expect(wordOf(await held.deliver())).toBe(answer);
+  expect(wordOf(request, await held.deliver())).toBe(answer);
   expect(await stage.stateOf(queue, id)).toEqual(before);
 
   answers.release();
@@ -165,7 +170,8 @@ it('the judge finds nothing in all of it', async () => {
 });
 
 /** The word for the one item of a call; of a start, what it started. */
-function wordOf(reply: Awaited<ReturnType<HeldRequest['deliver']>>): unknown {
+function wordOf(request: Request, answer: Awaited<ReturnType<HeldRequest['deliver']>>): unknown {
+  const reply = request === 'report' && Array.isArray(answer) ? answer[0] : answer;
   if (!Array.isArray(reply)) return reply;
   const [first, ...rest] = reply;
   if (first === 'ok') return Array.isArray(rest[1]) && rest[1].length === 0 ? 'nothing' : rest[1];

@@ -43,8 +43,8 @@ export async function submitRaw(redis: Redis, count: number): Promise<void> {
       ...['type', load.type, 'payload', JSON.stringify(load.payload), 'status', 'PENDING'],
       ...['queue', 'default', 'createdAt', now],
     );
-    pipeline.zadd(rawKeys.index, now * 1000, id);
   }
+  pipeline.zadd(rawKeys.index, ...ids.flatMap((id) => [now * 1000, id]));
   pipeline.sadd(rawKeys.queues, 'default');
   tell(pipeline, ids, 'PENDING');
   await exec(pipeline);
@@ -70,9 +70,9 @@ export async function readRaw(
 export async function startRaw(redis: Redis, entries: readonly RawEntry[]): Promise<void> {
   const pipeline = redis.pipeline();
   const now = Date.now();
+  pipeline.msetnx(...entries.flatMap(({ id }) => [rawKeys.marker(id), '1:raw:raw.1']));
   for (const { id } of entries) {
     pipeline.hmget(rawKeys.command(id), 'type', 'payload');
-    pipeline.set(rawKeys.marker(id), '1:raw:raw.1', 'NX');
     pipeline.hset(
       rawKeys.command(id),
       ...['status', 'RUNNING', 'attempt', '1', 'agentId', 'raw', 'startedAt', now],

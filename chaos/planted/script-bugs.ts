@@ -62,10 +62,19 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'marker-expires',
     file: 'shared/lifecycle/start.lua',
-    text: "signature, 'NX')",
-    replacement: "signature, 'NX', 'PX', 60000)",
+    text: "set[i] = areAllNew or redis.call('SET', args[at], args[at + 1], 'NX')",
+    replacement:
+      "set[i] = areAllNew or redis.call('SET', args[at], args[at + 1], 'NX') if set[i] then redis.call('PEXPIRE', args[at], 60000) end",
     breaks: [2, 4],
     imitates: 'a lock must have a time to live',
+  },
+  {
+    name: 'markers-overwritten',
+    file: 'shared/lifecycle/start.lua',
+    text: "local areAllNew = redis.call('MSETNX', unpack(args)) == 1",
+    replacement: "local areAllNew = redis.call('MSET', unpack(args)) ~= nil",
+    breaks: [2],
+    imitates: 'what waits cannot have a marker, so one call may set all of them',
   },
   {
     name: 'start-ignores-pause',
@@ -205,8 +214,8 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'submit-overwrites',
     file: 'shared/lifecycle/submit.lua',
-    text: "local digest = known[1] and (known[2] or '') or fresh[item.id]",
-    replacement: 'local digest = fresh[item.id]',
+    text: "local digest = known[1] and (known[2] or '') or fresh[command]",
+    replacement: 'local digest = fresh[command]',
     breaks: [2, 3, 4, 5],
     imitates: 'a key comes again only when the first call did not arrive',
   },

@@ -6,6 +6,8 @@
 -- KEYS[2]  where Redis is used on another database than 0: what the names of its channels begin with,
 --          since all databases of a Redis share them (scripts.ts gives it; a script cannot ask).
 local root = KEYS[1]
+-- A variable, since one call may be two scripts, the one after the other (scripts.ts).
+local ARGV = ARGV
 local channels = KEYS[2] or root
 
 -- The only clock that decides anything.
@@ -147,6 +149,7 @@ local function putAway()
   for from = 1, #spentMarkers, MOST_AT_ONCE do
     redis.call('DEL', unpack(spentMarkers, from, math.min(from + MOST_AT_ONCE - 1, #spentMarkers)))
   end
+  spentEntries, spentMarkers = {}, {}
 end
 
 local function tell()

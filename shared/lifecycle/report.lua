@@ -140,7 +140,7 @@ end
 local function report(item)
   local command, why = readReported(item.id)
   if not command then return why end
-  local marker = readMarker(item.id)
+  local marker = item.marker or readMarker(item.id)
   if marker == false then return 'broken' end
   if item.attempt == '' and command.attempt == '1' then item.attempt = '1' end
   if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then
@@ -163,6 +163,14 @@ for i = 1, numberAt(1) do
   }
   if items[i].attempt ~= '' then numberAt(at + 4) end
   if not RANK[items[i].executed] then error('argument ' .. (at + 8) .. ' must be no, unknown or yes') end
+end
+-- The markers of all of them in one step: this script sets none, and those of ended attempts go at its end. A
+-- key that is no string reads as unset here, and is asked for once more by itself.
+for from = 1, #items, MOST_AT_ONCE do
+  local to, names = math.min(from + MOST_AT_ONCE - 1, #items), {}
+  for i = from, to do names[#names + 1] = markerOf(items[i].id) end
+  local markers = redis.call('MGET', unpack(names))
+  for i = from, to do items[i].marker = markers[i - from + 1] or nil end
 end
 local words = {}
 for i, item in ipairs(items) do words[i] = report(item) end

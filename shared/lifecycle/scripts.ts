@@ -32,7 +32,9 @@ export const scriptNames = [
   'dismiss',
   'survey',
 ] as const;
-export type ScriptName = (typeof scriptNames)[number];
+/** What is made of two scripts, which it names: as one step they cost one call. */
+const joinedName = 'report_and_start';
+export type ScriptName = (typeof scriptNames)[number] | typeof joinedName;
 
 interface Script {
   readonly text: string;
@@ -41,15 +43,32 @@ interface Script {
 
 const prelude = readFileSync(join(__dirname, 'prelude.lua'), 'utf8');
 
-/** What is sent: the file's `#!lua` line must come first, then the prelude, then the script. */
-function load(name: ScriptName): Script {
+const isScript = (name: string) => scriptNames.some((known) => known === name);
+
+/** A file's `#!lua` line, and what follows it. @param name of the file */
+function read(name: string): { readonly firstLine: string; readonly body: string } {
   const file = readFileSync(join(__dirname, `${name}.lua`), 'utf8');
-  const firstLine = file.indexOf('\n') + 1;
-  const text = file.slice(0, firstLine) + prelude + file.slice(firstLine);
+  const end = file.indexOf('\n') + 1;
+  return { firstLine: file.slice(0, end), body: file.slice(end) };
+}
+
+/**
+ * What is sent: the file's `#!lua` line must come first, then the prelude, then the script, in which `--[[ name ]]`
+ * stands for another one.
+ */
+function load(fileName: string): Script {
+  const { firstLine, body } = read(fileName);
+  const whole = body.replaceAll(/--\[\[ (\w+) \]\]/g, (mark, name: string) =>
+    isScript(name) ? read(name).body : mark,
+  );
+  const text = firstLine + prelude + whole;
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-const scripts = new Map(scriptNames.map((name) => [name, load(name)]));
+const scripts = new Map<ScriptName, Script>([
+  ...scriptNames.map((name) => [name, load(name)] as const),
+  [joinedName, load('report-and-start')],
+]);
 
 /** The SHA-1 by which a script travels on the wire. */
 export function shaOf(name: ScriptName): string {

@@ -100,10 +100,28 @@ local function claim(queue, entry)
   redis.call('XCLAIM', streamOf(queue), GROUP, agentId, 0, entry, 'JUSTID')
 end
 
--- A PENDING command with a marker stays in the pending list: for the next call, or for recovery.
-local function start(queue, entry, command, wasPending)
-  local attempt = command.attempt and whole(command.attempt + 1) or '1'
-  if not redis.call('SET', markerOf(command.id), attempt .. signature, 'NX') then return end
+-- What passed every guard but the marker, each with a slot that is kept for it.
+local startable = {}
+
+-- Sets the markers of startable[from] to startable[to], in one step while none of them has one, else each by
+-- itself. Returns by place which were set.
+local function setMarkers(from, to)
+  local args, set = {}, {}
+  for i = from, to do
+    local one = startable[i]
+    one.attempt = one.command.attempt and whole(one.command.attempt + 1) or '1'
+    args[#args + 1] = markerOf(one.command.id)
+    args[#args + 1] = one.attempt .. signature
+  end
+  local areAllNew = redis.call('MSETNX', unpack(args)) == 1
+  for i = from, to do
+    local at = 2 * (i - from) + 1
+    set[i] = areAllNew or redis.call('SET', args[at], args[at + 1], 'NX')
+  end
+  return set
+end
+
+local function start(queue, entry, command, attempt, wasPending)
   if wasPending then claim(queue, entry) end
   redis.call('HSET', commandOf(command.id),
     'status', 'RUNNING', 'attempt', attempt, 'agentId', agentId, 'startedAt', startedAt)
@@ -111,6 +129,20 @@ local function start(queue, entry, command, wasPending)
   if command.expiresAt then redis.pcall('ZREM', root .. 'expiring', command.id) end
   move(command.id, 'PENDING', 'RUNNING', attempt)
   give('run', queue, entry, command, attempt)
+end
+
+-- A PENDING command with a marker stays in the pending list: for the next call, or for recovery.
+local function startAll()
+  running = running - #startable
+  for from = 1, #startable, MOST_AT_ONCE / 2 do
+    local to = math.min(from + MOST_AT_ONCE / 2 - 1, #startable)
+    local set = setMarkers(from, to)
+    for i = from, to do
+      local one = startable[i]
+      if set[i] then start(one.queue, one.entry, one.command, one.attempt, one.wasPending) end
+    end
+  end
+  startable = {}
 end
 
 -- Not by readCommand: of all that scripts read, this is read most.
@@ -129,7 +161,7 @@ local function readStartable(id)
   }
 end
 
--- The marker is asked for here only: `start` sets it only where there is none.
+-- The marker is asked for here only: `setMarkers` sets it only where there is none.
 local function expireUnmarked(command)
   if readMarker(command.id) ~= nil then return end
   command.executed = redis.call('HGET', commandOf(command.id), 'executed') or nil
@@ -182,7 +214,8 @@ local function consider(queue, entry, command, wasPending)
     items[#items + 1] = { 'waiting', queue, ticketOf(queue, entry), command.id }
     return
   end
-  start(queue, entry, command, wasPending)
+  running = running + 1
+  startable[#startable + 1] = { queue = queue, entry = entry, command = command, wasPending = wasPending }
 end
 
 -- A started command of this session that is not in its hands: the answer that gave it was lost. A
@@ -238,6 +271,7 @@ local function read(queue)
       local command = commandAt(queue, found[1], found[2], readStartable)
       if command and command.status == 'PENDING' then consider(queue, found[1], command, false) end
     end
+    startAll()
     -- A round that moved something costs none of the three, until that is enough.
     if movedHere == movedBefore or movedHere >= MOST_MOVED then rounds = rounds - 1 end
   end
@@ -248,7 +282,11 @@ local usable = {}
 for _, place in ipairs(places) do
   if isKind(streamOf(place), 'stream') and sweep(place) then usable[#usable + 1] = place end
 end
-for _, one in ipairs(unstarted) do consider(one[1], one[2], one[3], true) end
+for _, one in ipairs(unstarted) do
+  consider(one[1], one[2], one[3], true)
+  -- Each before the next: whether there is a slot for that one depends on it.
+  startAll()
+end
 for _, queue in ipairs(usable) do
   if not paused[queue] then read(queue) end
 end

@@ -13,7 +13,7 @@
 --         queue
 --         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
 --         ttlMs   '' or how long they may wait to be started
---         k       how many of the hash fields that follow as name, value
+--         k       how many of the hash fields that follow as name, value: one at least, the type
 --         keyed   '1': each of its commands has a digest, else ''
 --         m       how many commands; each: id payload, and digest where keyed
 --
@@ -177,7 +177,7 @@ local places, queues, stored = {}, {}, 0
 -- What only some commands have. Before the one write of all fields, since the order in a hash is that
 -- in which they came, and `status` is asked for most.
 local function rareFields(group, at, runAt)
-  local id, fields = ARGV[at], { unpack(ARGV, group.first, group.last) }
+  local id, fields = ARGV[at], { unpack(ARGV, group.first + 2, group.last) }
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
   if group.isKeyed and ARGV[at + 2] ~= '' then set('digest', ARGV[at + 2]) end
   if group.ttl ~= '' then
@@ -194,15 +194,16 @@ end
 local function store(i, group, runAt)
   local at, entry = begins[i], ''
   local id, payload = ARGV[at], ARGV[at + 1]
+  local command, first = commands[i], group.first
   -- First, since it can fail: a stray XADD with the largest id leaves none for anybody else.
   if runAt <= now then entry = redis.pcall('XADD', streamOf(group.queue), '*', 'id', id) end
   if type(entry) == 'table' then return { 'broken', streamOf(group.queue) } end
   if runAt <= now and not group.isKeyed and group.ttl == '' then
-    redis.call('HSET', commands[i], 'status', 'PENDING', 'entry', entry, 'queue', group.queue, 'createdAt', createdAt,
-      'payload', payload, unpack(ARGV, group.first, group.last))
+    redis.call('HSET', command, 'status', 'PENDING', 'entry', entry, 'queue', group.queue, 'createdAt', createdAt,
+      ARGV[first], ARGV[first + 1], 'payload', payload, unpack(ARGV, first + 2, group.last))
   else
-    redis.call('HSET', commands[i], 'status', 'PENDING', 'entry', entry, 'queue', group.queue, 'createdAt', createdAt,
-      'payload', payload, rareFields(group, at, runAt))
+    redis.call('HSET', command, 'status', 'PENDING', 'entry', entry, 'queue', group.queue, 'createdAt', createdAt,
+      ARGV[first], ARGV[first + 1], 'payload', payload, rareFields(group, at, runAt))
   end
   places[2 * stored + 1], places[2 * stored + 2] = whole(order + i), id
   stored = stored + 1

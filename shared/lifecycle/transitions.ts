@@ -4,7 +4,7 @@ import { type CommandErrorCode } from '../protocol/errors.js';
 import { type Executed, type OnAgentLost } from '../protocol/commands.js';
 import { type PartitionKeys } from '../store/keys.js';
 import { homeOf } from '../store/lanes.js';
-import { callScript, callScripts, valueOf } from './scripts.js';
+import { callScript } from './scripts.js';
 
 /**
  * The scripts as functions: arguments and replies with types. Nothing here decides anything.
@@ -286,6 +286,7 @@ const reportWordSchema = z.enum(['accepted', 'again', 'late', 'gone', 'broken'])
 /** `accepted`: stored now; `again`: stored by an earlier call of the same report; `late`: refused and kept in the history. */
 export type ReportWord = z.infer<typeof reportWordSchema>;
 const reportReplySchema = z.tuple([z.number(), z.array(reportWordSchema)]);
+const reportAndStartReplySchema = z.tuple([reportReplySchema, z.unknown()]);
 
 /** RUNNING → COMPLETED, FAILED or PENDING. @returns a word per report, in order. */
 export async function report(
@@ -307,7 +308,7 @@ function reportArgs(reports: readonly Report[]): (string | number)[] {
 }
 
 /**
- * Reports, then starts what now fits, in one round trip: two scripts, the one right after the other.
+ * Reports, then starts what now fits, as one step.
  *
  * @returns a word per report, in order, and what was started: undefined when only that failed. Whoever
  *   starts next meets the reason; the reports are not to be sent again for it.
@@ -318,12 +319,13 @@ export async function reportAndStart(
   reports: readonly Report[],
   options: StartOptions,
 ): Promise<{ words: ReportWord[]; started: StartReply | undefined }> {
-  const [reported, started] = await callScripts(redis, [
-    { name: 'report', key: keys.root, args: reportArgs(reports) },
-    { name: 'start', key: keys.root, args: startArgs(options) },
-  ]);
-  const words = reportReplySchema.parse(valueOf(reported))[1];
-  return { words, started: started?.status === 'fulfilled' ? parseStart(started.value) : undefined };
+  const args = [...reportArgs(reports), ...startArgs(options)];
+  const reply = await callScript(redis, 'report_and_start', keys.root, args);
+  const [[, words], started] = reportAndStartReplySchema.parse(reply);
+  return {
+    words,
+    started: Array.isArray(started) && started[0] === 'failed' ? undefined : parseStart(started),
+  };
 }
 
 function failureArgs(outcome: Outcome & { readonly status: 'FAILED' }): (string | number)[] {

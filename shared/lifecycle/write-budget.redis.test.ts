@@ -46,10 +46,10 @@ test.each([1, 10])('a batch of %i', async (n) => {
   const options = { notAfter: Number.MAX_SAFE_INTEGER, maxBacklog: 1000 };
 
   const submitting = await writesOf(() => submit(bench.redis, bench.keys, commands, options));
-  expect(submitting).toEqual({ xadd: n, hset: n + 1, zadd: n, hincrby: 1, publish: 1 });
+  expect(submitting).toEqual({ xadd: n, hset: n + 1, zadd: 1, hincrby: 1, publish: 1 });
 
   const starting = await writesOf(() => start(bench.redis, bench.keys, { ...asAgent1, limit: n }));
-  expect(starting).toEqual({ xreadgroup: 1, set: n, hset: n + 1, publish: 1 });
+  expect(starting).toEqual({ xreadgroup: 1, msetnx: 1, hset: n + 1, publish: 1 });
 
   const outcome = { status: 'COMPLETED', result: '{}' } as const;
   const reports = ids.map((id) => ({ id, agentId: 'agent-1', session, attempt: 1, outcome }));
@@ -83,8 +83,9 @@ test('a start costs no call more than before there were lanes, while agents know
     xpending: 2,
     // The other queue has no stream.
     xreadgroup: 1,
+    // All markers.
+    msetnx: 1,
     // For each command, and `counts`.
-    set: 10,
     hset: 11,
     publish: 1,
   });

@@ -179,6 +179,7 @@ test('what the check says of any rules is what Redis says', () =>
 /** What an agent at Redis calls. */
 const ofAgents = new Set<string>([
   ...['register', 'admit', 'announce', 'open', 'start', 'renew', 'progress', 'report', 'release'],
+  'report_and_start',
   ...['abandon', 'recover', 'leave'],
 ]);
 

@@ -59,7 +59,7 @@ export function calls(role: RedisRole, database: number): Call[] {
       `XREADGROUP GROUP ${group} x STREAMS KEY >`,
     ),
     ...callsOn(keys.command(any), 'TYPE KEY', 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x', 'HDEL KEY x'),
-    ...callsOn(keys.marker(any), 'GET KEY', 'SET KEY x', 'DEL KEY'),
+    ...callsOn(keys.marker(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'MSETNX KEY x', 'DEL KEY'),
     ...callsOn(keys.history(any), 'LPUSH KEY x', 'LTRIM KEY 0 1', 'LRANGE KEY 0 1'),
     ...callsOn(keys.session(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'PTTL KEY', 'PEXPIRE KEY 1'),
     ...callsOn(keys.lanes(any), 'TYPE KEY', 'GET KEY', 'MGET KEY', 'SET KEY x', 'DEL KEY'),
@@ -108,6 +108,7 @@ export function calls(role: RedisRole, database: number): Call[] {
       'XREVRANGE KEY + -',
     ),
     ...callsOn(keys.lanes(any), 'EXISTS KEY'),
+    ...callsOn(keys.command(any), 'EXISTS KEY'),
     ...callsOn(keys.command(any), 'HGETALL KEY', 'DEL KEY'),
     ...callsOn(keys.history(any), 'DEL KEY'),
     ...callsOn(

@@ -67,6 +67,14 @@ export class Replay {
       for (const key of args) this.#delete(key, write);
       return;
     }
+    // Redis carries MSETNX out only when none of the keys is there: like SETNX of each.
+    if (name === 'MSETNX' || name === 'MSET') {
+      const each = name === 'MSETNX' ? 'SETNX' : 'SET';
+      for (let at = 0; at + 1 < args.length; at += 2) {
+        this.#replay({ ...write, name: each, args: args.slice(at, at + 2) });
+      }
+      return;
+    }
     // XGROUP names its key second.
     const key = (name === 'XGROUP' ? args[1] : args[0]) ?? '';
     const known = keyName(key);

@@ -38,7 +38,7 @@ export interface Transition {
 
 export interface MarkerSet {
   readonly value: string;
-  /** `SET … NX` and nothing else: it cannot replace a marker, and it has no time to live. */
+  /** `SET … NX`, `SETNX` or `MSETNX`, and nothing else: it cannot replace a marker, and it has no time to live. */
   readonly onlyIfAbsent: boolean;
   /** The newest session registered for that agent, or null if it never registered. */
   readonly newestSession: string | null;

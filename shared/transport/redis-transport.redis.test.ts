@@ -154,7 +154,7 @@ describe('a call that reports and starts', () => {
 
   it('whose answer was lost is carried out once, and gives the same again', async () => {
     const one = await first();
-    const { lost } = proxy.loseReply(requestOf('EVALSHA', shaOf('report')));
+    const { lost } = proxy.loseReply(requestOf('EVALSHA', shaOf('report_and_start')));
     expect(await turn(one, { limit: 1, inHands: [] })).toEqual({ words: ['again'], given: [[ids[1]]] });
     await lost;
     expect(await redis.client().hmget(keys.counts, 'RUNNING', 'PENDING', 'COMPLETED')).toEqual([
