@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaults } from '../shared/protocol/commands.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
+import { isLong } from '../shared/testing/extent.js';
 import { endProcesses, startProcess } from '../shared/testing/processes.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
 import { countCycle } from './cycle.js';
@@ -52,7 +53,12 @@ test('a round completes for both, and leaves nothing on the stream and nothing p
   });
 });
 
-describe('the program', () => {
+// In `npm test` main.redis.test.ts tries the program with another benchmark.
+if (isLong) {
+  describe('the program', theProgram);
+}
+
+function theProgram() {
   let folder: string;
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'fencepost-smoke-'))));
   afterEach(async () => {
@@ -103,4 +109,4 @@ describe('the program', () => {
       '--rounds: must be a whole number from 1 to 20, but is "0"',
     ]);
   });
-});
+}

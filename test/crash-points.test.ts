@@ -38,7 +38,7 @@ describe('killed in the call that reports one command and starts the next', () =
     policies.map((policy) => ({ point, policy })),
   );
 
-  it.concurrent.each(sampled(turns, 0, 3))('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(turns, 0, 5))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env: longLease }, async (trial) => {
       const [reported, started] = await strikeInTurn(trial, point, policy);
       await trial.deployment.startAgent();
@@ -64,17 +64,19 @@ describe('killed for good: another agent does the rest', () => {
 });
 
 describe('killed, given up, and back after all', () => {
-  it.concurrent.each(policies)('its journalled outcome is refused and kept, onAgentLost %s', (policy) =>
-    onTrial({ env: shortLease }, async (trial) => {
-      const { id } = await strike(trial, 'journalled', 'SIGKILL', policy);
-      await endLeases(trial, leaseMs);
-      await startStranger(trial);
-      const { history, ...rest } = fates.journalled.gone[policy];
-      expect(await fateOf(trial, id)).toEqual({ ...rest, history });
-      await trial.deployment.startAgent();
-      expect(await fateOf(trial, id)).toEqual({ ...rest, history: ['late 1 COMPLETED', ...history] });
-      expect(await violationsIn(trial)).toEqual([]);
-    }),
+  it.concurrent.each(sampled(policies))(
+    'its journalled outcome is refused and kept, onAgentLost %s',
+    (policy) =>
+      onTrial({ env: shortLease }, async (trial) => {
+        const { id } = await strike(trial, 'journalled', 'SIGKILL', policy);
+        await endLeases(trial, leaseMs);
+        await startStranger(trial);
+        const { history, ...rest } = fates.journalled.gone[policy];
+        expect(await fateOf(trial, id)).toEqual({ ...rest, history });
+        await trial.deployment.startAgent();
+        expect(await fateOf(trial, id)).toEqual({ ...rest, history: ['late 1 COMPLETED', ...history] });
+        expect(await violationsIn(trial)).toEqual([]);
+      }),
   );
 });
 
@@ -111,7 +113,7 @@ describe('over HTTP: killed for good: another agent does the rest', () => {
 
 // The flag's own place is right after the handler was called: its request may have left, or not.
 describe('killed by --crash-at=mid-execution', () => {
-  it.concurrent.each(policies)('it has at most one effect, onAgentLost %s', (policy) =>
+  it.concurrent.each(sampled(policies, 1))('it has at most one effect, onAgentLost %s', (policy) =>
     onTrial({ env: longLease }, async (trial) => {
       const { id } = await strikeAtFlag(trial, 'mid-execution', 'SIGKILL', policy);
       await trial.deployment.startAgent();

@@ -109,7 +109,7 @@ const deletions = [
   { what: "stream's group", remove: (redis: Redis) => redis.xgroup('DESTROY', queue, group) },
 ];
 it.concurrent.each(deletions)('the $what is deleted while commands wait and run', ({ what, remove }) =>
-  onTrial({ servers: 1, agents: 2, env }, async (trial) => {
+  onTrial({ agents: 2, env }, async (trial) => {
     const { deployment, ledger } = trial;
     const redis = deployment.redis.client();
     const before = processesOf(trial);

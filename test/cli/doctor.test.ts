@@ -10,7 +10,7 @@ import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { until } from '../trial.js';
 import { bringBack, runLine, whereIs } from './command-line.js';
 import { startOldRedis } from './old-redis.js';
-import { delay, found, keys, linesOf, onScene, only } from './scene.js';
+import { delay, found, keys, linesOf, onScene, only, registerNobody } from './scene.js';
 
 /** Set-ups that are really broken, by real processes, and what the real program says of each. */
 
@@ -28,12 +28,12 @@ it('finds nothing wrong with a set-up that is well, whether it is at work or at 
 
 describe('names the fault, and nothing else, when', () => {
   it('the append-only file is off', () =>
-    onScene({ redisConfig: { appendonly: 'no' } }, async ({ doctor }) => {
+    onScene({ isStill: true, redisConfig: { appendonly: 'no' } }, async ({ doctor }) => {
       expect(found(await doctor())).toEqual(only('append-only-file: appendonly is no'));
     }));
 
   it('another setting of Redis is not safe', () =>
-    onScene({}, async ({ redis, doctor }) => {
+    onScene({ isStill: true }, async ({ redis, doctor }) => {
       const unsafe: [setting: string, value: string, what: string][] = [
         ['appendfsync', 'everysec', 'fsync: appendfsync is everysec'],
         ['maxmemory-policy', 'allkeys-lru', 'eviction: .*allkeys-lru'],
@@ -65,7 +65,7 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('Redis is too old', () =>
-    onScene({}, async ({ doctor }) => {
+    onScene({ isStill: true }, async ({ doctor }) => {
       const old = await startOldRedis('6.2.14');
       try {
         expect(found(await doctor({ REDIS_URL: old.url }))).toEqual(
@@ -89,7 +89,7 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('the data in Redis are of another version', () =>
-    onScene({}, async ({ redis, doctor }) => {
+    onScene({ isStill: true }, async ({ redis, doctor }) => {
       await redis.hset('fencepost:meta', 'schemaVersion', '2');
       expect(found(await doctor())).toEqual(only('data-version: ', 'schemaVersion 2 instead of 1'));
     }));
@@ -162,7 +162,7 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('Redis takes no writes', () =>
-    onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor }) => {
+    onScene({ isStill: true }, async ({ redis, doctor }) => {
       await redis.replicaof('127.0.0.1', 1);
       const examination = await doctor();
       expect(found(examination)).toEqual(only('writes: this Redis is a slave of 127.0.0.1:1'));
@@ -222,14 +222,14 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('Redis is full', () =>
-    onScene({}, async ({ redis, doctor, submit }) => {
+    onScene({ isStill: true }, async ({ redis, doctor, submit }) => {
       await redis.config('SET', 'maxmemory', '1mb');
       expect(await submit(delay(0))).toBeUndefined();
       expect(found(await doctor())).toEqual(only('memory: Redis is full'));
     }));
 
   it('Redis is nearly full', () =>
-    onScene({}, async ({ redis, doctor }) => {
+    onScene({ isStill: true }, async ({ redis, doctor }) => {
       // Beside so much, what connections come and go with is little.
       await redis.setrange('ballast', 50_000_000, 'x');
       const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
@@ -239,7 +239,7 @@ describe('names the fault, and nothing else, when', () => {
 });
 
 it('tells a person what is wrong, why it matters, and what to type', () =>
-  onScene({ redisConfig: { appendfsync: 'everysec' } }, async ({ deployment }) => {
+  onScene({ isStill: true, redisConfig: { appendfsync: 'everysec' } }, async ({ deployment }) => {
     const { code, stdout } = await runLine(['doctor'], { env: whereIs(deployment) });
     expect(code).toBe(1);
     expect(stdout).toMatch(
@@ -250,7 +250,7 @@ it('tells a person what is wrong, why it matters, and what to type', () =>
   }));
 
 it('says so when the server uses another Redis than the one that it looks at, and that is away', () =>
-  onScene({}, async ({ deployment }) => {
+  onScene({ isStill: true }, async ({ deployment }) => {
     const other = await Deployment.start();
     try {
       await other.redis.kill();
@@ -264,7 +264,7 @@ it('says so when the server uses another Redis than the one that it looks at, an
   }));
 
 it('finds a server that stands below a path', () =>
-  onScene({}, async ({ deployment, doctor }) => {
+  onScene({ isStill: true }, async ({ deployment, doctor }) => {
     const proxy = createHttpServer((request, response) => {
       const path = request.url?.startsWith('/below/') ? request.url.slice('/below'.length) : '/nowhere';
       void fetch(new URL(path, deployment.url)).then(async (answer) => {
@@ -295,18 +295,3 @@ it('writes nothing', () =>
     expect((await doctor()).checks.filter(({ state }) => state === 'skipped').length).toBeLessThan(5);
     expect(await writes()).toBe(before);
   }));
-
-/** An agent that only says that it lives. */
-async function registerNobody(
-  { url }: Deployment,
-  agentId: string,
-  queues: readonly string[],
-): Promise<void> {
-  const body = { session: 'i1.1', instance: 'i1', queues, types: [], concurrency: 1, host: 'h1', pid: 7 };
-  const init = {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  };
-  expect((await fetch(new URL(`/agents/${agentId}`, url), init)).status).toBe(200);
-}

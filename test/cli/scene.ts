@@ -20,22 +20,27 @@ export interface Scene {
 }
 
 export interface SceneOptions extends Omit<DeploymentOptions, 'servers'> {
+  /** Instead of agents' processes, one that is registered and nothing else: for scenes in which none has anything to do. */
+  readonly isStill?: boolean;
   /** The server has a process of its own: for tests that look at it, or stop it. */
   readonly ownServer?: boolean;
 }
 
 export async function onScene(
-  { ownServer = false, ...options }: SceneOptions,
+  { ownServer = false, isStill = false, ...options }: SceneOptions,
   body: (scene: Scene) => Promise<void>,
 ): Promise<void> {
-  const env = { LEASE_MS: String(leaseMs), ...options.env };
+  // Longer than any scene: nobody renews it.
+  const stillMs = 600_000;
+  const env = { LEASE_MS: String(isStill ? stillMs : leaseMs), ...options.env };
   const deployment = await Deployment.start({
-    agents: 1,
+    agents: isStill ? 0 : 1,
     ...options,
     servers: ownServer ? 1 : 0,
     env,
   });
   if (!ownServer) await startServerHere(deployment, env);
+  if (isStill) await registerNobody(deployment, 'still', ['default']);
   const redis = deployment.redis.client();
   const post = async (path: string, sent: object) => {
     const init = {
@@ -80,3 +85,18 @@ export const delay = (ms: number, more: object = {}) => ({ type: 'DELAY', payloa
 /** Every line that it says to type. */
 export const linesOf = ({ checks }: Examination) =>
   checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));
+
+/** An agent that only says that it lives. */
+export async function registerNobody(
+  { url }: Deployment,
+  agentId: string,
+  queues: readonly string[],
+): Promise<void> {
+  const body = { session: 'i1.1', instance: 'i1', queues, types: [], concurrency: 1, host: 'h1', pid: 7 };
+  const init = {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  };
+  expect((await fetch(new URL(`/agents/${agentId}`, url), init)).status).toBe(200);
+}
