@@ -3,7 +3,7 @@ import { type Moment } from '../shared/runtime/clock.js';
 import { type LoggerOptions } from '../shared/runtime/logger.js';
 import { type TransportConfig } from './connect.js';
 
-/** What the keeper's thread and the main thread say to each other. Plain data: it is copied. */
+/** What the keeper's thread and the main thread say to each other. Plain data: it is copied, but for the memory that both see. */
 
 export interface KeeperData {
   readonly transport: TransportConfig;
@@ -18,6 +18,8 @@ export interface KeeperData {
   readonly mayKill: boolean;
   /** One BigInt64: the monotonic time in ms at which the main thread last turned. */
   readonly pulse: SharedArrayBuffer;
+  /** `held-table.ts`: what the main thread holds. */
+  readonly held: SharedArrayBuffer;
 }
 
 export interface KeptAttempt {
@@ -46,8 +48,12 @@ export function readAttempts(text: string): KeptAttempt[] {
   });
 }
 
+/** Names an attempt. */
+export const keyOf = (one: { readonly id: string; readonly attempt: number }) => `${one.id}:${one.attempt}`;
+
 export type ToKeeper =
   | {
+      /** For what does not fit into the table. */
       readonly kind: 'change';
       readonly held: readonly HeldTogether[];
       /** `writeAttempts`. */

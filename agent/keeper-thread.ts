@@ -4,17 +4,19 @@ import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { Loop } from '../shared/runtime/service.js';
 import { connect } from './connect.js';
+import { HeldTableReader } from './held-table.js';
 import {
   type FromKeeper,
   type KeeperData,
+  keyOf,
   type KeptAttempt,
   readAttempts,
   type ToKeeper,
 } from './keeper-protocol.js';
 
 /**
- * The keeper's thread. It shares nothing with the main thread but messages and the pulse, and has
- * connections of its own.
+ * The keeper's thread. It shares nothing with the main thread but messages, the pulse and the table of what is held,
+ * and has connections of its own.
  */
 
 /** Most attempts in one renewal: a script must stay short. */
@@ -35,6 +37,8 @@ const logger = createLogger({
 const transport = connect(data.transport, logger, noFaults);
 interface Held {
   readonly kept: KeptAttempt;
+  /** In the table; undefined for what a message told. */
+  readonly place: number | undefined;
   renewedAt: Moment;
   /** A hint named it: it is renewed at once, and again until that is answered. */
   hinted: boolean;
@@ -42,7 +46,24 @@ interface Held {
   cancelled: boolean;
 }
 const held = new Map<string, Held>();
-const keyOf = (one: { readonly id: string; readonly attempt: number }) => `${one.id}:${one.attempt}`;
+const table = new HeldTableReader(data.held);
+/** The attempt at each place of the table. */
+const atPlace: (string | undefined)[] = [];
+
+/** Learns what the main thread holds by now. To be called before anything is decided about what is held. */
+function look(): void {
+  table.look({
+    onTaken(place, kept, renewedAt) {
+      atPlace[place] = keyOf(kept);
+      hold(kept, renewedAt, place);
+    },
+    onGone(place) {
+      const key = atPlace[place] ?? '';
+      // Else the same attempt was given again meanwhile, and has another place.
+      if (held.get(key)?.place === place) held.delete(key);
+    },
+  });
+}
 
 const mainSilentMs = () => now().monotonicMs - Number(Atomics.load(pulse, 0));
 
@@ -62,6 +83,7 @@ function cancel(one: Held): void {
 async function renewSome(batch: readonly Held[]): Promise<void> {
   const sentAt = now();
   const words = await transport.renew(batch.map(({ kept }) => kept));
+  look();
   batch.forEach((one, i) => {
     // Its report may have been answered meanwhile: then it is no longer held, and none of this matters.
     if (!held.has(keyOf(one.kept))) return;
@@ -78,6 +100,7 @@ async function renewSome(batch: readonly Held[]): Promise<void> {
 
 /** Asked often, so that a renewal that failed is tried again long before its lease ends. */
 async function renewDue(): Promise<void> {
+  look();
   const due = [...held.values()].filter(
     ({ renewedAt, hinted }) => hinted || elapsedMs(renewedAt) >= transport.renewAfterMs,
   );
@@ -98,6 +121,7 @@ const early = new Set<string>();
 const mostEarly = 100;
 
 function hear(hint: { readonly id: string; readonly attempt: number } | 'gap'): void {
+  look();
   const named = hint === 'gap' ? [...held.values()] : [held.get(keyOf(hint))];
   for (const one of named) if (one) one.hinted = true;
   if (hint !== 'gap' && !held.has(keyOf(hint))) early.add(keyOf(hint));
@@ -106,9 +130,9 @@ function hear(hint: { readonly id: string; readonly attempt: number } | 'gap'): 
   void renewals();
 }
 
-function hold(kept: KeptAttempt, renewedAt: Moment): void {
+function hold(kept: KeptAttempt, renewedAt: Moment, place?: number): void {
   const hinted = early.delete(keyOf(kept));
-  held.set(keyOf(kept), { kept, renewedAt, hinted, cancelled: false });
+  held.set(keyOf(kept), { kept, place, renewedAt, hinted, cancelled: false });
   if (hinted) void renewals();
 }
 
@@ -146,6 +170,7 @@ function endProcess(): void {
  * tried again must stop here first. What may not, goes on: nobody else may execute it.
  */
 function watchDeadlines(): Promise<void> {
+  look();
   if (unheard) {
     unheard.waitedMs += deadlineTickMs;
     if (unheard.pulse !== Atomics.load(pulse, 0)) unheard = undefined;

@@ -3,15 +3,17 @@ import { Worker } from 'node:worker_threads';
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { type Moment, now } from '../shared/runtime/clock.js';
 import { type Service } from '../shared/runtime/service.js';
+import { HeldTableWriter, makeHeldTable } from './held-table.js';
 import {
   type FromKeeper,
   type KeeperData,
+  keyOf,
   type KeptAttempt,
   type ToKeeper,
   writeAttempts,
 } from './keeper-protocol.js';
 
-export interface KeeperOptions extends Omit<KeeperData, 'pulse' | 'forwardsLog'> {
+export interface KeeperOptions extends Omit<KeeperData, 'pulse' | 'held' | 'forwardsLog'> {
   /** An attempt is no longer this session's: abort it. */
   readonly onLost: (attempt: { readonly id: string; readonly attempt: number }, why: string) => void;
   /** Somebody wants an attempt to stop. */
@@ -23,6 +25,9 @@ export interface KeeperOptions extends Omit<KeeperData, 'pulse' | 'forwardsLog'>
   /** This process can no longer keep its commands: it must end. */
   readonly onOver: (why: string) => void;
 }
+
+/** Places in the memory that both threads see: more than an agent holds at once. What finds none is told by a message. */
+const places = 2048;
 
 /** How often the main thread shows that it turns. */
 const pulseMs = 50;
@@ -41,6 +46,10 @@ export class Keeper implements Service {
   #worker: Worker | undefined;
   #exited: Promise<void> = Promise.resolve();
   #stopping = false;
+  readonly #memory = makeHeldTable(places);
+  readonly #table = new HeldTableWriter(this.#memory);
+  /** Where in the table each attempt is. */
+  readonly #places = new Map<string, number>();
   readonly #held = new Map<Moment, KeptAttempt[]>();
   #dropped: KeptAttempt[] = [];
   #tells: NodeJS.Immediate | undefined;
@@ -58,7 +67,7 @@ export class Keeper implements Service {
     this.#timer.unref();
     const pulse = this.#pulse.buffer;
     const forwardsLog = onLog !== undefined;
-    const more = { logger, forwardsLog, mayKill, pulse };
+    const more = { logger, forwardsLog, mayKill, pulse, held: this.#memory };
     const workerData: KeeperData = { transport, leaseMs, maxBlockMs, graceMs, ...more };
     const worker = new Worker(join(__dirname, 'keeper-thread.js'), { workerData });
     this.#worker = worker;
@@ -89,6 +98,12 @@ export class Keeper implements Service {
 
   /** @param renewedAt when the answered call was sent that started this attempt, or renewed it since */
   hold(command: StartedCommand, renewedAt: Moment): void {
+    this.#forget(command);
+    const place = this.#table.put(command, renewedAt);
+    if (place !== undefined) {
+      this.#places.set(keyOf(command), place);
+      return;
+    }
     const together = this.#held.get(renewedAt);
     if (together) together.push(command);
     else this.#held.set(renewedAt, [command]);
@@ -97,16 +112,27 @@ export class Keeper implements Service {
 
   /** Its report was answered. */
   drop(command: StartedCommand): void {
+    if (this.#forget(command)) return;
     this.#dropped.push(command);
     this.#tellSoon();
   }
 
-  /** One message for all that one turn of the event loop brought: a message each would cost more than all the rest. */
+  /** @returns whether it was in the table */
+  #forget(command: StartedCommand): boolean {
+    const key = keyOf(command);
+    const place = this.#places.get(key);
+    if (place === undefined) return false;
+    this.#places.delete(key);
+    this.#table.remove(place);
+    return true;
+  }
+
+  /** One message for all of one turn of the event loop that is not in the table. */
   #tellSoon(): void {
     this.#tells ??= setImmediate(() => this.tell());
   }
 
-  /** Tells what is held now. To be called before a handler begins, which may block this thread. */
+  /** Tells what is held and not in the table. To be called before a handler begins, which may block this thread. */
   tell(): void {
     if (!this.#tells) return;
     clearImmediate(this.#tells);

@@ -9,7 +9,8 @@ import { Server } from '../server.js';
 // Here and not beside the transport: it needs a server, which shared/ must not know.
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
-const leaseMs = 3000;
+// Nothing here waits for it. An answer may take a sixth of it, which must be long on a busy machine.
+const leaseMs = 12_000;
 const calls: Record<LosableCall, SeenMatch> = {
   next: ({ path }) => path.startsWith('/commands/next'),
   report: ({ path }) => path.endsWith('/result'),
