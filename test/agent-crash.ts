@@ -1,6 +1,6 @@
-import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { type Redis } from 'ioredis';
 import { recover } from '../shared/lifecycle/recovery.js';
 import { report, reportAndStart, start } from '../shared/lifecycle/transitions.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
@@ -139,26 +139,26 @@ export async function untilOverdue({ deployment }: Trial, leaseMs: number, queue
 }
 
 /**
- * Lets the leases of the only agent, which is dead, run out, whatever the clock says: no test waits for one, and a busy
- * machine has all the time that it needs. Resolves when recovery has dealt with all that the agent had.
+ * Lets the leases of everything that is pending in a queue run out, whatever the clock says: no test waits for one, and a
+ * busy machine has all the time that it needs. Resolves when recovery has dealt with all of it.
  *
- * @param leaseMs of the trial: a twelfth of it passes between two looks of a server's recovery
+ * @param leaseMs of all agents and servers of the trial
+ * @param queue that no live agent serves
  */
-export async function endLeases({ deployment }: Trial, leaseMs: number): Promise<void> {
-  const redis = deployment.redis.client();
-  const stream = partitionKeys().stream('default');
-  const [dead = ''] = await readdir(join(deployment.dataDir, 'agents'));
-  // What it had sent is carried out by now: Redis reads from all that have sent something in turn.
+export async function endLeases(redis: Redis, leaseMs: number, queue = 'default'): Promise<void> {
+  const keys = partitionKeys();
+  const stream = keys.stream(queue);
+  // What the dead agent had sent is carried out by now: Redis reads from all connections that have sent something in turn.
   for (let round = 0; round < 2; round++) await redis.ping();
-  // Its first call takes what went before it for an outage, after which leases hold for as long as they are.
-  await recover(redis, partitionKeys(), leaseMs);
-  await redis.hset(partitionKeys().recovery, 'holdUntil', 0);
+  // The first call takes what went before it for an outage, after which leases hold for as long as they are.
+  await recover(redis, keys, leaseMs);
+  await redis.hset(keys.recovery, 'holdUntil', 0);
   await until(async () => {
-    await recover(redis, partitionKeys(), leaseMs);
-    const pending = (await redis.xpending(stream, group, '-', '+', 100, dead)) as [entry: string][];
-    for (const [entry] of pending) {
-      await redis.call('XCLAIM', stream, group, dead, 0, entry, 'IDLE', 2 * leaseMs, 'JUSTID');
+    const pending = (await redis.xpending(stream, group, '-', '+', 100)) as [string, string][];
+    for (const [entry, consumer] of pending) {
+      await redis.call('XCLAIM', stream, group, consumer, 0, entry, 'IDLE', 2 * leaseMs, 'JUSTID');
     }
+    await recover(redis, keys, leaseMs);
     return pending.length === 0;
   });
 }

@@ -16,7 +16,7 @@ const cases = agentPoints.flatMap((point) => policies.map((policy) => ({ point, 
 
 // No test lives to see this lease run out: what is settled here was settled by the restart itself.
 const longLease = { LEASE_MS: '600000' };
-// Nor this one, unless a test ends it; recovery looks once a second.
+// Nor this one, unless a test ends it in Redis.
 const leaseMs = 12_000;
 const shortLease = { LEASE_MS: String(leaseMs) };
 
@@ -54,7 +54,7 @@ describe('killed for good: another agent does the rest', () => {
   it.concurrent.each(sampled(cases, 1, 4))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env: shortLease }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
-      await endLeases(trial, leaseMs);
+      await endLeases(trial.deployment.redis.client(), leaseMs);
       await startStranger(trial);
       expect(await fateOf(trial, id)).toEqual(fates[point].gone[policy]);
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
@@ -69,7 +69,7 @@ describe('killed, given up, and back after all', () => {
     (policy) =>
       onTrial({ env: shortLease }, async (trial) => {
         const { id } = await strike(trial, 'journalled', 'SIGKILL', policy);
-        await endLeases(trial, leaseMs);
+        await endLeases(trial.deployment.redis.client(), leaseMs);
         await startStranger(trial);
         const { history, ...rest } = fates.journalled.gone[policy];
         expect(await fateOf(trial, id)).toEqual({ ...rest, history });
@@ -101,7 +101,7 @@ describe('over HTTP: killed for good: another agent does the rest', () => {
   it.concurrent.each(overHttp(3))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ transport: 'http', env: shortLease }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
-      await endLeases(trial, leaseMs);
+      await endLeases(trial.deployment.redis.client(), leaseMs);
       await startStranger(trial);
       const allowed = fatesOverHttp[point].map(({ gone }) => gone[policy]);
       expect(allowed).toContainEqual(await fateOf(trial, id));

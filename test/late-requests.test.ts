@@ -14,7 +14,7 @@ import { Stage } from './stage.js';
 const requests = ['start', 'report', 'renew', 'release'] as const;
 type Request = (typeof requests)[number];
 
-/** What is on the wire: an agent with a free slot reports and asks for more at once. */
+/** The script that travels on the wire: an agent with a free slot reports and starts in one call. */
 const scriptOf = (request: Request) => (request === 'report' ? 'report_and_start' : request);
 
 /** What has become of the command by the time the request arrives. */

@@ -1,7 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
-import { recover } from '../shared/lifecycle/recovery.js';
 import { shaOf } from '../shared/lifecycle/scripts.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
@@ -9,6 +8,7 @@ import { Deployment } from '../shared/testing/deployment.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { type TestProcess } from '../shared/testing/processes.js';
 import { requestOf, TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { endLeases } from './agent-crash.js';
 import { startServerHere } from './server-here.js';
 import { type Trial, until } from './trial.js';
 
@@ -72,25 +72,9 @@ export class Stage implements Trial {
     return { hash, marker, scheduled, entries, owners };
   }
 
-  /**
-   * Lets the leases of all that is being executed in a queue run out, whatever the clock says, and recovery deal
-   * with it. Nobody waits for a lease here, so a busy machine has all the time that it needs.
-   */
-  async recover(queue: string): Promise<void> {
-    const stream = keys.stream(queue);
-    const pending = (await this.redis.xpending(stream, group, '-', '+', 100)) as [string, string][];
-    for (const [entry, consumer] of pending) {
-      await this.redis.call('XCLAIM', stream, group, consumer, 0, entry, 'IDLE', 2 * this.#leaseMs, 'JUSTID');
-    }
-    // Its first call takes what went before it for an outage, after which leases hold for as long as they are.
-    await recover(this.redis, keys, this.#leaseMs);
-    await this.redis.hset(keys.recovery, 'holdUntil', 0);
-    // Any server or agent may be the one that finds them.
-    await until(async () => {
-      await recover(this.redis, keys, this.#leaseMs);
-      const left = (await this.redis.xpending(stream, group, '-', '+', 100)) as [string, string][];
-      return !left.some(([entry]) => pending.some(([old]) => old === entry));
-    });
+  /** Lets all leases in a queue run out, and recovery deal with what was being executed there. */
+  recover(queue: string): Promise<void> {
+    return endLeases(this.redis, this.#leaseMs, queue);
   }
 
   /** Resolves when the victim's outcome of this command is in its journal, which it writes while it reports. */

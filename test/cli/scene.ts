@@ -20,7 +20,7 @@ export interface Scene {
 }
 
 export interface SceneOptions extends Omit<DeploymentOptions, 'servers'> {
-  /** Instead of agents' processes, one that is registered and nothing else: for scenes in which none has anything to do. */
+  /** Registers an agent that has no process, instead of starting one: for scenes in which an agent has nothing to do. */
   readonly isStill?: boolean;
   /** The server has a process of its own: for tests that look at it, or stop it. */
   readonly ownServer?: boolean;
@@ -30,7 +30,7 @@ export async function onScene(
   { ownServer = false, isStill = false, ...options }: SceneOptions,
   body: (scene: Scene) => Promise<void>,
 ): Promise<void> {
-  // Longer than any scene: nobody renews it.
+  // Nobody renews that registration, so its lease outlives the scene.
   const stillMs = 600_000;
   const env = { LEASE_MS: String(isStill ? stillMs : leaseMs), ...options.env };
   const deployment = await Deployment.start({
