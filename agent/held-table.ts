@@ -64,10 +64,10 @@ export class HeldTableWriter {
   }
 }
 
-/** What is not ASCII would be another id in Latin-1. */
+/** The table stores one byte per character, so an id must be ASCII. */
 const fits = (id: string) => id.length <= mostIdBytes && /^[\x20-\x7e]*$/.test(id);
 
-/** What the keeper does with what has changed. */
+/** The reader calls these for each place that has changed. */
 export interface HeldTableChanges {
   readonly onTaken: (place: number, kept: KeptAttempt, renewedAt: Moment) => void;
   readonly onGone: (place: number) => void;

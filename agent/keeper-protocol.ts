@@ -3,7 +3,7 @@ import { type Moment } from '../shared/runtime/clock.js';
 import { type LoggerOptions } from '../shared/runtime/logger.js';
 import { type TransportConfig } from './connect.js';
 
-/** What the keeper's thread and the main thread say to each other. Plain data: it is copied, but for the memory that both see. */
+/** The messages between the main thread and the keeper's thread. They are copied, except for the memory that both threads share. */
 
 export interface KeeperData {
   readonly transport: TransportConfig;
@@ -53,7 +53,7 @@ export const keyOf = (one: { readonly id: string; readonly attempt: number }) =>
 
 export type ToKeeper =
   | {
-      /** For what does not fit into the table. */
+      /** Attempts that the shared table has no place for. */
       readonly kind: 'change';
       readonly held: readonly HeldTogether[];
       /** `writeAttempts`. */

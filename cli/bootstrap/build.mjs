@@ -71,7 +71,7 @@ export async function build(root, scope) {
   // Before the build: what is edited meanwhile makes the next start build again.
   const stamps = (scope === 'all' ? ['app', 'all'] : [scope]).map((name) => [name, digest(root, name)]);
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-  // Of its usual four checkers each checks anew what several projects share.
+  // The compiler runs four checkers by default, and each repeats the work on files that several projects share.
   const code = await runNode([tsc, '-b', '--checkers', '1', ...scopes[scope].projects], { cwd: root });
   if (code !== 0) throw new Error('The build failed; the errors are above');
   copyAssets(root, scope);

@@ -15,7 +15,7 @@ import {
 
 // One table of truth: the scripts, their headers, transitions.ts, states.ts and README.md say the same.
 
-/** What is no script of its own: what stands in front of each, and what puts two together. */
+/** These files are parts of scripts: the prelude stands in front of each, the other one joins two of them. */
 const ofOthers = ['prelude.lua', 'report-and-start.lua'];
 
 const read = (file: string) => readFileSync(join(__dirname, file), 'utf8');

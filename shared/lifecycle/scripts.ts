@@ -32,7 +32,7 @@ export const scriptNames = [
   'dismiss',
   'survey',
 ] as const;
-/** What is made of two scripts, which it names: as one step they cost one call. */
+/** This script joins two others, so that an agent makes one call of them. */
 const joinedName = 'report_and_start';
 export type ScriptName = (typeof scriptNames)[number] | typeof joinedName;
 
@@ -53,8 +53,8 @@ function read(name: string): { readonly firstLine: string; readonly body: string
 }
 
 /**
- * What is sent: the file's `#!lua` line must come first, then the prelude, then the script, in which `--[[ name ]]`
- * stands for another one.
+ * Builds the text that is sent to Redis: the file's `#!lua` line must come first, then the prelude, then the script, in
+ * which `--[[ name ]]` is replaced by the script of that name.
  */
 function load(fileName: string): Script {
   const { firstLine, body } = read(fileName);

@@ -100,7 +100,7 @@ local function claim(queue, entry)
   redis.call('XCLAIM', streamOf(queue), GROUP, agentId, 0, entry, 'JUSTID')
 end
 
--- What passed every guard but the marker, each with a slot that is kept for it.
+-- The commands that passed every guard but the marker. Each has a slot reserved (`running` counts it).
 local startable = {}
 
 -- Sets the markers of startable[from] to startable[to], in one step while none of them has one, else each by

@@ -86,7 +86,7 @@ function submitReplyOf(reply: unknown): SubmitReply {
   return { word, key };
 }
 
-/** What follows each other and differs in nothing but id, payload and digest. */
+/** Consecutive commands that differ in nothing but id, payload and digest form a group. */
 function groupsOf(commands: readonly NewCommand[]): readonly (readonly [NewCommand, ...NewCommand[]])[] {
   const groups: [NewCommand, ...NewCommand[]][] = [];
   for (const command of commands) {
@@ -117,7 +117,7 @@ const timesOf = (start: NewCommand['start']): readonly [when: string, ms: number
   return 'at' in start ? ['at', start.at] : ['in', start.inMs];
 };
 
-/** Nothing is made for each command: a batch has a thousand. */
+/** Makes no array or object per command: a batch has a thousand. */
 function pushGroup(args: (string | number)[], group: readonly [NewCommand, ...NewCommand[]]): void {
   const [{ digest, queue, start, ttlMs, type, timeoutMs, onAgentLost, maxLosses, maxAttempts }] = group;
   args.push(queue, ...timesOf(start));
