@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadCommandModule } from './command-modules.js';
+import { type LoadPatience, loadCommandModule } from './command-modules.js';
 
 // CommonJS here, since Jest has no import(); ES modules in test/custom-types.test.ts.
 
@@ -107,4 +107,47 @@ test('a file that is named like a package: the message says how to name it', asy
   await expect(loadCommandModule('my-commands.js')).rejects.toThrow(
     'a file is named by its path: ./my-commands.js',
   );
+});
+
+describe('a module whose top-level await never settles', () => {
+  /** Its import never settles either: like such a module it is a promise that does nothing. */
+  const neverLoads = 'exports.__esModule = true; exports.then = () => undefined;';
+
+  async function beginToLoad(source: string, patience: Partial<LoadPatience>): Promise<string> {
+    const file = join(folder, 'module.js');
+    await writeFile(file, source);
+    void loadCommandModule(file, {
+      waitMs: 2 ** 31 - 1,
+      onWaiting: () => undefined,
+      onNeverLoaded: () => undefined,
+      ...patience,
+    });
+    return file;
+  }
+
+  test('is named after some time, while something else keeps the process alive', async () => {
+    let noteWaiting: (file: string) => void;
+    const waiting = new Promise<string>((resolve) => (noteWaiting = resolve));
+    const file = await beginToLoad(neverLoads, { waitMs: 1, onWaiting: (module) => noteWaiting(module) });
+    expect(await waiting).toBe(file);
+    process.emit('beforeExit', 0);
+  });
+
+  test('is named when nothing is left that could settle it', async () => {
+    const neverLoaded: string[] = [];
+    const file = await beginToLoad(neverLoads, { onNeverLoaded: (module) => neverLoaded.push(module) });
+    process.emit('beforeExit', 0);
+    expect(neverLoaded).toEqual([file]);
+  });
+
+  test('is not what one is called that has loaded', async () => {
+    const before = process.listenerCount('beforeExit');
+    const file = join(folder, 'module.js');
+    await writeFile(file, `${head}module.exports = of("A")`);
+    const onNeverLoaded = jest.fn();
+    await loadCommandModule(file, { onWaiting: () => undefined, onNeverLoaded });
+    expect(process.listenerCount('beforeExit')).toBe(before);
+    process.emit('beforeExit', 0);
+    expect(onNeverLoaded).not.toHaveBeenCalled();
+  });
 });

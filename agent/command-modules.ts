@@ -64,7 +64,8 @@ export interface LoadPatience {
 async function watched<T>(file: string, loading: Promise<T>, patience?: LoadPatience): Promise<T> {
   if (!patience) return loading;
   const { waitMs = 5000, onWaiting, onNeverLoaded } = patience;
-  const timer = setTimeout(() => onWaiting(file), waitMs);
+  // It keeps no process alive in which nothing else is left to happen.
+  const timer = setTimeout(() => onWaiting(file), waitMs).unref();
   const isOver = () => onNeverLoaded(file);
   process.once('beforeExit', isOver);
   try {
