@@ -21,11 +21,13 @@ import {
 import { systemNetwork, type Network } from '../http/guarded-agent.js';
 import { contextOf } from '../testing/execution-context.js';
 import { ExecutionError } from './command-type.js';
-import standard, { httpGetJson, maxBodyBytes } from './http-get-json.js';
+import standard, { httpGetJson, longestAnswerMs, maxBodyBytes } from './http-get-json.js';
 
 const commandId = '01980000-0000-7000-8000-000000000001';
 const neverFetched = 'link-local and cloud metadata addresses are never fetched';
 const json = { 'content-type': 'application/json' };
+/** All that the connection to a target needs; its time for an answer is a `setTimeout`. */
+const timersOfOthers: FakeableAPI[] = ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'];
 
 let target: MisbehavingTarget;
 let attempts: string[];
@@ -547,6 +549,28 @@ describe('no answer', () => {
     expect(error.message).toBe(`no whole answer from 127.0.0.1:${target.port}: the time is up`);
     expect(error.retryable).toBe(true);
     expect(error.result).toEqual(unanswered(error));
+  });
+
+  // However long its `timeoutMs` is: one command must not hold an agent for 30 days.
+  test.each([
+    ['sends a byte now and then', begins('HTTP/1.1 200 OK\r\n\r\n{"a"')],
+    ['sends interim answers for ever', begins('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(9))],
+  ])('after ten minutes is a failure: the target %s', async (_what, behaviour) => {
+    jest.useFakeTimers({ doNotFake: timersOfOthers });
+    try {
+      const arrived = target.nextRequest();
+      let isOver = false;
+      const failing = failureOf(run(target.at('/', behaviour))).finally(() => (isOver = true));
+      await arrived;
+      await jest.advanceTimersByTimeAsync(longestAnswerMs - 1);
+      expect(isOver).toBe(false);
+      await jest.advanceTimersByTimeAsync(1);
+      const error = await failing;
+      expect(error.message).toMatch(/: not done after 600000 ms, for which an answer is waited at most$/);
+      expect(error.retryable).toBe(true);
+    } finally {
+      jest.useRealTimers();
+    }
   });
 
   test('is a failure: the command was aborted while the name was looked up', async () => {
