@@ -1,11 +1,15 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ReportWord } from '../shared/lifecycle/transitions.js';
+import { z } from 'zod';
+import { type ReportWord, type StartedCommand } from '../shared/lifecycle/transitions.js';
+import { now } from '../shared/runtime/clock.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { type Transport } from '../shared/transport/transport.js';
 import { Agent, type AgentOptions } from './agent.js';
+import { type CommandType } from './commands/command-type.js';
+import { defineCommand } from './commands/define-command.js';
 import { Journal } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
 
@@ -156,4 +160,47 @@ it('gives its name back when nothing of its own takes it any more', async () => 
     'next',
     ...['keeper stopped', 'announced', 'handBack', 'leave', 'close'],
   ]);
+});
+
+it('that cannot keep outcomes any more ends itself once, with what to do, and stops in good order', async () => {
+  const full = new Error('IO error: 000003.log: No space left on device');
+  jest.spyOn(journal, 'keep').mockImplementation(() => {
+    jest.spyOn(journal, 'tidy').mockRejectedValue(full);
+    return Promise.reject(full);
+  });
+  const { transport, calls } = transportOf(() => Promise.resolve(['accepted']));
+  const type = defineCommand({
+    type: 'T',
+    payload: z.null(),
+    result: z.null(),
+    execute: () => Promise.resolve(null),
+  });
+  const started: StartedCommand[] = [
+    {
+      ...{ queue: 'default', entry: '1-1', id: '0190f7a0-0000-7000-8000-000000000001', attempt: 1 },
+      ...{ type: 'T', payload: 'null', timeoutMs: undefined, onAgentLost: 'fail' },
+    },
+  ];
+  const next: Transport['next'] = (demand, signal) => {
+    const first = started.splice(0);
+    if (first.length === 0) return transport.next(demand, signal);
+    return Promise.resolve({ word: 'ok', started: first, askedAt: now() });
+  };
+  const reasons: string[] = [];
+  const ended = new Promise<void>((resolve) => {
+    const onFatal = (reason: string) => {
+      reasons.push(reason);
+      // As agent/main.ts does; a second stop is the first one.
+      void agent.stop().then(resolve);
+    };
+    const registry = new Map([['T', type as unknown as CommandType]]);
+    const agent = agentWith({ ...transport, next }, { registry, onFatal });
+    void agent.start();
+  });
+  await ended;
+  expect(reasons).toEqual([
+    'outcomes cannot be kept in its journal (IO error: 000003.log: No space left on device): free some space on that disk, and start it again: outcomes that are in it are kept, and reported then',
+  ]);
+  expect(calls.filter((call) => call === 'report')).toHaveLength(1);
+  expect(calls.slice(-3)).toEqual(['handBack', 'leave', 'close']);
 });

@@ -14,6 +14,7 @@ import { ClassicLevel } from 'classic-level';
 import { seededRandom } from '../shared/testing/random.js';
 import { Journal } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
+import { JournalUnavailable } from './journal-store.js';
 
 /** Whatever the disk has, the agent starts: what can be read is reported, what cannot is put aside. */
 
@@ -211,6 +212,45 @@ describe('a journal that a power cut has damaged', () => {
     expect(journal.warnings.join('\n')).toMatch(/was damaged.*\n?.*goes on as a new one/);
     expect(readdirSync(directory).some((name) => name.startsWith('journal.damaged-'))).toBe(true);
     await journal.close();
+  });
+});
+
+describe('a disk that fails the journal: the message says what to do, and nothing is mended or deleted', () => {
+  const faults: [fault: string, advice: RegExp][] = [
+    ['No space left on device', /free some space on that disk, .*: outcomes that are in it are kept/],
+    ['Disk quota exceeded', /free some space on that disk/],
+    ['Read-only file system', /or another DATA_DIR$/],
+    ['Permission denied', /give this user the right to write there/],
+    ['Too many open files', /ulimit -n/],
+    ['File too large', /ulimit -f/],
+    ['Input/output error', /that disk fails/],
+  ];
+  /** As LevelDB and classic-level word it. */
+  const errorOf = (fault: string) => new Error(`IO error: ${store()}/000003.log: ${fault}`);
+  afterEach(() => jest.restoreAllMocks());
+
+  test.each(faults)('%s, when it is opened', async (fault, advice) => {
+    const before = await open();
+    await before.keep([report('a', done)]);
+    await before.close();
+    // What LevelDB answers; it opens a database also before it is asked to.
+    jest.spyOn(ClassicLevel.prototype, '_open' as never).mockRejectedValueOnce(errorOf(fault) as never);
+    const files = named(/./);
+    const refusal = await open().catch((thrown: unknown) => thrown);
+    expect(refusal).toBeInstanceOf(JournalUnavailable);
+    expect(refusal).toHaveProperty('message', expect.stringMatching(advice));
+    expect(named(/./)).toEqual(files);
+    expect(readdirSync(directory)).toEqual(['journal']);
+    expect((await readBack()).ids).toEqual(['a']);
+  });
+
+  test.each(faults)('%s, when the new session is written', async (fault, advice) => {
+    jest.spyOn(ClassicLevel.prototype, 'put').mockRejectedValueOnce(errorOf(fault));
+    const refusal = await open().catch((thrown: unknown) => thrown);
+    expect(refusal).toBeInstanceOf(JournalUnavailable);
+    expect(refusal).toHaveProperty('message', expect.stringMatching(advice));
+    // Its lock is free again.
+    await (await open()).close();
   });
 });
 

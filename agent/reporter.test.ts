@@ -102,6 +102,16 @@ it('says that the journal cannot be written, and reports that outcome, and those
   expect(await journalled()).toEqual([]);
 });
 
+it('says that the journal cannot be written when it cannot forget what was answered either', async () => {
+  const full = new Error('the disk is full');
+  const said = jest.fn();
+  const reporter = new Reporter({ onUnwritable: said, transport: transportOf(accepted), journal, logger });
+  jest.spyOn(journal, 'tidy').mockRejectedValueOnce(full);
+  reporter.add(reportOf('a'));
+  await reporter.drained();
+  expect(said.mock.calls).toEqual([[full]]);
+});
+
 it('counts outcomes of an earlier session as answered one by one, and forgets their record with the last', async () => {
   const kept = await journal.keep([reportOf('a'), reportOf('b')]);
   const reporter = new Reporter({ onUnwritable, transport: transportOf(accepted), journal, logger });

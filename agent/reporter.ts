@@ -72,7 +72,8 @@ export class Reporter {
   /** Resolves when every outcome taken on so far was answered, or `stop()` was called. */
   async drained(): Promise<void> {
     while (this.#working) await this.#working;
-    await this.#options.journal.tidy();
+    // What it cannot forget is reported and answered once more; a stop that failed here would hand nothing back.
+    await this.#options.journal.tidy().catch((error: unknown) => this.#options.onUnwritable(error));
   }
 
   /** Gives up on what Redis does not answer: it stays in the journal. */

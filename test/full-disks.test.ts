@@ -1,0 +1,62 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { endProcesses, repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
+import { onTrial, type Trial } from './trial.js';
+
+/**
+ * The disk of an agent's data directory is full. No file of the agent may become longer than a few blocks: that
+ * stops its writes where a full disk does, and needs no disk of its own.
+ */
+
+const commands = 12;
+const main = join(repositoryRoot, 'dist/agent/main.js');
+
+let directory: string;
+beforeEach(async () => (directory = await mkdtemp(join(tmpdir(), 'fencepost-limited-'))));
+afterEach(async () => {
+  await endProcesses();
+  await rm(directory, { recursive: true });
+});
+
+/** An agent whose files may have so many blocks of 512 bytes each; Node ignores the signal that the kernel sends. */
+async function startLimited({ deployment }: Trial, blocks: number): Promise<TestProcess> {
+  const script = join(directory, 'limited.sh');
+  await writeFile(script, `ulimit -f ${blocks} && exec '${process.execPath}' '${main}'\n`);
+  return startProcess([script], {
+    program: 'sh',
+    env: {
+      REDIS_URL: deployment.redis.url,
+      DATA_DIR: deployment.dataDir,
+      AGENT_CONCURRENCY: '2',
+      LOG_PRETTY: 'false',
+    },
+  });
+}
+
+it('an agent that cannot keep outcomes any more says what to do and stops; with more room, the rest is done', () =>
+  onTrial({}, async (trial) => {
+    const { deployment } = trial;
+    const ids = await Promise.all(Array.from({ length: commands }, () => submit(trial)));
+    // Room for its identity and a few outcomes.
+    const agent = await startLimited(trial, 4);
+    expect(await agent.exited).toEqual({ code: 1, signal: null });
+    const journal = join(deployment.dataDir, 'agents/1/journal');
+    expect(agent.lines.filter((line) => line.includes('"level":"fatal"'))).toEqual([
+      expect.stringMatching(
+        `"outcomes cannot be kept in its journal .*${journal}/.*: File too large.: raise the limit of file sizes .ulimit -f., and start it again; this process ends"`,
+      ),
+    ]);
+    expect(agent.output).not.toContain('did not stop in good order');
+    const views = await Promise.all(ids.map((id) => viewOf(trial, id)));
+    // What it had in hand ended well; the rest was not begun.
+    expect(views.filter(({ status }) => status === 'COMPLETED').length).toBeGreaterThan(0);
+    expect(views.filter(({ status }) => status === 'RUNNING')).toEqual([]);
+    const waiting = views.filter(({ status }) => status === 'PENDING');
+    expect(waiting.length).toBeGreaterThan(0);
+    expect(waiting.map(({ attempt, losses }) => [attempt, losses])).toEqual(waiting.map(() => [0, 0]));
+    await deployment.startAgent();
+    for (const id of ids) expect(await fateOf(trial, id)).toEqual(undisturbed);
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
