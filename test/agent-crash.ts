@@ -6,8 +6,10 @@ import { report, reportAndStart, start } from '../shared/lifecycle/transitions.j
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { type AgentPoint } from '../shared/runtime/faults.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
+import { type AgentTransport } from '../shared/testing/deployment.js';
 import { untilFrozen } from '../shared/testing/process-state.js';
 import { type TestProcess } from '../shared/testing/processes.js';
+import { startAgentHere } from './agent-here.js';
 import { submit } from './fate.js';
 import { type Trial, until } from './trial.js';
 
@@ -163,7 +165,14 @@ export async function endLeases(redis: Redis, leaseMs: number, queue = 'default'
   });
 }
 
+const elsewhere = ({ deployment }: Trial) => join(deployment.dataDir, 'elsewhere');
+
 /** Starts an agent that has nothing in common with the others: as on another machine. */
-export function startStranger({ deployment }: Trial): Promise<TestProcess> {
-  return deployment.startAgent({ env: { DATA_DIR: join(deployment.dataDir, 'elsewhere') } });
+export function startStranger(trial: Trial): Promise<TestProcess> {
+  return trial.deployment.startAgent({ env: { DATA_DIR: elsewhere(trial) } });
+}
+
+/** The same without a process of its own, and with all that `startAgentHere` says. */
+export async function startStrangerHere(trial: Trial, transport: AgentTransport = 'redis'): Promise<void> {
+  await startAgentHere(trial.deployment, { transport, dataDir: elsewhere(trial) });
 }

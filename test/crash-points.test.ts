@@ -1,7 +1,8 @@
 import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
 import { sampled } from '../shared/testing/extent.js';
-import { endLeases, startStranger, strike, strikeAtFlag, strikeInTurn } from './agent-crash.js';
+import { endLeases, startStrangerHere, strike, strikeAtFlag, strikeInTurn } from './agent-crash.js';
+import { startAgentHere } from './agent-here.js';
 import { fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
 import { fates, fatesOverHttp, lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
@@ -14,17 +15,15 @@ import { onTrial } from './trial.js';
 const policies = onAgentLostSchema.options;
 const cases = agentPoints.flatMap((point) => policies.map((policy) => ({ point, policy })));
 
-// No test lives to see this lease run out: what is settled here was settled by the restart itself.
-const longLease = { LEASE_MS: '600000' };
-// Nor this one, unless a test ends it in Redis.
-const leaseMs = 12_000;
-const shortLease = { LEASE_MS: String(leaseMs) };
+// No test lives to see this lease run out: it ends where a test ends it in Redis.
+const leaseMs = 600_000;
+const env = { LEASE_MS: String(leaseMs) };
 
 describe('killed, and started again on its data directory', () => {
   it.concurrent.each(sampled(cases, 0, 4))('at $point, onAgentLost $policy', ({ point, policy }) =>
-    onTrial({ env: longLease }, async (trial) => {
+    onTrial({ env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
-      await trial.deployment.startAgent();
+      await startAgentHere(trial.deployment);
       expect(await fateOf(trial, id)).toEqual(fates[point].restarted[policy]);
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
@@ -39,9 +38,9 @@ describe('killed in the call that reports one command and starts the next', () =
   );
 
   it.concurrent.each(sampled(turns, 0, 5))('at $point, onAgentLost $policy', ({ point, policy }) =>
-    onTrial({ env: longLease }, async (trial) => {
+    onTrial({ env }, async (trial) => {
       const [reported, started] = await strikeInTurn(trial, point, policy);
-      await trial.deployment.startAgent();
+      await startAgentHere(trial.deployment);
       expect(await fateOf(trial, reported)).toEqual(undisturbed);
       expect(await fateOf(trial, started)).toEqual(lostAfter([])[policy]);
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
@@ -52,10 +51,10 @@ describe('killed in the call that reports one command and starts the next', () =
 
 describe('killed for good: another agent does the rest', () => {
   it.concurrent.each(sampled(cases, 1, 4))('at $point, onAgentLost $policy', ({ point, policy }) =>
-    onTrial({ env: shortLease }, async (trial) => {
+    onTrial({ env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await endLeases(trial.deployment.redis.client(), leaseMs);
-      await startStranger(trial);
+      await startStrangerHere(trial);
       expect(await fateOf(trial, id)).toEqual(fates[point].gone[policy]);
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
@@ -67,10 +66,10 @@ describe('killed, given up, and back after all', () => {
   it.concurrent.each(sampled(policies))(
     'its journalled outcome is refused and kept, onAgentLost %s',
     (policy) =>
-      onTrial({ env: shortLease }, async (trial) => {
+      onTrial({ env }, async (trial) => {
         const { id } = await strike(trial, 'journalled', 'SIGKILL', policy);
         await endLeases(trial.deployment.redis.client(), leaseMs);
-        await startStranger(trial);
+        await startStrangerHere(trial);
         const { history, ...rest } = fates.journalled.gone[policy];
         expect(await fateOf(trial, id)).toEqual({ ...rest, history });
         await trial.deployment.startAgent();
@@ -86,9 +85,9 @@ const overHttp = (from: number) =>
 
 describe('over HTTP: killed, and started again on its data directory', () => {
   it.concurrent.each(overHttp(2))('at $point, onAgentLost $policy', ({ point, policy }) =>
-    onTrial({ transport: 'http', env: longLease }, async (trial) => {
+    onTrial({ transport: 'http', env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
-      await trial.deployment.startAgent();
+      await startAgentHere(trial.deployment, { transport: 'http' });
       const allowed = fatesOverHttp[point].map(({ restarted }) => restarted[policy]);
       expect(allowed).toContainEqual(await fateOf(trial, id));
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
@@ -99,10 +98,10 @@ describe('over HTTP: killed, and started again on its data directory', () => {
 
 describe('over HTTP: killed for good: another agent does the rest', () => {
   it.concurrent.each(overHttp(3))('at $point, onAgentLost $policy', ({ point, policy }) =>
-    onTrial({ transport: 'http', env: shortLease }, async (trial) => {
+    onTrial({ transport: 'http', env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await endLeases(trial.deployment.redis.client(), leaseMs);
-      await startStranger(trial);
+      await startStrangerHere(trial, 'http');
       const allowed = fatesOverHttp[point].map(({ gone }) => gone[policy]);
       expect(allowed).toContainEqual(await fateOf(trial, id));
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
@@ -114,7 +113,7 @@ describe('over HTTP: killed for good: another agent does the rest', () => {
 // The flag's own place is right after the handler was called: its request may have left, or not.
 describe('killed by --crash-at=mid-execution', () => {
   it.concurrent.each(sampled(policies, 1))('it has at most one effect, onAgentLost %s', (policy) =>
-    onTrial({ env: longLease }, async (trial) => {
+    onTrial({ env }, async (trial) => {
       const { id } = await strikeAtFlag(trial, 'mid-execution', 'SIGKILL', policy);
       await trial.deployment.startAgent();
       const fate = await fateOf(trial, id);

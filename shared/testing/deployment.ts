@@ -34,10 +34,14 @@ export interface ServerProcess {
   readonly port: number;
 }
 
-/** A server without a process of its own. */
-export interface ServerHere {
-  readonly url: string;
+/** An agent without a process of its own. */
+export interface AgentHere {
   stop(): Promise<void>;
+}
+
+/** A server without a process of its own. */
+export interface ServerHere extends AgentHere {
+  readonly url: string;
 }
 
 export interface AgentStart {
@@ -66,6 +70,7 @@ export class Deployment {
   readonly #transport: AgentTransport;
   readonly #ownGroup: boolean;
   #serverHere: ServerHere | undefined;
+  readonly #agentsHere: AgentHere[] = [];
 
   private constructor(
     redis: TestRedis,
@@ -101,9 +106,14 @@ export class Deployment {
     return deployment;
   }
 
+  /** Of every server. */
+  get urls(): string[] {
+    return [...this.servers, ...(this.#serverHere ? [this.#serverHere] : [])].map(({ url }) => url);
+  }
+
   /** The first server's. */
   get url(): string {
-    const url = this.servers[0]?.url ?? this.#serverHere?.url;
+    const [url] = this.urls;
     if (url === undefined) throw new Error('no server was started');
     return url;
   }
@@ -111,6 +121,11 @@ export class Deployment {
   /** Has a server that runs in the test's own process, until `stop()`: `startServerHere` in `test/`. */
   useServer(server: ServerHere): void {
     this.#serverHere = server;
+  }
+
+  /** Has an agent that runs in the test's own process, until `stop()`: `startAgentHere` in `test/`. */
+  useAgent(agent: AgentHere): void {
+    this.#agentsHere.push(agent);
   }
 
   /** @param port to come back on the port of one that was killed */
@@ -162,7 +177,7 @@ export class Deployment {
 
   /** Every server, the next first each time; and no Redis: whoever tries to reach one fails. */
   #overHttp(): Record<string, string> {
-    const urls = [...this.servers, ...(this.#serverHere ? [this.#serverHere] : [])].map(({ url }) => url);
+    const { urls } = this;
     const first = this.#processes.length % Math.max(1, urls.length);
     const inTurn = [...urls.slice(first), ...urls.slice(0, first)];
     const redisUrl = 'redis://127.0.0.1:1';
@@ -229,6 +244,7 @@ export class Deployment {
   async stop(): Promise<void> {
     for (const process of this.#processes) process.kill('SIGKILL');
     await Promise.all(this.#processes.map(({ exited }) => exited));
+    await Promise.all(this.#agentsHere.map((agent) => agent.stop()));
     await Promise.all([...this.#clients.values()].map((client) => client.close()));
     await this.#serverHere?.stop();
     await this.redis.stop();
