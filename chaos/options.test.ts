@@ -40,6 +40,7 @@ it.each([
   ['--transport=smoke', /^--transport: must be one of redis, http, both/],
   ['--agents=0', /^--agents: must be a whole number from 1 to 50/],
   ['--sed=4', /did you mean --seed/],
+  ['--hlp', /^unknown flag --hlp, did you mean --help\?$/],
   ['--mix=kil', /^--mix: must be .*, did you mean kill\?/],
   ['--transport=htp', /^--transport: must be one of redis, http, both, did you mean http\?/],
 ])('%s is refused by its name', (flag, fault) => {

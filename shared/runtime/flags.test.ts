@@ -31,6 +31,7 @@ describe('flags', () => {
     [['--porrt=1'], ['unknown flag --porrt, did you mean --port?']],
     [['--porrt', '1'], ['unknown flag --porrt, did you mean --port?']],
     [['--colour'], ['unknown flag --colour']],
+    [['--hlp'], ['unknown flag --hlp, did you mean --help?']],
     [['start'], ['unexpected argument "start"']],
     [['--port'], ['--port: a value is missing']],
     [['--port', '--log-pretty'], ['--port: a value is missing']],

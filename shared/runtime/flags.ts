@@ -107,7 +107,7 @@ function unexpected(argument: string, before: string | undefined): string {
 /** @param name without a value: `-redis-url=redis://:secret@h` is no flag, and holds one all the same */
 function unknownFlag(name: string, known: string[]): string {
   const [bare = ''] = name.split('=');
-  return `unknown flag ${bare.slice(0, 64)}${suggestion(bare, known)}`;
+  return `unknown flag ${bare.slice(0, 64)}${suggestion(bare, [...known, '--help'])}`;
 }
 
 function splitFlag(argument: string): { name: string; value: string | undefined } {
