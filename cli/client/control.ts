@@ -12,6 +12,7 @@ import { type CancelQuery, type RetryQuery } from '../../shared/protocol/control
 import { namedIds, orFromInput } from './command-ids.js';
 import { listedText } from './command-text.js';
 import { exitCodes, UsageError } from './exit-codes.js';
+import { linesOfRefusal } from './faults.js';
 import { examples, type ServerFlags, withServerFlags } from './flags.js';
 import { type FilterFlags, withFilterFlags } from './list.js';
 import { ProgressBar } from './progress-bar.js';
@@ -175,7 +176,7 @@ async function forEachId(
     } catch (error) {
       if (!(error instanceof RequestRefused)) throw error;
       bar.end();
-      terminal.say(`${id}  ${error.problem?.detail ?? error.message}`);
+      for (const line of linesOfRefusal(error)) terminal.say(`${id}  ${line}`);
       code = exitCodes.failed;
     }
     bar.update(i + 1);

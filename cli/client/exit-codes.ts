@@ -19,4 +19,11 @@ export class OutputClosed extends Error {
 /** The line cannot be carried out as it was typed. The message names the flag or argument. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
+  /** What else is wrong, a line each. */
+  readonly others: readonly string[];
+
+  constructor(message: string, others: readonly string[] = []) {
+    super(message);
+    this.others = others;
+  }
 }

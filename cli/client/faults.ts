@@ -7,6 +7,7 @@ import {
   ServerUnavailable,
   WaitTimedOut,
 } from '../../shared/client/errors.js';
+import { problemErrors } from '../../shared/protocol/bounds.js';
 import { ConfigError } from '../../shared/runtime/config.js';
 import { exitCodes, OutputClosed, UsageError } from './exit-codes.js';
 
@@ -22,7 +23,9 @@ export function faultOf(error: unknown): Fault | undefined {
     return { exitCode: error.exitCode === 0 ? exitCodes.done : exitCodes.usage, lines: [] };
   }
   if (error instanceof ConfigError) return { exitCode: exitCodes.usage, lines: error.faults };
-  if (error instanceof UsageError) return { exitCode: exitCodes.usage, lines: [error.message] };
+  if (error instanceof UsageError) {
+    return { exitCode: exitCodes.usage, lines: [error.message, ...error.others] };
+  }
   if (error instanceof OutputClosed) return { exitCode: exitCodes.failed, lines: [error.message] };
   if (error instanceof RequestRefused) return refused(error);
   if (error instanceof WaitTimedOut) return { exitCode: exitCodes.failed, lines: [error.message] };
@@ -35,11 +38,20 @@ export function faultOf(error: unknown): Fault | undefined {
   return undefined;
 }
 
-function refused({ message, problem }: RequestRefused): Fault {
-  const lines = [problem?.detail ?? message];
-  const others = problem?.errors?.slice(1) ?? [];
-  for (const { field, message: why } of others) lines.push(`${field} ${why}`);
+function refused(error: RequestRefused): Fault {
+  const { problem } = error;
   // 400 and the like are about what was typed; what is not found, or cannot be done now, is not.
   const isUsage = problem !== undefined && [400, 413, 415, 422].includes(problem.status);
-  return { exitCode: isUsage ? exitCodes.usage : exitCodes.failed, lines };
+  return { exitCode: isUsage ? exitCodes.usage : exitCodes.failed, lines: linesOfRefusal(error) };
 }
+
+/** Every fault that a server found, a line each: its detail has the first, and for the others names a field of JSON. */
+export function linesOfRefusal({ message, problem }: RequestRefused): readonly [string, ...string[]] {
+  const [first, ...others] = (problem?.errors ?? []).map(({ field, message: why }) => `${field} ${why}`);
+  const detail = problem?.detail ?? message;
+  if (first === undefined) return [detail];
+  const lines = others.length + 1 < problemErrors ? others : [...others, mayBeMore];
+  return [detail.startsWith(first) ? first : detail, ...lines];
+}
+
+const mayBeMore = `these are the first ${problemErrors} faults: mend them, and a server looks for more`;

@@ -2,6 +2,7 @@ import { type Client, type Submission } from '../../shared/client/client.js';
 import { RequestRefused } from '../../shared/client/errors.js';
 import { limits, submissionSchema } from '../../shared/protocol/commands.js';
 import { exitCodes, UsageError } from './exit-codes.js';
+import { linesOfRefusal } from './faults.js';
 import { type Line, openInput, readLines } from './lines.js';
 import { ProgressBar } from './progress-bar.js';
 import { parseJson, type SubmitFlags } from './submit.js';
@@ -117,17 +118,17 @@ async function submitChunk(
   try {
     return (await client.submitBatch(keyed, { signal })).commandIds;
   } catch (error) {
-    throw error instanceof RequestRefused ? new UsageError(refusedText(error, items)) : error;
+    if (!(error instanceof RequestRefused)) throw error;
+    const [first, ...others] = linesOfRefusal(error);
+    const ofFile = (text: string) => lineOfFile(text, (i) => items[i]?.line);
+    throw new UsageError(ofFile(first), others.map(ofFile));
   }
 }
 
-const reasonOf = ({ problem, message }: RequestRefused) => problem?.detail ?? message;
-
 /** `commands[3].payload.ms must be …` as `line 14: payload.ms must be …`. Nothing of its batch was stored. */
-function refusedText(error: RequestRefused, items: readonly Item[]): string {
-  const text = reasonOf(error);
-  const at = /commands\[(\d+)\]\.?/.exec(text);
-  const line = items[Number(at?.[1])]?.line;
+export function lineOfFile(text: string, lineOf: (i: number) => number | undefined): string {
+  const at = /commands\[(\d+)\][. ]?/.exec(text);
+  const line = lineOf(Number(at?.[1]));
   return line === undefined || !at ? text : `line ${line}: ${text.replace(at[0], '')}`;
 }
 
