@@ -1,9 +1,11 @@
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { pause } from '../shared/runtime/service.js';
 import { type TestProcess } from '../shared/testing/processes.js';
-import { startStranger } from './agent-crash.js';
+import { startStrangerHere } from './agent-crash.js';
+import { startAgentHere } from './agent-here.js';
 import { fateOf, fateOfAnother, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
+import { startServerHere } from './server-here.js';
 import { onTrial, testsOver, type Trial } from './trial.js';
 
 /**
@@ -12,6 +14,10 @@ import { onTrial, testsOver, type Trial } from './trial.js';
  */
 
 const clean = { code: 0, signal: null };
+/** No test lives to see it end. */
+const longLease = { LEASE_MS: '600000' };
+/** An agent learns with its heartbeat, of which a lease has three. Its last command is executed long before this one ends. */
+const drainEnv = { LEASE_MS: '12000' };
 
 /** The only agent, at work on a command whose answer is held back. */
 async function atWork(trial: Trial): Promise<{ agent: TestProcess; id: string; answer: () => void }> {
@@ -35,7 +41,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
   const it = testsOver(transport);
 
   it(transport, 'finishes what runs, and hands back what was delivered and not started', () =>
-    onTrial({ transport, agents: 1 }, async (trial) => {
+    onTrial({ transport, agents: 1, env: longLease }, async (trial) => {
       const { agent, id: running, answer } = await atWork(trial);
       const unstarted = await submit(trial);
       await deliver(trial, (await viewOf(trial, running)).agentId ?? '');
@@ -45,15 +51,18 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       expect(await agent.exited).toEqual(clean);
       expect(await fateOf(trial, running)).toEqual(undisturbed);
       expect(await viewOf(trial, unstarted)).toMatchObject({ status: 'PENDING', attempt: 0, losses: 0 });
-      await trial.deployment.startAgent();
+      await startAgentHere(trial.deployment, { transport });
       expect(await fateOf(trial, unstarted)).toEqual(undisturbed);
       expect(await violationsIn(trial)).toEqual([]);
     }),
   );
 
   it('http', 'drained, finishes what runs, and takes nothing more until its next run', () =>
-    onTrial({ transport, servers: 2, agents: 1, env: { LEASE_MS: '3000' } }, async (trial) => {
+    onTrial({ transport, servers: 1, env: drainEnv }, async (trial) => {
       const { deployment } = trial;
+      // Whichever of the two is asked, the agent learns of it from the other one as well.
+      await startServerHere(deployment, drainEnv);
+      await deployment.startAgent();
       const { agent, id, answer } = await atWork(trial);
       const { agentId } = await viewOf(trial, id);
       await deployment.client.drain(agentId ?? '');
@@ -61,7 +70,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       answer();
       expect(await fateOf(trial, id)).toEqual(undisturbed);
       const next = await submit(trial);
-      await startStranger(trial);
+      await startStrangerHere(trial, transport);
       expect(await fateOf(trial, next)).toEqual(undisturbed);
       expect((await viewOf(trial, next)).agentId).not.toBe(agentId);
       const agents = await deployment.client.agents();
@@ -73,7 +82,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
     'redis',
     'aborts what does not end within the grace period, and says what it knows: the policy decides',
     () =>
-      onTrial({ transport, agents: 1, env: { GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
+      onTrial({ transport, agents: 1, env: { ...longLease, GRACE_MS: '300' } }, async (trial) => {
         const { agent, id, answer } = await atWork(trial);
         agent.kill('SIGTERM');
         expect(await agent.exited).toEqual(clean);
@@ -83,14 +92,14 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
         const stopped =
           /gave up during attempt 1: its agent was stopped, .*GRACE_MS \(300 ms\); onAgentLost is fail$/;
         expect((await viewOf(trial, id)).error?.message).toMatch(stopped);
-        await trial.deployment.startAgent();
+        await startAgentHere(trial.deployment, { transport });
         expect(await fateOfAnother(trial)).toEqual(undisturbed);
         expect(await violationsIn(trial)).toEqual([]);
       }),
   );
 
   it('http', 'exits at once at a second signal', () =>
-    onTrial({ transport, agents: 1, env: { GRACE_MS: '600000', LEASE_MS: '600000' } }, async (trial) => {
+    onTrial({ transport, agents: 1, env: { ...longLease, GRACE_MS: '600000' } }, async (trial) => {
       const { agent, id } = await atWork(trial);
       agent.kill('SIGTERM');
       await agent.waitForLine(/stopping/);
@@ -100,14 +109,15 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
         await pause(50);
       }
       expect(await agent.exited).toEqual({ code: 143, signal: null });
-      await trial.deployment.startAgent();
+      await startAgentHere(trial.deployment, { transport });
       expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
       expect(await violationsIn(trial)).toEqual([]);
     }),
   );
 
-  it('redis', 'a deploy under load costs no command an attempt or a loss', () =>
-    onTrial({ transport, agents: 2, answerAfterMs: 100, env: { AGENT_CONCURRENCY: '2' } }, async (trial) => {
+  it('redis', 'a deploy under load costs no command an attempt or a loss', () => {
+    const env = { ...longLease, AGENT_CONCURRENCY: '2' };
+    return onTrial({ transport, agents: 2, answerAfterMs: 100, env }, async (trial) => {
       const { clients, deployment, ledger } = trial;
       const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
       const ids: string[] = [];
@@ -124,13 +134,13 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
         }
         agent.kill('SIGTERM');
         expect(await agent.exited).toEqual(clean);
-        await deployment.startAgent();
+        await startAgentHere(deployment, { transport, concurrency: 2 });
       }
       await deployment.settled(ids.length);
       const fates = await Promise.all(ids.map((id) => fateOf(trial, id)));
       expect(fates).toEqual(ids.map(() => undisturbed));
       const report = await deployment.judge({ clients, ledger, faults: 'none' });
       expect(report.violations).toEqual([]);
-    }),
-  );
+    });
+  });
 });
