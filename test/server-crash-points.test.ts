@@ -3,8 +3,10 @@ import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { partitionKeys } from '../shared/store/keys.js';
 import { sampled } from '../shared/testing/extent.js';
 import { startStranger, untilOverdue } from './agent-crash.js';
+import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
+import { startServerHere } from './server-here.js';
 import { onTrial, type Trial } from './trial.js';
 
 /**
@@ -14,6 +16,8 @@ import { onTrial, type Trial } from './trial.js';
 
 const killed = { code: null, signal: 'SIGKILL' };
 const keys = partitionKeys();
+/** Of the tests that are not about a lease: none lives to see it end. */
+const longLease = { LEASE_MS: '600000' };
 
 describe('killed with a submission: its client asks again, with the same Idempotency-Key', () => {
   const points = [
@@ -26,7 +30,7 @@ describe('killed with a submission: its client asks again, with the same Idempot
   );
 
   it.concurrent.each(sampled(cases))('at $point; asks $whom: it is one command', ({ point, stored, whom }) =>
-    onTrial({ servers: 1 }, async (trial) => {
+    onTrial({ env: longLease }, async (trial) => {
       const { clients, deployment, ledger } = trial;
       const redis = deployment.redis.client();
       const entries = () => redis.xlen(keys.stream('default'));
@@ -38,6 +42,7 @@ describe('killed with a submission: its client asks again, with the same Idempot
       const options = { idempotencyKey: 'one-and-the-same' };
       expect(await clients.submit(doomed.url, command, options)).toMatchObject({ outcome: 'unknown' });
       expect(await doomed.process.exited).toEqual(killed);
+      deployment.servers.splice(0);
       expect(await entries()).toBe(1 + stored);
 
       const elsewhere = whom === 'another server';
@@ -47,7 +52,7 @@ describe('killed with a submission: its client asks again, with the same Idempot
       expect(again).toMatchObject({ outcome: 'accepted', ids: onceMore.ids });
       expect(await entries()).toBe(2);
 
-      await deployment.startAgent();
+      await startAgentHere(deployment);
       const [second = ''] = again.ids;
       expect([await fateOf(trial, first), await fateOf(trial, second)]).toEqual([undisturbed, undisturbed]);
       expect(await violationsIn(trial)).toEqual([]);
@@ -57,12 +62,12 @@ describe('killed with a submission: its client asks again, with the same Idempot
 
 describe('killed between its write and its answer to an agent: the agent asks another server', () => {
   it.concurrent.each(['command-started', 'report-stored'])('at %s', (point) =>
-    onTrial({ servers: 0, transport: 'http' }, async (trial) => {
+    onTrial({ env: longLease }, async (trial) => {
       const { deployment } = trial;
       const doomed = await deployment.startServer({ args: [`--crash-at=${point}`] });
-      const { url } = await deployment.startServer();
-      await deployment.startAgent({ env: { SERVER_URL: `${doomed.url},${url}` } });
-      deployment.servers.shift();
+      // It asks the first one, which dies, until that does not answer.
+      await startAgentHere(deployment, { transport: 'http' });
+      deployment.servers.splice(0);
       const id = await submit(trial);
       expect(await doomed.process.exited).toEqual(killed);
       expect(await fateOf(trial, id)).toEqual(undisturbed);
@@ -77,16 +82,17 @@ describe('killed in the middle of recovery, with one of two queues done: somebod
   const queues = ['left', 'right'];
   const env = { LEASE_MS: String(leaseMs), AGENT_QUEUES: queues.join(','), AGENT_CONCURRENCY: '2' };
 
-  /** Two commands whose agent is dead, whose lease has run out, and that nobody has looked at yet. */
+  /** Two commands whose agent is dead, whose lease has run out, and that nobody has looked at yet: no server is there. */
   async function leaveTwoOverdue(trial: Trial, onAgentLost: OnAgentLost): Promise<string[]> {
     const { deployment, ledger } = trial;
+    const server = await startServerHere(deployment, env);
     const answers = ledger.hold(({ attempt }) => attempt === 1);
     const ids = await Promise.all(queues.map((queue) => submit(trial, { queue, onAgentLost })));
     await ledger.waitForHits(2);
-    const [server] = deployment.servers.splice(0);
+    await server.stop();
     const [agent] = deployment.agents;
-    for (const process of [server?.process, agent]) process?.kill('SIGKILL');
-    await Promise.all([server?.process.exited, agent?.exited]);
+    agent?.kill('SIGKILL');
+    await agent?.exited;
     for (const queue of queues) await untilOverdue(trial, leaseMs, queue);
     answers.release();
     return ids;
@@ -114,7 +120,7 @@ describe('killed in the middle of recovery, with one of two queues done: somebod
     { policy: 'fail', half: ['FAILED', 'RUNNING'], who: 'another server' },
     { policy: 'retry', half: ['PENDING', 'RUNNING'], who: 'an agent' },
   ] as const)('onAgentLost $policy: $who', ({ policy, half, who }) =>
-    onTrial({ servers: 1, agents: 1, env }, async (trial) => {
+    onTrial({ servers: 0, agents: 1, env }, async (trial) => {
       const { deployment } = trial;
       const ids = await withPulse(trial, async () => {
         const overdue = await leaveTwoOverdue(trial, policy);
@@ -129,7 +135,7 @@ describe('killed in the middle of recovery, with one of two queues done: somebod
         await startStranger(trial);
         await deployment.settled();
       }
-      await deployment.startServer();
+      await startServerHere(deployment, env);
       const wanted = lostAfter([1])[policy];
       expect([await fateOf(trial, ids[0] ?? ''), await fateOf(trial, ids[1] ?? '')]).toEqual([
         wanted,

@@ -10,11 +10,12 @@ import { Server } from '../server/server.js';
  * nothing to it: to start a process costs a second of CPU. It ends with the deployment.
  *
  * @param env its settings, by their variables
+ * @returns it, for a test that stops it earlier
  */
 export async function startServerHere(
   deployment: Deployment,
   env: Readonly<Record<string, string>> = {},
-): Promise<void> {
+): Promise<Server> {
   const known = new Set(Object.values(serverSettings).map(({ variable }) => variable));
   const own = Object.fromEntries(Object.entries(env).filter(([name]) => known.has(name)));
   const config = loadConfig('a test', serverSettings, {
@@ -30,4 +31,5 @@ export async function startServerHere(
   });
   await server.start();
   deployment.useServer(server);
+  return server;
 }
