@@ -20,6 +20,8 @@ export interface ClientsOptions {
   readonly load: LoadOptions;
   readonly log: ClientLog;
   readonly watch: Watch;
+  /** How long an idempotency key is known after its command has ended: `RETENTION_MS` of the servers. */
+  readonly retentionMs: number;
   /** Of one client: what it asks for must not depend on how often it had to ask. */
   readonly diceOf: (client: number, what: 'orders' | 'pauses') => Dice;
   readonly count: number;
@@ -109,13 +111,19 @@ export class Clients {
     return post.outcome === 'accepted' ? post.ids : undefined;
   }
 
-  /** Until it is accepted. */
+  /**
+   * Until it is accepted, or so long after the first try that its command may have ended and been pruned soon: what is
+   * sent then may be a new command, as the guide says. The other half of the retention is for a request that is on its
+   * way for long.
+   */
   async #insist(client: Client, command: Submission, key: string, label: string): Promise<readonly string[]> {
-    const { log } = this.#options;
+    const { log, retentionMs } = this.#options;
     const options = { idempotencyKey: key, timeoutMs: submitTimeoutMs };
+    const firstAt = performance.now();
     while (!this.#givenUp.signal.aborted) {
       const post = await client.visit([key], (url) => log.submit(url, command, options), isUnknown);
-      if (post.outcome !== 'unknown' && !wasNotHeard(post)) {
+      const isAnswered = post.outcome !== 'unknown' && !wasNotHeard(post);
+      if (isAnswered || performance.now() - firstAt >= retentionMs / 2) {
         this.#answered(key, post, label);
         return post.ids;
       }

@@ -79,6 +79,7 @@ class Round {
       load: { ledgerUrl: arena.ledger.url, hasOwnType: true },
       log: this.#log,
       watch,
+      retentionMs: options.retentionMs,
       diceOf: (client, what) => new Dice(seed, what, client),
       count: options.clients,
     });

@@ -67,6 +67,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
     load: { ledgerUrl: ledger.url, queues, hasOwnType },
     log,
     watch,
+    retentionMs,
     diceOf: (client, purpose) => new Dice(seed, 'client', client, purpose),
     count: options.clients,
   });
