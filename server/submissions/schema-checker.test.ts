@@ -1,9 +1,22 @@
+import { Problem } from '../http/problem.js';
 import { SchemaChecker } from './schema-checker.js';
+import { parseSubmission } from './submission-parser.js';
+import { TypeCatalog } from './type-catalog.js';
 
 const request = {
   schemas: [JSON.stringify({ type: 'string', pattern: '^a+$' })],
   payloads: [{ text: '"a"', schemas: [0] }],
 };
+
+/** Node refuses such a path before there is a thread, as it refuses one when it has no resources left. */
+const noThread = 'neither absolute nor relative';
+/** By a schema that looks at each part twice, and so is applied in the thread. */
+const costly = { anyOf: [{ items: { $ref: '#' } }, { items: { $ref: '#' } }], type: 'array' };
+
+function stopped(checker: SchemaChecker): SchemaChecker {
+  void checker.stop();
+  return checker;
+}
 
 test('requests that wait when it is stopped are refused, and begin no thread', async () => {
   const checker = new SchemaChecker();
@@ -14,10 +27,39 @@ test('requests that wait when it is stopped are refused, and begin no thread', a
   await checker.stop();
 });
 
-test('when no thread can be begun, requests are refused, each at once', async () => {
-  // Node refuses such a path before there is a thread, as it refuses one when it has no resources left.
-  const checker = new SchemaChecker('neither absolute nor relative');
+test('when no thread can be begun, requests are refused, each at once, and told why', async () => {
+  const checker = new SchemaChecker(noThread);
   const replies = [checker.check(request), checker.check(request)];
-  expect(await Promise.all(replies)).toEqual([{ word: 'busy' }, { word: 'busy' }]);
+  const refused = { word: 'no-thread', why: expect.stringContaining('must be an absolute path') as string };
+  expect(await Promise.all(replies)).toEqual([refused, refused]);
   await checker.stop();
 });
+
+test.each([
+  [
+    'no thread can be begun',
+    (checker: SchemaChecker) => checker,
+    /cannot begin the thread .*another server$/,
+  ],
+  ['the server stops', stopped, /^too many payloads wait .*Send it again later$/],
+])(
+  'a submission that cannot be checked because %s is answered 503, with advice',
+  async (_what, as, detail) => {
+    const announced = { payload: costly, result: {}, onAgentLost: 'fail', announcedAt: 1_700_000_000_000 };
+    const catalog = new TypeCatalog(() =>
+      Promise.resolve({
+        nowMs: 1_700_000_000_000,
+        texts: { DEAR: JSON.stringify(announced) },
+        agents: new Map(),
+      }),
+    );
+    const body = { type: 'DEAR', payload: [] };
+    const refusal = await parseSubmission(body, { catalog, checker: as(new SchemaChecker(noThread)) }).catch(
+      (error: unknown) => error,
+    );
+    expect(refusal).toBeInstanceOf(Problem);
+    expect(refusal).toMatchObject({ code: 'busy', status: 503, headers: { 'Retry-After': '5' } });
+    expect(refusal).toHaveProperty('message', expect.stringMatching(detail));
+    expect(refusal).toHaveProperty('message', expect.stringContaining('nothing was stored'));
+  },
+);

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Service } from '../../shared/runtime/service.js';
+import { messageOf } from '../../shared/runtime/thrown.js';
 import { nativePatterns } from './native-patterns.js';
 import {
   checkMs,
@@ -16,7 +17,11 @@ const longestWallMs = 10_000;
 /** Requests that wait for the thread. */
 const mostWaiting = 200;
 
-export type CheckedPayloads = CheckReply | { readonly word: 'busy' };
+export type CheckedPayloads =
+  | CheckReply
+  | { readonly word: 'busy' }
+  /** The machine has no thread left, for instance. */
+  | { readonly word: 'no-thread'; readonly why: string };
 
 interface Waiting {
   readonly request: CheckRequest;
@@ -70,9 +75,9 @@ export class SchemaChecker implements Service {
     if (!this.#current) return;
     try {
       this.#worker ??= this.#begin();
-    } catch {
-      // There is no thread to be had; the next request may have one.
-      return this.#answer({ word: 'busy' });
+    } catch (error) {
+      // The next request may have one.
+      return this.#answer({ word: 'no-thread', why: messageOf(error) });
     }
     // Only while there is something to wait for does it keep the process alive.
     this.#worker.ref();

@@ -17,6 +17,12 @@ export function tooBusyToCheck(): Problem {
   return new Problem('busy', detail, { headers: { 'Retry-After': '5' } });
 }
 
+/** @param why as Node has it */
+export function noThreadToCheck(why: string): Problem {
+  const detail = `this server cannot begin the thread that checks payloads of this type (${why}); nothing was stored. Send it again later, or to another server`;
+  return new Problem('busy', detail, { headers: { 'Retry-After': '5' } });
+}
+
 /** @param what was ended: it names no value, which may be a secret */
 export function costlyPayload(field: string, what: 'compile' | 'check'): Problem {
   const why =

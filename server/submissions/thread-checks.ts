@@ -2,7 +2,7 @@ import { problemErrors } from '../../shared/protocol/bounds.js';
 import { type FieldFault, invalid } from '../http/problem.js';
 import { fieldName } from '../http/input.js';
 import { type SchemaChecker } from './schema-checker.js';
-import { costlyPayload, tooBusyToCheck, unusableType } from './schema-problems.js';
+import { costlyPayload, noThreadToCheck, tooBusyToCheck, unusableType } from './schema-problems.js';
 import { type CatalogType } from './type-version.js';
 
 type Path = readonly (string | number)[];
@@ -35,6 +35,8 @@ export async function checkInThread(
   switch (reply.word) {
     case 'busy':
       throw tooBusyToCheck();
+    case 'no-thread':
+      throw noThreadToCheck(reply.why);
     case 'cut':
       throw costlyPayload(payloadField, reply.what);
     case 'unusable': {
