@@ -153,6 +153,30 @@ test('an answer whose turn never came is closed when its connection is', async (
   expect(closed.sort()).toEqual(['/1', '/2', '/3']);
 });
 
+// With a walk through all of them, some thousands that break off at once would keep the server from all else.
+test('a request that cannot be parsed costs no look at the answers of other connections', async () => {
+  let looks = 0;
+  const isHeld = { now: () => {} };
+  const held = new Promise<void>((resolve) => (isHeld.now = resolve));
+  await listen((_request, response) => {
+    const { socket } = response;
+    Object.defineProperty(response, 'socket', {
+      configurable: true,
+      get: () => {
+        looks++;
+        return socket;
+      },
+    });
+    isHeld.now();
+  });
+  await raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  await held;
+  looks = 0;
+  const { answer } = await raw('POST / HTTP/1.1\r\nHost: x\r\nContent-Length: no\r\n\r\n');
+  expect(await answer).toContain('"code":"malformed_http"');
+  expect(looks).toBe(0);
+});
+
 describe('connections are bounded', () => {
   test.each([
     [{ inAll: 2, perPeer: 9 }, /MAX_CONNECTIONS\)/],
