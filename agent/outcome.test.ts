@@ -87,6 +87,10 @@ describe('what is thrown', () => {
     ['nothing', undefined, 'undefined'],
     ['null', null, 'null'],
     ['a symbol', Symbol('s'), 'Symbol(s)'],
+    ['a number', 7, '7'],
+    ['a BigInt', 7n, '7'],
+    ['an error that is its own cause', ownCause(), 'round'],
+    ['several errors in one', new AggregateError([new Error('a'), new Error('b')], 'both'), 'both'],
     ['an object that looks like an error', { message: 'looks like it' }, 'looks like it'],
     [
       'an error whose message is no text',
@@ -117,6 +121,10 @@ describe('what is thrown', () => {
     expect(outcome).toMatchObject({ message: `a${'😀'.repeat(2047)}` });
     expect(thrown(new Error('a\ud83d b'))).toMatchObject({ message: 'a\ufffd b' });
     expect(refusal('INVALID_PAYLOAD', 'x'.repeat(9000))).toMatchObject({ message: 'x'.repeat(4096) });
+  });
+
+  test('may have a message of 20 MB', () => {
+    expect(thrown(new Error('x'.repeat(20_000_000)))).toMatchObject({ message: 'x'.repeat(4096) });
   });
 
   test('keeps what was left out within those characters', () => {
@@ -185,6 +193,18 @@ describe('a result', () => {
     ],
     ['deeper than a server takes it', nested(61), "the handler's result may be nested 60 levels deep"],
     ['a BigInt', { id: 5n }, "the handler's result is no JSON (Do not know how to serialize a BigInt)"],
+    ['made of itself', cyclic, "the handler's result is no JSON (Converting circular structure to JSON)"],
+    [
+      'a proxy that was revoked',
+      revoked(),
+      "the handler's result is no JSON (Cannot perform 'get' on a proxy that has been revoked)",
+    ],
+    [
+      'what throws as JSON',
+      { toJSON: () => getterThatThrows.get() },
+      "the handler's result is no JSON (do not look)",
+    ],
+    ['nothing as JSON', { toJSON: () => undefined }, "the handler's result is no JSON"],
   ])('that is %s fails, executed, and is not tried again: its effect is there', (_what, result, message) => {
     expect(completion(anything, result)).toMatchObject({
       code: 'EXECUTION_FAILED',
@@ -201,6 +221,20 @@ describe('a result', () => {
     expect(completion(anything, odd)).toEqual({ status: 'COMPLETED', result: JSON.stringify(odd) });
   });
 
+  // oxlint-disable-next-line eslint/no-sparse-arrays -- handlers of users return anything
+  const sparse = [1, , 3];
+  test.each<[string, unknown, string]>([
+    ['a date', new Date(0), '"1970-01-01T00:00:00.000Z"'],
+    ['bytes', Buffer.from('a'), '{"type":"Buffer","data":[97]}'],
+    ['a sparse array', sparse, '[1,null,3]'],
+    ['an empty object in an empty array', [[{}]], '[[{}]]'],
+    ['a NUL', '\0', '"\\u0000"'],
+    ['half a surrogate pair', '\ud83d', '"\\ud83d"'],
+    ['an emoji', '😀', '"😀"'],
+  ])('may be %s', (_what, result, text) => {
+    expect(completion(anything, result)).toEqual({ status: 'COMPLETED', result: text });
+  });
+
   test('whose schema throws fails the command', () => {
     const type = typeOf(
       z.unknown().refine(() => {
@@ -211,6 +245,12 @@ describe('a result', () => {
     expect(completion(type, 1)).toMatchObject({ code: 'EXECUTION_FAILED', message, executed: 'yes' });
   });
 });
+
+function ownCause(): Error {
+  const error = new Error('round');
+  error.cause = error;
+  return error;
+}
 
 function revoked(): unknown {
   const { proxy, revoke } = Proxy.revocable(new Error('x'), {});

@@ -156,6 +156,18 @@ test.each<[string, unknown, string]>([
   ['too deep', nested(33), 'progress may be nested 32 levels deep'],
   ['null, which says that there is none', null, notJson],
   ['no number', NaN, notJson],
+  ['without an end', Infinity, notJson],
+  ['a BigInt', { done: 5n }, 'progress is no JSON (Do not know how to serialize a BigInt)'],
+  ['a symbol', Symbol('s'), 'progress is no JSON'],
+  [
+    'what throws when it is read',
+    {
+      get done(): number {
+        throw new Error('do not look');
+      },
+    },
+    'progress is no JSON (do not look)',
+  ],
   ['a function', () => 1, 'progress is no JSON'],
   ['nothing', undefined, 'progress is no JSON'],
   ['made of itself', itself, 'progress is no JSON (Converting circular structure to JSON)'],
@@ -168,6 +180,7 @@ test.each<[string, unknown, string]>([
 test.each([
   ['1 KiB', 'x'.repeat(1022)],
   ['32 levels', nested(32)],
+  ['a key named __proto__', JSON.parse('{"__proto__":1}')],
 ])('takes %s', async (_, progress) => {
   teller.note(a, progress as Progress);
   await jest.advanceTimersByTimeAsync(0);

@@ -37,6 +37,19 @@ describe('the logger', () => {
     expect(text).toMatch(/^ +at /m);
   });
 
+  const itself: { self?: unknown } = {};
+  itself.self = itself;
+  test.each<[string, object]>([
+    ['a BigInt', { n: 5n }],
+    ['what is made of itself', itself],
+    ['an object without a prototype', Object.assign(Object.create(null) as object, { n: 1 })],
+    ['5 MB', { text: 'x'.repeat(5_000_000) }],
+  ])('a handler may log %s: it is one line, with its message', (_what, fields) => {
+    const line = logged(false, (logger) => logger.info(fields, 'odd'));
+    expect(JSON.parse(line)).toMatchObject({ level: 'info', msg: 'odd' });
+    expect(line.indexOf('\n')).toBe(line.length - 1);
+  });
+
   test('the message of a cause that is in that of its error is not said twice', () => {
     const cause = new Error('connect ECONNREFUSED');
     const err = new Error('http://h: connect ECONNREFUSED', { cause });
