@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { endProcesses, repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { onTrial, type Trial } from './trial.js';
 
@@ -11,6 +12,8 @@ import { onTrial, type Trial } from './trial.js';
  */
 
 const commands = 12;
+// What does not end well is not mended by recovery here.
+const leaseMs = '600000';
 const main = join(repositoryRoot, 'dist/agent/main.js');
 
 let directory: string;
@@ -29,6 +32,7 @@ async function startLimited({ deployment }: Trial, blocks: number): Promise<Test
     env: {
       REDIS_URL: deployment.redis.url,
       DATA_DIR: deployment.dataDir,
+      LEASE_MS: leaseMs,
       AGENT_CONCURRENCY: '2',
       LOG_PRETTY: 'false',
     },
@@ -36,7 +40,7 @@ async function startLimited({ deployment }: Trial, blocks: number): Promise<Test
 }
 
 it('an agent that cannot keep outcomes any more says what to do and stops; with more room, the rest is done', () =>
-  onTrial({}, async (trial) => {
+  onTrial({ env: { LEASE_MS: leaseMs } }, async (trial) => {
     const { deployment } = trial;
     const ids = await Promise.all(Array.from({ length: commands }, () => submit(trial)));
     // Room for its identity and a few outcomes.
@@ -56,7 +60,7 @@ it('an agent that cannot keep outcomes any more says what to do and stops; with 
     const waiting = views.filter(({ status }) => status === 'PENDING');
     expect(waiting.length).toBeGreaterThan(0);
     expect(waiting.map(({ attempt, losses }) => [attempt, losses])).toEqual(waiting.map(() => [0, 0]));
-    await deployment.startAgent();
+    await startAgentHere(deployment);
     for (const id of ids) expect(await fateOf(trial, id)).toEqual(undisturbed);
     expect(await violationsIn(trial)).toEqual([]);
   }));
