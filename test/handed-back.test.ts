@@ -1,0 +1,57 @@
+import { group, partitionKeys } from '../shared/store/keys.js';
+import { startAgentHere } from './agent-here.js';
+import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
+import { post } from './operations.js';
+import { onTrial, until } from './trial.js';
+
+/** What an agent that stops leaves to others: the very state of what it had been given and had not begun. */
+
+// No lease ends here: nothing but the agent gives a command back.
+const env = { LEASE_MS: '600000' };
+const keys = partitionKeys();
+const stream = keys.stream('default');
+
+it.each(['redis', 'http'] as const)(
+  'an agent over %s that stops puts back what it has not begun: neither an attempt nor a loss, and what was known of it stays',
+  (transport) =>
+    onTrial({ env }, async (trial) => {
+      const { deployment, ledger } = trial;
+      const redis = deployment.redis.client();
+      const agent = await startAgentHere(deployment, { transport });
+      const answers = ledger.hold();
+      const failedOnce = await submit(trial, {
+        payload: { url: `${ledger.url}/?failFirst=1`, retryOnStatus: [503] },
+        maxAttempts: 3,
+      });
+      await answers.first;
+      const agentId = (await viewOf(trial, failedOnce)).agentId ?? '';
+      // From now on the agent takes nothing by itself.
+      await post(trial, '/queues/default/pause');
+      answers.release();
+      const fresh = await submit(trial, { ttlMs: 3_600_000 });
+      await until(async () => (await redis.xlen(stream)) === 2);
+      const before = await Promise.all([failedOnce, fresh].map((id) => viewOf(trial, id)));
+      expect(before).toMatchObject([
+        { status: 'PENDING', attempt: 1, failures: 1, losses: 0 },
+        { status: 'PENDING', attempt: 0, failures: 0, losses: 0 },
+      ]);
+      // Both are given to the agent, and the answer never reaches it.
+      const given = await redis.xreadgroup('GROUP', group, agentId, 'STREAMS', stream, '>');
+      expect(given).toMatchObject([[stream, [expect.anything(), expect.anything()]]]);
+
+      await agent.stop();
+      const after = await Promise.all([failedOnce, fresh].map((id) => viewOf(trial, id)));
+      expect(after).toEqual(before);
+      // New entries, which nobody has been given.
+      expect(await redis.xpending(stream, group)).toEqual([0, null, null, null]);
+      expect(await redis.xlen(stream)).toBe(2);
+
+      await post(trial, '/queues/default/resume');
+      await startAgentHere(deployment, { transport });
+      expect(await fateOf(trial, fresh)).toEqual(undisturbed);
+      expect(await fateOf(trial, failedOnce)).toMatchObject({
+        ...{ status: 'COMPLETED', attempt: 2, losses: 0, effects: [1, 2] },
+      });
+      expect(await violationsIn(trial)).toEqual([]);
+    }),
+);
