@@ -244,6 +244,19 @@ test('a command that somebody broke names its key', async () => {
   });
 });
 
+test.each(['/types', '/openapi.json', '/metrics'])(
+  'announcements that somebody broke are named at %s, and back once they are gone',
+  async (path) => {
+    await client.set(typesKey, 'x');
+    expect(await api.get(path)).toMatchObject({
+      status: 500,
+      body: { code: 'redis_key_broken', detail: expect.stringContaining(typesKey) as string },
+    });
+    await client.del(typesKey);
+    await get(path);
+  },
+);
+
 test('leftovers are the RUNNING commands, by whether their lease is alive', async () => {
   const link = { call: <T>(work: (redis: Redis) => Promise<T>) => work(client) };
   const ids = Array.from({ length: 600 }, (_, n) => uuid(n));
