@@ -1,15 +1,15 @@
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Redis } from 'ioredis';
+import { type Agent } from '../agent/agent.js';
 import { recover } from '../shared/lifecycle/recovery.js';
 import { report, reportAndStart, start } from '../shared/lifecycle/transitions.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { type AgentPoint } from '../shared/runtime/faults.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
-import { type AgentTransport } from '../shared/testing/deployment.js';
 import { untilFrozen } from '../shared/testing/process-state.js';
 import { type TestProcess } from '../shared/testing/processes.js';
-import { startAgentHere } from './agent-here.js';
+import { type AgentHereOptions, startAgentHere } from './agent-here.js';
 import { submit } from './fate.js';
 import { type Trial, until } from './trial.js';
 
@@ -173,6 +173,6 @@ export function startStranger(trial: Trial): Promise<TestProcess> {
 }
 
 /** The same without a process of its own, and with all that `startAgentHere` says. */
-export async function startStrangerHere(trial: Trial, transport: AgentTransport = 'redis'): Promise<void> {
-  await startAgentHere(trial.deployment, { transport, dataDir: elsewhere(trial) });
+export function startStrangerHere(trial: Trial, options: AgentHereOptions = {}): Promise<Agent> {
+  return startAgentHere(trial.deployment, { dataDir: elsewhere(trial), ...options });
 }

@@ -1,11 +1,14 @@
 import { hostname } from 'node:os';
+import { join } from 'node:path';
 import { Agent } from '../agent/agent.js';
 import { loadCommands } from '../agent/command-registry.js';
-import { connect, type Reach } from '../agent/connect.js';
+import { connect, type Reach, type TransportConfig } from '../agent/connect.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
+import type * as built from '../agent/keeper.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { type Deployment } from '../shared/testing/deployment.js';
+import { repositoryRoot } from '../shared/testing/processes.js';
 
 export interface AgentHereOptions {
   /** `redis` when left out. */
@@ -16,10 +19,46 @@ export interface AgentHereOptions {
   readonly agentId?: string | undefined;
   readonly queue?: string | undefined;
   readonly concurrency?: number | undefined;
+  /** That of the deployment, if a lease may end in its test: then it has a keeper, which renews its own. */
+  readonly leaseMs?: number | undefined;
 }
 
-/** Longer than any test: there is no keeper to renew a lease. */
-const leaseMs = 600_000;
+/** Longer than any test. */
+const endlessMs = 600_000;
+const graceMs = 1000;
+
+/**
+ * Gives a deployment an agent that runs in the test's own process, for tests that need one to do the rest and do
+ * nothing to it: to start a process costs a second of CPU. It ends with the deployment, if not earlier.
+ *
+ * Without a `leaseMs` it has no keeper, and the servers of its deployment must be given a lease that no test lives
+ * to see the end of.
+ */
+export async function startAgentHere(deployment: Deployment, options: AgentHereOptions = {}): Promise<Agent> {
+  const { transport: way = 'redis', queue = 'default', concurrency = 1, leaseMs = endlessMs } = options;
+  const logger = createLogger({ side: 'agent', level: 'silent' });
+  const registry = await loadCommands();
+  const journal = await takeDataDirectory(options.dataDir ?? deployment.dataDir, options.agentId);
+  const reach: Reach =
+    way === 'redis'
+      ? { transport: way, redisUrl: deployment.redis.url }
+      : { transport: way, serverUrls: deployment.urls, pollIntervalMs: 200 };
+  const types = [...registry.keys()];
+  const about = { host: hostname(), pid: process.pid, version: 'test', queues: [queue], types, concurrency };
+  const config: TransportConfig = { ...reach, agent: journal.identity, description: about, leaseMs };
+  const onFatal = (reason: string) => {
+    throw new Error(`an agent in the test's process cannot go on: ${reason}`);
+  };
+  const agent: Agent = new Agent({
+    transport: connect(config, logger, noFaults),
+    keeper: options.leaseMs === undefined ? noKeeper : keeperFor(() => agent, config, onFatal),
+    ...{ journal, registry, concurrency, leaseMs, graceMs, longestPauseMs: 200 },
+    ...{ faults: noFaults, onFatal, logger },
+  });
+  deployment.useAgent(agent);
+  await agent.start();
+  return agent;
+}
 
 const noKeeper = {
   start: () => Promise.resolve(),
@@ -29,33 +68,17 @@ const noKeeper = {
   tell: () => undefined,
 };
 
-/**
- * Gives a deployment an agent that runs in the test's own process, for tests that need one to do the rest and do
- * nothing to it: to start a process costs a second of CPU. It has no keeper, so the servers of its deployment
- * must be given a lease that no test lives to see the end of. It ends with the deployment.
- */
-export async function startAgentHere(deployment: Deployment, options: AgentHereOptions = {}): Promise<Agent> {
-  const { transport = 'redis', queue = 'default', concurrency = 1 } = options;
-  const logger = createLogger({ side: 'agent', level: 'silent' });
-  const registry = await loadCommands();
-  const journal = await takeDataDirectory(options.dataDir ?? deployment.dataDir, options.agentId);
-  const reach: Reach =
-    transport === 'redis'
-      ? { transport, redisUrl: deployment.redis.url }
-      : { transport, serverUrls: deployment.urls, pollIntervalMs: 200 };
-  const types = [...registry.keys()];
-  const about = { host: hostname(), pid: process.pid, version: 'test', queues: [queue], types, concurrency };
-  const agent = new Agent({
-    transport: connect({ ...reach, agent: journal.identity, description: about, leaseMs }, logger, noFaults),
-    ...{ journal, registry, keeper: noKeeper, concurrency, leaseMs },
-    ...{ graceMs: 1000, longestPauseMs: 200 },
-    faults: noFaults,
-    onFatal: (reason) => {
-      throw new Error(`an agent in the test's process cannot go on: ${reason}`);
-    },
-    logger,
+/** As it was built: its thread is a file beside it. */
+function keeperFor(agent: () => Agent, transport: TransportConfig, onOver: (why: string) => void) {
+  // oxlint-disable-next-line typescript/no-require-imports
+  const { Keeper } = require(join(repositoryRoot, 'dist/agent/keeper.js')) as typeof built;
+  const { leaseMs } = transport;
+  return new Keeper({
+    transport,
+    ...{ leaseMs, maxBlockMs: 60_000, graceMs, mayKill: false, logger: { level: 'silent' } },
+    onLost: (attempt, why) => agent().lose(attempt, why),
+    onCancelled: (attempt) => agent().cancel(attempt),
+    onDraining: () => void agent().drain(),
+    onOver,
   });
-  deployment.useAgent(agent);
-  await agent.start();
-  return agent;
 }

@@ -101,7 +101,7 @@ describe('over HTTP: killed for good: another agent does the rest', () => {
     onTrial({ transport: 'http', env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await endLeases(trial.deployment.redis.client(), leaseMs);
-      await startStrangerHere(trial, 'http');
+      await startStrangerHere(trial, { transport: 'http' });
       const allowed = fatesOverHttp[point].map(({ gone }) => gone[policy]);
       expect(allowed).toContainEqual(await fateOf(trial, id));
       expect(await fateOfAnother(trial)).toEqual(undisturbed);

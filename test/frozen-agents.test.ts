@@ -2,7 +2,7 @@ import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
 import { isLong, sampled } from '../shared/testing/extent.js';
 import { untilFrozen } from '../shared/testing/process-state.js';
-import { startStranger, strike, untilOverdue } from './agent-crash.js';
+import { startStrangerHere, strike, untilOverdue } from './agent-crash.js';
 import { type Fate, fateOf, fateOfAnother, submit, undisturbed, violationsIn } from './fate.js';
 import { fates } from './fates.js';
 import { onTrial } from './trial.js';
@@ -35,12 +35,11 @@ it.concurrent.each(cases)(
   ({ transport, point, policy }) =>
     onTrial({ transport, env }, async (trial) => {
       const { id, agent } = await strike(trial, point, 'SIGSTOP', policy);
-      const stranger = await startStranger(trial);
+      const stranger = await startStrangerHere(trial, { transport, leaseMs });
       const { gone, tooLate } = fates[point];
       expect(await fateOf(trial, id)).toEqual(gone[policy]);
       // What is executed from here on, the woken one executes.
-      stranger.kill('SIGTERM');
-      expect(await stranger.exited).toEqual({ code: 0, signal: null });
+      await stranger.stop();
 
       agent.kill('SIGCONT');
       if (tooLate.length > 0) await agent.waitForLine(/late report/);
@@ -76,23 +75,27 @@ describe('everybody frozen past the lease, as on a machine that was suspended', 
     history: ['lost 1 FAILED'],
   };
 
-  it.concurrent.each([
-    { policy: 'fail', does: 'goes on: nobody else may execute it', fate: undisturbed },
-    { policy: 'retry', does: 'gives up, since another attempt may have begun', fate: givenUp },
-  ] as const)('onAgentLost $policy: the agent $does', ({ policy, fate }) =>
-    onTrial({ servers: 1, agents: 1, env }, async (trial) => {
+  it.concurrent('an agent goes on with what nobody else may execute, and gives up what may have another attempt', () => {
+    const queues = ['left', 'right'] as const;
+    const more = { ...env, AGENT_QUEUES: queues.join(','), AGENT_CONCURRENCY: '2' };
+    return onTrial({ servers: 1, env: more }, async (trial) => {
       const { deployment, ledger } = trial;
-      const answer = ledger.hold(({ attempt }) => attempt === 1);
-      const id = await submit(trial, { onAgentLost: policy });
-      await answer.first;
+      const goesOn = await submit(trial, { queue: 'left', onAgentLost: 'fail' });
+      const givesUp = await submit(trial, { queue: 'right', onAgentLost: 'retry' });
+      const [answer] = [goesOn, givesUp].map((id) =>
+        ledger.hold(({ commandId, attempt }) => commandId === id && attempt === 1),
+      );
+      await deployment.startAgent();
+      await ledger.waitForHits(2);
       const all = [...deployment.agents, ...deployment.servers.map(({ process }) => process)];
       for (const process of all) process.kill('SIGSTOP');
       await Promise.all(all.map(untilFrozen));
-      await untilOverdue(trial, leaseMs);
+      for (const queue of queues) await untilOverdue(trial, leaseMs, queue);
       for (const process of all) process.kill('SIGCONT');
-      if (policy === 'fail') answer.release();
-      expect(await fateOf(trial, id)).toEqual(fate);
+      answer?.release();
+      expect(await fateOf(trial, goesOn)).toEqual(undisturbed);
+      expect(await fateOf(trial, givesUp)).toEqual(givenUp);
       expect(await violationsIn(trial)).toEqual([]);
-    }),
-  );
+    });
+  });
 });

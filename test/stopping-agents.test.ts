@@ -70,7 +70,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
       answer();
       expect(await fateOf(trial, id)).toEqual(undisturbed);
       const next = await submit(trial);
-      await startStrangerHere(trial, transport);
+      await startStrangerHere(trial, { transport });
       expect(await fateOf(trial, next)).toEqual(undisturbed);
       expect((await viewOf(trial, next)).agentId).not.toBe(agentId);
       const agents = await deployment.client.agents();
