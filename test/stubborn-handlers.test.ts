@@ -12,9 +12,9 @@ const handlers = (name: string) => ({ AGENT_COMMANDS: join(repositoryRoot, 'test
 
 /** A command that blocks its agent for three leases. */
 const leaseMs = 1000;
-const busy = { ...handlers('busy'), LEASE_MS: String(leaseMs) };
-const submitBusy = (trial: Trial, onAgentLost: OnAgentLost) =>
-  submit(trial, { type: 'BUSY', payload: { url: trial.ledger.url, ms: 3 * leaseMs }, onAgentLost });
+const blocked = { ...handlers('blocked'), LEASE_MS: String(leaseMs) };
+const submitBlocked = (trial: Trial, onAgentLost: OnAgentLost) =>
+  submit(trial, { type: 'BLOCKED', payload: { url: trial.ledger.url, ms: 3 * leaseMs }, onAgentLost });
 
 it.concurrent('a handler that is deaf to its signal: TIMEOUT, by an agent that ends itself', () =>
   // A lease that nobody sees run out: the outcome comes from the journal.
@@ -33,38 +33,29 @@ it.concurrent('a handler that is deaf to its signal: TIMEOUT, by an agent that e
     expect(await violationsIn(trial)).toEqual([]);
   }));
 
-it.concurrent.each(['fail', 'retry'] as const)(
-  'a handler that blocks its agent for longer than the lease keeps it, onAgentLost %s',
-  (policy) =>
-    onTrial({ agents: 1, env: busy }, async (trial) => {
-      await startStranger(trial);
-      const id = await submitBusy(trial, policy);
-      expect(await fateOf(trial, id)).toEqual(undisturbed);
-      expect(await violationsIn(trial)).toEqual([]);
-    }),
-);
+it.concurrent('a handler that blocks its agent for longer than the lease keeps it, whatever onAgentLost says', () =>
+  onTrial({ agents: 1, env: blocked }, async (trial) => {
+    await startStranger(trial);
+    for (const policy of ['fail', 'retry'] as const) {
+      expect(await fateOf(trial, await submitBlocked(trial, policy))).toEqual(undisturbed);
+    }
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
 
-describe('a handler that blocks its agent for longer than MAX_BLOCK_MS is given up', () => {
-  const env = { ...busy, MAX_BLOCK_MS: '1000' };
+it.concurrent('a handler that blocks its agent for longer than MAX_BLOCK_MS is given up', () =>
+  onTrial({ agents: 1, env: { ...blocked, MAX_BLOCK_MS: '1000' } }, async (trial) => {
+    const [agent] = trial.deployment.agents;
+    // onAgentLost fail: what it says when it is done is too late, and its agent goes on.
+    const failing = await submitBlocked(trial, 'fail');
+    await agent?.waitForLine(/late report/);
+    expect(await fateOf(trial, failing)).toEqual({ ...lostAfter([1]).fail, history: ['late 1 COMPLETED'] });
+    expect(await fateOfAnother(trial)).toEqual(undisturbed);
 
-  it.concurrent('onAgentLost fail: what it says when it is done is too late', () =>
-    onTrial({ agents: 1, env }, async (trial) => {
-      const id = await submitBusy(trial, 'fail');
-      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).fail);
-      await trial.deployment.agents[0]?.waitForLine(/late report/);
-      expect(await fateOf(trial, id)).toEqual({ ...lostAfter([1]).fail, history: ['late 1 COMPLETED'] });
-      expect(await fateOfAnother(trial)).toEqual(undisturbed);
-      expect(await violationsIn(trial)).toEqual([]);
-    }));
-
-  it.concurrent('onAgentLost retry: its agent ends itself, and another one tries again', () =>
-    onTrial({ agents: 1, env }, async (trial) => {
-      const id = await submitBusy(trial, 'retry');
-      const [agent] = trial.deployment.agents;
-      expect(await agent?.exited).toEqual({ code: null, signal: 'SIGKILL' });
-      // The next attempt would fare no better in an agent that gives up as soon.
-      await trial.deployment.startAgent({ env: { MAX_BLOCK_MS: '60000' } });
-      expect(await fateOf(trial, id)).toEqual(lostAfter([1]).retry);
-      expect(await violationsIn(trial)).toEqual([]);
-    }));
-});
+    // onAgentLost retry: its agent ends itself, and another one tries again.
+    const retried = await submitBlocked(trial, 'retry');
+    expect(await agent?.exited).toEqual({ code: null, signal: 'SIGKILL' });
+    // The next attempt would fare no better in an agent that gives up as soon.
+    await trial.deployment.startAgent({ env: { MAX_BLOCK_MS: '60000' } });
+    expect(await fateOf(trial, retried)).toEqual(lostAfter([1]).retry);
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
