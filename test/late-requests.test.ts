@@ -137,7 +137,7 @@ async function deliverLate(one: Case): Promise<void> {
 
   if (moment !== 'settled') await stage.recover(queue);
   if (moment !== 'recovered') {
-    await stage.startAgent(queue, moment === 'settled' ? 'victim' : 'heir');
+    await stage.startAgentHere(queue, moment === 'settled' ? 'victim' : 'heir');
     // What was started or reported before is not executed again by that very attempt.
     const isExecutedNow = request === 'start' || request === 'release' || fate.attempt === 2;
     if (isExecutedNow) await stage.ledger.waitForHits(fate.attempt, id);
@@ -150,7 +150,7 @@ async function deliverLate(one: Case): Promise<void> {
   expect(await stage.stateOf(queue, id)).toEqual(before);
 
   answers.release();
-  if (moment === 'recovered') await stage.startAgent(queue, 'heir');
+  if (moment === 'recovered') await stage.startAgentHere(queue, 'heir');
   expect(await fateOf(stage, id)).toEqual(fate);
 }
 

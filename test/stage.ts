@@ -9,6 +9,7 @@ import { Ledger } from '../shared/testing/ledger.js';
 import { type TestProcess } from '../shared/testing/processes.js';
 import { requestOf, TcpProxy } from '../shared/testing/tcp-proxy.js';
 import { endLeases } from './agent-crash.js';
+import { startAgentHere } from './agent-here.js';
 import { startServerHere } from './server-here.js';
 import { type Trial, until } from './trial.js';
 
@@ -41,6 +42,11 @@ export class Stage implements Trial {
   startAgent(queue: string, name: string, env: Readonly<Record<string, string>> = {}): Promise<TestProcess> {
     const own = { AGENT_QUEUES: queue, AGENT_ID: `${queue}-${name}` };
     return this.deployment.startAgent({ env: { ...own, ...env } });
+  }
+
+  /** The same in the test's own process, for what is not to die. */
+  async startAgentHere(queue: string, name: string): Promise<void> {
+    await startAgentHere(this.deployment, { queue, agentId: `${queue}-${name}` });
   }
 
   /** An agent that reaches Redis through a proxy. */
