@@ -1,101 +1,124 @@
 import { type Redis } from 'ioredis';
 import { type Examination } from '../../cli/doctor/examination.js';
 import { group } from '../../shared/store/keys.js';
+import { type AnswerHold, Ledger } from '../../shared/testing/ledger.js';
 import { until } from '../trial.js';
-import { delay, found, keys, leaseMs, linesOf, onScene, only, type Scene } from './scene.js';
+import { delay, found, keys, linesOf, onScene, only, type Scene, startScene } from './scene.js';
 
 /** Commands that nothing can move any more, by hands that went past the scripts. */
 
 describe('finds a stuck command, and the line that it prints mends it, when', () => {
-  /** The agent is at work on something else; nothing else is read ahead. */
-  const busy = { env: { AGENT_CONCURRENCY: '1', LEASE_MS: String(leaseMs) } };
+  let scene: Scene;
+  let ledger: Ledger;
+  let answers: AnswerHold;
+  beforeAll(async () => {
+    ledger = await Ledger.start();
+    // Nothing is read ahead of what the agent is at work on. What nothing names is found again after a lease, which
+    // is longer than doctor looks.
+    scene = await startScene({ env: { AGENT_CONCURRENCY: '1', LEASE_MS: '6000' } });
+  });
+  beforeEach(() => {
+    answers = ledger.hold();
+  });
+  afterEach(async () => {
+    answers.release();
+    await scene.deployment.client.cancelAll({ status: 'PENDING' });
+    await scene.deployment.settled();
+  });
+  afterAll(async () => {
+    await scene.deployment.stop();
+    await ledger.stop();
+  });
 
-  /** One that waits behind another. */
-  async function waiting({ submit, redis }: Scene, more: object = {}) {
-    const first = await submit(delay(600_000));
-    await until(async () => (await redis.hget(keys.command(first), 'status')) === 'RUNNING');
-    return { first, id: await submit(delay(0, more)) };
+  /** One that runs until the answers are released. */
+  async function running() {
+    const payload = { url: ledger.url };
+    const id = await scene.submit({ type: 'HTTP_GET_JSON', payload, timeoutMs: 600_000 });
+    await ledger.waitForHits(1, id);
+    return id;
   }
 
-  it('somebody acknowledged its entry by hand', () =>
-    onScene(busy, async (scene) => {
-      const { redis, deployment, doctor, isDone } = scene;
-      const { first, id } = await waiting(scene);
-      await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 1, 'STREAMS', keys.stream('default'), '>');
-      const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
-      await redis.xack(keys.stream('default'), group, entry);
-      const examination = await doctor();
-      expect(found(examination)).toEqual(
-        only('spent-entries: somebody acknowledged the entries of', `${id} .PENDING`),
-      );
-      await mendByRedisCli(redis, examination);
-      await fetch(new URL(`/commands/${first}/cancel`, deployment.url), { method: 'POST' });
-      await until(() => isDone(id));
-      expect(found(await doctor())).toEqual([]);
-    }));
+  /** One that waits behind another. */
+  async function waiting(more: object = {}) {
+    await running();
+    return scene.submit(delay(0, more));
+  }
 
-  it('a marker was set by hand, so that it neither starts nor expires', () =>
-    onScene(busy, async (scene) => {
-      const { redis, doctor, deployment } = scene;
-      const { id } = await waiting(scene, { ttlMs: 1000 });
-      await redis.set(keys.marker(id), '1:nobody:x.1');
-      await until(async () => (await redis.zscore(keys.expiring, id)) === null);
-      const examination = await doctor();
-      expect(found(examination)).toEqual(
-        only('markers: ', `${id} is PENDING with an execution marker`, 'should have expired'),
-      );
-      expect(linesOf(examination)).toContain(`npx fencepost cancel ${id}`);
-      await fetch(new URL(`/commands/${id}/cancel`, deployment.url), { method: 'POST' });
-      expect(found(await doctor())).toEqual([]);
-    }));
+  it('somebody acknowledged its entry by hand', async () => {
+    const { redis, doctor, deployment } = scene;
+    const id = await waiting();
+    await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 1, 'STREAMS', keys.stream('default'), '>');
+    const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
+    await redis.xack(keys.stream('default'), group, entry);
+    const examination = await doctor();
+    expect(found(examination)).toEqual(
+      only('spent-entries: somebody acknowledged the entries of', `${id} .PENDING`),
+    );
+    await mendByRedisCli(redis, examination);
+    answers.release();
+    expect(await deployment.client.wait(id)).toMatchObject({ status: 'COMPLETED' });
+    expect(found(await doctor())).toEqual([]);
+  });
 
-  it('a marker is left of a command that has ended', () =>
-    onScene({}, async (scene) => {
-      const { redis, doctor, submit, isDone } = scene;
-      const id = await submit(delay(0));
-      await until(() => isDone(id));
-      await redis.set(keys.marker(id), '1:nobody:x.1');
-      const examination = await doctor();
-      expect(found(examination)).toEqual(
-        only('markers: ', `${id} .COMPLETED. left an execution marker behind`),
-      );
-      await mendByRedisCli(redis, examination);
-      expect(found(await doctor())).toEqual([]);
-    }));
+  it('a marker was set by hand, so that it neither starts nor expires', async () => {
+    const { redis, doctor, deployment } = scene;
+    const id = await waiting({ ttlMs: 1000 });
+    await redis.set(keys.marker(id), '1:nobody:x.1');
+    await until(async () => (await redis.zscore(keys.expiring, id)) === null);
+    const examination = await doctor();
+    expect(found(examination)).toEqual(
+      only('markers: ', `${id} is PENDING with an execution marker`, 'should have expired'),
+    );
+    expect(linesOf(examination)).toContain(`npx fencepost cancel ${id}`);
+    await fetch(new URL(`/commands/${id}/cancel`, deployment.url), { method: 'POST' });
+    expect(found(await doctor())).toEqual([]);
+  });
 
-  it('its marker was deleted while it was running, and its agent cannot say so', () =>
-    onScene({ env: { LEASE_MS: '60000' } }, async ({ redis, doctor, submit, deployment }) => {
-      const id = await submit(delay(600_000));
-      await until(async () => (await redis.hget(keys.command(id), 'status')) === 'RUNNING');
-      deployment.agents[0]?.kill('SIGSTOP');
-      await redis.del(keys.marker(id));
-      expect(found(await doctor())).toEqual(
-        only('pending-entries: ', `${id} in the queue default is RUNNING without an execution marker`),
-      );
-    }));
+  it('a marker is left of a command that has ended', async () => {
+    const { redis, doctor, submit, isDone } = scene;
+    const id = await submit(delay(0));
+    await until(() => isDone(id));
+    await redis.set(keys.marker(id), '1:nobody:x.1');
+    const examination = await doctor();
+    expect(found(examination)).toEqual(
+      only('markers: ', `${id} .COMPLETED. left an execution marker behind`),
+    );
+    await mendByRedisCli(redis, examination);
+    expect(found(await doctor())).toEqual([]);
+  });
 
-  it('an entry names no command', () =>
-    onScene(busy, async (scene) => {
-      const { redis, doctor } = scene;
-      await waiting(scene);
-      const stream = keys.stream('default');
-      await redis.xadd(stream, '*', 'id', 'nobody');
-      await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 2, 'STREAMS', stream, '>');
-      const [stray] = (await redis.xrevrange(stream, '+', '-', 'COUNT', 1)).map(([entry]) => entry);
-      await redis.xack(stream, group, stray ?? '');
-      const examination = await doctor();
-      expect(found(examination)).toEqual(only('spent-entries: the entry .* belongs to no command'));
-      await mendByRedisCli(redis, examination);
-      expect(found(await doctor())).toEqual([]);
-    }));
+  it('its marker was deleted while it was running, and its agent cannot say so', async () => {
+    const { redis, doctor, deployment } = scene;
+    const id = await running();
+    deployment.agents[0]?.kill('SIGSTOP');
+    const marker = (await redis.getdel(keys.marker(id))) ?? '';
+    expect(found(await doctor())).toEqual(
+      only('pending-entries: ', `${id} in the queue default is RUNNING without an execution marker`),
+    );
+    await redis.set(keys.marker(id), marker);
+    deployment.agents[0]?.kill('SIGCONT');
+  });
 
-  it('somebody deleted its entry', () =>
-    onScene({ ...busy, env: { AGENT_CONCURRENCY: '1', LEASE_MS: '60000' } }, async (scene) => {
-      const { redis, doctor } = scene;
-      const { id } = await waiting(scene);
-      await redis.xdel(keys.stream('default'), (await redis.hget(keys.command(id), 'entry')) ?? '');
-      expect(found(await doctor())).toEqual(only('unnamed-commands: nothing names', `${id} .PENDING`));
-    }));
+  it('an entry names no command', async () => {
+    const { redis, doctor } = scene;
+    await waiting();
+    const stream = keys.stream('default');
+    await redis.xadd(stream, '*', 'id', 'nobody');
+    await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 2, 'STREAMS', stream, '>');
+    const [stray] = (await redis.xrevrange(stream, '+', '-', 'COUNT', 1)).map(([entry]) => entry);
+    await redis.xack(stream, group, stray ?? '');
+    const examination = await doctor();
+    expect(found(examination)).toEqual(only('spent-entries: the entry .* belongs to no command'));
+    await mendByRedisCli(redis, examination);
+    expect(found(await doctor())).toEqual([]);
+  });
+
+  it('somebody deleted its entry', async () => {
+    const { redis, doctor } = scene;
+    const id = await waiting();
+    await redis.xdel(keys.stream('default'), (await redis.hget(keys.command(id), 'entry')) ?? '');
+    expect(found(await doctor())).toEqual(only('unnamed-commands: nothing names', `${id} .PENDING`));
+  });
 
   it('everything that could recover it is gone', () =>
     onScene({ ownServer: true }, async ({ redis, deployment, doctor, submit }) => {

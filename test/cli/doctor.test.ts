@@ -1,20 +1,31 @@
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { join } from 'node:path';
 import { type Examination } from '../../cli/doctor/examination.js';
-import { group } from '../../shared/store/keys.js';
+import { agentKey, agentsKey, group } from '../../shared/store/keys.js';
 import { Deployment } from '../../shared/testing/deployment.js';
 import { untilFrozen } from '../../shared/testing/process-state.js';
 import { freePort } from '../../shared/testing/processes.js';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { startServerHere } from '../server-here.js';
 import { until } from '../trial.js';
 import { bringBack, runLine, whereIs } from './command-line.js';
 import { startOldRedis } from './old-redis.js';
-import { delay, found, keys, linesOf, onScene, only, registerNobody } from './scene.js';
+import { delay, found, keys, linesOf, onScene, only, registerNobody, type Scene } from './scene.js';
 
-/** Set-ups that are really broken, by real processes, and what the real program says of each. */
+/** Set-ups that are really broken, and what the real program says of each. */
 
-const paint = join(repositoryRoot, 'test', 'handlers', 'paint.mjs');
+/** What an agent announces of a type whose payload is this field. */
+const paint = (field: string) => {
+  const payload = { type: 'object', properties: { [field]: { type: 'string' } }, required: [field] };
+  return { type: 'PAINT', payload: { ...payload, additionalProperties: false }, result: { type: 'null' } };
+};
+
+/** Lets a command have waited in a queue for a minute, without one that the test would have to wait. @returns its id */
+async function waitedAMinute({ redis, submit }: Scene, queue: string): Promise<string> {
+  const id = await submit(delay(0, { queue: 'elsewhere' }));
+  await redis.sadd(keys.queues, queue);
+  await redis.xadd(keys.stream(queue), `${Date.now() - 60_000}-0`, 'id', id);
+  return id;
+}
 
 it('finds nothing wrong with a set-up that is well, whether it is at work or at rest', () =>
   onScene({}, async ({ doctor, submit, isDone }) => {
@@ -58,10 +69,9 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('the server is away', () =>
-    onScene({ ownServer: true }, async ({ deployment, doctor }) => {
+    onScene({ isStill: true }, async ({ doctor }) => {
       const SERVER_URL = `http://127.0.0.1:${await freePort()}`;
       expect(found(await doctor({ SERVER_URL }))).toEqual(only('server: no server answers at', SERVER_URL));
-      expect(deployment.servers[0]?.process.running).toBe(true);
     }));
 
   it('Redis is too old', () =>
@@ -77,15 +87,11 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('an agent is of another version', () =>
-    onScene({}, async ({ redis, doctor, deployment }) => {
-      const [name = ''] = await redis.smembers('fencepost:agents');
-      // Its heartbeat would write its own version again.
-      deployment.agents[0]?.kill('SIGSTOP');
-      await redis.hset(`fencepost:agent:${name}`, 'version', '0.0.1', 'leaseMs', '60000');
+    onScene({ isStill: true }, async ({ redis, doctor }) => {
+      await redis.hset(agentKey('still'), 'version', '0.0.1');
       const examination = await doctor();
-      expect(found(examination)).toEqual(only('versions: ', name, 'Fencepost 0.0.1'));
-      const kill = new RegExp(`^kill ${deployment.agents[0]?.pid}   # on .`);
-      expect(linesOf(examination)).toContainEqual(expect.stringMatching(kill));
+      expect(found(examination)).toEqual(only('versions: still .pid 7 on h1. is Fencepost 0.0.1'));
+      expect(linesOf(examination)).toContain('kill 7   # on h1');
     }));
 
   it('the data in Redis are of another version', () =>
@@ -95,7 +101,8 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it("an agent's name is held by another live instance", () =>
-    onScene({ env: { AGENT_ID: 'mailer' } }, async ({ deployment, doctor }) => {
+    // The second waits for as long as a lease to see whether the first is alive.
+    onScene({ env: { AGENT_ID: 'mailer', LEASE_MS: '3000' } }, async ({ deployment, doctor }) => {
       const second = await deployment.startAgent({
         env: { DATA_DIR: `${deployment.dataDir}/elsewhere` },
         dontWait: true,
@@ -108,15 +115,14 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('an agent was lost', () =>
-    onScene({ agents: 2 }, async ({ deployment, redis, doctor }) => {
-      deployment.agents[0]?.kill('SIGKILL');
-      await deployment.agents[0]?.exited;
+    onScene({ isStill: true }, async ({ deployment, redis, doctor }) => {
+      const agent = await deployment.startAgent({ env: { LEASE_MS: '1000' } });
+      agent.kill('SIGKILL');
+      await agent.exited;
       const look = async () => found(await doctor());
       await until(async () => (await look()).length > 0);
-      expect(await look()).toEqual(
-        only('agents: ', `pid ${deployment.agents[0]?.pid}`, 'has not been heard of'),
-      );
-      expect(await redis.scard('fencepost:agents')).toBe(2);
+      expect(await look()).toEqual(only('agents: ', `pid ${agent.pid}`, 'has not been heard of'));
+      expect(await redis.scard(agentsKey)).toBe(2);
     }));
 
   it('there is no agent at all', () =>
@@ -125,22 +131,20 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('an agent says that it lives, and takes nothing', () =>
-    onScene({ agents: 0, env: { LEASE_MS: '60000' } }, async ({ deployment, doctor, submit }) => {
-      await registerNobody(deployment, 'deaf', ['default']);
-      const id = await submit(delay(0));
-      await until(async () => found(await doctor()).length > 0);
-      const examination = await doctor();
+    onScene({ agents: 0 }, async (scene) => {
+      await registerNobody(scene.deployment, 'deaf', ['default', 'elsewhere']);
+      const id = await waitedAMinute(scene, 'default');
+      const examination = await scene.doctor();
       expect(found(examination)).toEqual(only('agents: deaf .pid 7 on h1. says that it lives', id));
       expect(linesOf(examination)).toContain('kill 7   # on h1');
     }));
 
   it('an agent takes nothing from one queue, unless it is at work on another without a rest', () =>
-    onScene({ agents: 0, env: { LEASE_MS: '60000' } }, async ({ deployment, redis, doctor, submit }) => {
+    onScene({ agents: 0 }, async (scene) => {
+      const { deployment, redis, doctor } = scene;
       await registerNobody(deployment, 'busy', ['high', 'low']);
-      const id = await submit(delay(0, { queue: 'elsewhere' }));
-      await redis.sadd(keys.queues, 'high', 'low');
-      // For a minute, without one that a test would have to wait.
-      await redis.xadd(keys.stream('low'), `${Date.now() - 60_000}-0`, 'id', id);
+      const id = await waitedAMinute(scene, 'low');
+      await redis.sadd(keys.queues, 'high');
       const high = keys.stream('high');
       await redis.xgroup('CREATE', high, group, '0', 'MKSTREAM');
       const ofAgents = async () => found(await doctor()).filter((what) => what.startsWith('agents: '));
@@ -170,7 +174,7 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('no agent serves a queue in which something waits', () =>
-    onScene({}, async ({ doctor, submit }) => {
+    onScene({ isStill: true }, async ({ doctor, submit }) => {
       await submit(delay(0, { queue: 'mail' }));
       expect(found(await doctor())).toEqual(
         only('queues: 1 command waits in the queue mail, which no live agent serves'),
@@ -179,19 +183,17 @@ describe('names the fault, and nothing else, when', () => {
 
   it('no agent knows a type for which something waits', () =>
     onScene({}, async ({ deployment, redis, doctor, submit }) => {
-      const painter = await deployment.startAgent({ env: { AGENT_COMMANDS: paint } });
-      painter.kill('SIGTERM');
-      await painter.exited;
+      await registerNobody(deployment, 'painter', ['default'], [paint('colour')]);
+      await fetch(new URL('/agents/painter?session=i1.1', deployment.url), { method: 'DELETE' });
       const id = await submit({ type: 'PAINT', payload: { colour: 'red' } });
       await until(async () => (await redis.hget(keys.command(id), 'waitingFor')) === 'PAINT');
       expect(found(await doctor())).toEqual(only('queues: in the queue default commands of type PAINT wait'));
     }));
 
   it('two agents mean different things by one type', () =>
-    onScene({}, async ({ deployment, doctor }) => {
+    onScene({ isStill: true }, async ({ deployment, doctor }) => {
       for (const field of ['colour', 'color']) {
-        const env = { AGENT_COMMANDS: paint, PAINT_FIELD: field, AGENT_ID: `painter-${field}` };
-        await deployment.startAgent({ env });
+        await registerNobody(deployment, `painter-${field}`, ['default'], [paint(field)]);
       }
       // A server looks at what is announced every second or so.
       await until(async () => found(await doctor()).length > 0);
@@ -203,7 +205,7 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('a queue is paused in which something waits', () =>
-    onScene({}, async ({ deployment, doctor, submit }) => {
+    onScene({ isStill: true }, async ({ deployment, doctor, submit }) => {
       await fetch(new URL('/queues/default/pause', deployment.url), { method: 'POST' });
       await submit(delay(0));
       expect(found(await doctor())).toEqual(
@@ -212,12 +214,11 @@ describe('names the fault, and nothing else, when', () => {
     }));
 
   it('the only agent is drained', () =>
-    onScene({ env: { AGENT_ID: 'one' } }, async ({ deployment, doctor, submit }) => {
-      await fetch(new URL('/agents/one/drain', deployment.url), { method: 'POST' });
-      await deployment.agents[0]?.waitForLine(/drain/);
+    onScene({ isStill: true }, async ({ deployment, doctor, submit }) => {
+      await fetch(new URL('/agents/still/drain', deployment.url), { method: 'POST' });
       await submit(delay(0));
       expect(found(await doctor())).toEqual(
-        only('queues: ', 'no live agent serves: one takes no more commands'),
+        only('queues: ', 'no live agent serves: still takes no more commands'),
       );
     }));
 
@@ -251,8 +252,9 @@ it('tells a person what is wrong, why it matters, and what to type', () =>
 
 it('says so when the server uses another Redis than the one that it looks at, and that is away', () =>
   onScene({ isStill: true }, async ({ deployment }) => {
-    const other = await Deployment.start();
+    const other = await Deployment.start({ servers: 0 });
     try {
+      await startServerHere(other);
       await other.redis.kill();
       const env = { ...whereIs(deployment), SERVER_URL: other.url };
       const examination = JSON.parse((await runLine(['doctor', '--json'], { env })).stdout) as Examination;
@@ -281,14 +283,13 @@ it('finds a server that stands below a path', () =>
   }));
 
 it('writes nothing', () =>
-  onScene({ ownServer: true, env: { LEASE_MS: '60000' } }, async ({ redis, doctor, deployment, submit }) => {
+  onScene({ isStill: true, ownServer: true }, async ({ redis, doctor, deployment, submit }) => {
     await submit(delay(600_000, { queue: 'mail' }));
-    for (const process of [deployment.agents[0], deployment.servers[0]?.process]) {
-      if (!process) throw new Error('nobody runs');
+    for (const { process } of deployment.servers) {
       process.kill('SIGSTOP');
       await untilFrozen(process);
     }
-    // What they had sent is carried out by now: Redis reads from all that have sent something in turn.
+    // What it had sent is carried out by now: Redis reads from all that have sent something in turn.
     for (let round = 0; round < 2; round++) await redis.ping();
     const writes = async () => /rdb_changes_since_last_save:(\d+)/.exec(await redis.info('persistence'))?.[1];
     const before = await writes();
