@@ -11,6 +11,8 @@ afterEach(() => rm(folder, { recursive: true }));
 
 const head = `
   const { z } = require(${JSON.stringify(require.resolve('zod'))});
+  const zod3 = ${JSON.stringify(require.resolve('zod/v3'))};
+  const mini = ${JSON.stringify(require.resolve('zod/mini'))};
   const of = (type) => ({ type, payload: z.object({}), result: z.null(), execute: async () => null });
 `;
 
@@ -62,6 +64,16 @@ test.each([
   [
     'has no schema',
     'module.exports = { ...of("A"), payload: {} }',
+    `${isNone}: payload: must be a schema made with zod 4`,
+  ],
+  [
+    'has a schema of zod 3',
+    'module.exports = { ...of("A"), payload: require(zod3).z.object({}) }',
+    `${isNone}: payload: must be a schema made with zod 4`,
+  ],
+  [
+    'has a schema of zod/mini',
+    'module.exports = { ...of("A"), payload: require(mini).object({}) }',
     `${isNone}: payload: must be a schema made with zod 4`,
   ],
   ['does nothing', 'module.exports = { ...of("A"), execute: 1 }', `${isNone}: execute: must be a function`],

@@ -112,6 +112,8 @@ describe('an answer', () => {
     ['JSON that is a string', '"text"', 'text', null],
     ['nothing', '', null, null],
     ['invalid JSON', '{"a":', '{"a":', 'the body is not JSON; it is given as text'],
+    ['a number that JSON does not have', 'NaN', 'NaN', 'the body is not JSON; it is given as text'],
+    ['JSON in lines', '{}\n{}\n', '{}\n{}\n', 'the body is not JSON; it is given as text'],
     ['HTML', '<p>ü</p>', '<p>ü</p>', 'the body is not JSON; it is given as text'],
   ])('with %s is a result', async (_what, text, body, error) => {
     const url = target.at('/', replies({ headers: json, body: text }));
@@ -157,6 +159,21 @@ describe('an answer', () => {
     const url = target.at('/', replies({ status }));
     expect(await run(url)).toEqual({ status, body: null, truncated: false, bytesReturned: 0, error: null });
   });
+
+  test('may come after interim ones', async () => {
+    const early = 'HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n';
+    const url = target.at('/', sends(`${early}${early}HTTP/1.1 200 OK\r\ncontent-length: 1\r\n\r\n7`));
+    expect(await run(url)).toMatchObject({ status: 200, body: 7, error: null });
+  });
+
+  test.each(['127.1', '0x7f.1', 'localhost.', 'bücher.test'])(
+    'comes from a host that is written as %s',
+    async (host) => {
+      target.at('/', replies({ body: '7' }));
+      const result = await run(`http://${host}:${target.port}/`, { network: resolvingTo(['127.0.0.1']) });
+      expect(result).toMatchObject({ status: 200, body: 7, error: null });
+    },
+  );
 
   test('comes for a request that says what it accepts, and whose it is', async () => {
     await run(target.at('/path', replies({})) + '?q=1');
@@ -261,6 +278,7 @@ describe('a compressed body', () => {
     ['deflate', deflateSync(bytes)],
     ['deflate', deflateRawSync(bytes)],
     ['gzip, br', brotliCompressSync(gzipSync(bytes))],
+    ['gzip, gzip', gzipSync(gzipSync(bytes))],
     ['identity', bytes],
     ['gzip', Buffer.alloc(0)],
   ])('in %s is decoded', async (encoding, body) => {
