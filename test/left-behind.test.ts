@@ -1,6 +1,8 @@
 import { join } from 'node:path';
 import { repositoryRoot } from '../shared/testing/processes.js';
+import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
+import { lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
 /** What the modules of an agent's types do to its process. */
@@ -14,5 +16,15 @@ test('an agent whose handler left a rejecting promise behind says so, finishes w
     await agent?.waitForLine(/"level":"fatal".*nobody awaits me/);
     expect(await agent?.exited).toEqual({ code: 1, signal: null });
     expect(await fateOf(trial, id)).toMatchObject({ status: undisturbed.status });
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
+
+test('a handler that ends its process: its command is lost, and settled as soon as the next run begins', () =>
+  onTrial({ agents: 1, env: { ...handlers('exits'), LEASE_MS: '600000' } }, async (trial) => {
+    const id = await submit(trial, { type: 'EXITS', payload: null });
+    expect(await trial.deployment.agents[0]?.exited).toEqual({ code: 0, signal: null });
+    await startAgentHere(trial.deployment);
+    // No request went out: its effect is none that a ledger sees.
+    expect(await fateOf(trial, id)).toEqual(lostAfter([]).fail);
     expect(await violationsIn(trial)).toEqual([]);
   }));
