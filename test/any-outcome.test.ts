@@ -20,6 +20,7 @@ import { createLogger } from '../shared/runtime/logger.js';
 import { CommandReader } from '../shared/store/command-reader.js';
 import { partitionKeys } from '../shared/store/keys.js';
 import { newCommand } from '../shared/testing/command-fixtures.js';
+import { byExtent } from '../shared/testing/extent.js';
 import { anyThrown, anyValue } from '../shared/testing/generated-javascript.js';
 import {
   below,
@@ -37,7 +38,8 @@ import { type AgentIdentity, type Transport } from '../shared/transport/transpor
 
 /**
  * Whatever a handler returns, throws, attaches or tells: its command comes to rest, can be read, and does its
- * neighbours no harm, over both transports.
+ * neighbours no harm, over both transports. In `npm test` a quarter of the values go over HTTP, where each costs
+ * four times as much, with `TESTS=long` all.
  */
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
@@ -182,15 +184,16 @@ async function each(indices: readonly number[], check: (index: number) => unknow
   }
 }
 
-const batches = Array.from({ length: Math.ceil(generatedCount / perBatch) }, (_, batch) =>
-  Array.from(
-    { length: Math.min(perBatch, generatedCount - batch * perBatch) },
-    (__, i) => batch * perBatch + i,
-  ),
-);
+/** The numbers of the first so many values. */
+const batchesOf = (count: number) =>
+  Array.from({ length: Math.ceil(count / perBatch) }, (_, batch) =>
+    Array.from({ length: Math.min(perBatch, count - batch * perBatch) }, (__, i) => batch * perBatch + i),
+  );
+const counts = { redis: generatedCount, http: Math.ceil(byExtent(1, 0.25) * generatedCount) };
 
 describe.each(['redis', 'http'] as const)('over %s', (name) => {
   const agent = identityOf('any', 'i', 1);
+  const batches = batchesOf(counts[name]);
   let transport: Transport;
 
   beforeEach(async () => {
