@@ -37,7 +37,7 @@ const workflowSchema = z.looseObject({
     z.looseObject({
       uses: z.string().optional(),
       'timeout-minutes': z.int().optional(),
-      steps: z.array(z.looseObject({ uses: z.string().optional() })).optional(),
+      steps: z.array(z.looseObject({ uses: z.string().optional(), run: z.string().optional() })).optional(),
     }),
   ),
 });
@@ -125,6 +125,18 @@ describe.each(workflows)('%s', (path) => {
       }
     }
   });
+});
+
+it('asks each night for known vulnerabilities in what is shipped', () => {
+  const { jobs } = workflowSchema.parse(parse(read('.github/workflows/nightly.yml')));
+  const runs = Object.values(jobs).flatMap(({ steps = [] }) => steps.map(({ run }) => run));
+  expect(runs).toContainEqual(expect.stringMatching(/^npm audit --omit=dev/));
+});
+
+it('leaves no package manager in the image of the server', () => {
+  const [, last = ''] = /(\nFROM [^\n]*\n(?:(?!\nFROM ).)*)$/s.exec(read('server/Dockerfile')) ?? [];
+  expect(last).toMatch(/^RUN rm -rf \/usr\/local\/lib\/node_modules .*\/npm .*\/npx .*[^]*\/yarn /m);
+  expect(last).toMatch(/^ENTRYPOINT \["node"/m);
 });
 
 it('lets Dependabot look after packages, actions and images', () => {
