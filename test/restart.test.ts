@@ -2,14 +2,17 @@ import { createClient } from '../shared/client/client.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
 
-/** What restarts keep: every accepted command, and its result. */
+/**
+ * What restarts keep: every accepted command, and its result. One deployment for all tests: each but the last
+ * leaves a server and an agent at work, and nothing that runs.
+ */
 
 let deployment: Deployment;
 const clients = new ClientLog();
 const noOp = { type: 'DELAY', payload: { ms: 0 } };
 
-beforeEach(async () => (deployment = await Deployment.start({ agents: 1 })));
-afterEach(() => deployment.stop());
+beforeAll(async () => (deployment = await Deployment.start({ agents: 1 })));
+afterAll(() => deployment.stop());
 
 async function submit(count: number, payload: { ms: number } = { ms: 0 }): Promise<string[]> {
   const post = await clients.submitBatch(
