@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Deployment } from '../../shared/testing/deployment.js';
 import { freePort } from '../../shared/testing/processes.js';
+import { startServerHere } from '../server-here.js';
 import { bringBack, runLine, runProcess, whereIs } from './command-line.js';
 import { documents, startLines, uuid } from './lines.js';
+import { registerNobody } from './scene.js';
 
-/** The program as it was built, against a server, an agent and a Redis that are real. */
+/** What a person types, against a server, an agent and a Redis that are real. */
 
 const { deployment, fencepost, submit, read } = startLines();
 const unheard = async () => `http://127.0.0.1:${await freePort()}`;
@@ -161,8 +163,9 @@ it('ends with 3 when the server is away, or Redis is', async () => {
   const away = await fencepost(['list', '--server', await unheard(), '--retry-for', '100ms']);
   expect(away).toMatchObject({ code: 3, stdout: '' });
   expect(away.stderr).toMatch(/ECONNREFUSED.*\nfencepost doctor says what is wrong\n$/);
-  const other = await Deployment.start();
+  const other = await Deployment.start({ servers: 0 });
   try {
+    await startServerHere(other);
     await other.redis.kill();
     const { code, stderr } = await runLine(['list', '--retry-for', '100ms'], { env: whereIs(other) });
     expect(code).toBe(3);
@@ -239,12 +242,10 @@ it('lists agents, queues and types, pauses a queue, and drains an agent', async 
     { paused: false },
   ]);
 
-  const second = await deployment().startAgent({ env: { AGENT_ID: 'second' } });
+  await registerNobody(deployment(), 'second', ['default']);
   expect((await fencepost(['agents', 'drain', 'second'])).stdout).toBe('second takes no more commands\n');
   expect((await fencepost(['agents'])).stdout).toMatch(/^second +draining /m);
   expect((await fencepost(['agents', 'drain', 'nobody'])).code).toBe(1);
-  second.kill('SIGTERM');
-  await second.exited;
 });
 
 it('heeds flags before the name of a nested command, and those behind it more', async () => {

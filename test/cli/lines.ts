@@ -1,5 +1,7 @@
 import { type CommandView } from '../../shared/protocol/commands.js';
 import { Deployment } from '../../shared/testing/deployment.js';
+import { startAgentHere } from '../agent-here.js';
+import { startServerHere } from '../server-here.js';
 import { type LineOptions, runLine, type Told, whereIs } from './command-line.js';
 
 export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
@@ -21,11 +23,13 @@ export interface Lines {
   readonly read: (id: string) => Promise<CommandView>;
 }
 
-/** Starts a server, an agent and a Redis that are real, for all tests of a file. */
+/** Starts a Redis, and in the test's own process a server and an agent, for all tests of a file. */
 export function startLines(): Lines {
   let deployment: Deployment;
   beforeAll(async () => {
-    deployment = await Deployment.start({ agents: 1, env: { AGENT_ID: 'worker', AGENT_CONCURRENCY: '4' } });
+    deployment = await Deployment.start({ servers: 0 });
+    await startServerHere(deployment, { LEASE_MS: '600000' });
+    await startAgentHere(deployment, { agentId: 'worker', concurrency: 4 });
   });
   afterAll(() => deployment.stop());
   const fencepost: Lines['fencepost'] = (args, options = {}) =>

@@ -10,25 +10,35 @@ import { documents, startLines, uuid } from './lines.js';
 
 const { deployment, fencepost } = startLines();
 
-it('submits a file by the line, waits for all of it, and stores none twice under a key', async () => {
-  const lines = Array.from({ length: 1234 }, (_, i) =>
+/** Nobody executes it: what counts is that it is stored. */
+const good = '{"type": "DELAY", "payload": {"ms": 0}, "queue": "nobodys"}';
+const goodLines = (count: number) => Array.from({ length: count }, () => good);
+
+it('submits a file by the line, also more than one batch of it', async () => {
+  const submitted = await fencepost(['submit', '--file', '-'], { stdin: goodLines(501).join('\n\n') });
+  expect(submitted).toMatchObject({ code: 0, stderr: '' });
+  expect(new Set(submitted.stdout.trim().split('\n')).size).toBe(501);
+  // Other tests wait until nothing is left to do.
+  expect((await fencepost(['cancel', '--queue', 'nobodys', '--status', 'PENDING'])).code).toBe(0);
+});
+
+it('stores no line of a file twice under a key, and waits for all of them', async () => {
+  // More than are waited for at once.
+  const lines = Array.from({ length: 40 }, (_, i) =>
     JSON.stringify({ type: 'DELAY', payload: { ms: i % 2 } }),
   );
-  const stdin = lines.join('\n\n');
-  const submitted = await fencepost(['submit', '--file', '-'], { stdin });
-  const ids = submitted.stdout.trim().split('\n');
-  expect(submitted).toMatchObject({ code: 0, stderr: '' });
-  expect(new Set(ids).size).toBe(1234);
-  const waited = await fencepost(['wait', '-', '--json'], { stdin: submitted.stdout });
-  expect(waited.code).toBe(0);
-  expect(new Set(documents(waited.stdout).map(({ commandId }) => commandId))).toEqual(new Set(ids));
-
-  const few = lines.slice(0, 20).join('\n');
+  const stdin = lines.join('\n');
   const keyed = ['submit', '--file', '-', '--key', 'import-7', '--json'];
-  const [first, again] = [await fencepost(keyed, { stdin: few }), await fencepost(keyed, { stdin: few })];
-  expect(documents(first.stdout)).toHaveLength(20);
-  expect(documents(first.stdout)[19]).toEqual({ line: 20, commandId: expect.stringMatching(uuid) as string });
+  const [first, again] = [await fencepost(keyed, { stdin }), await fencepost(keyed, { stdin })];
+  const stored = documents(first.stdout);
+  expect(stored).toHaveLength(40);
+  expect(stored[39]).toEqual({ line: 40, commandId: expect.stringMatching(uuid) as string });
   expect(again.stdout).toBe(first.stdout);
+
+  const waited = await fencepost(['wait', '-', '--json'], { stdin: first.stdout });
+  expect(waited.code).toBe(0);
+  const idsOf = (some: readonly Record<string, unknown>[]) => new Set(some.map(({ commandId }) => commandId));
+  expect(idsOf(documents(waited.stdout))).toEqual(idsOf(stored));
 });
 
 test.each([
@@ -40,7 +50,6 @@ test.each([
     /^line 3: payload\.ms must be a whole number/,
   ],
 ])('stores nothing of a batch with a line %s, and names the line', async (_, line, message) => {
-  const good = '{"type": "DELAY", "payload": {"ms": 0}}';
   await deployment().settled();
   const before = (await deployment().get('/stats')) as { counts: unknown };
   const { code, stdout, stderr } = await fencepost(['submit', '--file', '-'], {
@@ -51,8 +60,6 @@ test.each([
   expect(((await deployment().get('/stats')) as { counts: unknown }).counts).toEqual(before.counts);
 });
 
-const good = '{"type": "DELAY", "payload": {"ms": 0}}';
-const goodLines = (count: number) => Array.from({ length: count }, () => good);
 const countAll = async () => {
   const { counts } = (await deployment().get('/stats')) as { counts: Record<string, number> };
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
@@ -116,8 +123,7 @@ it('does not say that it has submitted a file when whoever reads the ids had eno
 
 it('stops without a word when whoever reads has had enough', async () => {
   // More than a pipe holds by itself.
-  const many = Array.from({ length: 400 }, () => '{"type": "DELAY", "payload": {"ms": 0}}').join('\n');
-  await fencepost(['submit', '--file', '-'], { stdin: many });
+  await fencepost(['submit', '--file', '-'], { stdin: goodLines(400).join('\n') });
   const { first, code, stderr } = await intoHead('list --all --json');
   expect({ code, stderr }).toEqual({ code: '0', stderr: '' });
   expect(documents(first)).toHaveLength(1);
