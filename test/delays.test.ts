@@ -1,23 +1,27 @@
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
+import { type Deployment } from '../shared/testing/deployment.js';
 import { seededRandom } from '../shared/testing/random.js';
 import { type CommandView } from '../shared/protocol/commands.js';
+import { startAgentHere } from './agent-here.js';
+import { startServerHere } from './server-here.js';
 import { onTrial, until } from './trial.js';
 
 /** What delays promise: never before their time, in the order of their times, by any server, once. */
 
 const count = 400;
+/** No test lives to see a lease end. */
+const env = { LEASE_MS: '600000' };
 
 async function viewsOf(deployment: Deployment, ids: readonly string[]): Promise<CommandView[]> {
   return Promise.all(ids.map((id) => deployment.client.get(id)));
 }
 
 it('delayed commands start in the order of their times, each once, also when a server dies meanwhile', async () => {
-  const env = { AGENT_CONCURRENCY: '50' };
-  await onTrial({ servers: 3, agents: 1, env }, async ({ deployment, clients, ledger }) => {
+  await onTrial({ servers: 1, env }, async ({ deployment, clients, ledger }) => {
+    await startServerHere(deployment, env);
+    await startAgentHere(deployment, { concurrency: 50 });
     const random = seededRandom(1);
     const ids: string[] = [];
-    const urls = deployment.servers.map(({ url }) => url);
+    const { urls } = deployment;
     for (let batch = 0; batch < 8; batch++) {
       const commands = Array.from({ length: count / 8 }, () => ({
         type: 'DELAY',
@@ -56,22 +60,18 @@ async function completedOf(deployment: Deployment): Promise<number> {
   return counts.COMPLETED;
 }
 
-it('what became due while no server was there starts when one is back', async () => {
-  const deployment = await Deployment.start({ agents: 1 });
-  try {
-    const clients = new ClientLog();
+it('what became due while no server was there starts when one is back', () =>
+  onTrial({ servers: 1, env }, async ({ deployment, clients }) => {
+    await startAgentHere(deployment);
     const [server] = deployment.servers;
     const delayed = { type: 'DELAY', payload: { ms: 0 }, delayMs: 100 };
     const { ids } = await clients.submitBatch(deployment.url, [delayed, delayed]);
     server?.process.kill('SIGKILL');
     await server?.process.exited;
     deployment.servers.splice(0);
-    await deployment.startServer({ port: server?.port });
+    await startServerHere(deployment, env);
     for (const id of ids) {
       const view = await clients.read(deployment.url, id, { waitSeconds: 30 });
       expect(view).toMatchObject({ status: 'COMPLETED', attempt: 1 });
     }
-  } finally {
-    await deployment.stop();
-  }
-});
+  }));
