@@ -4,6 +4,7 @@ import { pause } from '../shared/runtime/service.js';
 import { cpuMs } from '../shared/testing/cpu-time.js';
 import { Deployment } from '../shared/testing/deployment.js';
 import { byExtent } from '../shared/testing/extent.js';
+import { startServerHere } from './server-here.js';
 
 /** What waiting agents cost a server, and how soon they learn of a command. */
 
@@ -22,7 +23,8 @@ let deployment: Deployment;
 let pool: Agent;
 
 beforeAll(async () => {
-  deployment = await Deployment.start({ servers: 2 });
+  deployment = await Deployment.start();
+  await startServerHere(deployment);
   pool = new Agent({ connections: idleAgents + 10, headersTimeout: 0, bodyTimeout: 0 });
 });
 afterAll(async () => {
@@ -41,7 +43,7 @@ async function send(
   body?: unknown,
   server = 0,
 ): Promise<Answer> {
-  const answer = await request(`${deployment.servers[server]?.url}${path}`, {
+  const answer = await request(`${deployment.urls[server]}${path}`, {
     dispatcher: pool,
     method,
     ...(body === undefined
