@@ -4,6 +4,7 @@ import { partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
 import { Ledger } from '../shared/testing/ledger.js';
+import { startServerHere } from './server-here.js';
 
 /**
  * What many commands leave behind in Redis when their retention is over: nothing. `COMMANDS=1000000`
@@ -27,7 +28,7 @@ let redis: Redis;
 beforeAll(async () => {
   ledger = await Ledger.start();
   const env = { AGENT_CONCURRENCY: '100', LOG_LEVEL: 'warn' };
-  deployment = await Deployment.start({ agents: 2, env, redisConfig });
+  deployment = await Deployment.start({ agents: 1, env, redisConfig });
   redis = deployment.redis.client();
 });
 afterAll(async () => {
@@ -65,7 +66,7 @@ async function pruneAll(): Promise<void> {
   server?.process.kill('SIGTERM');
   await server?.process.exited;
   const env = { RETENTION_MS: '0' };
-  await Promise.all([deployment.startServer({ env }), deployment.startServer({ env })]);
+  await Promise.all([deployment.startServer({ env }), startServerHere(deployment, env)]);
   while (Number(await redis.hget(keys.counts, 'COMPLETED')) > 0) await pause(100);
 }
 
@@ -85,6 +86,8 @@ const inMb = (bytes: number) => (bytes / mebibyte).toFixed(2);
 test(
   `${commands} commands complete, and when they are pruned Redis holds what it held before`,
   async () => {
+    // The agent opens the stream at which it waits, once it is ready.
+    while ((await redis.exists(keys.stream('default'))) === 0) await pause(20);
     const [before, usedBefore] = [await keyspace(), await usedMemory()];
     const clients = new ClientLog();
     const began = performance.now();
