@@ -7,9 +7,10 @@ import { targetIds } from './targets.js';
 // A benchmark throws when anything that it submitted is not completed, or is left behind: that is what is
 // tested here. No figure is looked at.
 //
-// The two that start most processes only with TESTS=long; `smoke.redis.test.ts` completes a round of its own.
-const dear = ['throughput', 'recovery'];
-const tried = benchmarks.filter(({ name }) => byExtent(true, !dear.includes(name)));
+// The two that start most processes only with TESTS=long; `smoke.redis.test.ts` completes a round of its own. And
+// `limit`, of which `main.redis.test.ts` completes a short run.
+const onlyLong = ['throughput', 'recovery', 'limit'];
+const tried = benchmarks.filter(({ name }) => byExtent(true, !onlyLong.includes(name)));
 
 test.each(tried.map((benchmark) => [benchmark.name, benchmark] as const))(
   'a short run of %s completes everything and measures its targets',
