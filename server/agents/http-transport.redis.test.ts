@@ -1,5 +1,6 @@
 import { noFaults } from '../../shared/runtime/faults.js';
 import { createLogger } from '../../shared/runtime/logger.js';
+import { byExtent } from '../../shared/testing/extent.js';
 import { HttpProxy, type SeenMatch } from '../../shared/testing/http-proxy.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { conformance, type LosableCall, type TransportRig } from '../../shared/transport/conformance.js';
@@ -20,7 +21,8 @@ const calls: Record<LosableCall, SeenMatch> = {
   leave: ({ method }) => method === 'DELETE',
 };
 
-describe.each([1, 2])('through %s server(s)', (count) => {
+// In `npm test` every test of `test/` that has agents over HTTP tries one server.
+describe.each(byExtent([1, 2], [2]))('through %s server(s)', (count) => {
   let redis: TestRedis;
   let servers: Server[];
   let proxies: HttpProxy[];
