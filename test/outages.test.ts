@@ -1,6 +1,7 @@
+import { type Agent } from '../agent/agent.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
-import { type TestProcess } from '../shared/testing/processes.js';
 import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { startAgentHere } from './agent-here.js';
 import { type Fate, fateOf, submit, undisturbed } from './fate.js';
 import { logged, onTrial, type Trial } from './trial.js';
 
@@ -19,15 +20,14 @@ async function cutOff(trial: Trial, onAgentLost: OnAgentLost) {
   const answers = ledger.hold(({ attempt }) => attempt === 1);
   const id = await submit(trial, { onAgentLost });
   await ledger.waitForHits(1, id);
-  const other = await deployment.startAgent({ env: { AGENT_ID: 'other' } });
+  const other = await startAgentHere(deployment, { agentId: 'other', leaseMs: Number(env.LEASE_MS) });
   proxy.cut();
   return { id, proxy, agent, other, answers };
 }
 
 /** The agent works again: nobody else is there any more to execute this. */
-async function expectWork(trial: Trial, other: TestProcess): Promise<void> {
-  other.kill('SIGTERM');
-  await other.exited;
+async function expectWork(trial: Trial, other: Agent): Promise<void> {
+  await other.stop();
   const id = await submit(trial);
   expect(await fateOf(trial, id)).toEqual(undisturbed);
   expect(await trial.deployment.client.get(id)).toMatchObject({ agentId: 'cut-off' });
