@@ -29,22 +29,8 @@ async function ready(server: TestProcess): Promise<TestApi> {
 
 const delay = { type: 'DELAY', payload: { ms: 1 } };
 
-test('tells its supervisor when it is ready, and where', async () => {
-  const server = startServer({}, true);
-  const api = await ready(server);
-  const message = await server.waitForMessage(
-    (said) => typeof said === 'object' && said !== null && 'ready' in said,
-  );
-  expect(message).toEqual({
-    ready: true,
-    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
-  });
-  expect((await api.post('/commands', delay)).status).toBe(202);
-});
-
-test.each(['SIGTERM', 'SIGINT'] as const)('%s: answers who waits, and ends with 0', async (signal) => {
-  const server = startServer();
-  const api = await ready(server);
+/** Told to stop, it answers whoever waits, and ends with 0. */
+async function expectGoodEnd(server: TestProcess, api: TestApi, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
   const { body } = await api.post('/commands', delay);
   const { commandId } = body as { commandId: string };
   const waiting = api.get(`/commands/${commandId}?wait=60`);
@@ -57,7 +43,7 @@ test.each(['SIGTERM', 'SIGINT'] as const)('%s: answers who waits, and ends with 
     headers: { connection: 'close' },
   });
   expect(await server.exited).toEqual({ code: 0, signal: null });
-});
+}
 
 test('a second signal ends it, whatever is under way', async () => {
   const server = startServer({ GRACE_MS: '600000' });
@@ -120,7 +106,7 @@ test('a wrong configuration: every fault, and exit code 1', async () => {
   ]);
 });
 
-test('waits for a Redis that is away, says so, and answers meanwhile', async () => {
+test('waits for a Redis that is away, says so, and answers meanwhile; SIGINT ends it in good order', async () => {
   await redis.kill();
   const port = await freePort();
   const server = startServer({ PORT: String(port) });
@@ -132,7 +118,7 @@ test('waits for a Redis that is away, says so, and answers meanwhile', async () 
   expect(server.output).not.toContain('"ready:');
   await redis.start();
   await ready(server);
-  expect((await api.post('/commands', delay)).status).toBe(202);
+  await expectGoodEnd(server, api, 'SIGINT');
 });
 
 test('told to stop while it waits for Redis, it ends with 0', async () => {
@@ -144,16 +130,7 @@ test('told to stop while it waits for Redis, it ends with 0', async () => {
   await redis.start();
 });
 
-test('says loudly what Redis does not guarantee', async () => {
-  await redis.client().config('SET', 'appendfsync', 'everysec');
-  const server = startServer();
-  await ready(server);
-  expect(server.lines.filter((line) => line.includes('NOT GUARANTEED: appendfsync is everysec'))).toEqual([
-    expect.stringContaining('"warn"'),
-  ]);
-});
-
-test('a restart changes nothing for a running command; what was found is told', async () => {
+test('tells what it found, what Redis does not guarantee, and that it is ready; SIGTERM ends it in good order', async () => {
   const ids = [1, 2, 3].map((n) => `00000000-0000-7000-8000-00000000000${n}`);
   const commands = ids.map((id) => ({
     id,
@@ -167,12 +144,26 @@ test('a restart changes nothing for a running command; what was found is told', 
   const agent = { agentId: 'agent-1', session: 's.1', queues: ['default'], types: [], inHands: [] };
   await start(client, keys, { ...agent, limit: 2 });
   const before = await client.hgetall(keys.command(ids[0] ?? ''));
-  const server = startServer();
+  await client.config('SET', 'appendfsync', 'everysec');
+
+  const server = startServer({}, true);
   const api = await ready(server);
+  const message = await server.waitForMessage(
+    (said) => typeof said === 'object' && said !== null && 'ready' in said,
+  );
+  expect(message).toEqual({
+    ready: true,
+    url: expect.stringMatching(/^http:\/\/127\.0\.0\.1:\d+$/) as string,
+  });
+  expect(server.lines.filter((line) => line.includes('NOT GUARANTEED: appendfsync is everysec'))).toEqual([
+    expect.stringContaining('"warn"'),
+  ]);
   const line = await server.waitForLine(/found 2 RUNNING commands: 2 leases alive, 0 run out/);
   expect(JSON.parse(line)).toMatchObject({ commandIds: ids.slice(0, 2) });
   expect((await api.get('/stats')).body).toMatchObject({
     leftoverRunning: { found: 2, leasesAlive: 2, leasesRunOut: 0, commandIds: ids.slice(0, 2) },
   });
+  // A restart changes nothing for a running command.
   expect(await client.hgetall(keys.command(ids[0] ?? ''))).toEqual(before);
+  await expectGoodEnd(server, api, 'SIGTERM');
 });
