@@ -7,9 +7,11 @@ import { z } from 'zod';
 import { version } from '../shared/runtime/version.js';
 import { Client } from '../shared/client/client.js';
 import { Deployment } from '../shared/testing/deployment.js';
-import { isLong } from '../shared/testing/extent.js';
+import { byExtent, isLong } from '../shared/testing/extent.js';
 import { type Exit, freePort, startProcess } from '../shared/testing/processes.js';
 import { repositoryRoot, TestRedis } from '../shared/testing/redis-server.js';
+import { startAgentHere } from './agent-here.js';
+import { startServerHere } from './server-here.js';
 
 const run = promisify(execFile);
 const packageSchema = z.object({ dependencies: z.record(z.string(), z.string()) });
@@ -75,7 +77,9 @@ describe.each([
   beforeAll(async () => {
     project = await emptyProject(type, module);
     const tsc = join(repositoryRoot, 'node_modules/typescript/bin/tsc');
-    checked = await run(process.execPath, [tsc, '-p', project]).catch((error: unknown) => error);
+    // One checker: several would each check the same libraries.
+    const args = [tsc, '-p', project, '--checkers', '1'];
+    checked = await run(process.execPath, args).catch((error: unknown) => error);
   });
 
   test('its types are right, with nothing left out of the check', () => {
@@ -90,7 +94,7 @@ describe.each([
     });
   });
 
-  // An agent and a client behave in their host in the same way however the host loads them.
+  // An agent, a client and a command line behave in their host in the same way however the host loads them.
   if (isLong || type === 'commonjs') {
     test('a guest leaves its host alone', async () => {
       expect(await runProgram('guest')).toEqual({ lines: ['at home'], code: 0 });
@@ -106,15 +110,31 @@ describe.each([
       ],
       ['README.md', 'first-minute', ['COMPLETED 1', 'true false', `invalid_request ${wrongDelay}`, '0 live']],
     ])('the client does what %s shows', async (_page, program, lines) => {
-      const deployment = await Deployment.start({ agents: 1 });
+      const deployment = await Deployment.start({ servers: 0 });
+      await startServerHere(deployment, { LEASE_MS: '600000' });
+      await startAgentHere(deployment);
       const ran = await runProgram(program, { SERVER_URL: deployment.url });
       await deployment.stop();
       expect(ran).toEqual({ lines, code: 0 });
     });
+
+    test('its command line runs', async () => {
+      const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
+      const ask = async (...args: readonly [string, ...string[]]) => {
+        const line = startProcess([bin, ...args], { cwd: project });
+        return { code: (await line.exited).code, lines: line.lines };
+      };
+      expect(await ask('--version')).toEqual({ code: 0, lines: [version] });
+      expect(await ask('chaos')).toEqual({
+        code: 2,
+        lines: ['chaos: is in a clone of the repository, not in the package'],
+      });
+    });
   }
 
   async function expectEnd(mayKill: string, exit: Exit): Promise<void> {
-    const deployment = await Deployment.start();
+    const deployment = await Deployment.start({ servers: 0 });
+    await startServerHere(deployment);
     const { client, dataDir } = deployment;
     const env = { REDIS_URL: deployment.redis.url, DATA_DIR: dataDir, MAY_KILL: mayKill };
     const host = startProcess([join(project, 'out', 'busy.js')], { cwd: project, env });
@@ -130,19 +150,6 @@ describe.each([
     expect(await host.exited).toEqual(exit);
     await deployment.stop();
   }
-
-  test('its command line runs', async () => {
-    const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
-    const ask = async (...args: readonly [string, ...string[]]) => {
-      const line = startProcess([bin, ...args], { cwd: project });
-      return { code: (await line.exited).code, lines: line.lines };
-    };
-    expect(await ask('--version')).toEqual({ code: 0, lines: [version] });
-    expect(await ask('chaos')).toEqual({
-      code: 2,
-      lines: ['chaos: is in a clone of the repository, not in the package'],
-    });
-  });
 
   async function runProgram(name: string, more: Readonly<Record<string, string>> = {}) {
     await redis.client().flushall();
@@ -173,7 +180,7 @@ test('its command line runs all of Fencepost without a clone, with a command typ
   stack.kill('SIGTERM');
   expect(await stack.exited).toEqual({ code: 0, signal: null });
 
-  for (const program of ['server', 'agent'] as const) {
+  for (const program of byExtent(['server', 'agent'] as const, ['agent'] as const)) {
     const help = startProcess([bin, program, '--help'], { cwd: project });
     expect(await help.exited).toEqual({ code: 0, signal: null });
     expect(help.lines[0]).toMatch(`npx fencepost ${program}: flags`);

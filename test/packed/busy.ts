@@ -2,15 +2,15 @@ import { createAgent, defineCommand } from 'fencepost';
 import { pino } from 'pino';
 import { z } from 'zod';
 
-// An agent whose command blocks the event loop, and with it its host.
+// An agent whose command blocks the event loop, and with it its host, without keeping a processor busy.
+const never = new Int32Array(new SharedArrayBuffer(4));
 const block = defineCommand({
   type: 'BLOCK',
   payload: z.object({ ms: z.number() }),
   result: z.object({ ended: z.boolean() }),
   execute: ({ payload, log }) => {
     log.info('blocking');
-    const until = performance.now() + payload.ms;
-    while (performance.now() < until);
+    Atomics.wait(never, 0, 0, payload.ms);
     return Promise.resolve({ ended: true });
   },
 });
