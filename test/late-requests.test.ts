@@ -11,11 +11,17 @@ import { Stage } from './stage.js';
  * dealt with, and then the request arrives. It must change nothing.
  */
 
-const requests = ['start', 'report', 'renew', 'release'] as const;
+const requests = ['start', 'report', 'last report', 'renew', 'release'] as const;
 type Request = (typeof requests)[number];
 
-/** The script that travels on the wire: an agent with a free slot reports and starts in one call. */
-const scriptOf = (request: Request) => (request === 'report' ? 'report_and_start' : request);
+/** The script that travels on the wire: an agent reports and starts in one call, until it is told to stop. */
+const scripts = {
+  start: 'start',
+  report: 'report_and_start',
+  'last report': 'report',
+  renew: 'renew',
+  release: 'release',
+} as const;
 
 /** What has become of the command by the time the request arrives. */
 type Moment =
@@ -49,8 +55,8 @@ const lostThenLate: Fate = { ...lost, history: ['late 1 COMPLETED'] };
 const twice: Fate = { ...undisturbed, attempt: 2, losses: 1, effects: [1, 2], history: ['lost 1'] };
 const twiceThenLate: Fate = { ...twice, history: ['late 1 COMPLETED', 'lost 1'] };
 
-// Not here: a start that arrives while the command waits. It may start it, as it might have right
-// before its agent died.
+// Not here: a start that arrives while the command waits, also one that goes with a report. It may start it, as it
+// might have right before its agent died.
 const cases = [
   row('start', 'runs elsewhere', 'fail', 'nothing', undisturbed),
   row('start', 'ended elsewhere', 'fail', 'nothing', undisturbed),
@@ -66,8 +72,8 @@ const cases = [
   row('renew', 'ended elsewhere', 'retry', 'lost', twice),
   row('renew', 'settled', 'retry', 'lost', twice),
   row('report', 'recovered', 'fail', 'late', lostThenLate),
+  row('last report', 'recovered', 'retry', 'late', twiceThenLate),
   row('report', 'settled', 'fail', 'again', undisturbed),
-  row('report', 'recovered', 'retry', 'late', twiceThenLate),
   row('report', 'runs elsewhere', 'retry', 'late', twiceThenLate),
   row('report', 'ended elsewhere', 'retry', 'late', twiceThenLate),
   row('report', 'settled', 'retry', 'again', undisturbed),
@@ -86,11 +92,12 @@ async function loadScripts({ redis }: Stage): Promise<void> {
   const calls = {
     start: [...nobodys, 0, 0, 0, 0],
     report: [0, ...nobodys, 0, 0, 0, 0],
+    'last report': [0],
     renew: [...nobodys, 0],
     release: [...nobodys, 0],
   };
   for (const request of requests) {
-    await callScript(redis, scriptOf(request), partitionKeys().root, calls[request]);
+    await callScript(redis, scripts[request], partitionKeys().root, calls[request]);
   }
 }
 
@@ -107,10 +114,9 @@ async function holdRequest({ request, onAgentLost }: Case, queue: string) {
   const read = proxy.holdNext(requestOf('xreadgroup'));
   await read.held;
   const id = await submit(stage, { queue, onAgentLost });
-  const answers = stage.ledger.hold(
-    (hit) => hit.commandId === id && (request !== 'report' || hit.attempt > 1),
-  );
-  const held = proxy.holdNext(requestOf('evalsha', shaOf(scriptOf(request))));
+  const isReport = request === 'report' || request === 'last report';
+  const answers = stage.ledger.hold((hit) => hit.commandId === id && (!isReport || hit.attempt > 1));
+  const held = proxy.holdNext(requestOf('evalsha', shaOf(scripts[request])));
   if (request === 'release') {
     // It is given the entry, is told to stop, and learns of the entry only then.
     proxy.cut('replies');
@@ -120,10 +126,20 @@ async function holdRequest({ request, onAgentLost }: Case, queue: string) {
     proxy.heal();
     await held.held;
   } else {
+    const untilStopping =
+      request === 'last report'
+        ? stage.ledger.hold((hit) => hit.commandId === id && hit.attempt === 1)
+        : undefined;
     await read.deliver();
+    if (untilStopping) {
+      await untilStopping.first;
+      victim.kill('SIGTERM');
+      await victim.waitForLine(/"stopping/);
+      untilStopping.release();
+    }
     await held.held;
     if (request === 'renew') await stage.ledger.waitForHits(1, id);
-    if (request === 'report') await stage.journalled(queue, id);
+    if (isReport) await stage.journalled(queue, id);
     victim.kill('SIGKILL');
   }
   await victim.exited;
