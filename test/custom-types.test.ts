@@ -83,49 +83,44 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
     }),
   );
 
-  it(
-    'http',
-    'runs programs by the example, stops them when they are cancelled, and leaves none that is deaf',
-    () =>
-      onTrial({ agents: 1, transport, env: { ...example, GRACE_MS: '3000' } }, async (trial) => {
-        const before = processesOf(trial);
-        const echo = { program: 'echo', args: ['$HOME', 'and more'] };
-        const done = await submit(trial, { type: 'RUN_PROGRAM', payload: echo });
-        expect(await fateOf(trial, done)).toMatchObject({ status: 'COMPLETED' });
-        expect(await viewOf(trial, done)).toMatchObject({
-          result: { exitCode: 0, stdout: { text: '$HOME and more\n' } },
-        });
-        const script = 'trap "echo stopped; exit 4" TERM; sleep 1000 & echo at work; wait';
-        const payload = { program: 'sh', args: ['-c', script] };
-        const id = await submit(trial, { type: 'RUN_PROGRAM', payload, timeoutMs: 3_600_000 });
-        await until(async () => JSON.stringify(await progressOf(trial, id)).includes('at work'));
-        await post(trial, `/commands/${id}/cancel`);
-        expect(await fateOf(trial, id)).toMatchObject({
-          status: 'FAILED',
-          code: 'CANCELLED',
-          executed: 'yes',
-        });
-        expect(await viewOf(trial, id)).toMatchObject({
-          result: { exitCode: 4, stdout: { text: 'at work\nstopped\n' } },
-        });
-        expect(processesOf(trial)).toEqual(before);
-
-        // One that is deaf to SIGTERM does not outlive an agent that is stopped in good order.
-        const deafScript = 'trap "" TERM; echo $$; sleep 1000';
-        const deaf = { program: 'sh', args: ['-c', deafScript] };
-        const deafId = await submit(trial, { type: 'RUN_PROGRAM', payload: deaf, timeoutMs: 3_600_000 });
-        await until(async () => (await progressOf(trial, deafId)) !== null);
-        const { lastLine } = progressSchema.parse(await progressOf(trial, deafId));
-        const program = Number(lastLine);
-        expect(isRunning(program)).toBe(true);
-        const [agent] = trial.deployment.agents;
-        agent?.kill('SIGTERM');
-        expect(await agent?.exited).toEqual({ code: 0, signal: null });
-        // It was killed by then; that it is gone shows a moment later.
-        await until(() => Promise.resolve(!isRunning(program)));
-      }),
+  it('http', 'runs programs by the example, and stops them when they are cancelled', () =>
+    onTrial({ agents: 1, transport, env: example }, async (trial) => {
+      const before = processesOf(trial);
+      const echo = { program: 'echo', args: ['$HOME', 'and more'] };
+      const done = await submit(trial, { type: 'RUN_PROGRAM', payload: echo });
+      expect(await fateOf(trial, done)).toMatchObject({ status: 'COMPLETED' });
+      expect(await viewOf(trial, done)).toMatchObject({
+        result: { exitCode: 0, stdout: { text: '$HOME and more\n' } },
+      });
+      const script = 'trap "echo stopped; exit 4" TERM; sleep 1000 & echo at work; wait';
+      const payload = { program: 'sh', args: ['-c', script] };
+      const id = await submit(trial, { type: 'RUN_PROGRAM', payload, timeoutMs: 3_600_000 });
+      await until(async () => JSON.stringify(await progressOf(trial, id)).includes('at work'));
+      await post(trial, `/commands/${id}/cancel`);
+      expect(await fateOf(trial, id)).toMatchObject({ status: 'FAILED', code: 'CANCELLED', executed: 'yes' });
+      expect(await viewOf(trial, id)).toMatchObject({
+        result: { exitCode: 4, stdout: { text: 'at work\nstopped\n' } },
+      });
+      expect(processesOf(trial)).toEqual(before);
+    }),
   );
 });
+
+it.concurrent('a program that is deaf to SIGTERM does not outlive an agent that is stopped in good order', () =>
+  onTrial({ agents: 1, env: { ...example, GRACE_MS: '300' } }, async (trial) => {
+    const script = 'trap "" TERM; echo $$; sleep 1000';
+    const payload = { program: 'sh', args: ['-c', script] };
+    const id = await submit(trial, { type: 'RUN_PROGRAM', payload, timeoutMs: 3_600_000 });
+    await until(async () => (await progressOf(trial, id)) !== null);
+    const { lastLine } = progressSchema.parse(await progressOf(trial, id));
+    const program = Number(lastLine);
+    expect(isRunning(program)).toBe(true);
+    const [agent] = trial.deployment.agents;
+    agent?.kill('SIGTERM');
+    expect(await agent?.exited).toEqual({ code: 0, signal: null });
+    // It was killed by then; that it is gone shows a moment later.
+    await until(() => Promise.resolve(!isRunning(program)));
+  }));
 
 it.concurrent('a module with a fault stops the start, and says which file and what', () =>
   onTrial({}, async ({ deployment }) => {
