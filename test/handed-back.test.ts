@@ -55,3 +55,33 @@ it.each(['redis', 'http'] as const)(
       expect(await violationsIn(trial)).toEqual([]);
     }),
 );
+
+it('an agent over http that stops puts back what was started for it and never reached it: its attempt is spent, and no loss', () =>
+  onTrial({ env }, async (trial) => {
+    const { deployment, ledger } = trial;
+    const redis = deployment.redis.client();
+    const agent = await startAgentHere(deployment, { transport: 'http' });
+    const answers = ledger.hold();
+    const running = await submit(trial);
+    await answers.first;
+    const agentId = (await viewOf(trial, running)).agentId ?? '';
+    const lost = await submit(trial);
+    // A poll of the agent's own session whose answer is lost on its way.
+    const session = (await redis.get(keys.session(agentId))) ?? '';
+    const query = new URLSearchParams({ agentId, session, concurrency: '2', holding: `${running}:1` });
+    const poll = await fetch(new URL(`/commands/next?${query.toString()}`, deployment.url));
+    expect(await poll.json()).toMatchObject({ commandId: lost, attempt: 1 });
+    expect(await viewOf(trial, lost)).toMatchObject({ status: 'RUNNING', agentId, attempt: 1 });
+
+    // It is told to stop before it has room for what it would be given again.
+    const stopped = agent.stop();
+    answers.release();
+    await stopped;
+    expect(await fateOf(trial, running)).toEqual(undisturbed);
+    expect(await viewOf(trial, lost)).toMatchObject({
+      ...{ status: 'PENDING', attempt: 1, losses: 0, failures: 0, history: [] },
+    });
+    await startAgentHere(deployment, { transport: 'http' });
+    expect(await fateOf(trial, lost)).toEqual({ ...undisturbed, attempt: 2, effects: [2] });
+    expect(await violationsIn(trial)).toEqual([]);
+  }));
