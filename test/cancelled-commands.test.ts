@@ -1,5 +1,6 @@
 import { partitionKeys } from '../shared/store/keys.js';
 import { byExtent } from '../shared/testing/extent.js';
+import { startAgentHere } from './agent-here.js';
 import { type Fate, fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
 import { atWork, handlers, post } from './operations.js';
 import { onTrial, processesOf, testsOver } from './trial.js';
@@ -38,7 +39,7 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
         const id = await atWork(trial, 'DEAF');
         await post(trial, `/commands/${id}/cancel`);
         expect(await trial.deployment.agents[0]?.exited).toEqual({ code: 1, signal: null });
-        await trial.deployment.startAgent();
+        await startAgentHere(trial.deployment, { transport });
         expect(await fateOf(trial, id)).toEqual(cancelled);
         expect(await fateOfAnother(trial)).toEqual(undisturbed);
         expect(await violationsIn(trial)).toEqual([]);
@@ -57,7 +58,7 @@ it.concurrent('a hint that was lost is made up for by a renewal', () =>
 
 const many = byExtent(1000, 100);
 it.concurrent(`a cancel of ${many} that wait, and a retry of them, in steps`, () =>
-  onTrial({}, async (trial) => {
+  onTrial({ env: endlessLease }, async (trial) => {
     const { clients, deployment, ledger } = trial;
     const commands = Array.from({ length: many }, () => ({
       type: 'HTTP_GET_JSON',
@@ -81,7 +82,7 @@ it.concurrent(`a cancel of ${many} that wait, and a retry of them, in steps`, ()
       sum: many,
       steps: 5,
     });
-    await deployment.startAgent({ env: { AGENT_CONCURRENCY: '20' } });
+    await startAgentHere(deployment, { concurrency: 20 });
     await deployment.settled();
     const { violations, counts } = await deployment.judge({ clients, ledger, faults: 'none' });
     expect(violations).toEqual([]);

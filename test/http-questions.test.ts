@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pause } from '../shared/runtime/service.js';
 import { byExtent, isLong } from '../shared/testing/extent.js';
+import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
@@ -13,7 +14,8 @@ const longLease = { LEASE_MS: '600000' };
 
 const several = byExtent(3, 2);
 it('several agents at once: they share the work, and each command is one agent’s', () =>
-  onTrial({ ...overHttp, agents: several, answerAfterMs: 20 }, async (trial) => {
+  onTrial({ ...overHttp, agents: several - 1, env: longLease, answerAfterMs: 20 }, async (trial) => {
+    await startAgentHere(trial.deployment, overHttp);
     const ids = await Promise.all(Array.from({ length: 60 }, () => submit(trial)));
     await trial.deployment.settled(60);
     const views = await Promise.all(ids.map((id) => trial.deployment.client.get(id)));
@@ -32,7 +34,7 @@ it('an agent that restarts quickly: what it had is settled at once, and it goes 
     const [agent] = deployment.agents;
     agent?.kill('SIGKILL');
     await agent?.exited;
-    await deployment.startAgent();
+    await startAgentHere(deployment, overHttp);
     expect(await fateOf(trial, id)).toEqual(lostAfter([1]).retry);
     const agents = await deployment.client.agents();
     expect(agents).toMatchObject([
