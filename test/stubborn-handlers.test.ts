@@ -11,7 +11,7 @@ import { onTrial, type Trial } from './trial.js';
 const handlers = (name: string) => ({ AGENT_COMMANDS: join(repositoryRoot, 'test/handlers', `${name}.mjs`) });
 
 /** A command that blocks its agent for three leases. */
-const leaseMs = 1000;
+const leaseMs = 3000;
 const blocked = { ...handlers('blocked'), LEASE_MS: String(leaseMs) };
 const submitBlocked = (trial: Trial, onAgentLost: OnAgentLost) =>
   submit(trial, { type: 'BLOCKED', payload: { url: trial.ledger.url, ms: 3 * leaseMs }, onAgentLost });
