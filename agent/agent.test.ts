@@ -90,7 +90,7 @@ const left: JournalledReport = {
 };
 
 it('settles what the last session left once its journal was answered, and hands back when it stops', async () => {
-  await journal.keep([left]);
+  journal.outcomes.keep([left]);
   const { transport, calls } = transportOf(() => Promise.resolve(['accepted']));
   const agent = agentWith(transport);
   await agent.start();
@@ -102,7 +102,7 @@ it('settles what the last session left once its journal was answered, and hands 
 it.each(['stop', 'drain'] as const)(
   'on %s hands nothing back as long as an outcome of its journal has no answer',
   async (what) => {
-    await journal.keep([left]);
+    journal.outcomes.keep([left]);
     const { transport, calls } = transportOf(() => Promise.reject(new Error('away')));
     const agent = agentWith(transport);
     void agent.start();
@@ -163,10 +163,9 @@ it('gives its name back when nothing of its own takes it any more', async () => 
 });
 
 it('that cannot keep outcomes any more ends itself once, with what to do, and stops in good order', async () => {
-  const full = new Error('IO error: 000003.log: No space left on device');
-  jest.spyOn(journal, 'keep').mockImplementation(() => {
-    jest.spyOn(journal, 'tidy').mockRejectedValue(full);
-    return Promise.reject(full);
+  const full = new Error('ENOSPC: no space left on device, write');
+  jest.spyOn(journal.outcomes, 'keep').mockImplementation(() => {
+    throw full;
   });
   const { transport, calls } = transportOf(() => Promise.resolve(['accepted']));
   const type = defineCommand({
@@ -199,7 +198,7 @@ it('that cannot keep outcomes any more ends itself once, with what to do, and st
   });
   await ended;
   expect(reasons).toEqual([
-    'outcomes cannot be kept in its journal (IO error: 000003.log: No space left on device): free some space on that disk, and start it again: outcomes that are in it are kept, and reported then',
+    'outcomes cannot be kept in its journal (ENOSPC: no space left on device, write): free some space on that disk, and start it again: outcomes that are in it are kept, and reported then',
   ]);
   expect(calls.filter((call) => call === 'report')).toHaveLength(1);
   expect(calls.slice(-3)).toEqual(['handBack', 'leave', 'close']);

@@ -75,12 +75,13 @@ export class Agent implements Service {
     });
     this.#reporter = new Reporter({
       transport,
-      journal,
+      outcomes: journal.outcomes,
       turn: (reports) => this.#turnAfter(reports),
       onUnwritable: (error) => this.#cannotKeep(error),
       faults,
       logger,
     });
+    journal.outcomes.onFailure((error) => this.#cannotKeep(error));
     const types = announcementOf(registry);
     this.#announcer = new Announcer({ transport, types, intervalMs: leaseMs, logger });
     this.#fetcher = new Fetcher({
@@ -126,12 +127,7 @@ export class Agent implements Service {
   /** What the last session left: first its outcomes, then, once each was answered, the rest. */
   async #settle(): Promise<void> {
     const { transport, journal, logger } = this.#options;
-    const unanswered = await journal.unanswered((record, why) => {
-      logger.error(
-        { record, why },
-        'an outcome in the journal cannot be read: it is kept there under this key, and not reported',
-      );
-    });
+    const unanswered = journal.outcomes.unanswered();
     if (unanswered.length > 0)
       logger.info({ outcomes: unanswered.length }, 'reporting what the last session left');
     for (const { report, kept } of unanswered) this.#reporter.add(report, undefined, kept);
@@ -347,10 +343,12 @@ export class Agent implements Service {
       { commandId: command.id, attempt: command.attempt },
       'the handler is deaf to its signal; this process ends',
     );
-    void journal
-      .keep([this.#reportOf(command, outcome)])
-      .catch((error: unknown) => logger.error({ err: error }, 'its outcome cannot be kept'))
-      .finally(() => onFatal('a handler did not end'));
+    try {
+      journal.outcomes.keep([this.#reportOf(command, outcome)]);
+    } catch (error) {
+      logger.error({ err: error }, 'its outcome cannot be kept');
+    }
+    onFatal('a handler did not end');
   }
 }
 

@@ -46,7 +46,7 @@ export interface ReadRecord {
   readonly unreadable: readonly { readonly text: string; readonly why: string }[];
 }
 
-/** One outcome that cannot be read does not take those beside it away. */
+/** A record as text: how versions wrote it that kept outcomes in LevelDB. One outcome by itself is older still. */
 export function readRecord(text: string): ReadRecord {
   let parsed: unknown;
   try {
@@ -54,10 +54,14 @@ export function readRecord(text: string): ReadRecord {
   } catch {
     return { reports: [], unreadable: [{ text, why: 'is not JSON' }] };
   }
+  return readReports(Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]);
+}
+
+/** One outcome that cannot be read does not take those beside it away. */
+export function readReports(items: readonly unknown[]): ReadRecord {
   const reports: JournalledReport[] = [];
   const unreadable: { text: string; why: string }[] = [];
-  // One outcome by itself is how earlier versions wrote them.
-  for (const item of Array.isArray(parsed) ? (parsed as unknown[]) : [parsed]) {
+  for (const item of items) {
     const { data, error } = reportSchema.safeParse(item);
     if (data) reports.push(data);
     else unreadable.push({ text: JSON.stringify(item), why: whyOf(error) });

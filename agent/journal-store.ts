@@ -100,7 +100,8 @@ export function adviceFor(text: string): string | undefined {
     return 'give this user the right to write there, or another DATA_DIR';
   if (/too many open files/i.test(text)) return 'raise the limit of open files (ulimit -n)';
   if (/file too large/i.test(text)) return 'raise the limit of file sizes (ulimit -f), and start it again';
-  if (/input\/output error/i.test(text)) return 'that disk fails: replace it, or give another DATA_DIR';
+  if (/input\/output error|i\/o error/i.test(text))
+    return 'that disk fails: replace it, or give another DATA_DIR';
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import {
   chmodSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -51,18 +52,31 @@ const failure = {
   pauseMs: 0,
 } as const;
 
+const idsIn = (journal: Journal) => journal.outcomes.unanswered().map(({ report: { id } }) => id);
+
+/** @returns what is to be reported, and what this run put aside */
 async function readBack(): Promise<{ ids: string[]; pauses: number[]; aside: string[] }> {
+  const before = asides();
   const journal = await open();
-  const aside: string[] = [];
   try {
-    const found = await journal.unanswered((key) => aside.push(key));
-    const pauses = found.flatMap(({ report: { outcome } }) =>
-      outcome.status === 'FAILED' ? [outcome.pauseMs] : [],
-    );
-    return { ids: found.map(({ report: { id } }) => id), pauses, aside };
+    const pauses = journal.outcomes
+      .unanswered()
+      .flatMap(({ report: { outcome } }) => (outcome.status === 'FAILED' ? [outcome.pauseMs] : []));
+    return { ids: idsIn(journal), pauses, aside: asides().slice(before.length) };
   } finally {
     await journal.close();
   }
+}
+
+const outcomes = () => join(directory, 'outcomes');
+/** The texts of what was put aside, of all runs. */
+function asides(): string[] {
+  if (!existsSync(outcomes())) return [];
+  const files = readdirSync(outcomes()).filter((name) => name.endsWith('.unreadable'));
+  const lines = files
+    .sort()
+    .flatMap((name) => readFileSync(join(outcomes(), name), 'utf8').trim().split('\n'));
+  return lines.map((line) => (JSON.parse(line) as { text: string }).text);
 }
 
 describe('what earlier versions wrote', () => {
@@ -93,13 +107,13 @@ describe('what earlier versions wrote', () => {
 
   // Number('Wed, 21 Oct …') * 1000, which JSON writes as null, and a backoff by 1.5.
   test('a pause of NaN, a fraction, a negative or an endless one is a pause within bounds', async () => {
-    const texts = [null, 1234.5678, -5, 1e300].map((pauseMs) => ({
-      ...report('a', failure),
+    const texts = [null, 1234.5678, -5, 1e300].map((pauseMs, i) => ({
+      ...report(`c${i}`, failure),
       outcome: { ...failure, pauseMs },
     }));
     await withStore((db) => db.put('outcome:1:1', JSON.stringify(texts)));
     expect(await readBack()).toEqual({
-      ids: ['a', 'a', 'a', 'a'],
+      ids: ['c0', 'c1', 'c2', 'c3'],
       pauses: [0, 1235, 0, 365 * 24 * 3600 * 1000],
       aside: [],
     });
@@ -115,10 +129,23 @@ test('an outcome that cannot be read is put aside, and those in its record are r
   const bad = { ...report('bad', done), attempt: 'x' };
   const record = JSON.stringify([report('a', done), bad, report('b', failure)]);
   await withStore((db) => db.put('outcome:1:1', record));
-  expect(await readBack()).toMatchObject({ ids: ['a', 'b'], aside: ['unreadable:outcome:1:1:0'] });
-  // Once: the next run finds it where it is kept, and not among what is to be reported.
+  expect(await readBack()).toMatchObject({ ids: ['a', 'b'], aside: [JSON.stringify(bad)] });
+  // Once: the next run has it where it is kept, and not among what is to be reported.
   expect(await readBack()).toMatchObject({ ids: ['a', 'b'], aside: [] });
-  expect(JSON.parse((await withStore((db) => db.get('unreadable:outcome:1:1:0'))) ?? '')).toEqual(bad);
+  expect(asides()).toEqual([JSON.stringify(bad)]);
+  expect(await withStore((db) => db.keys({ gte: 'outcome:', lt: 'outcome:~' }).all())).toEqual([]);
+});
+
+test('says how many outcomes cannot be understood, why, and where they are', async () => {
+  await (await open()).close();
+  await withStore((db) => db.put('outcome:1:1', '{"id":'));
+  const journal = await open();
+  expect(journal.warnings).toEqual([
+    expect.stringMatching(
+      /cannot be understood: 1, the first since is not JSON\. .*outcomes\/\d+\.unreadable/,
+    ),
+  ]);
+  await journal.close();
 });
 
 test('settled runs are forgotten, and others are remembered until then', async () => {
@@ -141,7 +168,7 @@ test('is for its owner alone, whatever the umask', async () => {
   const umask = process.umask(0);
   try {
     const journal = await open();
-    for (const path of [directory, join(directory, 'journal')])
+    for (const path of [directory, join(directory, 'journal'), outcomes()])
       expect(statSync(path).mode & 0o777).toBe(0o700);
     await journal.close();
   } finally {
@@ -165,7 +192,7 @@ describe('a journal that a power cut has damaged', () => {
     ['MANIFEST is gone', () => named(/^MANIFEST/).forEach((path) => rmSync(path))],
   ])('%s: it is mended, and says so; who it is and its outcomes are there', async (_, damage) => {
     const before = await open();
-    await before.keep([report('a', done)]);
+    before.outcomes.keep([report('a', done)]);
     await before.close();
     damage();
     const journal = await open('another name');
@@ -173,17 +200,17 @@ describe('a journal that a power cut has damaged', () => {
     expect(journal.warnings).toEqual([
       expect.stringMatching(/was damaged .* kept in .*journal\.damaged-\d+; what could be read/),
     ]);
-    expect((await journal.unanswered()).map(({ report: { id } }) => id)).toEqual(['a']);
+    expect(idsIn(journal)).toEqual(['a']);
     await journal.close();
   });
 
   test('is left alone while its agent lives', async () => {
     const living = await open();
-    await living.keep([report('a', done)]);
+    living.outcomes.keep([report('a', done)]);
     rmSync(join(store(), 'CURRENT'));
     const files = named(/^(MANIFEST.*|.*\.log)$/);
     await expect(open()).rejects.toThrow('is in use by another agent');
-    expect(readdirSync(directory)).toEqual(['journal']);
+    expect(readdirSync(directory)).toEqual(['journal', 'outcomes']);
     expect(named(/^(MANIFEST.*|.*\.log)$/)).toEqual(files);
     await living.close();
   });
@@ -231,7 +258,7 @@ describe('a disk that fails the journal: the message says what to do, and nothin
 
   test.each(faults)('%s, when it is opened', async (fault, advice) => {
     const before = await open();
-    await before.keep([report('a', done)]);
+    before.outcomes.keep([report('a', done)]);
     await before.close();
     // What LevelDB answers; it opens a database also before it is asked to.
     jest.spyOn(ClassicLevel.prototype, '_open' as never).mockRejectedValueOnce(errorOf(fault) as never);
@@ -240,7 +267,7 @@ describe('a disk that fails the journal: the message says what to do, and nothin
     expect(refusal).toBeInstanceOf(JournalUnavailable);
     expect(refusal).toHaveProperty('message', expect.stringMatching(advice));
     expect(named(/./)).toEqual(files);
-    expect(readdirSync(directory)).toEqual(['journal']);
+    expect(readdirSync(directory)).toEqual(['journal', 'outcomes']);
     expect((await readBack()).ids).toEqual(['a']);
   });
 
@@ -338,7 +365,7 @@ describe('generated journals', () => {
     return { text, ids, bad: items.length - ids.length };
   }
 
-  test(`of ${count} records each one that can be read is reported, the others are put aside: ${again}`, async () => {
+  test(`of ${count} records of LevelDB each one that can be read is reported, the others are put aside: ${again}`, async () => {
     const records = Array.from({ length: count }, (_, i) => ({ key: `outcome:1:${i}`, ...record(`c${i}`) }));
     await withStore((db) => db.batch(records.map(({ key, text }) => ({ type: 'put', key, value: text }))));
     const { ids, pauses, aside } = await readBack();
@@ -355,7 +382,7 @@ describe('generated journals', () => {
       directory = mkdtempSync(join(tmpdir(), 'fencepost-journal-'));
       for (let run = 0; run < 2; run++) {
         const journal = await open();
-        await journal.keep([report(`c${run}`, done)]);
+        journal.outcomes.keep([report(`c${run}`, done)]);
         await journal.close();
       }
       const path = pick(named(/^(CURRENT|MANIFEST.*|.*\.(log|ldb))$/));
@@ -372,9 +399,9 @@ describe('generated journals', () => {
           ),
       ])();
       const journal = await open();
-      const found = (await journal.unanswered()).map(({ report: { id } }) => id);
-      expect(['c0', 'c1']).toEqual(expect.arrayContaining(found));
-      await journal.keep([report('c2', done)]);
+      // They are in the log, whatever becomes of LevelDB's files.
+      expect(idsIn(journal)).toEqual(['c0', 'c1']);
+      journal.outcomes.keep([report('c2', done)]);
       await journal.close();
     }
   });

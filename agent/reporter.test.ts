@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Report, type ReportWord } from '../shared/lifecycle/transitions.js';
 import { createLogger } from '../shared/runtime/logger.js';
+import { readEarlier } from './earlier-outcomes.js';
 import { Journal } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
 import { Reporter } from './reporter.js';
@@ -42,56 +43,43 @@ function transportOf(answer: (reports: readonly Report[]) => Promise<ReportWord[
   return { calls, report };
 }
 
-const journalled = async () => (await journal.unanswered()).map(({ report }) => report);
+/** What is in the file, as a run that begins now would find it. */
+const journalled = () => readEarlier(join(directory, 'outcomes'), []).reports;
 
 const accepted = (reports: readonly Report[]) => Promise.resolve(reports.map((): ReportWord => 'accepted'));
 
 it('sends what ended together in one call, and forgets what was answered', async () => {
   const transport = transportOf(accepted);
-  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
   const answered = jest.fn();
   for (const id of ['a', 'b', 'c']) reporter.add(reportOf(id), answered);
   await reporter.drained();
   expect(transport.calls).toEqual([['a', 'b', 'c']]);
   expect(answered).toHaveBeenCalledTimes(3);
-  expect(await journalled()).toEqual([]);
+  expect(journalled()).toEqual([]);
 });
 
-it('has an outcome in the journal before it counts it as answered', async () => {
-  const transport = transportOf(accepted);
-  const keep = jest.spyOn(journal, 'keep');
-  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
-  const order: string[] = [];
-  keep.mockImplementationOnce(async (reports) => {
-    // Far later than the answer.
-    await new Promise((resolve) => setImmediate(resolve));
-    order.push(`journalled, sent: ${transport.calls.length}`);
-    keep.mockRestore();
-    return journal.keep(reports);
-  });
-  reporter.add(reportOf('a'), () => order.push('answered'));
-  await reporter.drained();
-  expect(order).toEqual(['journalled, sent: 1', 'answered']);
-});
-
-it('begins to send an outcome while it is journalled: neither waits for the other', async () => {
-  const transport = transportOf(async (reports) => {
-    // Not answered before it is in the journal.
-    while ((await journal.unanswered()).length === 0) await new Promise((resolve) => setImmediate(resolve));
+it('has an outcome in the journal before it sends it', async () => {
+  const found: (readonly JournalledReport[])[] = [];
+  const transport = transportOf((reports) => {
+    found.push(journalled());
     return accepted(reports);
   });
-  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
   reporter.add(reportOf('a'));
   await reporter.drained();
-  expect(await journalled()).toEqual([]);
+  expect(found).toEqual([[reportOf('a')]]);
+  expect(journalled()).toEqual([]);
 });
 
 it('says that the journal cannot be written, and reports that outcome, and those after it, all the same', async () => {
   const transport = transportOf(accepted);
   const full = new Error('the disk is full');
-  jest.spyOn(journal, 'keep').mockRejectedValueOnce(full);
+  jest.spyOn(journal.outcomes, 'keep').mockImplementationOnce(() => {
+    throw full;
+  });
   const [answered, said] = [jest.fn(), jest.fn()];
-  const reporter = new Reporter({ onUnwritable: said, transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable: said, transport, outcomes: journal.outcomes, logger });
   reporter.add(reportOf('a'), answered);
   await reporter.drained();
   expect(said.mock.calls).toEqual([[full]]);
@@ -99,28 +87,23 @@ it('says that the journal cannot be written, and reports that outcome, and those
   reporter.add(reportOf('b'), answered);
   await reporter.drained();
   expect(transport.calls).toEqual([['a'], ['b']]);
-  expect(await journalled()).toEqual([]);
-});
-
-it('says that the journal cannot be written when it cannot forget what was answered either', async () => {
-  const full = new Error('the disk is full');
-  const said = jest.fn();
-  const reporter = new Reporter({ onUnwritable: said, transport: transportOf(accepted), journal, logger });
-  jest.spyOn(journal, 'tidy').mockRejectedValueOnce(full);
-  reporter.add(reportOf('a'));
-  await reporter.drained();
-  expect(said.mock.calls).toEqual([[full]]);
+  expect(journalled()).toEqual([]);
 });
 
 it('counts outcomes of an earlier session as answered one by one, and forgets their record with the last', async () => {
-  const kept = await journal.keep([reportOf('a'), reportOf('b')]);
-  const reporter = new Reporter({ onUnwritable, transport: transportOf(accepted), journal, logger });
+  const kept = journal.outcomes.keep([reportOf('a'), reportOf('b')]);
+  const reporter = new Reporter({
+    onUnwritable,
+    transport: transportOf(accepted),
+    outcomes: journal.outcomes,
+    logger,
+  });
   reporter.add(reportOf('a'), undefined, kept);
   await reporter.drained();
-  expect(await journalled()).toEqual([reportOf('a'), reportOf('b')]);
+  expect(journalled()).toEqual([reportOf('a'), reportOf('b')]);
   reporter.add(reportOf('b'), undefined, kept);
   await reporter.drained();
-  expect(await journalled()).toEqual([]);
+  expect(journalled()).toEqual([]);
 });
 
 it('sends again what was not answered, until it is', async () => {
@@ -128,23 +111,23 @@ it('sends again what was not answered, until it is', async () => {
   const transport = transportOf((reports) =>
     failures-- > 0 ? Promise.reject(new Error('Redis is away')) : accepted(reports),
   );
-  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
   reporter.add(reportOf('a'));
   await reporter.drained();
   expect(transport.calls).toEqual([['a'], ['a'], ['a']]);
-  expect(await journalled()).toEqual([]);
+  expect(journalled()).toEqual([]);
 });
 
 it.each(['again', 'late', 'gone'] as const)('counts "%s" as an answer', async (word) => {
   const reporter = new Reporter({
     onUnwritable,
     transport: transportOf(() => Promise.resolve([word])),
-    journal,
+    outcomes: journal.outcomes,
     logger,
   });
   reporter.add(reportOf('a'));
   await reporter.drained();
-  expect(await journalled()).toEqual([]);
+  expect(journalled()).toEqual([]);
 });
 
 it('keeps what Redis could not take, without holding up the rest, and sends it again later', async () => {
@@ -156,22 +139,22 @@ it('keeps what Redis could not take, without holding up the rest, and sends it a
     const wordOf = (id: string): ReportWord => (id === 'a' && !isMended ? 'broken' : 'accepted');
     return Promise.resolve(reports.map(({ id }) => wordOf(id)));
   });
-  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
   for (const id of ['a', 'b']) reporter.add(reportOf(id));
   await reporter.drained();
   // Its record has both: whoever dies now reports both again.
-  expect(await journalled()).toEqual([reportOf('a'), reportOf('b')]);
+  expect(journalled()).toEqual([reportOf('a'), reportOf('b')]);
   isMended = true;
   await sentAgain;
   await reporter.drained();
   expect(transport.calls).toEqual([['a', 'b'], ['a']]);
-  expect(await journalled()).toEqual([]);
+  expect(journalled()).toEqual([]);
 });
 
 it('leaves what was not answered in the journal when it is stopped', async () => {
   const transport = transportOf(() => Promise.reject(new Error('Redis is away')));
-  const reporter = new Reporter({ onUnwritable, transport, journal, logger });
+  const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
   reporter.add(reportOf('a'));
   await reporter.stop();
-  expect(await journalled()).toEqual([reportOf('a')]);
+  expect(journalled()).toEqual([reportOf('a')]);
 });

@@ -4,8 +4,8 @@ import { type AgentFaults, noFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
 import { type Transport, type Turn } from '../shared/transport/transport.js';
-import { type Journal, type Kept } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
+import { type Kept, type OutcomeLog } from './outcome-log.js';
 
 interface Item {
   readonly report: JournalledReport;
@@ -23,7 +23,7 @@ const mostBytesPerCall = 4 * 1024 * 1024;
 
 export interface ReporterOptions {
   readonly transport: Pick<Transport, 'report'>;
-  readonly journal: Journal;
+  readonly outcomes: OutcomeLog;
   /** What a call may start once these are reported; undefined when nothing more is to be started. */
   readonly turn?: (reports: readonly JournalledReport[]) => Turn | undefined;
   /** The journal cannot be written: who cannot keep outcomes must not execute commands. Called at each failure. */
@@ -33,10 +33,9 @@ export interface ReporterOptions {
 }
 
 /**
- * Brings outcomes home: into the journal and to Fencepost at the same time, then out of the journal.
- * Nobody waits for the one before the other begins (docs/decisions/0006): whichever a crash leaves
- * undone, the other has it, or nobody was told of the outcome. Outcomes that come while a call is
- * under way go with the next one: that is where the throughput is.
+ * Brings outcomes home: into the journal, to Fencepost, and out of the journal. That the journal's disk has synced
+ * them is waited for by nothing (docs/decisions/0017). Outcomes that are added while a call is under way go with the
+ * next one: that is where the throughput is.
  *
  * When Redis is away it tries again until it is answered; what is refused for its value is the
  * transport's to report otherwise (refused-outcomes.ts). When the process dies, the journal has what
@@ -72,8 +71,7 @@ export class Reporter {
   /** Resolves when every outcome taken on so far was answered, or `stop()` was called. */
   async drained(): Promise<void> {
     while (this.#working) await this.#working;
-    // What it cannot forget is reported and answered once more; a stop that failed here would hand nothing back.
-    await this.#options.journal.tidy().catch((error: unknown) => this.#options.onUnwritable(error));
+    this.#options.outcomes.tidy();
   }
 
   /** Gives up on what Redis does not answer: it stays in the journal. */
@@ -90,20 +88,22 @@ export class Reporter {
   }
 
   async #bringHome(batch: readonly Item[]): Promise<void> {
-    const keeping = this.#keep(batch);
-    // One that is to die with what only its journal knows must not have sent it.
-    if (this.#faults.isDueAt('journalled')) await keeping;
-    const [kept, sent] = await Promise.allSettled([keeping, this.#send(batch)]);
-    // Not before both are done: an outcome that only Redis has is settled, but its record comes yet.
-    if (sent.status === 'fulfilled' && sent.value) this.#settle(batch, sent.value);
-    // A disk that is full, for instance: Redis is told all the same, while this agent stops in good order.
-    if (kept.status === 'rejected') this.#options.onUnwritable(kept.reason);
+    let failure: unknown;
+    try {
+      this.#keep(batch);
+    } catch (error) {
+      // A full disk, for instance: Fencepost has the outcome all the same, and then this agent stops in good order.
+      failure = error;
+    }
+    const words = await this.#send(batch);
+    if (words) this.#settle(batch, words);
+    if (failure !== undefined) this.#options.onUnwritable(failure);
   }
 
-  async #keep(batch: readonly Item[]): Promise<void> {
+  #keep(batch: readonly Item[]): void {
     const fresh = batch.filter(({ kept }) => kept === undefined);
     if (fresh.length > 0) {
-      const kept = await this.#options.journal.keep(fresh.map(({ report }) => report));
+      const kept = this.#options.outcomes.keep(fresh.map(({ report }) => report));
       for (const item of fresh) item.kept = kept;
     }
     this.#faults.at('journalled');
@@ -140,7 +140,7 @@ export class Reporter {
     batch.forEach((item, i) => {
       this.#log(item.report, words[i]);
       if (words[i] === 'broken') broken.push({ ...item, onAnswered: () => undefined });
-      else if (item.kept) this.#options.journal.answered(item.kept);
+      else if (item.kept) this.#options.outcomes.answered(item.kept);
       item.onAnswered();
     });
     this.#addLater(broken);

@@ -110,9 +110,9 @@ class Run {
   /** As an agent starts: its name, its journal, what earlier runs left. @returns whether it may go on */
   async start(): Promise<boolean> {
     if ((await this.#transport.register()).word !== 'ok') return false;
-    const unanswered = await this.journal.unanswered();
+    const unanswered = this.journal.outcomes.unanswered();
     await this.#transport.report(unanswered.map(({ report }) => report));
-    for (const { kept } of unanswered) this.journal.answered(kept);
+    for (const { kept } of unanswered) this.journal.outcomes.answered(kept);
     return (await this.#transport.settle()) !== 'old-session';
   }
 
@@ -138,7 +138,7 @@ class Run {
 
   /** What it executed is in its journal, and is reported or not. */
   async finish(reported = true): Promise<void> {
-    await this.journal.keep(this.#reports());
+    this.journal.outcomes.keep(this.#reports());
     if (reported) await this.#transport.report(this.#reports());
     this.#held.length = 0;
   }

@@ -46,10 +46,10 @@ it('an agent that cannot keep outcomes any more says what to do and stops; with 
     // Room for its identity and a few outcomes.
     const agent = await startLimited(trial, 4);
     expect(await agent.exited).toEqual({ code: 1, signal: null });
-    const journal = join(deployment.dataDir, 'agents/1/journal');
+    const outcomes = join(deployment.dataDir, 'agents/1/outcomes');
     expect(agent.lines.filter((line) => line.includes('"level":"fatal"'))).toEqual([
       expect.stringMatching(
-        `"outcomes cannot be kept in its journal .*${journal}/.*: File too large.: raise the limit of file sizes .ulimit -f., and start it again; this process ends"`,
+        `"outcomes cannot be kept in its journal .${outcomes}/.*\\.log: EFBIG: file too large, write.: raise the limit of file sizes .ulimit -f., and start it again; this process ends"`,
       ),
     ]);
     expect(agent.output).not.toContain('did not stop in good order');

@@ -83,12 +83,12 @@ export class Stage implements Trial {
     return endLeases(this.redis, this.#leaseMs, queue);
   }
 
-  /** Resolves when the victim's outcome of this command is in its journal, which it writes while it reports. */
+  /** Resolves when the victim's outcome of this command is in its journal. */
   journalled(queue: string, id: string): Promise<void> {
-    const journal = join(this.deployment.dataDir, 'agents', `${queue}-victim`, 'journal');
+    const journal = join(this.deployment.dataDir, 'agents', `${queue}-victim`, 'outcomes');
     return until(async () => {
-      const logs = (await readdir(journal)).filter((file) => file.endsWith('.log'));
-      const texts = await Promise.all(logs.map((file) => readFile(join(journal, file), 'latin1')));
+      const files = await readdir(journal);
+      const texts = await Promise.all(files.map((file) => readFile(join(journal, file), 'latin1')));
       return texts.some((text) => text.includes(id));
     });
   }

@@ -12,7 +12,7 @@ export const moduleBugs: readonly PlantedBug[] = [
   {
     name: 'no-journal',
     file: 'agent/reporter.js',
-    text: 'await this.#options.journal.keep(fresh.map(({ report }) => report))',
+    text: 'this.#options.outcomes.keep(fresh.map(({ report }) => report))',
     replacement: 'undefined',
     breaks: [8],
     imitates: 'the report is on its way in a moment, what good is a disk',
