@@ -77,6 +77,7 @@ export class Agent implements Service {
       transport,
       outcomes: journal.outcomes,
       turn: (reports) => this.#turnAfter(reports),
+      isLast: () => this.#slots.executing === 0,
       onUnwritable: (error) => this.#cannotKeep(error),
       faults,
       logger,
@@ -258,7 +259,7 @@ export class Agent implements Service {
       logger.warn(about, 'not executed: by the time its answer was read, the attempt was no longer current');
       return this.#letGo(command);
     }
-    logger.info(about, 'started');
+    if (logger.isLevelEnabled('info')) logger.info(about, 'started');
     const running = this.#runner.run(command, abort);
     faults.soonAt('mid-execution');
     const outcome = await running;
@@ -276,17 +277,20 @@ export class Agent implements Service {
   }
 
   /**
-   * The end of this turn of the event loop: what an answer lets this agent send is on its way by then, so
-   * that Redis works while the handlers do, and the keeper knows what is held.
+   * The end of this turn of the event loop: what an answer lets this agent send is on its way by then, so that Redis
+   * works while the handlers do, and the keeper knows what is held. One at a time there is only the answer itself to be
+   * dealt with, which is done in its microtasks: the turn is not waited for.
    */
   #callsSent(): Promise<void> {
-    this.#nextTurn ??= new Promise((resolve) =>
-      setImmediate(() => {
+    this.#nextTurn ??= new Promise((resolve) => {
+      const end = () => {
         this.#nextTurn = undefined;
         this.#options.keeper.tell();
         resolve();
-      }),
-    );
+      };
+      if (this.#options.concurrency === 1) process.nextTick(end);
+      else setImmediate(end);
+    });
     return this.#nextTurn;
   }
 

@@ -26,6 +26,8 @@ export interface ReporterOptions {
   readonly outcomes: OutcomeLog;
   /** What a call may start once these are reported; undefined when nothing more is to be started. */
   readonly turn?: (reports: readonly JournalledReport[]) => Turn | undefined;
+  /** Whether nothing else is being executed, so that no other outcome can be added in this turn of the event loop. */
+  readonly isLast?: () => boolean;
   /** The journal cannot be written: who cannot keep outcomes must not execute commands. Called at each failure. */
   readonly onUnwritable: (error: unknown) => void;
   readonly faults?: AgentFaults;
@@ -82,7 +84,7 @@ export class Reporter {
 
   async #work(): Promise<void> {
     // What ends in this turn of the event loop goes into one journal write and one call.
-    await new Promise((resolve) => setImmediate(resolve));
+    if (!this.#options.isLast?.()) await new Promise((resolve) => setImmediate(resolve));
     // Also after `stop()`: an outcome that is only in memory would be lost.
     while (this.#waiting.length > 0) await this.#bringHome(this.#take());
   }
@@ -156,6 +158,7 @@ export class Reporter {
 
   #log(report: JournalledReport, word: ReportWord | undefined): void {
     const { logger } = this.#options;
+    if (word === 'accepted' && !logger.isLevelEnabled('info')) return;
     const about = { commandId: report.id, attempt: report.attempt, status: report.outcome.status };
     switch (word) {
       case 'accepted':
