@@ -2,6 +2,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { Agent } from '../agent/agent.js';
 import { loadCommands } from '../agent/command-registry.js';
+import { type CommandType } from '../agent/commands/command-type.js';
 import { connect, type Reach, type TransportConfig } from '../agent/connect.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
 import type * as built from '../agent/keeper.js';
@@ -19,6 +20,10 @@ export interface AgentHereOptions {
   readonly agentId?: string | undefined;
   readonly queue?: string | undefined;
   readonly concurrency?: number | undefined;
+  /** What it executes beside the built-in types. */
+  readonly types?: readonly CommandType[] | undefined;
+  /** Where it finds Redis: a proxy before that of the deployment, for example. */
+  readonly redisUrl?: string | undefined;
   /** That of the deployment, if a lease may end in its test: then it has a keeper, which renews its own. */
   readonly leaseMs?: number | undefined;
 }
@@ -37,11 +42,12 @@ const graceMs = 1000;
 export async function startAgentHere(deployment: Deployment, options: AgentHereOptions = {}): Promise<Agent> {
   const { transport: way = 'redis', queue = 'default', concurrency = 1, leaseMs = endlessMs } = options;
   const logger = createLogger({ side: 'agent', level: 'silent' });
-  const registry = await loadCommands();
+  const builtIn = await loadCommands();
+  const registry = new Map([...builtIn, ...(options.types ?? []).map((type) => [type.type, type] as const)]);
   const journal = await takeDataDirectory(options.dataDir ?? deployment.dataDir, options.agentId);
   const reach: Reach =
     way === 'redis'
-      ? { transport: way, redisUrl: deployment.redis.url }
+      ? { transport: way, redisUrl: options.redisUrl ?? deployment.redis.url }
       : { transport: way, serverUrls: deployment.urls, pollIntervalMs: 200 };
   const types = [...registry.keys()];
   const about = { host: hostname(), pid: process.pid, version: 'test', queues: [queue], types, concurrency };
