@@ -13,6 +13,7 @@ describe('the configuration of npm start', () => {
       '--max-held-per-peer=11',
       '--retention-ms=60000',
       '--retention-max=7',
+      '--server-workers=2',
       '--crash-at=start',
     ]);
     expect(agentFlags).toEqual(['--crash-at=start']);
@@ -30,6 +31,7 @@ describe('the configuration of npm start', () => {
       MAX_HELD_PER_PEER: '11',
       RETENTION_MS: '60000',
       RETENTION_MAX: '7',
+      SERVER_WORKERS: '2',
       PATH: process.env.PATH,
     });
   });

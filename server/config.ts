@@ -14,6 +14,11 @@ const longestRetentionMs = 10 * 365 * 24 * 3600 * 1000;
 export const serverSettings = {
   port: setting('PORT', integer(0, 65_535).default(3000), 'where it listens; 0 takes any free port'),
   host: setting('HOST', z.string().min(1).default('127.0.0.1'), 'the address that it listens on'),
+  workers: setting(
+    'SERVER_WORKERS',
+    integer(1, 256).default(1),
+    'processes that share the port: one for each core that the server is to use',
+  ),
   allowedHosts: setting(
     'ALLOWED_HOSTS',
     z
@@ -31,7 +36,7 @@ export const serverSettings = {
   maxConnections: setting(
     'MAX_CONNECTIONS',
     integer(1).default(20_000),
-    'most connections at once; further ones are answered 503 and closed',
+    'most connections at once, of all workers; further ones are answered 503 and closed',
   ),
   maxConnectionsPerPeer: setting(
     'MAX_CONNECTIONS_PER_PEER',

@@ -12,6 +12,8 @@ import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { loadServerConfig, type ServerConfig } from './config.js';
 import { Server } from './server.js';
 import { TurnOutput } from './turn-output.js';
+import { WorkerCannotStart, WorkerPool } from './workers/worker-pool.js';
+import { answerWithFigures, figuresOfAll, isWorker, stopWithPool } from './workers/worker.js';
 
 /** What the user can do something about is told in one line; the rest is a bug, with its stack. */
 function reasonOf(error: unknown, config: ServerConfig): string {
@@ -39,15 +41,18 @@ function die(error: unknown, config: ServerConfig, logger: Logger): never {
   process.exit(1);
 }
 
-async function main(config: ServerConfig): Promise<void> {
+/** A whole server in this process. */
+async function serve(config: ServerConfig): Promise<void> {
   const { logLevel: level, logPretty: pretty } = config;
   const output = new TurnOutput();
   process.once('exit', () => output.flush());
   const logger = createLogger({ side: 'server', level, pretty, destination: output });
   logLossesOf(standardLog, logger);
   const faults = new Faults<ServerPoint>(config, logger);
-  const server = new Server({ ...config, redisUrl: resolveRedisUrl(config), logger, faults });
-  stopOnSignals(() => server.stop(), config.graceMs + 2000, logger);
+  const fellowWorkers = isWorker() ? { figuresOfAll, answerWithFigures } : undefined;
+  const server = new Server({ ...config, redisUrl: resolveRedisUrl(config), logger, faults, fellowWorkers });
+  const end = stopOnSignals(() => server.stop(), config.graceMs + 2000, logger);
+  if (isWorker()) stopWithPool(() => end(0));
   try {
     await server.start();
   } catch (error) {
@@ -55,8 +60,45 @@ async function main(config: ServerConfig): Promise<void> {
   }
   // Told to stop while it waited for Redis.
   if (server.isStopping()) return;
-  logger.info({ url: server.url, version }, `ready: ${server.url}`);
+  if (!isWorker()) logger.info({ url: server.url, version }, `ready: ${server.url}`);
   reportReady({ url: server.url });
+}
+
+/** Several whole servers, in processes that share the port. */
+async function serveByWorkers(config: ServerConfig): Promise<void> {
+  const { logLevel: level, logPretty: pretty, workers, graceMs } = config;
+  const logger = createLogger({ side: 'server', level, pretty });
+  const pool = new WorkerPool({ program: __filename, workers, graceMs: graceMs + 4000, logger });
+  stopOnSignals(() => pool.stop(), graceMs + 5000, logger);
+  let url: string;
+  try {
+    url = await pool.start();
+  } catch (error) {
+    if (!(error instanceof WorkerCannotStart)) throw error;
+    // It said why.
+    if (!pool.isStopping()) process.exit(1);
+    return;
+  }
+  if (pool.isStopping()) return;
+  logger.info({ url, version, workers }, `ready: ${url}`);
+  reportReady({ url });
+}
+
+function main(config: ServerConfig): Promise<void> {
+  if (config.workers === 1) return serve(config);
+  return isWorker() ? serve(shareOf(config)) : serveByWorkers(config);
+}
+
+/** Connections go to workers in turn, so each has its part of the bounds. */
+function shareOf(config: ServerConfig): ServerConfig {
+  const part = (bound: number) => Math.ceil(bound / config.workers);
+  return {
+    ...config,
+    maxConnections: part(config.maxConnections),
+    maxConnectionsPerPeer: part(config.maxConnectionsPerPeer),
+    maxHeld: part(config.maxHeld),
+    maxHeldPerPeer: part(config.maxHeldPerPeer),
+  };
 }
 
 outliveOutput();

@@ -26,7 +26,7 @@ import { rescuer } from './maintenance/rescuer.js';
 import { retirer } from './maintenance/retirer.js';
 import { unknownTypes } from './maintenance/unknown-types.js';
 import { findLeftovers } from './reading/leftovers.js';
-import { Metrics } from './metrics/metrics.js';
+import { type FellowWorkers, Metrics } from './metrics/metrics.js';
 import { RedisClock } from './redis/redis-clock.js';
 import { RedisUnavailable } from './redis/redis-fault.js';
 import { RedisLink } from './redis/redis-link.js';
@@ -48,6 +48,8 @@ export interface ServerOptions
   readonly logger: Logger;
   /** Where it was told to die, for tests and demonstrations. */
   readonly faults?: CrashPoints<ServerPoint>;
+  /** Left out where this process has the port for itself. */
+  readonly fellowWorkers?: FellowWorkers | undefined;
 }
 
 /** A bound that was left out: nothing is ever pruned, and any number of queues may be in use. */
@@ -76,7 +78,7 @@ export class Server implements Service {
     this.#options = options;
     const { redisUrl: url, host, port, allowedHosts, graceMs, leaseMs, maxBacklog } = options;
     const { logger, faults = noFaults, retentionMs = unbounded, retentionMax = unbounded } = options;
-    const { maxQueues = unbounded } = options;
+    const { maxQueues = unbounded, fellowWorkers } = options;
     const keys = this.#keys;
     const check = async (redis: Redis) => {
       for (const limit of await checkRedis(redis, 'server')) logger.warn(limit);
@@ -96,7 +98,15 @@ export class Server implements Service {
     const polls = new WaitingPolls({ link, keys, feed, logger });
     const admissions = new Admissions({ link, keys, leaseMs, logger });
     const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
-    const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams });
+    const metrics = new Metrics({
+      link,
+      keys,
+      catalog,
+      waiter,
+      polls,
+      eventStreams,
+      fellowWorkers,
+    });
     const held = new HeldAnswers({
       inAll: options.maxHeld ?? Infinity,
       perPeer: options.maxHeldPerPeer ?? Infinity,

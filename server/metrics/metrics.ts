@@ -1,4 +1,4 @@
-import { collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, collectDefaultMetrics, Counter, Gauge, Registry } from 'prom-client';
 import { standardLog } from '../../shared/runtime/log-output.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type Check } from '../http/check.js';
@@ -6,9 +6,18 @@ import { type RedisCalls } from '../redis/redis-link.js';
 import { type TypeCatalog } from '../submissions/type-catalog.js';
 import { RedisMetrics } from './redis-metrics.js';
 import { requestMetrics } from './request-metrics.js';
+import { type Figures } from '../workers/worker-messages.js';
 
 interface Sized {
   readonly size: number;
+}
+
+/** The other processes that share this server's port. */
+export interface FellowWorkers {
+  /** @param own the figures of this one @returns those of all of them, this one's among them */
+  figuresOfAll(own: () => Promise<Figures>): Promise<readonly Figures[]>;
+  /** Lets the others have the figures of this one. */
+  answerWithFigures(own: () => Promise<Figures>): void;
 }
 
 export interface MetricsOptions {
@@ -20,6 +29,8 @@ export interface MetricsOptions {
   /** Agents whose polls are held. */
   readonly polls: Sized;
   readonly eventStreams: Sized;
+  /** Left out where this process has the port for itself. */
+  readonly fellowWorkers?: FellowWorkers | undefined;
 }
 
 let ofProcess: Registry | undefined;
@@ -46,31 +57,50 @@ function countDroppedLines(registry: Registry): void {
   });
 }
 
-/** What Prometheus is told: of Redis, of this server's requests, and of its process. */
+/**
+ * What Prometheus is told: of Redis, of this server's requests, and of its process. Of several workers a scrape reaches
+ * one: it answers for all of them.
+ */
 export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;
   /** Counts the requests that pass through it. */
   readonly countRequests: Check;
-  readonly #registry = new Registry();
+  /** The same at every server. */
+  readonly #ofRedis = new Registry();
+  readonly #ofServer = new Registry();
   readonly #ofProcess = processRegistry();
   readonly #redis: RedisMetrics;
+  readonly #workers: FellowWorkers | undefined;
 
-  constructor({ link, keys, catalog, waiter, polls, eventStreams }: MetricsOptions) {
-    this.#redis = new RedisMetrics({ link, keys, catalog, registry: this.#registry });
-    this.countRequests = requestMetrics(this.#registry);
+  constructor({ link, keys, catalog, waiter, polls, eventStreams, fellowWorkers }: MetricsOptions) {
+    this.#redis = new RedisMetrics({ link, keys, catalog, registry: this.#ofRedis });
+    this.#workers = fellowWorkers;
+    this.countRequests = requestMetrics(this.#ofServer);
     this.#gauge('waiting_clients', 'Clients whose GET /commands/:id?wait= is held here.', waiter);
     this.#gauge('waiting_polls', 'Polls of agents that are held here.', polls);
     this.#gauge('event_streams', 'Streams of GET /events that are open here.', eventStreams);
+    fellowWorkers?.answerWithFigures(() => this.#figures());
   }
 
   /** The text of a scrape. */
   async text(): Promise<string> {
-    await this.#redis.update();
-    return (await Promise.all([this.#registry.metrics(), this.#ofProcess.metrics()])).join('');
+    const [ofServers] = await Promise.all([this.#ofServers(), this.#redis.update()]);
+    return [await this.#ofRedis.metrics(), ...ofServers].join('');
+  }
+
+  async #ofServers(): Promise<string[]> {
+    if (!this.#workers) return Promise.all([this.#ofServer.metrics(), this.#ofProcess.metrics()]);
+    const all = await this.#workers.figuresOfAll(() => this.#figures());
+    return [await AggregatorRegistry.aggregate([...all]).metrics()];
+  }
+
+  async #figures(): Promise<Figures> {
+    const both = [this.#ofServer, this.#ofProcess].map((registry) => registry.getMetricsAsJSON());
+    return (await Promise.all(both)).flat();
   }
 
   #gauge(name: string, help: string, source: Sized): void {
-    const options = { name: `fencepost_${name}`, help, registers: [this.#registry] };
+    const options = { name: `fencepost_${name}`, help, registers: [this.#ofServer] };
     const gauge: Gauge = new Gauge({ ...options, collect: () => gauge.set(source.size) });
   }
 }
