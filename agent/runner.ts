@@ -2,11 +2,11 @@ import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitio
 import { timeoutOf } from '../shared/protocol/command-types.js';
 import { defaults, limits, type Progress } from '../shared/protocol/commands.js';
 import { type Logger } from '../shared/runtime/logger.js';
-import { setLongTimer } from '../shared/runtime/long-timer.js';
 import { messageOf } from '../shared/runtime/thrown.js';
 import { AgentStopped, AttemptLost, CommandCancelled, ExecutionTimeout } from './abort-reasons.js';
 import { type CommandRegistry } from './command-registry.js';
 import { type CommandType } from './commands/command-type.js';
+import { Deadlines } from './deadlines.js';
 import { type HandlerSignal } from './handler-signal.js';
 import { completion, failure, refusal } from './outcome.js';
 
@@ -27,6 +27,7 @@ export interface RunnerOptions {
 /** Executes commands, one attempt at a time each, and turns whatever happens into an outcome. */
 export class Runner {
   readonly #options: RunnerOptions;
+  readonly #deadlines = new Deadlines();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -60,7 +61,7 @@ export class Runner {
     const { onProgress, logger } = this.#options;
     let isOver = false;
     const stuck = new StuckWatch(this.#options, command, timeoutMs);
-    const endTimer = setLongTimer(timeoutMs, () =>
+    const endDeadline = this.#deadlines.after(timeoutMs, () =>
       abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
     );
     abort.whenAborted(() => stuck.begin(abort.reason));
@@ -86,7 +87,7 @@ export class Runner {
       return failureBy(error, abort.reason);
     } finally {
       isOver = true;
-      endTimer();
+      endDeadline();
       stuck.end();
     }
   }
