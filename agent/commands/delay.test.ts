@@ -23,7 +23,9 @@ test('stops when it is aborted, and says so', async () => {
 
 test('does not begin when it is aborted already', async () => {
   // Else it would end in a day.
-  await expect(execute(86_400_000, AbortSignal.abort())).rejects.toThrow(/^stopped after \d+ of 86400000 ms$/);
+  await expect(execute(86_400_000, AbortSignal.abort())).rejects.toThrow(
+    /^stopped after \d+ of 86400000 ms$/,
+  );
 });
 
 test.each([{ ms: 0 }, { ms: 86_400_000 }])('accepts %j', (payload) => {
