@@ -19,6 +19,23 @@ export const moduleBugs: readonly PlantedBug[] = [
     needs: backInTime,
   },
   {
+    name: 'outcomes-not-taken-over',
+    file: 'agent/outcome-log.js',
+    text: 'this.#put(some);',
+    replacement: 'void some;',
+    breaks: [8],
+    imitates: 'each run has a file of its own, and the files of others are deleted',
+    needs: backInTime,
+  },
+  {
+    name: 'reused-place-unseen',
+    file: 'agent/held-table.js',
+    text: 'if (count === before)',
+    replacement: 'if (isTaken(count) === isTaken(before))',
+    breaks: [8],
+    imitates: 'a place of the table that is taken, as it was, has not changed',
+  },
+  {
     name: 'settle-before-reports',
     file: 'agent/agent.js',
     text: 'this.#reporter.add(report, undefined, kept);',
