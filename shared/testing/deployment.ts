@@ -47,6 +47,8 @@ export interface ServerHere extends AgentHere {
 export interface AgentStart {
   /** Flags, for example `--crash-at=start-won`. */
   readonly args?: readonly string[];
+  /** The directory of another version, which is built there; this one when left out. */
+  readonly version?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
   /** That of the deployment when left out. */
   readonly transport?: AgentTransport | undefined;
@@ -131,13 +133,14 @@ export class Deployment {
   /** @param port to come back on the port of one that was killed */
   async startServer({
     args = [],
+    version = '',
     env = {},
     dontWait = false,
     port,
     stdout,
   }: AgentStart & { port?: number | undefined } = {}): Promise<ServerProcess> {
     const ownPort = port ?? (await freePort());
-    const process = startProcess(['dist/server/main.js', ...args], {
+    const process = startProcess([join(version, 'dist/server/main.js'), ...args], {
       env: { ...this.#env, HOST: '127.0.0.1', PORT: String(ownPort), ...env },
       ipc: true,
       ownGroup: this.#ownGroup,
@@ -152,13 +155,14 @@ export class Deployment {
 
   async startAgent({
     args = [],
+    version = '',
     env = {},
     transport = this.#transport,
     dontWait = false,
     stdout,
   }: AgentStart = {}): Promise<TestProcess> {
     const reach = transport === 'http' ? this.#overHttp() : {};
-    const agent = startProcess(['dist/agent/main.js', ...args], {
+    const agent = startProcess([join(version, 'dist/agent/main.js'), ...args], {
       env: { ...this.#env, ...reach, ...env },
       ipc: true,
       ownGroup: this.#ownGroup,
