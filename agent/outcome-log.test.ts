@@ -236,6 +236,25 @@ describe('a disk that is full', () => {
   });
 });
 
+test('a run that cannot delete what it took over says so, and the next one has all of it, once', () => {
+  for (const boot of [1, 2]) keep(open(mkdtempSync(join(directory, 'run-')), boot), `of ${boot}`);
+  for (const run of readdirSync(directory)) {
+    for (const name of segments(join(directory, run)))
+      copyFileSync(join(directory, run, name), join(directory, name));
+    rmSync(join(directory, run), { recursive: true });
+  }
+  const unlink = fs.unlinkSync;
+  jest
+    .spyOn(fs, 'unlinkSync')
+    .mockImplementationOnce(unlink)
+    .mockImplementationOnce(() => {
+      throw new Error('EPERM: operation not permitted, unlink');
+    });
+  expect(() => open(directory, 3)).toThrow('EPERM');
+  jest.restoreAllMocks();
+  expect(idsIn(open(directory, 4)).sort()).toEqual(['of 1', 'of 2']);
+});
+
 /** A disk whose syncs end when the test says so. */
 function disk() {
   const syncs: { readonly bytes: number; readonly end: (error?: Error) => void }[] = [];

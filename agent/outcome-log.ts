@@ -71,7 +71,7 @@ export class OutcomeLog {
    *
    * @param boot of this run: greater than those before
    * @param earlier records, as text, that an earlier version left elsewhere: to be deleted once this has returned
-   * @throws the error of the disk; then nothing was deleted
+   * @throws the error of the disk; then the next run finds all of it again
    */
   constructor(directory: string, boot: number, earlier: readonly string[] = []) {
     this.#directory = directory;
@@ -79,12 +79,8 @@ export class OutcomeLog {
     const left = readEarlier(directory, earlier);
     this.#run = Math.max(boot, left.lastRun + 1);
     this.#current = this.#begin();
-    try {
-      this.warnings = [...left.warnings, ...this.#takeOver(left)];
-    } catch (error) {
-      this.#current.end();
-      throw error;
-    }
+    this.warnings = [...left.warnings, ...this.#takeOver(left)];
+    this.#forget(left);
   }
 
   /** @param listener called when the disk did not sync: what is kept may not survive a power cut */
@@ -185,25 +181,42 @@ export class OutcomeLog {
     this.#spent = [];
   }
 
-  /** In an order in which nothing is lost wherever it ends. @returns what an operator should know of it */
-  #takeOver({ reports, unreadable, files, damagedFiles }: EarlierOutcomes): string[] {
-    for (const some of inParts(reports)) this.#put(some);
-    if (reports.length > 0) this.#current.syncNow();
-    const aside = join(this.#directory, `${this.#run}.unreadable`);
-    if (unreadable.length > 0) {
-      const lines = unreadable.map((one) => `${JSON.stringify(one)}\n`).join('');
-      writeFileSync(aside, lines, { mode: 0o600, flush: true });
+  /** Puts what earlier runs left into this one's file, on the disk. @returns what an operator should know of it */
+  #takeOver({ reports, unreadable }: EarlierOutcomes): string[] {
+    try {
+      for (const some of inParts(reports)) this.#put(some);
+      if (reports.length > 0) this.#current.syncNow();
+      return this.#putAside(unreadable);
+    } catch (error) {
+      // Its outcomes are where they were.
+      this.#current.end();
+      throw error;
     }
-    for (const name of damagedFiles) {
-      const path = join(this.#directory, name);
-      renameSync(path, `${path}.damaged`);
-    }
-    for (const name of files) unlinkSync(join(this.#directory, name));
+  }
+
+  #putAside(unreadable: EarlierOutcomes['unreadable']): string[] {
     const [first] = unreadable;
     if (!first) return [];
+    const aside = join(this.#directory, `${this.#run}.unreadable`);
+    const lines = unreadable.map((one) => `${JSON.stringify(one)}\n`).join('');
+    writeFileSync(aside, lines, { mode: 0o600, flush: true });
     return [
       `outcomes of earlier runs that cannot be understood: ${unreadable.length}, the first since ${first.why}. They are kept in ${aside}, and not reported`,
     ];
+  }
+
+  /** Takes the files of earlier runs away, once all that they held is in this one's. */
+  #forget({ files, damagedFiles }: EarlierOutcomes): void {
+    try {
+      for (const name of damagedFiles) {
+        const path = join(this.#directory, name);
+        renameSync(path, `${path}.damaged`);
+      }
+      for (const name of files) unlinkSync(join(this.#directory, name));
+    } catch (error) {
+      this.#current.close();
+      throw error;
+    }
   }
 
   #syncIfDue(): void {
