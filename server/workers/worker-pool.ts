@@ -51,10 +51,11 @@ export class WorkerPool {
    */
   async start(): Promise<string> {
     const url = await this.#startOne();
-    const { workers } = this.#options;
-    await Promise.all(Array.from({ length: workers - 1 }, () => this.#startOne()));
-    if (!this.isStopping())
-      cluster.on('exit', (worker, code, signal) => void this.#replace(worker, code, signal));
+    if (this.isStopping()) return url;
+    cluster.on('exit', (worker, code, signal) => void this.#replace(worker, code, signal));
+    const others = Array.from({ length: this.#options.workers - 1 }, () => this.#startOne());
+    // One of them that ends before it is ready is replaced like any other.
+    await Promise.allSettled(others);
     return url;
   }
 
