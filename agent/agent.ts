@@ -131,7 +131,7 @@ export class Agent implements Service {
     const unanswered = journal.outcomes.unanswered();
     if (unanswered.length > 0)
       logger.info({ outcomes: unanswered.length }, 'reporting what the last session left');
-    for (const { report, kept } of unanswered) this.#reporter.add(report, undefined, kept);
+    this.#reporter.addAll(unanswered);
     await this.#reporter.drained();
     const settled = await this.#insist('settling', () => transport.settle());
     if (settled === 'old-session') return this.#oldSession();

@@ -12,7 +12,7 @@ export interface AssemblyOptions
     Pick<KeeperOptions, 'maxBlockMs' | 'mayKill'> {
   readonly reach: Reach;
   readonly queues: ServedQueues;
-  readonly faults: Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'isDueAt' | 'poll'>;
+  readonly faults: Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'poll'>;
   /** What its keeper's thread writes to: it cannot share a logger. */
   readonly keeperLog: Pick<KeeperOptions, 'logger' | 'onLog'>;
 }

@@ -94,7 +94,7 @@ export function unavailable(error: unknown, directory: string): unknown {
 
 /** What to do where the disk, and not the data, is at fault. */
 export function adviceFor(text: string): string | undefined {
-  if (/no space left|quota exceeded/i.test(text))
+  if (/no space left|quota exceeded|unknown system error -122\b/i.test(text))
     return 'free some space on that disk, and start it again: outcomes that are in it are kept, and reported then';
   if (/permission denied|operation not permitted|read-only file system/i.test(text))
     return 'give this user the right to write there, or another DATA_DIR';

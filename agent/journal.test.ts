@@ -246,6 +246,8 @@ describe('a disk that fails the journal: the message says what to do, and nothin
   const faults: [fault: string, advice: RegExp][] = [
     ['No space left on device', /free some space on that disk, .*: outcomes that are in it are kept/],
     ['Disk quota exceeded', /free some space on that disk/],
+    // How Node words that: it has no name for it.
+    ['Unknown system error -122, write', /free some space on that disk/],
     ['Read-only file system', /or another DATA_DIR$/],
     ['Permission denied', /give this user the right to write there/],
     ['Too many open files', /ulimit -n/],

@@ -25,15 +25,16 @@ export function lineOf(record: OutcomeRecord): Buffer {
 
 export interface ReadLines {
   readonly records: readonly OutcomeRecord[];
-  /** Bytes at its end that are no whole line: its process or its machine ended while they were written. */
-  readonly tornBytes: number;
   /** Lines that are whole and do not say what was written: the disk, or something else, changed them. */
   readonly damagedLines: number;
 }
 
 const lineBreak = 0x0a;
 
-/** Reads what a file holds. Never throws: what is no record is counted. */
+/**
+ * Reads what a file holds. Never throws: a line that is no record is counted. What has no line break at its end was never
+ * written whole, since its disk was full, or its process or its machine ended: it is passed over.
+ */
 export function readLines(bytes: Buffer): ReadLines {
   const records: OutcomeRecord[] = [];
   let damagedLines = 0;
@@ -41,13 +42,11 @@ export function readLines(bytes: Buffer): ReadLines {
   for (let end = bytes.indexOf(lineBreak); end >= 0; end = bytes.indexOf(lineBreak, from)) {
     const line = bytes.subarray(from, end);
     from = end + 1;
-    // A write that failed half way is ended by a line break of its own.
-    if (line.length === 0) continue;
     const record = recordOf(line);
     if (record) records.push(record);
     else damagedLines++;
   }
-  return { records, tornBytes: bytes.length - from, damagedLines };
+  return { records, damagedLines };
 }
 
 function recordOf(line: Buffer): OutcomeRecord | undefined {

@@ -207,10 +207,18 @@ describe('a disk that is full', () => {
   test('keep says so; what it wrote of it does not spoil what is kept when there is room again', () => {
     const log = open();
     keep(log, 'a');
-    const write = fs.writeSync as (fd: number, bytes: Buffer, offset: number, length?: number) => number;
+    const write = fs.writeSync as (
+      fd: number,
+      bytes: Buffer,
+      offset: number,
+      length: number,
+      at: number,
+    ) => number;
     jest
       .spyOn(fs, 'writeSync')
-      .mockImplementationOnce(((fd: number, bytes: Buffer) => write(fd, bytes, 0, 30)) as typeof fs.writeSync)
+      .mockImplementationOnce((...[fd, bytes, , , at]: unknown[]) =>
+        write(fd as number, bytes as Buffer, 0, 30, at as number),
+      )
       .mockImplementationOnce(() => {
         throw noSpace;
       });
@@ -220,6 +228,8 @@ describe('a disk that is full', () => {
     expect(idsIn(log)).toEqual(['a', 'c']);
     const next = open(directory, 2);
     expect(idsIn(next)).toEqual(['a', 'c']);
+    // Nothing that was kept is damaged.
+    expect(next.warnings).toEqual([]);
   });
 
   test('a run that cannot take over what others left says so, and leaves it as it is', () => {
@@ -234,6 +244,29 @@ describe('a disk that is full', () => {
     expect(readFileSync(only())).toEqual(before);
     expect(idsIn(open(directory, 2))).toEqual(['a']);
   });
+});
+
+test('what earlier runs left is synced, and so is its name, before their files go', () => {
+  keep(open(), 'a');
+  const calls: string[] = [];
+  for (const name of ['fsyncSync', 'fdatasyncSync', 'unlinkSync'] as const) {
+    const real = fs[name] as (of: never) => void;
+    jest.spyOn(fs, name).mockImplementation(((of: never) => {
+      calls.push(name);
+      real(of);
+    }) as never);
+  }
+  open(directory, 2);
+  expect(calls).toEqual(['fsyncSync', 'fdatasyncSync', 'unlinkSync']);
+});
+
+test('nothing is kept in a log that is closed, nor answered there', () => {
+  const log = open();
+  const kept = keep(log, 'a');
+  log.close();
+  expect(() => keep(log, 'b')).toThrow('the outcome log is closed');
+  answerAll(log, kept);
+  expect(idsIn(open(directory, 2))).toEqual(['a']);
 });
 
 test('a run that cannot delete what it took over says so, and the next one has all of it, once', () => {
@@ -281,6 +314,19 @@ describe('the sync', () => {
     jest.advanceTimersByTime(1);
     expect(syncs).toHaveLength(1);
     expect(syncs[0]?.bytes).toBe(statSync(only()).size);
+  });
+
+  test('is not done for what is answered at once, whatever else is unanswered for long', () => {
+    const syncs = disk();
+    const log = open();
+    keep(log, 'stays');
+    jest.advanceTimersByTime(2);
+    syncs[0]?.end();
+    for (let i = 0; i < 10; i++) {
+      answerAll(log, keep(log, `c${i}`));
+      jest.advanceTimersByTime(10);
+    }
+    expect(syncs).toHaveLength(1);
   });
 
   test('is done again for what was kept while one was under way', () => {

@@ -37,8 +37,9 @@ export class Kept {
  * The outcomes that Fencepost has not answered yet, in a file that is only appended to.
  *
  * An outcome is with the kernel when `keep` returns: it survives its process, however that dies. It is synced to the
- * disk when it was not answered within 2 ms; so a power cut can lose what finished in those 2 ms and was not answered,
- * and such a command ends by the rule for a lost agent (docs/decisions/0017).
+ * disk when it was not answered within 2 ms; so a power cut can lose what was neither answered nor synced yet, usually
+ * that of the last few ms, and such a command ends by the rule for a lost agent (docs/decisions/0017). That a record is
+ * spent is said in a later one, and may be lost with that: then its outcomes are reported again, and answered again.
  *
  * Each run writes segments of its own, and begins with what earlier runs left. One process at a time may have a
  * directory open: the lock of the journal sees to that.
@@ -56,7 +57,9 @@ export class OutcomeLog {
   #records = 0;
   /** Records that are spent without the log saying so, yet. */
   #spent: number[] = [];
-  /** When the oldest outcome was kept that may have to be synced; undefined when there is none. */
+  /** Kept since the last sync began, and not answered yet. */
+  readonly #unsynced = new Set<Kept>();
+  /** When the first of them was kept; undefined when there is none. */
   #unsyncedSince: number | undefined;
   #syncTimer: NodeJS.Timeout | undefined;
   #tidyTimer: NodeJS.Timeout | undefined;
@@ -94,9 +97,11 @@ export class OutcomeLog {
    * @throws the error of the disk, when they cannot be written or what was written could not be synced
    */
   keep(reports: readonly JournalledReport[]): Kept {
+    if (this.#isClosed) throw new Error('the outcome log is closed');
     if (this.#failure !== undefined) throw this.#failure as Error;
     if (this.#current.bytes >= segmentBytes) this.#rotate();
     const kept = this.#put(reports);
+    this.#unsynced.add(kept);
     this.#unsyncedSince ??= performance.now();
     this.#syncTimer ??= setTimeout(() => this.#syncIfDue(), syncAfterMs).unref();
     return kept;
@@ -104,11 +109,12 @@ export class OutcomeLog {
 
   /** One of these outcomes was answered. That its record is spent is written with the next one, or soon by itself. */
   answered(kept: Kept): void {
-    if (!kept.answered()) return;
+    if (!kept.answered() || this.#isClosed) return;
     const { record, segment } = kept;
     this.#unanswered.delete(record);
     this.#spent.push(record);
-    if (this.#unanswered.size === 0) this.#unsyncedSince = undefined;
+    this.#unsynced.delete(kept);
+    if (this.#unsynced.size === 0) this.#unsyncedSince = undefined;
     if (--segment.unanswered === 0 && this.#older.delete(segment)) segment.end();
     this.#tidyTimer ??= setTimeout(() => this.tidy(), tidyAfterMs).unref();
   }
@@ -229,6 +235,7 @@ export class OutcomeLog {
       return;
     }
     this.#unsyncedSince = undefined;
+    this.#unsynced.clear();
     for (const segment of this.#all()) {
       if (!segment.needsSync) continue;
       this.#syncs++;

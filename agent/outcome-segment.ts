@@ -10,7 +10,6 @@ export class OutcomeSegment {
   bytes = 0;
   #syncedBytes = 0;
   #isSyncing = false;
-  #isTorn = false;
   #isEnded = false;
 
   constructor(path: string) {
@@ -19,22 +18,19 @@ export class OutcomeSegment {
   }
 
   /**
-   * @throws the error of the disk, with the name of the file. What was written by then is no whole line, and is passed
-   *   over by who reads it
+   * Appends a line. What a write that failed left of it is no whole line, and the next one is written over it.
+   *
+   * @throws the error of the disk, with the name of the file
    */
   append(line: Buffer): void {
-    const bytes = this.#isTorn ? Buffer.concat([Buffer.from('\n'), line]) : line;
-    this.#isTorn = true;
     try {
-      for (let written = 0; written < bytes.length;) {
-        const more = writeSync(this.#fd, bytes, written);
-        written += more;
-        this.bytes += more;
+      for (let written = 0; written < line.length;) {
+        written += writeSync(this.#fd, line, written, line.length - written, this.bytes + written);
       }
     } catch (error) {
       throw new Error(`${this.#path}: ${messageOf(error)}`, { cause: error });
     }
-    this.#isTorn = false;
+    this.bytes += line.length;
   }
 
   get needsSync(): boolean {

@@ -72,6 +72,18 @@ it('has an outcome in the journal before it sends it', async () => {
   expect(journalled()).toEqual([]);
 });
 
+it('has what ends while a call is under way in the journal, however long that takes', async () => {
+  const transport = transportOf(() => new Promise(() => undefined));
+  const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
+  reporter.add(reportOf('a'));
+  while (transport.calls.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  reporter.add(reportOf('b'));
+  reporter.add(reportOf('c'));
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(journalled()).toEqual([reportOf('a'), reportOf('b'), reportOf('c')]);
+  expect(transport.calls).toEqual([['a']]);
+});
+
 it('says that the journal cannot be written, and reports that outcome, and those after it, all the same', async () => {
   const transport = transportOf(accepted);
   const full = new Error('the disk is full');

@@ -48,6 +48,7 @@ export class Reporter {
   readonly #faults: AgentFaults;
   #waiting: Item[] = [];
   #working: Promise<void> | undefined;
+  #isKeeping = false;
   readonly #abort = new AbortController();
 
   constructor(options: ReporterOptions) {
@@ -62,12 +63,32 @@ export class Reporter {
    * @param kept its record, when it is in the journal already
    */
   add(report: JournalledReport, onAnswered: () => void = () => undefined, kept?: Kept): void {
-    this.#push({ report, onAnswered, kept });
+    this.#push([{ report, onAnswered, kept }]);
   }
 
-  #push(item: Item): void {
-    this.#waiting.push(item);
-    this.#working ??= this.#work().finally(() => (this.#working = undefined));
+  /** Takes on what an earlier session left in the journal. */
+  addAll(left: readonly { readonly report: JournalledReport; readonly kept: Kept }[]): void {
+    this.#push(left.map(({ report, kept }) => ({ report, kept, onAnswered: () => undefined })));
+  }
+
+  #push(items: readonly Item[]): void {
+    this.#waiting.push(...items);
+    if (this.#working) this.#keepSoon();
+    else if (items.length > 0) this.#working = this.#work().finally(() => (this.#working = undefined));
+  }
+
+  /** What waits for a call that is under way is in the journal meanwhile: that call takes as long as Redis is away. */
+  #keepSoon(): void {
+    if (this.#isKeeping) return;
+    this.#isKeeping = true;
+    setImmediate(() => {
+      this.#isKeeping = false;
+      try {
+        this.#keep(this.#waiting);
+      } catch {
+        // It is tried again before they are sent, and is said then.
+      }
+    });
   }
 
   /** Resolves when every outcome taken on so far was answered, or `stop()` was called. */
@@ -84,7 +105,8 @@ export class Reporter {
 
   async #work(): Promise<void> {
     // What ends in this turn of the event loop goes into one journal write and one call.
-    if (!this.#options.isLast?.()) await new Promise((resolve) => setImmediate(resolve));
+    if (this.#waiting.length > 1 || !this.#options.isLast?.())
+      await new Promise((resolve) => setImmediate(resolve));
     // Also after `stop()`: an outcome that is only in memory would be lost.
     while (this.#waiting.length > 0) await this.#bringHome(this.#take());
   }
@@ -97,6 +119,7 @@ export class Reporter {
       // A full disk, for instance: Fencepost has the outcome all the same, and then this agent stops in good order.
       failure = error;
     }
+    this.#faults.at('journalled');
     const words = await this.#send(batch);
     if (words) this.#settle(batch, words);
     if (failure !== undefined) this.#options.onUnwritable(failure);
@@ -108,7 +131,6 @@ export class Reporter {
       const kept = this.#options.outcomes.keep(fresh.map(({ report }) => report));
       for (const item of fresh) item.kept = kept;
     }
-    this.#faults.at('journalled');
   }
 
   #take(): Item[] {
@@ -152,7 +174,7 @@ export class Reporter {
   #addLater(items: readonly Item[]): void {
     if (items.length === 0) return;
     void pause(brokenPauseMs, this.#abort.signal).then(() => {
-      if (!this.#abort.signal.aborted) for (const item of items) this.#push(item);
+      if (!this.#abort.signal.aborted) this.#push(items);
     });
   }
 

@@ -38,9 +38,9 @@ export const moduleBugs: readonly PlantedBug[] = [
   {
     name: 'settle-before-reports',
     file: 'agent/agent.js',
-    text: 'this.#reporter.add(report, undefined, kept);',
+    text: 'this.#reporter.addAll(unanswered);',
     // A moment later: else the report, which is sent at once, is there first.
-    replacement: 'setTimeout(() => this.#reporter.add(report, undefined, kept), 100);',
+    replacement: 'setTimeout(() => this.#reporter.addAll(unanswered), 100);',
     breaks: [8],
     imitates: 'reports and settling do not need to wait for each other',
     needs: backInTime,

@@ -157,11 +157,6 @@ export class Faults<Point extends string> {
     if (Math.random() < probability) this.#suffer('SIGKILL', point);
   }
 
-  /** Whether it was told to die or freeze at this very point. */
-  isDueAt(point: Point): boolean {
-    return this.#plan.crashAt?.point === point || this.#plan.freezeAt?.point === point;
-  }
-
   /** It comes to `point` in the next turn of the event loop. */
   soonAt(point: Point): void {
     if (this.#isArmed) setImmediate(() => this.at(point));
@@ -189,9 +184,8 @@ export class Faults<Point extends string> {
 export const noFaults = {
   at: () => undefined,
   soonAt: () => undefined,
-  isDueAt: () => false,
   poll: () => undefined,
 } as const;
 export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at'>;
 /** What an agent's main thread asks of them. */
-export type AgentFaults = Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'isDueAt'>;
+export type AgentFaults = Pick<Faults<AgentPoint>, 'at' | 'soonAt'>;
