@@ -68,16 +68,17 @@ async function serve(config: ServerConfig): Promise<void> {
 async function serveByWorkers(config: ServerConfig): Promise<void> {
   const { logLevel: level, logPretty: pretty, workers, graceMs } = config;
   const logger = createLogger({ side: 'server', level, pretty });
-  const pool = new WorkerPool({ program: __filename, workers, graceMs: graceMs + 4000, logger });
-  stopOnSignals(() => pool.stop(), graceMs + 5000, logger);
+  const pool = new WorkerPool({ program: __filename, workers, graceMs: graceMs + 1000, logger });
+  stopOnSignals(() => pool.stop(), graceMs + 2000, logger);
   let url: string;
   try {
     url = await pool.start();
   } catch (error) {
     if (!(error instanceof WorkerCannotStart)) throw error;
-    // It said why.
-    if (!pool.isStopping()) process.exit(1);
-    return;
+    if (pool.isStopping()) return;
+    // It said why, unless it was killed.
+    if (error.signal !== null) logger.fatal(error.message);
+    process.exit(1);
   }
   if (pool.isStopping()) return;
   logger.info({ url, version, workers }, `ready: ${url}`);

@@ -14,9 +14,9 @@ interface Sized {
 
 /** The other processes that share this server's port. */
 export interface FellowWorkers {
-  /** @param own the figures of this one @returns those of all of them, this one's among them */
-  figuresOfAll(own: () => Promise<Figures>): Promise<readonly Figures[]>;
-  /** Lets the others have the figures of this one. */
+  /** Of this process and of all others. */
+  figuresOfAll(): Promise<readonly Figures[]>;
+  /** Lets them have the figures of this one. */
   answerWithFigures(own: () => Promise<Figures>): void;
 }
 
@@ -90,7 +90,7 @@ export class Metrics {
 
   async #ofServers(): Promise<string[]> {
     if (!this.#workers) return Promise.all([this.#ofServer.metrics(), this.#ofProcess.metrics()]);
-    const all = await this.#workers.figuresOfAll(() => this.#figures());
+    const all = await this.#workers.figuresOfAll();
     return [await AggregatorRegistry.aggregate([...all]).metrics()];
   }
 

@@ -1,36 +1,45 @@
 import cluster, { type Worker } from 'node:cluster';
-import { once } from 'node:events';
 import { backoffMs } from '../../shared/runtime/backoff.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { isAborted, pause } from '../../shared/runtime/service.js';
+import { KeptFigures } from './kept-figures.js';
 import { type Figures, isOfKind, readyUrl, type ToPool, type ToWorker } from './worker-messages.js';
 
 export interface WorkerPoolOptions {
   /** The program of a worker: the one that made this pool. */
   readonly program: string;
   readonly workers: number;
-  /** How long a worker may take to stop. */
+  /** How long a worker may take to stop: less than what started this process gives it. */
   readonly graceMs: number;
   readonly logger: Logger;
 }
 
-/** How long a worker may take to say its figures: one that is busy is left out of them. */
+/** How long a worker may take to say its figures: one that is busy is counted with those that it said last. */
 const measureMs = 1000;
 
-/** A worker ended before it was ready, and said why. */
+/** The first worker ended before it was ready: it said why, unless a signal ended it. */
 export class WorkerCannotStart extends Error {
   override readonly name = 'WorkerCannotStart';
+  readonly signal: string | null;
+
+  constructor(signal: string | null) {
+    super(`a worker was ended by ${signal ?? 'itself'} before it was ready`);
+    this.signal = signal;
+  }
 }
 
 /**
  * The processes of a server that share its port: each is a whole server, and connections go to them in turn. Servers hold
  * nothing that matters, so any number may work side by side, and one that dies is replaced.
  *
- * When this process dies, Node ends its workers.
+ * When this process dies, Node ends its workers, but for one whose event loop is blocked: as soon as that goes on.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #stopping = new AbortController();
+  /** Those that said that they are ready. */
+  readonly #ready = new Set<Worker>();
+  readonly #figures = new KeptFigures<Worker>();
   readonly #measurements = new Map<number, (figures: Figures) => void>();
   #measured = 0;
   /** In a row that ended before they were ready. */
@@ -39,12 +48,21 @@ export class WorkerPool {
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
     // Advanced: figures may be no numbers, which JSON does not have.
-    cluster.setupPrimary({ exec: options.program, args: process.argv.slice(2), serialization: 'advanced' });
+    cluster.setupPrimary({
+      exec: options.program,
+      args: process.argv.slice(2),
+      serialization: 'advanced',
+    });
     cluster.on('message', (worker, message) => this.#hear(worker, message));
+    cluster.on('exit', (worker) => {
+      this.#ready.delete(worker);
+      this.#figures.end(worker);
+    });
   }
 
   /**
-   * Resolves when all workers do their work: the first one alone, so that what keeps a server from starting is said once.
+   * Starts the first worker alone, so that what keeps a server from starting is said once, then the others. Resolves when
+   * each of them is ready, or has ended and is being replaced.
    *
    * @returns where to reach them
    * @throws WorkerCannotStart when the first one ended before it was ready
@@ -52,9 +70,15 @@ export class WorkerPool {
   async start(): Promise<string> {
     const url = await this.#startOne();
     if (this.isStopping()) return url;
-    cluster.on('exit', (worker, code, signal) => void this.#replace(worker, code, signal));
+    cluster.on('exit', (worker, code, signal) => {
+      if (this.isStopping()) return;
+      this.#options.logger.error(
+        { worker: worker.process.pid, code, signal },
+        'a worker ended by itself; another one takes its place',
+      );
+      void this.#replace();
+    });
     const others = Array.from({ length: this.#options.workers - 1 }, () => this.#startOne());
-    // One of them that ends before it is ready is replaced like any other.
     await Promise.allSettled(others);
     return url;
   }
@@ -69,53 +93,45 @@ export class WorkerPool {
     await Promise.all(living().map((worker) => this.#end(worker)));
   }
 
+  /** @throws WorkerCannotStart, and what the system refuses a new process with */
   async #startOne(): Promise<string> {
     const worker = cluster.fork();
-    const over = new AbortController();
-    const ready = new Promise<string>((resolve) => {
+    const url = await new Promise<string>((resolve, reject) => {
       worker.on('message', (message: unknown) => {
-        const url = readyUrl(message);
-        if (url !== undefined) resolve(url);
+        const said = readyUrl(message);
+        if (said !== undefined) resolve(said);
       });
+      worker.once('exit', (_code, signal) => reject(new WorkerCannotStart(signal)));
+      // Of a worker that is ready, a channel that broke: its end tells that, too.
+      worker.on('error', reject);
     });
-    const { signal } = over;
-    const ended = once(worker, 'exit', { signal }).then(() => {
-      throw new WorkerCannotStart('a worker ended before it was ready');
-    });
-    try {
-      const url = await Promise.race([ready, ended]);
-      this.#failures = 0;
-      return url;
-    } finally {
-      over.abort();
-      ended.catch(() => undefined);
+    this.#ready.add(worker);
+    this.#failures = 0;
+    return url;
+  }
+
+  /** The first try is at once; one that ends before it is ready comes here again by its end. */
+  async #replace(): Promise<void> {
+    for (;;) {
+      const { signal } = this.#stopping;
+      if (this.#failures > 0) await pause(backoffMs(this.#failures, { firstMs: 100, maxMs: 5000 }), signal);
+      if (isAborted(signal)) return;
+      this.#failures++;
+      try {
+        await this.#startOne();
+        return;
+      } catch (error) {
+        if (error instanceof WorkerCannotStart) return;
+        this.#options.logger.error({ err: error }, 'no worker can be started; trying again');
+      }
     }
   }
 
-  async #replace(worker: Worker, code: number, by: string | null): Promise<void> {
-    if (this.isStopping()) return;
-    const { logger } = this.#options;
-    logger.error(
-      { worker: worker.process.pid, code, signal: by },
-      'a worker ended by itself; another one takes its place',
-    );
-    // The first at once.
-    if (this.#failures > 0)
-      await pause(backoffMs(this.#failures, { firstMs: 100, maxMs: 5000 }), this.#stopping.signal);
-    if (isAborted(this.#stopping.signal)) return;
-    this.#failures++;
-    // One that ends before it is ready comes here again.
-    await this.#startOne().catch(() => undefined);
-  }
-
   async #end(worker: Worker): Promise<void> {
-    const ended = once(worker, 'exit');
+    const ended = new Promise<false>((resolve) => worker.once('exit', () => resolve(false)));
     send(worker, { kind: 'stop' });
     const over = new AbortController();
-    const isLate = await Promise.race([
-      ended.then(() => false),
-      pause(this.#options.graceMs, over.signal).then(() => true),
-    ]);
+    const isLate = await Promise.race([ended, pause(this.#options.graceMs, over.signal).then(() => true)]);
     over.abort();
     if (!isLate) return;
     this.#options.logger.warn({ worker: worker.process.pid }, 'a worker does not stop, and is killed');
@@ -132,32 +148,27 @@ export class WorkerPool {
   }
 
   async #measureAll(): Promise<readonly Figures[]> {
-    const figures = await Promise.all(living().map((worker) => this.#measure(worker)));
-    return figures.filter((one) => one !== undefined);
+    await Promise.all([...this.#ready].map((worker) => this.#measure(worker)));
+    return this.#figures.all();
   }
 
-  async #measure(worker: Worker): Promise<Figures | undefined> {
+  async #measure(worker: Worker): Promise<void> {
     const request = ++this.#measured;
     const over = new AbortController();
-    try {
-      return await Promise.race([
-        new Promise<Figures>((resolve) => {
-          this.#measurements.set(request, resolve);
-          send(worker, { kind: 'measure', request });
-        }),
-        pause(measureMs, over.signal).then(() => undefined),
-      ]);
-    } finally {
-      over.abort();
-      this.#measurements.delete(request);
-    }
+    const answer = new Promise<Figures>((resolve) => {
+      this.#measurements.set(request, resolve);
+      send(worker, { kind: 'measure', request });
+    });
+    const figures = await Promise.race([answer, pause(measureMs, over.signal).then(() => undefined)]);
+    over.abort();
+    this.#measurements.delete(request);
+    // One that ended meanwhile is counted among those.
+    if (figures && this.#ready.has(worker)) this.#figures.note(worker, figures);
   }
 }
 
 const living = () =>
-  Object.values(cluster.workers ?? {}).filter(
-    (worker) => worker !== undefined && !worker.isDead(),
-  ) as Worker[];
+  Object.values(cluster.workers ?? {}).filter((worker) => worker?.isDead() === false) as Worker[];
 
 function send(worker: Worker, message: ToWorker): void {
   // One that dies at this moment is noticed by its end.

@@ -11,41 +11,43 @@ export function stopWithPool(stop: () => void): void {
   });
 }
 
-/** How long the figures of all may take; then only this worker's own are shown. */
+/** How long the figures of all may take. */
 const patienceMs = 2000;
 let requests = 0;
+const waiting = new Map<number, (figures: readonly Figures[]) => void>();
 
-/**
- * The figures of all workers.
- *
- * @param own those of this one
- * @returns its own alone, when the others' cannot be had
- */
-export async function figuresOfAll(own: () => Promise<Figures>): Promise<readonly Figures[]> {
-  const request = ++requests;
-  let hear: (message: unknown) => void = () => undefined;
-  let timer: NodeJS.Timeout | undefined;
-  const all = await new Promise<readonly Figures[]>((resolve) => {
-    hear = (message) => {
-      if (isOfKind<ToWorker>(message, ['measured all']) && message.kind === 'measured all') {
-        if (message.request === request) resolve(message.figures);
-      }
-    };
-    process.on('message', hear);
-    timer = setTimeout(() => resolve([]), patienceMs);
-    send({ kind: 'measure all', request });
-  });
-  clearTimeout(timer);
-  process.off('message', hear);
-  return all.length > 0 ? all : [await own()];
-}
-
-/** Answers whoever collects the figures of all. @param own those of this worker */
+/** Lets whoever collects the figures of all have those of this worker. @param own gives them */
 export function answerWithFigures(own: () => Promise<Figures>): void {
   process.on('message', (message: unknown) => {
-    if (!isOfKind<ToWorker>(message, ['measure']) || message.kind !== 'measure') return;
-    void own().then((figures) => send({ kind: 'measured', request: message.request, figures }));
+    if (!isOfKind<ToWorker>(message, ['measure', 'measured all'])) return;
+    if (message.kind === 'measured all') waiting.get(message.request)?.(message.figures);
+    else if (message.kind === 'measure') {
+      void own().then((figures) => send({ kind: 'measured', request: message.request, figures }));
+    }
   });
+}
+
+/**
+ * The figures of all workers, once `answerWithFigures` was called.
+ *
+ * @throws when they cannot be had: this worker's own would look like a fall of what all have counted
+ */
+export async function figuresOfAll(): Promise<readonly Figures[]> {
+  const request = ++requests;
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    return await new Promise<readonly Figures[]>((resolve, reject) => {
+      waiting.set(request, resolve);
+      timer = setTimeout(
+        () => reject(new Error('the figures of the other workers cannot be had')),
+        patienceMs,
+      );
+      send({ kind: 'measure all', request });
+    });
+  } finally {
+    clearTimeout(timer);
+    waiting.delete(request);
+  }
 }
 
 function send(message: ToPool): void {

@@ -100,6 +100,7 @@ describe('a server of two workers', () => {
     expect(statuses.map((answer) => answer?.status)).toEqual(statuses.map(() => 202));
     const workers = childrenOf(server.process.pid);
     expect(workers).toHaveLength(2);
+    await until(() => answering(server).size === workers.length);
     expect([...answering(server)].sort()).toEqual([...workers].sort());
     const post = 'fencepost_http_requests_total{method="POST",route="/commands",status="202"}';
     for (let i = 0; i < 2; i++) {
