@@ -44,7 +44,7 @@ export async function submitAll(door: Door, commands: readonly NewCommand[]): Pr
   if (refused) throw new Error(`Fencepost refused a command: ${JSON.stringify(refused)}`);
 }
 
-/** Fencepost as it is run: the real agent with its synced journal, its commands submitted as the server does it. */
+/** Fencepost as it is run: the real agent with its journal, its commands submitted as the server does it. */
 export class Fencepost implements Contestant {
   readonly name = 'Fencepost';
   readonly #redisUrl: string;

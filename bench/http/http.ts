@@ -27,7 +27,7 @@ export const http: Benchmark = {
       'nothing else: no type, no payload by its schema, no backlog, no id that is known. Nobody works off what is ' +
       'submitted, and after every lap both streams must hold exactly what was sent.',
     '*HTTP to COMPLETED*: batches of 500, 2 under way, to Fencepost’s server, worked off meanwhile by one agent ' +
-      `(concurrency ${load.concurrency}, synced journal), beside BullMQ's \`addBulk\` of batches as large and as many, ` +
+      `(concurrency ${load.concurrency}, journal), beside BullMQ's \`addBulk\` of batches as large and as many, ` +
       'worked off by one worker with the same concurrency. Client, server, agent and worker are processes of their own; ' +
       'BullMQ has no HTTP layer here. A lap is over when Redis says so, read every 2 ms in the same way for both.',
     'The server runs with `LOG_LEVEL=warn`, so that it writes no line per request: the bare route writes none either.',

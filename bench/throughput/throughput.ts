@@ -36,7 +36,7 @@ export const throughput: Benchmark = {
   method: [
     'Both systems use one Redis over its unix socket, on a fresh data set per row, and take turns (A B A B …) after one lap each to warm up. A lap is over when Redis says so: its counter of completed commands is read every 2 ms, in the same way for both. After every lap both must be at rest: everything completed, nothing pending, nothing failed.',
     "*Submit*: from the first call until the last answer, nobody working. Fencepost's commands go through the server's own `Submitter`, BullMQ's through `add` or `addBulk`, each over one connection.",
-    "*Start→report*: the worker process is frozen (SIGSTOP) while the backlog is submitted; the clock starts when it is thawed and stops at the last completion. Fencepost's agent is the real one, with its synced journal, its lease and its registration; BullMQ's worker is a process with the same concurrency. Both keep what is completed.",
+    "*Start→report*: the worker process is frozen (SIGSTOP) while the backlog is submitted; the clock starts when it is thawed and stops at the last completion. Fencepost's agent is the real one, with its journal, its lease and its registration; BullMQ's worker is a process with the same concurrency. Both keep what is completed.",
     '*The whole cycle*: submitted in batches and worked off at the same time.',
     '`everysec` loses what was acknowledged within the last second when Redis or the machine dies: it is shown for comparison, and no target is judged by it.',
   ],
