@@ -34,6 +34,10 @@ export const moduleBugs: readonly PlantedBug[] = [
     replacement: 'if (isTaken(count) === isTaken(before))',
     breaks: [8],
     imitates: 'a place of the table that is taken, as it was, has not changed',
+    needs: {
+      mix: 'entry-doubled',
+      because: 'any fault that hurts an agent, or its way to Redis, explains that it lost an attempt',
+    },
   },
   {
     name: 'settle-before-reports',
