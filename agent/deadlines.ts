@@ -1,6 +1,6 @@
 import { setLongTimer } from '../shared/runtime/long-timer.js';
 
-/** What is done within so many ms gets no timer of its own. */
+/** The longest time in ms until an execution that is still at work gets a timer of its own. */
 const tickMs = 5;
 
 interface Deadline {
@@ -10,8 +10,8 @@ interface Deadline {
 }
 
 /**
- * The ends of the time that executions have. Most are done in a moment, and a timer for each costs more than the rest of
- * starting one: so one timer for all looks a moment later which are still at work, and gives these their own.
+ * Holds the deadlines of executions. Most executions are done in a moment: so one timer for all looks a moment later which
+ * of them are still at work, and gives these a timer of their own.
  */
 export class Deadlines {
   #young = new Set<Deadline>();

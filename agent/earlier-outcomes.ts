@@ -3,17 +3,17 @@ import { join } from 'node:path';
 import { type JournalledReport, readRecord, readReports } from './journal-records.js';
 import { readLines } from './outcome-line.js';
 
-/** What earlier runs left in the outcome log. */
+/** Holds what earlier runs left in the outcome log. */
 export interface EarlierOutcomes {
-  /** Each once. */
+  /** An outcome that a killed takeover left twice is in here once. */
   readonly reports: readonly JournalledReport[];
-  /** What is no outcome that can be reported, as JSON or as it was found. */
+  /** These cannot be reported, since they are no outcomes: each as JSON, or as the text that was found. */
   readonly unreadable: readonly { readonly text: string; readonly why: string }[];
-  /** The files they are in, but for the damaged ones. */
+  /** These files hold nothing else, and may be deleted once the outcomes are kept elsewhere. */
   readonly files: readonly string[];
-  /** Files with lines that say something else than what was written. */
+  /** These files have lines that cannot be read, and are kept for an operator. */
   readonly damagedFiles: readonly string[];
-  /** Of the files; 0 without any. */
+  /** The greatest number of a run among the files; 0 when there are none. */
   readonly lastRun: number;
   readonly warnings: readonly string[];
 }

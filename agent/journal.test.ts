@@ -262,7 +262,7 @@ describe('a disk that fails the journal: the message says what to do, and nothin
     const before = await open();
     before.outcomes.keep([report('a', done)]);
     await before.close();
-    // What LevelDB answers; it opens a database also before it is asked to.
+    // LevelDB answers so when it opens the database, which it also does before it is asked to.
     jest.spyOn(ClassicLevel.prototype, '_open' as never).mockRejectedValueOnce(errorOf(fault) as never);
     const files = named(/./);
     const refusal = await open().catch((thrown: unknown) => thrown);

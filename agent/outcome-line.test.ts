@@ -1,6 +1,6 @@
 import { lineOf, type OutcomeRecord, readLines } from './outcome-line.js';
 
-/** Whatever a disk makes of the file, a record is read as it was written or not at all. */
+/** A record is read as it was written or not at all, even when the disk cut the file or changed it. */
 
 const records: readonly OutcomeRecord[] = [
   { record: 1, spent: [], reports: [{ id: 'a', result: '{"text":"ü \\n \\u2028"}' }] },

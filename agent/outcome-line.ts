@@ -9,7 +9,7 @@ import { crc32 } from 'node:zlib';
  * line break: JSON has none within.
  */
 
-/** What one line says: outcomes that were kept together, and earlier records of this run that are spent. */
+/** A record holds outcomes that were kept together, and says which earlier records of this run are spent. */
 export interface OutcomeRecord {
   /** Counted from 1 in each run. */
   readonly record: number;

@@ -15,7 +15,7 @@ import { below, forGenerated, oneOf, type Random } from '../shared/testing/gener
 import { type JournalledReport } from './journal-records.js';
 import { type Kept, OutcomeLog } from './outcome-log.js';
 
-/** What is kept is there again, whenever its process, its disk or its machine gives up. */
+/** An outcome that was kept is found by the next run, after a kill, a full disk, a damaged file or a power cut. */
 
 let directory: string;
 const opened: OutcomeLog[] = [];

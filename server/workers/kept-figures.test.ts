@@ -1,5 +1,4 @@
-import { Counter, Gauge, Registry } from 'prom-client';
-import { AggregatorRegistry } from 'prom-client';
+import { AggregatorRegistry, Counter, Gauge, Registry } from 'prom-client';
 import { KeptFigures } from './kept-figures.js';
 import { type Figures } from './worker-messages.js';
 

@@ -2,12 +2,12 @@ import { AggregatorRegistry } from 'prom-client';
 import { type Figures } from './worker-messages.js';
 
 /**
- * The figures that each worker said last. What one has counted stays when it has ended, or does not answer in time: a sum
+ * Keeps the figures that each worker sent last. What a worker has counted stays when it has ended, or does not answer in time: a sum
  * that falls is a restart to Prometheus, which then counts all of it once more.
  */
 export class KeptFigures<Worker> {
   readonly #last = new Map<Worker, Figures>();
-  /** What those have counted that have ended. */
+  /** These were counted by workers that have ended. */
   #ended: Figures = [];
   #adding: Promise<void> = Promise.resolve();
 
@@ -21,13 +21,13 @@ export class KeptFigures<Worker> {
     if (figures) this.#adding = this.#adding.then(() => this.#add(figures.filter(isCounted)));
   }
 
-  /** Of those that live, and all that the others have counted. */
+  /** @returns the figures of the workers that live, and what the others have counted */
   async all(): Promise<readonly Figures[]> {
     await this.#adding;
     return [...this.#last.values(), ...(this.#ended.length > 0 ? [this.#ended] : [])];
   }
 
-  /** As one: there may be any number of them. */
+  /** Adds up what workers have counted that ended: any number of them are kept as one. */
   async #add(figures: Figures): Promise<void> {
     this.#ended = await AggregatorRegistry.aggregate([this.#ended, figures]).getMetricsAsJSON();
   }

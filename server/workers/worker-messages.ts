@@ -1,6 +1,6 @@
 import { type Registry } from 'prom-client';
 
-/** What the process that holds a server's workers together and these say to each other. */
+/** These are the messages between a server's workers and the process that started them. */
 
 /** The figures of one process, by family. */
 export type Figures = Awaited<ReturnType<Registry['getMetricsAsJSON']>>;
@@ -9,7 +9,7 @@ export type ToWorker =
   | { readonly kind: 'stop' }
   /** Asks for the figures of this worker. */
   | { readonly kind: 'measure'; readonly request: number }
-  /** Answers `measureAll`. */
+  /** Answers `measure all`. */
   | { readonly kind: 'measured all'; readonly request: number; readonly figures: readonly Figures[] };
 
 export type ToPool =
