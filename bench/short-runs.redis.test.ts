@@ -7,9 +7,9 @@ import { targetIds } from './targets.js';
 // A benchmark throws when anything that it submitted is not completed, or is left behind: that is what is
 // tested here. No figure is looked at.
 //
-// The two that start most processes only with TESTS=long; `smoke.redis.test.ts` completes a round of its own. And
-// `limit`, of which `main.redis.test.ts` completes a short run.
-const onlyLong = ['throughput', 'recovery', 'limit'];
+// `npm test` runs the one with most parts, clients and servers and agents of both systems; `smoke.redis.test.ts` completes a
+// round of its own, and `main.redis.test.ts` a short run of `limit`. TESTS=long runs all of them.
+const onlyLong = ['throughput', 'recovery', 'limit', 'latency', 'growth'];
 const tried = benchmarks.filter(({ name }) => byExtent(true, !onlyLong.includes(name)));
 
 test.each(tried.map((benchmark) => [benchmark.name, benchmark] as const))(

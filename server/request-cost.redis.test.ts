@@ -171,9 +171,9 @@ const announcement = (agentId: string, types: Readonly<Record<string, unknown>>)
 });
 
 const all = Object.entries(shapes);
-/** In `npm test` each kind of request has a third of the shapes, others than the kind before it; with `TESTS=long` all. */
+/** In `npm test` each kind of request has a fifth of the shapes, others than the kind before it; with `TESTS=long` all. */
 let kinds = 0;
-const some = () => sampled(all, kinds++ % 3, 3);
+const some = () => sampled(all, kinds++ % 5, 5);
 const reportPath = '/commands/01a2035e-5cb7-7444-be00-f5cba66dd4f1/result';
 
 describe('a batch of 8 MiB', () => {

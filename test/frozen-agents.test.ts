@@ -10,7 +10,7 @@ import { onTrial } from './trial.js';
 /**
  * An agent is frozen by SIGSTOP at every crash point, under both policies, and wakes up when its lease
  * has run out and another agent has done the rest; `fates.ts` says what must become of its command. In
- * `npm test` a quarter of the cases run, with `TESTS=long` all.
+ * `npm test` a sixth of the cases run, with `TESTS=long` all.
  */
 
 const leaseMs = 1500;
@@ -22,7 +22,7 @@ const cases = [
       policies.map((policy) => ({ transport: 'redis', point, policy }) as const),
     ),
     0,
-    4,
+    6,
   ),
   // Over HTTP once each, under the policy by which there is another execution to be in the way of.
   ...agentPoints

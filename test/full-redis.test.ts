@@ -8,7 +8,7 @@ import { onTrial, type Trial, until } from './trial.js';
 
 const keys = partitionKeys();
 /** More than a thousand commands beyond what an empty one takes. */
-const maxmemory = '4mb';
+const maxmemory = '3mb';
 const retentionMs = 10_000;
 
 const slots = 40;

@@ -36,7 +36,7 @@ async function killServer(done: Promise<unknown>): Promise<number> {
   const over = new AbortController();
   void done.finally(() => over.abort());
   for (let kills = 0; ; kills++) {
-    await pause(300, over.signal);
+    await pause(byExtent(300, 800), over.signal);
     const [server] = deployment.servers.splice(0, 1);
     server?.process.kill('SIGKILL');
     await server?.process.exited;

@@ -9,9 +9,9 @@ import { Ledger } from '../shared/testing/ledger.js';
 let deployment: Deployment;
 let ledger: Ledger;
 const clients = new ClientLog();
-const oneByOne = byExtent(1000, 200);
+const oneByOne = byExtent(1000, 100);
 /** Commands in the ten batches. */
-const inBatches = byExtent(10_000, 500);
+const inBatches = byExtent(10_000, 300);
 const inAll = 2 + oneByOne + inBatches + 1;
 const noOp = { type: 'DELAY', payload: { ms: 0 } };
 

@@ -77,8 +77,8 @@ const submitFour = async (trial: Trial, onAgentLost: OnAgentLost): Promise<reado
   return ids;
 };
 
-const kills = byExtent(3, 2);
-it.concurrent(`Redis is killed ${kills} times under load (SEED=${seed})`, () => {
+const kills = byExtent(3, 1);
+it.concurrent(`Redis is killed under load, ${kills} of 3 times that a long run kills it (SEED=${seed})`, () => {
   const env = { LEASE_MS: '3000', AGENT_CONCURRENCY: '4' };
   return onTrial({ agents, answerAfterMs: 50, env }, async (trial) => {
     const random = seededRandom(seed);

@@ -29,34 +29,36 @@ describe('killed with a submission: its client asks again, with the same Idempot
     points.map((one) => ({ ...one, whom })),
   );
 
-  it.concurrent.each(sampled(cases))('at $point; asks $whom: it is one command', ({ point, stored, whom }) =>
-    onTrial({ env: longLease }, async (trial) => {
-      const { clients, deployment, ledger } = trial;
-      const redis = deployment.redis.client();
-      const entries = () => redis.xlen(keys.stream('default'));
-      // A Redis that has never seen a script must be sent its text: `submit-sent` would be too early.
-      const first = await submit(trial);
+  it.concurrent.each(sampled(cases, 2, 3))(
+    'at $point; asks $whom: it is one command',
+    ({ point, stored, whom }) =>
+      onTrial({ env: longLease }, async (trial) => {
+        const { clients, deployment, ledger } = trial;
+        const redis = deployment.redis.client();
+        const entries = () => redis.xlen(keys.stream('default'));
+        // A Redis that has never seen a script must be sent its text: `submit-sent` would be too early.
+        const first = await submit(trial);
 
-      const doomed = await deployment.startServer({ args: [`--crash-at=${point}`] });
-      const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
-      const options = { idempotencyKey: 'one-and-the-same' };
-      expect(await clients.submit(doomed.url, command, options)).toMatchObject({ outcome: 'unknown' });
-      expect(await doomed.process.exited).toEqual(killed);
-      deployment.servers.splice(0);
-      expect(await entries()).toBe(1 + stored);
+        const doomed = await deployment.startServer({ args: [`--crash-at=${point}`] });
+        const command = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
+        const options = { idempotencyKey: 'one-and-the-same' };
+        expect(await clients.submit(doomed.url, command, options)).toMatchObject({ outcome: 'unknown' });
+        expect(await doomed.process.exited).toEqual(killed);
+        deployment.servers.splice(0);
+        expect(await entries()).toBe(1 + stored);
 
-      const elsewhere = whom === 'another server';
-      const { url } = elsewhere ? deployment : await deployment.startServer({ port: doomed.port });
-      const again = await clients.submit(url, command, options);
-      const onceMore = await clients.submit(url, command, options);
-      expect(again).toMatchObject({ outcome: 'accepted', ids: onceMore.ids });
-      expect(await entries()).toBe(2);
+        const elsewhere = whom === 'another server';
+        const { url } = elsewhere ? deployment : await deployment.startServer({ port: doomed.port });
+        const again = await clients.submit(url, command, options);
+        const onceMore = await clients.submit(url, command, options);
+        expect(again).toMatchObject({ outcome: 'accepted', ids: onceMore.ids });
+        expect(await entries()).toBe(2);
 
-      await startAgentHere(deployment);
-      const [second = ''] = again.ids;
-      expect([await fateOf(trial, first), await fateOf(trial, second)]).toEqual([undisturbed, undisturbed]);
-      expect(await violationsIn(trial)).toEqual([]);
-    }),
+        await startAgentHere(deployment);
+        const [second = ''] = again.ids;
+        expect([await fateOf(trial, first), await fateOf(trial, second)]).toEqual([undisturbed, undisturbed]);
+        expect(await violationsIn(trial)).toEqual([]);
+      }),
   );
 });
 
