@@ -338,7 +338,8 @@ export class Agent implements Service {
 
   #reportOf(command: StartedCommand, outcome: Outcome) {
     const { agentId, session } = this.#options.journal.identity;
-    return { id: command.id, agentId, session, attempt: command.attempt, outcome };
+    const { id, attempt, entry, ticket = entry } = command;
+    return { id, agentId, session, attempt, ticket, outcome };
   }
 
   #stuck(command: StartedCommand, outcome: Outcome): void {

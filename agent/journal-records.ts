@@ -24,6 +24,8 @@ const reportSchema = z.object({
   agentId: z.string().min(1).max(128),
   session: z.string().max(256),
   attempt: z.int().min(1),
+  /** Earlier versions kept none. What cannot be one is not compared: it must not cost an outcome. */
+  ticket: z.string().max(1024).optional().catch(undefined),
   outcome: z.discriminatedUnion('status', [
     z.object({ status: z.literal('COMPLETED'), result: jsonText }),
     z.object({

@@ -10,10 +10,10 @@ TOKEN = os.environ.get("FENCEPOST_TOKEN")  # for a proxy in front that asks
 HEADERS = {"Content-type": "application/json", **({"Authorization": f"Bearer {TOKEN}"} if TOKEN else {})}
 held, stopping, ended = [], threading.Event(), threading.Event()
 
-def call(method, path, body=None, wait=0):
+def call(method, path, body=None, wait=0, **headers):
     """Every call is safe to send twice: it is sent until there is an answer."""
     request = urllib.request.Request(URL + path, body and json.dumps(body).encode(), method=method)
-    request.unredirected_hdrs.update(HEADERS)  # not to wherever a server redirects
+    request.unredirected_hdrs.update({**HEADERS, **headers})  # not to wherever a server redirects
     while True:
         try:
             with urllib.request.urlopen(request, timeout=wait + 3) as answer:
@@ -38,9 +38,10 @@ def execute(command):
     except Exception as error:
         outcome = {"status": "FAILED", "error": {"message": repr(error)}}
     path, mine = f"/commands/{command['commandId']}/result", {**ME, "attempt": command["attempt"]}
-    status, answer = call("PUT", path, {**mine, **outcome})
+    ticket = {"Fencepost-ticket": command["ticket"]}  # no other delivery of this attempt is meant
+    status, answer = call("PUT", path, {**mine, **outcome}, **ticket)
     if status in (400, 413):  # too large, or no JSON: nothing that was executed may be unreportable
-        call("PUT", path, {**mine, "status": "FAILED", "error": {"message": answer["detail"]}})
+        call("PUT", path, {**mine, "status": "FAILED", "error": {"message": answer["detail"]}}, **ticket)
     held.clear()
 
 status, answer = call("PUT", f"/agents/{AGENT}", ABOUT)

@@ -1,4 +1,4 @@
-import { partitionKeys } from '../shared/store/keys.js';
+import { group, partitionKeys } from '../shared/store/keys.js';
 import { startAgentHere } from './agent-here.js';
 import { onTrial, until } from './trial.js';
 
@@ -20,4 +20,36 @@ it.concurrent.each(['redis', 'http'] as const)('is executed again, by the same a
     expect(await client.wait(commandId)).toMatchObject({ status: 'COMPLETED', attempt: 1 });
     expect(ledger.hitsOf(commandId)).toHaveLength(2);
   }),
+);
+
+it.concurrent.each(['redis', 'http'] as const)(
+  'takes no outcome of the command that it had before, which the same session over %s was executing as attempt 1 too',
+  (transport) =>
+    onTrial({ env: { LEASE_MS: '600000' } }, async ({ deployment, ledger }) => {
+      const [first, second] = [1, 2].map((life) => ledger.hold(({ order }) => order === life));
+      await startAgentHere(deployment, { transport, concurrency: 2 });
+      const { client } = deployment;
+      const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
+      const submit = () => client.submit(submission, { idempotencyKey: 'every-day' });
+      const { commandId } = await submit();
+      await first?.first;
+      const keys = partitionKeys();
+      const redis = deployment.redis.client();
+      const entry = (await redis.hget(keys.command(commandId), 'entry')) ?? '';
+      const stream = keys.stream('default');
+      await redis.del(keys.command(commandId), keys.marker(commandId));
+      await redis.xack(stream, group, entry);
+      await redis.xdel(stream, entry);
+
+      expect(await submit()).toEqual({ commandId, isNew: true });
+      await second?.first;
+      first?.release();
+      await until(async () => (await client.get(commandId)).history.length > 0);
+      const before = await client.get(commandId);
+      expect(before).toMatchObject({ status: 'RUNNING', attempt: 1, history: [{ why: 'late', attempt: 1 }] });
+      second?.release();
+      const after = await client.wait(commandId);
+      expect(after).toMatchObject({ status: 'COMPLETED', attempt: 1, history: before.history });
+      expect(ledger.hitsOf(commandId)).toHaveLength(2);
+    }),
 );

@@ -88,7 +88,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'report-unfenced',
     file: 'shared/lifecycle/report.lua',
-    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then",
+    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)\n    and ticketFits(command, item.ticket) then",
     replacement: "if command.status == 'RUNNING' and marker then",
     breaks: [2, 4, 6, 8],
     imitates: 'it is RUNNING, so whoever reports it is the one that runs it',
@@ -97,7 +97,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'report-ignores-attempt',
     file: 'shared/lifecycle/report.lua',
-    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then",
+    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)\n    and ticketFits(command, item.ticket) then",
     replacement:
       "if command.status == 'RUNNING' and markerFits(marker, command.attempt, item.agentId, item.session) then",
     breaks: [2, 4, 6, 8],

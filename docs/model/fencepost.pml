@@ -5,6 +5,8 @@
    -DBESIDE an outcome is journalled while it is reported   -DPOLRETRY onAgentLost:retry   -DLEASE self-abort assumption   -DHTTP gateway calls (`next` and settle of an OLD session may run late)
    -DCOPY agents 1 and 2 are one instance with one name, and two directories: at some time 2 becomes a copy of 1 (who runs or not), so that two
    runs of one instance may live at once (decision 0011). Who is registered, and admitted, are steps of their own then, and a run knows a dead one only by proof.
+   -DANEW at some time the command is deleted by hand, whatever it was doing, and submitted anew with its key: its attempts begin at 1 again. Ghosts are
+   kept by delivery then, since an attempt's number names two executions.
    -DNO_x drops guard x (mutants). Entry states: 0 gone, 1 in stream undelivered, 2 in the pending list of own[e]. */
 #ifndef A
 #define A 2
@@ -86,6 +88,19 @@ bool ousted;
 #define DEADOF(a) 0
 #endif
 bool sch, due, cnreq;
+#ifdef ANEW
+#define GI(t,x) (x)
+#define TK(x) (x)                   /* a report carries the ticket of its delivery */
+bool anew; byte past;               /* it has happened; ghost: attempts of the command that is gone */
+byte je[A+1];                       /* journalled: the ticket */
+#define NG NE
+#define KEEP(x) je[me]=x
+#else
+#define GI(t,x) (t)
+#define TK(x) 0
+#define NG NT
+#define KEEP(x) skip
+#endif
 /* ---- agents' disk ---- */
 byte jr[A+1], jt[A+1], js[A+1], sess[A+1];
 /* ---- network slot per agent ---- */
@@ -98,7 +113,7 @@ byte jr[A+1], jt[A+1], js[A+1], sess[A+1];
 byte qk[A+1], qe[A+1], qt[A+1], qs[A+1], qo[A+1];
 /* ---- ghosts and budgets ---- */
 bool up[A+1], live[A+1], lapsed[A+1];
-byte effects[NT], effT, gout[NT], gx[NT], gs[NT];
+byte effects[NG], effT, gout[NG], gx[NG], gs[NG];
 byte nk, nl, nd, nfr, nrel, nop, ncn; bool faulty;
 bool rewritten, wrongResult, unexplained, begun, falseLoss, ghostStart, early;
 byte dummy, pe, prove;
@@ -174,6 +189,11 @@ inline lostrule() {
 #define gRP(a,s,t) (attempt==t && gx[t]==a && gs[t]==s)
 #else
 #define gRP(a,s,t) (status==RUN && mine(a,s,t))
+#endif
+#if defined(ANEW) && !defined(NO_RPTICK)
+#define gTICK(x) ((x)==ent)
+#else
+#define gTICK(x) true
 #endif
 #ifdef NO_RLUNST
 #define gRLU true
@@ -255,10 +275,10 @@ inline sRenew(me,s,t,r) {
   if
   :: status==RUN && gRN(me,s,t) -> own[ent]=N(me); lapsed[me]=false; r=2
   :: else -> r=1 fi }
-inline sReport(me,s,t,o,r) {        /* r: 1 late, 2 accepted */
+inline sReport(me,s,t,o,x,r) {      /* x: ticket; r: 1 late, 2 accepted */
   if
-  :: gRP(me,s,t) ->
-     if :: gout[t]!=o || N(gx[t])!=N(me) || gs[t]!=s || mkT!=t -> wrongResult=true :: else fi;
+  :: gRP(me,s,t) && gTICK(x) ->
+     if :: gout[GI(t,ent)]!=o || N(gx[GI(t,ent)])!=N(me) || gs[GI(t,ent)]!=s || mkT!=t -> wrongResult=true :: else fi;
      acc=YES; repT=t; repS=s; repO=o; r=2;
      if
      :: o==GAVE -> lapsed[mkA]=true; lostrule()
@@ -336,7 +356,7 @@ inline cStart()   { atomic { r=0; if :: sStart(me,s,e,r,t) :: LOSE; sStart(me,s,
 #endif
    fi } }
 inline cRenew()   { atomic { r=0; if :: sRenew(me,s,t,r) :: LOSE; sRenew(me,s,t,r); r=0 :: CANPARK -> park(qRENEW,e,t,s,0) fi } }
-inline cReport(u,v,w) { atomic { r=0; if :: sReport(me,v,u,w,r) :: LOSE; sReport(me,v,u,w,r); r=0 :: CANPARK -> park(qREPORT,0,u,v,w) fi } }
+inline cReport(u,v,w,x) { atomic { r=0; if :: sReport(me,v,u,w,x,r) :: LOSE; sReport(me,v,u,w,x,r); r=0 :: CANPARK -> park(qREPORT,x,u,v,w) fi } }
 inline cRelease(u){ atomic { r=0; if :: sRelease(me,s,e,u,r) :: LOSE; sRelease(me,s,e,u,r); r=0 :: CANPARK -> park(qRELEASE,e,u,s,0) fi } }
 inline cAbandon() { atomic { r=0; if :: sAbandon(me,s,e,DEADOF(me),r) :: LOSE; sAbandon(me,s,e,DEADOF(me),r); r=0 :: CANPARK -> park(qABANDON,e,0,s,0)
 #ifdef HTTP
@@ -408,8 +428,8 @@ name:                                                 /* waits until the name is
 #endif
 settle:
   do
-  :: atomic { jr[me]!=0 -> skip }; cReport(jt[me],js[me],jr[me]); 
-     if :: atomic { r!=0 -> jr[me]=0; jt[me]=0; js[me]=0; r=0 } :: r==0 CRASH fi
+  :: atomic { jr[me]!=0 -> skip }; cReport(jt[me],js[me],jr[me],TK(je[me])); 
+     if :: atomic { r!=0 -> jr[me]=0; jt[me]=0; js[me]=0; KEEP(0); r=0 } :: r==0 CRASH fi
 #ifdef NOHASTE
   :: jr[me]==0 -> break                               /* fresh directory: another instance may not settle, it waits for the lease */
 #endif
@@ -478,32 +498,32 @@ exec:
 #ifdef LEASE
     if :: lapsed[me] -> goto loop :: else fi;
 #endif
-    live[me]=true; effects[t]++; effT++; gx[t]=me; gs[t]=s; r=0 };
+    live[me]=true; effects[GI(t,e)]++; effT++; gx[GI(t,e)]=me; gs[GI(t,e)]=s; r=0 };
   if :: skip
      :: cRenew(); if :: r==1 -> skip :: else fi
      CRASH fi;
-  atomic { live[me]=false; r=0; if :: o=DONE :: o=FAIL :: (GV) -> o=GAVE fi; gout[t]=o };
+  atomic { live[me]=false; r=0; if :: o=DONE :: o=FAIL :: (GV) -> o=GAVE fi; gout[GI(t,e)]=o };
   if :: skip CRASH fi;
 #ifdef BESIDE
   /* journal and report begin together (decision 0006): either may end first, and a crash may come between */
   do
-  :: atomic { jr[me]==0 -> jr[me]=o; jt[me]=t; js[me]=s }
-  :: r==0 -> cReport(t,s,o)
+  :: atomic { jr[me]==0 -> jr[me]=o; jt[me]=t; js[me]=s; KEEP(e) }
+  :: r==0 -> cReport(t,s,o,TK(e))
   :: r!=0 && jr[me]!=0 -> break
   CRASH
   od;
 #else
 #ifndef BUG_NOJOURNAL
-  atomic { jr[me]=o; jt[me]=t; js[me]=s };
+  atomic { jr[me]=o; jt[me]=t; js[me]=s; KEEP(e) };
 #endif
   do
   :: if :: skip CRASH fi;
-     cReport(t,s,o);
+     cReport(t,s,o,TK(e));
      if :: r!=0 -> break :: r==0 fi
   od;
 #endif
   if :: skip CRASH fi;
-  atomic { jr[me]=0; jt[me]=0; js[me]=0 };
+  atomic { jr[me]=0; jt[me]=0; js[me]=0; KEEP(0) };
   goto loop
 }
 /* the network: delivers or drops what was parked, at any time, dead sender or not */
@@ -514,7 +534,7 @@ end2:
   :: atomic { qk[me]!=0 ->
       if
       :: qk[me]==qSTART -> sStart(me,qs[me],qe[me],r,t); qk[me]=0
-      :: qk[me]==qREPORT -> sReport(me,qs[me],qt[me],qo[me],r); qk[me]=0
+      :: qk[me]==qREPORT -> sReport(me,qs[me],qt[me],qo[me],qe[me],r); qk[me]=0
       :: qk[me]==qRENEW -> sRenew(me,qs[me],qt[me],r); qk[me]=0
       :: qk[me]==qRELEASE -> sRelease(me,qs[me],qe[me],qt[me],r); qk[me]=0
       :: qk[me]==qABANDON && qe[me]!=0 -> sAbandon(me,qs[me],qe[me],PARKED(me),r); qk[me]=0
@@ -582,6 +602,17 @@ end6:
   :: atomic { !dismissed && who<A -> who++ }
   od }
 #endif
+#ifdef ANEW
+/* hash, marker and entry are gone, and the client asks again */
+proctype Client() {
+end7:
+  do
+  :: atomic { !anew -> anew=true; faulty=true; past=attempt;
+       if :: ent!=0 -> ack(ent) :: else fi;
+       status=PEND; attempt=0; losses=0; ownfails=0; acc=NO; ex=NO; life=0; sch=false; due=false; cnreq=false;
+       mkT=0; mkA=0; mkS=0; repT=0; repS=0; repO=0; addentry() }
+  od }
+#endif
 proctype Oper() { byte seen;
 end4:
   do
@@ -632,6 +663,9 @@ init {
 #ifdef UPKEEP
     run Upkeep();
 #endif
+#ifdef ANEW
+    run Client();
+#endif
     i=0; begun=true
   }
   timeout ->
@@ -651,6 +685,12 @@ init {
 #else
 #define LV (live[1]+live[2])
 #endif
+#ifdef ANEW
+#define ONCE (effects[1]<=1 && effects[2]<=1 && effects[3]<=1 && effects[4]<=1 && effects[5]<=1 && effects[6]<=1 && effects[7]<=1 && effects[8]<=1 && effects[9]<=1)
+#define TOTAL (effT<=past+attempt)
+#define TRUTH true                  /* of the command that is gone an agent may still execute what it was given */
+#define TRUTHY true
+#else
 #define ONCE (effects[1]<=1 && effects[2]<=1 && effects[3]<=1 && effects[4]<=1 && effects[5]<=1)
 #ifdef POLRETRY
 #define TOTAL (effT<=attempt)
@@ -659,6 +699,7 @@ init {
 #endif
 #define TRUTH (!(status==FAIL && ex==NO) || effT==0)
 #define TRUTHY (!(status==FAIL && ex==YES) || effT>0)
+#endif
 #define NENT ((st[1]!=0)+(st[2]!=0)+(st[3]!=0)+(st[4]!=0)+(st[5]!=0)+(st[6]!=0)+(st[7]!=0)+(st[8]!=0)+(st[9]!=0))
 #ifdef DUP
 #define ENTRIES (!(status==RUN) || st[ent]==2)

@@ -4,6 +4,7 @@ import { release, renew } from '../../shared/lifecycle/holding.js';
 import { report, type StartedCommand } from '../../shared/lifecycle/transitions.js';
 import {
   drainingHeader,
+  ticketHeader,
   type NextCommand,
   nextQuerySchema,
   type releasedSchema,
@@ -78,7 +79,7 @@ export function attemptRoutes({
     const { agentId, session = '', attempt } = body;
     // Just parsed, so it is an object.
     const outcome = outcomeOf(body, (request.body as { result?: unknown }).result);
-    const given = { id, agentId, session, attempt, outcome };
+    const given = { id, agentId, session, attempt, ticket: request.get(ticketHeader), outcome };
     const [word] = await link.call((redis) => report(redis, keys, [given]));
     faults.at('report-stored');
     const isOther = word === 'again' && !(await link.call((redis) => isSameReport(redis, keys, given)));

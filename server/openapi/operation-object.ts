@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { drainingHeader } from '../../shared/protocol/agent-api.js';
+import { drainingHeader, ticketHeader } from '../../shared/protocol/agent-api.js';
 import { agentIdSchema, commandIdSchema, queueNameSchema } from '../../shared/protocol/commands.js';
 import {
   type Answer,
@@ -146,6 +146,14 @@ export const requestHeaders: Readonly<Record<RequestHeader, ParameterObject>> = 
     // No `example`: the pages would send it, and the second command with it would be refused.
     description: 'Of your choice, and new for each new command: then the request may be sent again.',
     schema: { type: 'string', pattern: keyPattern.source },
+  },
+  [ticketHeader]: {
+    name: ticketHeader,
+    in: 'header',
+    description:
+      'The `ticket` that came with the command. A report with the ticket of another delivery is late, also when the attempt ' +
+      'has its number again, since the command was deleted and submitted anew. Left out: it is not compared.',
+    schema: { type: 'string' },
   },
   'Last-Event-ID': {
     name: 'Last-Event-ID',

@@ -14,7 +14,7 @@ export const tags = {
 export type Tag = keyof typeof tags;
 
 /** Request headers that an operation looks at. */
-export type RequestHeader = 'Idempotency-Key' | 'Last-Event-ID' | 'If-None-Match';
+export type RequestHeader = 'Idempotency-Key' | 'Fencepost-Ticket' | 'Last-Event-ID' | 'If-None-Match';
 /** Headers of an answer that a client should look at. */
 export type ResponseHeader = 'Location' | 'Retry-After' | 'Fencepost-Draining' | 'ETag';
 

@@ -22,13 +22,14 @@ const twoRunning: RedisState = {
 };
 const completed = (id: string, ...numbers: (string | number)[]) => {
   const [attempt = 1, pauseMs = 0, jitter = 0] = numbers;
-  return [id, 'agent-1', 'i1.1', attempt, 'COMPLETED', '{}', '', 'yes', '', pauseMs, jitter];
+  return [id, 'agent-1', 'i1.1', attempt, '', 'COMPLETED', '{}', '', 'yes', '', pauseMs, jitter];
 };
 const failed = (id: string, pauseMs: string | number) => [
   id,
   'agent-1',
   'i1.1',
   1,
+  '',
   'FAILED',
   '',
   '{"code":"EXECUTION_FAILED","message":"x"}',

@@ -128,6 +128,9 @@ local function unmark(id) spentMarkers[#spentMarkers + 1] = markerOf(id) end
 -- More arguments than this would not fit on the stack of Lua.
 local MOST_AT_ONCE = 1000
 
+-- Two scripts read those of `report`.
+local ARGS_PER_REPORT = 12
+
 -- Somebody may have written a thing into a command's hash that is no entry's id: Redis then refuses
 -- the whole list, and its neighbours must go all the same.
 local function drop(queue, entries, from, to)

@@ -12,7 +12,7 @@ local reported = (function()
   --[[ report ]]
 end)()
 
-local after, rest = 1 + 11 * numberAt(1), {}
+local after, rest = 1 + ARGS_PER_REPORT * numberAt(1), {}
 for i = after + 1, #ARGV do rest[i - after] = ARGV[i] end
 ARGV = rest
 local hasStarted, started = pcall(function()

@@ -64,6 +64,9 @@ test.each<[string, RedisState, Partial<Report>, JsonObject]>([
     { agentId: 'agent', session: '' },
     { agentId: 'agent', session: '' },
   ],
+  // It was deleted, and submitted anew with its key, and the same session has started it again.
+  ['of another delivery of the same attempt', oneRunning, { ticket: 'default/1-0' }, {}],
+  ['of a delivery by another queue', oneRunning, { ticket: 'other/1-1' }, {}],
   ['after the command was put back', waitsAgain, {}, {}],
   ['after the next attempt began', secondRuns, {}, {}],
   ['after another outcome was accepted', ended({ attempt: '2', reported: second }), {}, {}],

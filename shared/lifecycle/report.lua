@@ -8,6 +8,7 @@
 --   id agentId
 --   session     '' when the reporter has none
 --   attempt     '' stands for the first, as long as no other was started
+--   ticket      of the delivery that the attempt had, `<queue or lane>/<entry>`; '' when the reporter does not say
 --   status      COMPLETED or FAILED
 --   result      JSON, or ''
 --   error       JSON { code, message }, or ''
@@ -17,16 +18,23 @@
 --   jitter      0 … 999999: the sender's dice, so that the same call always waits the same
 --
 -- Guards, per item and in order: there is such a command, else `gone`; its keys are what they should
---   be, else `broken`; RUNNING and the marker is attempt:agentId:session, else it changes nothing:
+--   be, else `broken`; RUNNING, the marker is attempt:agentId:session, and the ticket, if there is one, is of
+--   the command's current entry, else it changes nothing:
 --   `again` when `reported` or the history says that this very report was accepted before, or it is
 --   `late`, and is kept once in the history. A reporter without a session may report what was started
---   without one. An omitted attempt with a later one started is late: it may mean either.
+--   without one. An omitted attempt with a later one started is late: it may mean either. Another ticket is of a
+--   command that was deleted, and submitted anew with its key: its attempts are counted from 1 again.
 -- Reply   { now, { word… } }   'accepted' | 'again' | 'late' | 'gone' | 'broken'
 -- Events  the new status of each accepted one
 local BASE_PAUSE_MS, LONGEST_PAUSE_MS, LONGEST_ASKED_MS = 1000, 3600 * 1000, 365 * 24 * 3600 * 1000
 
 local function markerFits(marker, attempt, agentId, session)
   return marker and marker == attempt .. ':' .. agentId .. ':' .. session
+end
+
+-- An entry that is missing was taken out by hand: nothing can be compared.
+local function ticketFits(command, ticket)
+  return ticket == '' or not command.entry or ticket == command.queue .. '/' .. command.entry
 end
 
 -- Evidence is kept short: a history must not outweigh its command.
@@ -143,7 +151,8 @@ local function report(item)
   local marker = item.marker or readMarker(item.id)
   if marker == false then return 'broken' end
   if item.attempt == '' and command.attempt == '1' then item.attempt = '1' end
-  if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session) then
+  if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)
+    and ticketFits(command, item.ticket) then
     if item.status == 'COMPLETED' then return complete(command, item, marker) end
     return fail(item, marker)
   end
@@ -155,14 +164,14 @@ end
 -- All of them before the first write.
 local items = {}
 for i = 1, numberAt(1) do
-  local at = 1 + (i - 1) * 11
+  local at = 1 + (i - 1) * ARGS_PER_REPORT
   items[i] = {
-    id = ARGV[at + 1], agentId = ARGV[at + 2], session = ARGV[at + 3], attempt = ARGV[at + 4], status = ARGV[at + 5],
-    result = ARGV[at + 6], error = ARGV[at + 7], executed = ARGV[at + 8], retryable = ARGV[at + 9] == '1',
-    pauseMs = numberAt(at + 10), jitter = numberAt(at + 11),
+    id = ARGV[at + 1], agentId = ARGV[at + 2], session = ARGV[at + 3], attempt = ARGV[at + 4], ticket = ARGV[at + 5],
+    status = ARGV[at + 6], result = ARGV[at + 7], error = ARGV[at + 8], executed = ARGV[at + 9],
+    retryable = ARGV[at + 10] == '1', pauseMs = numberAt(at + 11), jitter = numberAt(at + 12),
   }
   if items[i].attempt ~= '' then numberAt(at + 4) end
-  if not RANK[items[i].executed] then error('argument ' .. (at + 8) .. ' must be no, unknown or yes') end
+  if not RANK[items[i].executed] then error('argument ' .. (at + 9) .. ' must be no, unknown or yes') end
 end
 -- The markers of all of them in one step: this script sets none, and those of ended attempts go at its end. A
 -- key that is no string reads as unset here, and is asked for once more by itself.

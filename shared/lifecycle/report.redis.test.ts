@@ -53,9 +53,12 @@ const afterFailed = {
   'index:failed': { zset: [['a', '1']] },
 } as const satisfies RedisState;
 
-test('COMPLETED stores the result, ends the command and acknowledges its entry', async () => {
+test.each([
+  ['with the ticket of its delivery', 'default/1-1'],
+  ['without a ticket, as agents of earlier versions send it,', undefined],
+])('COMPLETED %s stores the result, ends the command and acknowledges its entry', async (_, ticket) => {
   await bench.seed(oneRunning);
-  expect(await send(reportOf(completed))).toEqual(['accepted']);
+  expect(await send(reportOf(completed, { ticket }))).toEqual(['accepted']);
   expect(await bench.state()).toEqual(afterCompleted);
   expect(await bench.events()).toEqual([['a COMPLETED 1']]);
 });

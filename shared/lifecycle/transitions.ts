@@ -279,6 +279,11 @@ export interface Report {
   readonly session: string;
   /** May be left out only while the command is RUNNING its first attempt. */
   readonly attempt: number | undefined;
+  /**
+   * Of the delivery that the attempt had: `StartedCommand.ticket`, or `entry` where there is none. A report with the
+   * ticket of another delivery is late. Not compared when it is left out, as by agents of earlier versions.
+   */
+  readonly ticket?: string | undefined;
   readonly outcome: Outcome;
 }
 
@@ -299,8 +304,8 @@ export async function report(
 
 function reportArgs(reports: readonly Report[]): (string | number)[] {
   const args: (string | number)[] = [reports.length];
-  for (const { id, agentId, session, attempt, outcome } of reports) {
-    args.push(id, agentId, session, attempt ?? '');
+  for (const { id, agentId, session, attempt, ticket, outcome } of reports) {
+    args.push(id, agentId, session, attempt ?? '', ticket ?? '');
     if (outcome.status === 'COMPLETED') args.push('COMPLETED', outcome.result, '', 'yes', '', 0, 0);
     else args.push(...failureArgs(outcome));
   }

@@ -91,6 +91,12 @@ export type NextCommand = z.infer<typeof nextCommandSchema>;
 /** Header of the answers to an agent that is to take no more commands. */
 export const drainingHeader = 'Fencepost-Draining';
 
+/**
+ * Header of a report, with the `ticket` of the delivery that its attempt had. No field of the body: a server of an
+ * earlier version would refuse one that it does not know.
+ */
+export const ticketHeader = 'Fencepost-Ticket';
+
 const reportErrorSchema = z.strictObject({
   message: z.string().transform((text) => keptMessage(text)),
   code: commandErrorCodeSchema.default('EXECUTION_FAILED'),

@@ -305,12 +305,14 @@ export function conformance(rig: () => TransportRig): void {
       ['of an attempt that is not current', { attempt: 2 }],
       ['of another session', { session: 'other.1' }],
       ['of another agent', { agentId: 'other' }],
+      ['of another delivery of the attempt', { ticket: 'default/1-1' }],
     ])('%s is late, changes nothing, and is kept', async (_what, more) => {
       const a = await run();
       const id = await submitOne();
       await ask(a.transport);
       expect(await a.transport.report([reportOf(a, id, more)])).toEqual(['late']);
-      const shown = more.session === undefined ? more : { session: shownAs(more.session) };
+      const { ticket: _ticket, session, ...same } = more;
+      const shown = session === undefined ? same : { session: shownAs(session) };
       expect(await show(id)).toMatchObject({ status: 'RUNNING', history: [{ why: 'late', ...shown }] });
     });
 

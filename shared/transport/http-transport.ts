@@ -9,6 +9,7 @@ import { type RegisterReply } from '../lifecycle/registration.js';
 import { type Outcome, type Report, type ReportWord } from '../lifecycle/transitions.js';
 import {
   drainingHeader,
+  ticketHeader,
   type NextCommand,
   nextCommandSchema,
   progressToldSchema,
@@ -63,6 +64,9 @@ const lastAnswerMs = 1000;
 const mostConnections = 8;
 /** Fewer than there are connections: renewals need theirs. */
 const reportsAtOnce = 6;
+
+/** A ticket may come from a journal, which a disk or a hand may have changed: a header takes not every text. */
+const isHeaderText = (text: string) => /^[\x21-\x7e]{1,1024}$/.test(text);
 /** Most lost answers that are handed back at a stop: far more than can be under way at once. */
 const mostHandedBack = 100;
 
@@ -241,11 +245,12 @@ export class HttpTransport implements Transport {
   }
 
   /** @throws OutcomeRefused where a server does not take it */
-  async #report({ id, outcome, ...who }: Report): Promise<ReportWord> {
+  async #report({ id, ticket, outcome, ...who }: Report): Promise<ReportWord> {
     const answer = await this.#calls
       .call({
         method: 'PUT',
         path: `commands/${id}/result`,
+        headers: ticket !== undefined && isHeaderText(ticket) ? { [ticketHeader]: ticket } : {},
         body: { ...who, ...bodyOfOutcome(outcome) } satisfies z.input<typeof reportBodySchema>,
         onSent: () => this.#options.faults.at('report-sent'),
       })

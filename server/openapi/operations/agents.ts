@@ -172,6 +172,7 @@ const attemptOperations: readonly Operation[] = [
     summary: 'Report how an attempt ended',
     description:
       'The same report may be sent any number of times. `attempt` may be left out of the first one.',
+    headers: ['Fencepost-Ticket'],
     body: {
       schema: reportBodySchema,
       examples: {
