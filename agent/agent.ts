@@ -317,7 +317,9 @@ export class Agent implements Service {
 
   #letGo(command: StartedCommand): void {
     this.#options.keeper.drop(command);
-    this.#slots.release(command);
+    const postponed = this.#slots.release(command);
+    // The answer that gave it is old: whether it is still this session's is asked before it is executed.
+    if (postponed && !this.#ending.signal.aborted) this.#take(postponed, neverAsked);
   }
 
   /** An attempt is no longer this session's: whoever executes it must stop. */
@@ -356,6 +358,9 @@ export class Agent implements Service {
     onFatal('a handler did not end');
   }
 }
+
+/** Older than any lease. */
+const neverAsked: Moment = { monotonicMs: 0, wallMs: 0 };
 
 /** How long handlers that a stop has aborted may take to settle, and their reports to be answered. */
 const lastWordsMs = 1000;

@@ -107,3 +107,25 @@ it('wakes who waits for a free slot when it is told to stop', async () => {
   stop.abort();
   await expect(free).resolves.toBeUndefined();
 });
+
+describe('while another delivery of the same attempt is in hand', () => {
+  const anew = { ...command('a'), entry: 'another' };
+
+  it('takes none, and gives it when that one is released', () => {
+    const slots = new Slots(5);
+    slots.take(command('a'));
+    expect(slots.take(anew)).toBe(false);
+    // Given again with each answer, as long as it is not named among what is in hand.
+    expect(slots.take(anew)).toBe(false);
+    expect(slots.release(command('a'))).toEqual(anew);
+    expect(slots.take(anew)).toBe(true);
+    expect(slots.release(anew)).toBeUndefined();
+  });
+
+  it('gives nothing when that one merely came twice', () => {
+    const slots = new Slots(5);
+    slots.take(command('a'));
+    slots.take(command('a'));
+    expect(slots.release(command('a'))).toBeUndefined();
+  });
+});

@@ -23,7 +23,9 @@ const deliveryKey = (command: StartedCommand) => `${attemptKey(command)}:${comma
 export class Slots {
   readonly #concurrency: number;
   readonly #leavesToReports: boolean;
-  readonly #held = new Map<string, { entry: string; executing: boolean }>();
+  readonly #held = new Map<string, { entry: string; delivery: string; executing: boolean }>();
+  /** By attempt: what waits for the end of another delivery of it. */
+  readonly #postponed = new Map<string, StartedCommand>();
   /** Two generations: the older one is forgotten when the younger one is full. */
   #ended = new Set<string>();
   #endedBefore = new Set<string>();
@@ -52,13 +54,18 @@ export class Slots {
    * Takes an attempt in hand.
    *
    * @returns false when it was in hand before: the answer that gave it came twice, on two ways, and
-   *   it must not be executed twice
+   *   it must not be executed twice. Also while another delivery of it is in hand: `release` gives it then
    */
   take(command: StartedCommand): boolean {
     const key = attemptKey(command);
     const delivery = deliveryKey(command);
-    if (this.#held.has(key) || this.#ended.has(delivery) || this.#endedBefore.has(delivery)) return false;
-    this.#held.set(key, { entry: command.entry, executing: true });
+    if (this.#ended.has(delivery) || this.#endedBefore.has(delivery)) return false;
+    const held = this.#held.get(key);
+    if (held) {
+      if (held.delivery !== delivery) this.#postponed.set(key, command);
+      return false;
+    }
+    this.#held.set(key, { entry: command.entry, delivery, executing: true });
     this.#executing++;
     return true;
   }
@@ -72,16 +79,25 @@ export class Slots {
     this.#changes.emit('change');
   }
 
-  /** Its report was answered. */
-  release(command: StartedCommand): void {
+  /**
+   * Its report was answered.
+   *
+   * @returns another delivery of the same attempt that came meanwhile, to be taken now: its command was deleted and
+   *   submitted anew, and to wait until it is given once more could take longer than its lease
+   */
+  release(command: StartedCommand): StartedCommand | undefined {
     this.executed(command);
-    this.#held.delete(attemptKey(command));
+    const key = attemptKey(command);
+    const postponed = this.#postponed.get(key);
+    this.#postponed.delete(key);
+    this.#held.delete(key);
     this.#ended.add(deliveryKey(command));
     if (this.#ended.size === mostRemembered) {
       this.#endedBefore = this.#ended;
       this.#ended = new Set();
     }
     this.#changes.emit('change');
+    return postponed;
   }
 
   /** What may be fetched now. */
