@@ -12,8 +12,11 @@ const call = (script: ScriptName, ...args: readonly (string | number)[]) => [
   root,
   ...args.map(String),
 ];
-const reportOf = (attempt: number) =>
-  call('report', 1, id, 'agent-1', 'x.1', attempt, 'COMPLETED', '{}', '', 'yes', 0, 0, 0);
+const reportItem = (commandId: string, attempt: number) => [
+  ...[commandId, 'agent-1', 'x.1', attempt, 'default/1-0'],
+  ...['COMPLETED', '{}', '', 'yes', '', 0, 0],
+];
+const reportOf = (attempt: number) => call('report', 1, ...reportItem(id, attempt));
 const renewOf = (attempt: number) => call('renew', 'agent-1', 'x.1', 1, id, attempt);
 
 function tallyOf(
@@ -25,7 +28,7 @@ function tallyOf(
 }
 
 const items = (...words: readonly string[]): Reply =>
-  words.map((word) => [word, 'default', 'default/1-0', id, 1]);
+  words.flatMap((word) => [`${word} 1 - - default/1-0 ${id}`, 'DELAY', '{"ms":1}']);
 
 it.each<[string, readonly string[], Reply, Record<string, number>]>([
   ['a report that is accepted', reportOf(1), [5, ['accepted']], {}],
@@ -103,4 +106,10 @@ it.each<[Parameters<typeof wasRefused>[0], Reply, boolean]>([
   ['renew', [5, 'lost'], true],
 ])('%s, answered %j: refused is %s', (script, reply, refused) => {
   expect(wasRefused(script, reply)).toBe(refused);
+});
+
+it('knows each of the reports of one call', () => {
+  const other = id.replace(/1$/, '2');
+  const both = call('report', 2, ...reportItem(other, 3), ...reportItem(id, 1));
+  expect(tallyOf([both, [5, ['accepted', 'accepted']]], [renewOf(1), [5, 'lost']])).toEqual({});
 });

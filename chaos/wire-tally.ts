@@ -1,4 +1,5 @@
 import { type ScriptName, scriptText, shaOf } from '../shared/lifecycle/scripts.js';
+import { argsPerReport } from '../shared/lifecycle/transitions.js';
 import { type Reply, ReplyError } from '../shared/testing/resp.js';
 import { type Exchange } from '../shared/testing/tcp-proxy.js';
 import { type Tally } from './record.js';
@@ -12,8 +13,8 @@ export function scriptCalledBy([command = '', sha = '']: readonly string[]): Scr
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Arguments of `report` per item, and where the first begins: command, SHA, 1, key, n. */
-const [reportStride, reportStart] = [11, 5] as const;
+/** Where the first item of `report` begins: command, SHA, 1, key, n. */
+const reportStart = 5;
 /** Of `renew` and `release`: command, SHA, 1, key, agentId, session, n. */
 const [renewStart, releaseStart] = [7, 7] as const;
 
@@ -101,7 +102,7 @@ export class WireTally {
 
   #seeReport(request: readonly string[], words: readonly string[]): void {
     words.forEach((word, i) => {
-      const at = reportStart + i * reportStride;
+      const at = reportStart + i * argsPerReport;
       if (word === 'accepted') this.#accepted.add(`${request[at]}:${request[at + 3] || 1}`);
     });
     this.#tally.resentAbsorbed += countOf('again', words);
@@ -188,8 +189,11 @@ function partsOf(reply: Reply): readonly [reported: Reply, started: Reply] {
   return [reported, started];
 }
 
-/** The word of each item of a start's reply. */
+/** The word of each item of a start's reply: the first value of three, a line that begins with it. */
 function startedBy(reply: Reply): string[] {
   if (!Array.isArray(reply) || !Array.isArray(reply[2])) return [];
-  return reply[2].flatMap((item) => (Array.isArray(item) && typeof item[0] === 'string' ? [item[0]] : []));
+  const items: readonly Reply[] = reply[2];
+  return items.flatMap((line, i) =>
+    i % 3 === 0 && typeof line === 'string' ? [line.split(' ', 1)[0] ?? ''] : [],
+  );
 }

@@ -12,6 +12,7 @@ import {
   terminalStatuses,
   transitions,
 } from './states.js';
+import { argsPerReport } from './transitions.js';
 
 // One table of truth: the scripts, their headers, transitions.ts, states.ts and README.md say the same.
 
@@ -113,6 +114,10 @@ function answersOf(name: string): string[] {
   return body.match(/return .*/g) ?? [];
 }
 
+test('both sides of `report` count its arguments alike', () => {
+  expect(read('prelude.lua')).toContain(`local ARGS_PER_REPORT = ${argsPerReport}\n`);
+});
+
 describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code }) => {
   test('begins with what it is for, its keys, arguments, guards, reply and events', () => {
     expect(purpose).toMatch(new RegExp(`^${name}: .+`));
@@ -175,7 +180,10 @@ const callers = [
   .join('\n');
 
 test('the callers read the words that the headers name, and no others', () => {
-  const schemas = [...callers.matchAll(/z\.(?:enum|literal)\(([^)]*)\)/g)].map(([, words = '']) => words);
+  // By a schema, or where there are many of them by comparing each.
+  const schemas = [...callers.matchAll(/z\.(?:enum|literal)\(([^)]*)\)|\bword === ('[^']*')/g)].map(
+    ([, words = '', word = '']) => words || word,
+  );
   const headers = scripts.map(({ sections }) => (sections.get('Reply') ?? []).join(' '));
   expect(sorted(schemas.flatMap(wordsIn))).toEqual(sorted(headers.flatMap(wordsIn)));
 });

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
 import { channelRoot } from '../store/keys.js';
+import { ScriptCommand } from './script-command.js';
 
 /** Every script: one file `<name>.lua` in this folder, whose header is its contract. */
 export const scriptNames = [
@@ -103,11 +104,11 @@ export async function callScript(
   const script = scriptOf(name);
   const keys = keysOf(redis, key);
   try {
-    return await redis.evalsha(script.sha, keys.length, ...keys, ...args);
+    return await redis.sendCommand(new ScriptCommand('evalsha', script.sha, keys, args));
   } catch (error) {
     // A Redis that was restarted has its data but not its scripts.
     if (!isUnknownScript(error)) throw error;
-    return redis.eval(script.text, keys.length, ...keys, ...args);
+    return redis.sendCommand(new ScriptCommand('eval', script.text, keys, args));
   }
 }
 

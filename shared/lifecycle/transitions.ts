@@ -193,11 +193,16 @@ export type StartReply =
       readonly more: boolean;
     };
 
-const startWordSchema = z.enum(['run', 'yours', 'waiting']);
 /** A schema of zod for each of them would cost more than all else that an agent does with a command. */
 const startReplySchema = z.union([
   z.tuple([z.literal('old-session')]),
-  z.tuple([z.literal('ok'), z.number(), z.array(z.array(z.unknown())), z.array(z.string()), z.number()]),
+  z.tuple([
+    z.literal('ok'),
+    z.number(),
+    z.custom<readonly unknown[]>(Array.isArray),
+    z.array(z.string()),
+    z.number(),
+  ]),
 ]);
 
 /** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
@@ -228,34 +233,48 @@ function parseStart(raw: unknown): StartReply {
   if (reply[0] === 'old-session') return { word: 'old-session' };
   const started: StartedCommand[] = [];
   const waiting: WaitingEntry[] = [];
-  for (const item of reply[2]) {
-    const [word, queue, entry, id] = item;
-    if (typeof queue !== 'string' || typeof entry !== 'string' || typeof id !== 'string') throw badItem(item);
-    if (startWordSchema.parse(word) === 'waiting') waiting.push({ queue, entry, id });
-    else started.push(startedOf(queue, entry, id, item));
+  const [, , items] = reply;
+  for (let at = 0; at < items.length; at += 3) {
+    const [line, type, payload] = [items[at], items[at + 1], items[at + 2]];
+    if (typeof line !== 'string' || typeof type !== 'string' || typeof payload !== 'string')
+      throw badItem(line);
+    const word = line.slice(0, line.indexOf(' '));
+    if (word === 'waiting') waiting.push(waitingOf(line));
+    else if (word === 'run' || word === 'yours') started.push(startedOf(line, type, payload));
+    else throw badItem(line);
   }
   return { word: 'ok', now: reply[1], started, waiting, paused: reply[3], more: reply[4] === 1 };
 }
 
-function startedOf(queue: string, entry: string, id: string, item: readonly unknown[]): StartedCommand {
-  const [, , , , attempt, type, payload, timeoutMs, onAgentLost] = item;
-  if (typeof attempt !== 'number' || typeof type !== 'string' || typeof payload !== 'string')
-    throw badItem(item);
+const startedLine = /^\S+ (\d+) (\d+|-) (retry|-) (\S+) ([^]*)$/;
+const waitingLine = /^\S+ (\S+) ([^]*)$/;
+
+function startedOf(line: string, type: string, payload: string): StartedCommand {
+  const [, attempt, timeoutMs, onAgentLost, entry, id] = startedLine.exec(line) ?? [];
+  if (entry === undefined || id === undefined) throw badItem(line);
   return {
-    queue: homeOf(queue),
+    queue: homeOf(placeOf(entry)),
     entry,
     id,
-    attempt,
+    attempt: Number(attempt),
     type,
     payload,
-    timeoutMs: timeoutMs === '' ? undefined : Number(timeoutMs),
-    // Anything but 'retry' is the default, whatever somebody wrote into the hash.
+    timeoutMs: timeoutMs === '-' ? undefined : Number(timeoutMs),
     onAgentLost: onAgentLost === 'retry' ? 'retry' : 'fail',
   };
 }
 
-const badItem = (item: readonly unknown[]) =>
-  new Error(`start answered what it does not answer: ${JSON.stringify(item).slice(0, 200)}`);
+function waitingOf(line: string): WaitingEntry {
+  const [, entry, id] = waitingLine.exec(line) ?? [];
+  if (entry === undefined || id === undefined) throw badItem(line);
+  return { queue: placeOf(entry), entry, id };
+}
+
+/** The queue or lane of a ticket. */
+const placeOf = (ticket: string) => ticket.slice(0, ticket.lastIndexOf('/'));
+
+const badItem = (line: unknown) =>
+  new Error(`start answered what it does not answer: ${String(line).slice(0, 200)}`);
 
 /** How an attempt ended, as its agent tells it. */
 export type Outcome =
@@ -301,6 +320,9 @@ export async function report(
 ): Promise<ReportWord[]> {
   return reportReplySchema.parse(await callScript(redis, 'report', keys.root, reportArgs(reports)))[1];
 }
+
+/** How many arguments `report` takes per item; its script has the same number. */
+export const argsPerReport = 12;
 
 function reportArgs(reports: readonly Report[]): (string | number)[] {
   const args: (string | number)[] = [reports.length];
