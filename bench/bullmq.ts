@@ -65,6 +65,11 @@ export class BullMq implements Contestant {
     return completed;
   }
 
+  /** Of the process that executes, once it was started. */
+  get workerPid(): number | undefined {
+    return this.#worker?.pid;
+  }
+
   freeze(): void {
     this.#worker?.freeze();
   }

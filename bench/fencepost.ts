@@ -96,6 +96,11 @@ export class Fencepost implements Contestant {
     return Number(completed ?? 0) - this.#completedBefore;
   }
 
+  /** Of the process that executes, once it was started. */
+  get workerPid(): number | undefined {
+    return this.#agent?.pid;
+  }
+
   freeze(): void {
     this.#agent?.freeze();
   }

@@ -1,9 +1,13 @@
 import { pause } from '../shared/runtime/service.js';
 import { type Contestant, unlessAborted } from './contestant.js';
+import { type CpuMeter } from './cpu-meter.js';
 import { inLoadBatches, load, type Stream, submitStream } from './load.js';
 
-/** A contestant's turn, timed. Resolves to milliseconds, when everything of it is done and checked. */
-export type Lap = (contestant: Contestant, signal: AbortSignal) => Promise<number>;
+/**
+ * A contestant's turn, timed. Resolves to milliseconds, when everything of it is done and checked. The meter, if there is
+ * one, measures what was timed.
+ */
+export type Lap = (contestant: Contestant, signal: AbortSignal, meter?: CpuMeter) => Promise<number>;
 
 /** Hundreds of times what a lap takes: something is broken then. */
 const longestLapMs = 120_000;
@@ -13,10 +17,9 @@ const askEveryMs = 2;
 /** Submission alone, until the last is answered. Nobody works off what is submitted: the backlog grows. */
 export function submissionLap(stream: Stream): Lap {
   let waiting = 0;
-  return async (contestant, signal) => {
-    const ms = await timed(contestant, signal, async () =>
-      submitStream(stream, (size) => contestant.submit(size)),
-    );
+  return async (contestant, signal, meter) => {
+    const submitAll = () => submitStream(stream, (size) => contestant.submit(size));
+    const ms = await timed(contestant, signal, submitAll, meter);
     waiting += stream.commands;
     await contestant.checkRest(waiting);
     return ms;
@@ -25,7 +28,7 @@ export function submissionLap(stream: Stream): Lap {
 
 /** Start→report alone: the worker is frozen while the backlog is submitted; the clock starts with its thaw. */
 export function workLap(commands: number): Lap {
-  return async (contestant, signal) => {
+  return async (contestant, signal, meter) => {
     const total = (await contestant.completed()) + commands;
     contestant.freeze();
     await bounded(
@@ -33,10 +36,11 @@ export function workLap(commands: number): Lap {
       signal,
       submitStream(inLoadBatches(commands), (size) => contestant.submit(size)),
     );
-    const ms = await timed(contestant, signal, () => {
+    const work = () => {
       contestant.thaw();
       return allCompleted(contestant, total, signal);
-    });
+    };
+    const ms = await timed(contestant, signal, work, meter);
     await contestant.checkRest();
     return ms;
   };
@@ -45,12 +49,13 @@ export function workLap(commands: number): Lap {
 /** The whole cycle: submitted in batches, worked off meanwhile, until the last is completed. */
 export function cycleLap(commands: number, batch: number = load.batch): Lap {
   const stream = { commands, batch, inFlight: load.batchesInFlight };
-  return async (contestant, signal) => {
+  return async (contestant, signal, meter) => {
     const total = (await contestant.completed()) + commands;
-    const ms = await timed(contestant, signal, async () => {
+    const cycle = async () => {
       await submitStream(stream, (size) => contestant.submit(size));
       await allCompleted(contestant, total, signal);
-    });
+    };
+    const ms = await timed(contestant, signal, cycle, meter);
     await contestant.checkRest();
     return ms;
   };
@@ -60,10 +65,14 @@ async function timed(
   contestant: Contestant,
   signal: AbortSignal,
   work: () => Promise<void>,
+  meter: CpuMeter | undefined,
 ): Promise<number> {
+  meter?.begin();
   const startedAt = performance.now();
   await bounded(contestant, signal, work());
-  return performance.now() - startedAt;
+  const ms = performance.now() - startedAt;
+  meter?.end();
+  return ms;
 }
 
 /** Resolves with `work`. @throws also when the worker ends, `signal` is aborted, or it takes too long */

@@ -30,6 +30,10 @@ export class WorkerProcess {
     return new WorkerProcess(process);
   }
 
+  get pid(): number {
+    return this.#process.pid;
+  }
+
   /** SIGSTOP, until `thaw`. */
   freeze(): void {
     this.#process.kill('SIGSTOP');

@@ -10,6 +10,8 @@ export interface Case {
   /** Of both workers; undefined when nobody works. */
   readonly concurrency: number | undefined;
   readonly lap: () => Lap;
+  /** Whether submitting is a part of what is timed. */
+  readonly submits: boolean;
   /** What its ratio is the measure of, with `appendfsync always`. */
   readonly target?: TargetId;
 }
@@ -56,6 +58,7 @@ function allChapters(short: boolean): readonly Chapter[] {
         name: String(inFlight),
         commands: few(commands),
         concurrency: undefined,
+        submits: true,
         lap: () => submissionLap({ commands: few(commands), batch: 1, inFlight }),
         ...(inFlight === 100 ? { target: 'submit-one' } : {}),
       })),
@@ -67,6 +70,7 @@ function allChapters(short: boolean): readonly Chapter[] {
         name: String(batch),
         commands: few(20_000),
         concurrency: undefined,
+        submits: true,
         lap: () => submissionLap({ commands: few(20_000), batch, inFlight: load.batchesInFlight }),
         ...(batch === load.batch ? { target: 'submit-batch' } : {}),
       })),
@@ -78,6 +82,7 @@ function allChapters(short: boolean): readonly Chapter[] {
         name: String(concurrency),
         commands: few(commands),
         concurrency,
+        submits: false,
         lap: () => workLap(few(commands)),
         ...(concurrency === 100 ? { target: 'work-100' } : {}),
         ...(concurrency === 1 ? { target: 'work-1' } : {}),
@@ -91,6 +96,7 @@ function allChapters(short: boolean): readonly Chapter[] {
           name: String(load.concurrency),
           commands: few(10_000),
           concurrency: load.concurrency,
+          submits: true,
           lap: () => cycleLap(few(10_000)),
         },
       ],

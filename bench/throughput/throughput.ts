@@ -9,20 +9,23 @@ import {
   type Table,
 } from '../benchmark.js';
 import { BullMq } from '../bullmq.js';
-import { type Contestant } from '../contestant.js';
+import { CpuMeter, cpuParts, type CpuUse, totalCpu } from '../cpu-meter.js';
 import { Fencepost } from '../fencepost.js';
 import { load } from '../load.js';
+import { type Lap } from '../laps.js';
 import { type Fsync, withRedis } from '../redis.js';
 import { figure, ratioText } from '../report/wording.js';
 import { spreadOf } from '../statistics.js';
+import { type TestRedis } from '../../shared/testing/redis-server.js';
 import { inTurns } from '../turns.js';
 import { type Case, type Chapter, chapters } from './cases.js';
 
-/** Commands per second, a value per counted lap, and the pairs' ratios. */
+/** Commands per second and CPU time in µs per command, a value per counted lap, and the pairs' ratios. */
 interface Rates {
   readonly fencepost: readonly number[];
   readonly bullmq: readonly number[];
   readonly ratios: readonly number[];
+  readonly cpu: { readonly fencepost: readonly CpuUse[]; readonly bullmq: readonly CpuUse[] };
 }
 
 /** One case under both settings. */
@@ -38,6 +41,7 @@ export const throughput: Benchmark = {
     "*Submit*: from the first call until the last answer, nobody working. Fencepost's commands go through the server's own `Submitter`, BullMQ's through `add` or `addBulk`, each over one connection.",
     "*Start→report*: the worker process is frozen (SIGSTOP) while the backlog is submitted; the clock starts when it is thawed and stops at the last completion. Fencepost's agent is the real one, with its journal, its lease and its registration; BullMQ's worker is a process with the same concurrency. Both keep what is completed.",
     '*The whole cycle*: submitted in batches and worked off at the same time.',
+    '*CPU* is what the kernel counted between the start and the end of the clock, in user and kernel mode, all threads of all processes. It depends little on what else the machine does, and where that forbids a verdict by time, it decides. Submitting counts where it is timed; in start→report this process only asks whether all is done, which is left out.',
     '`everysec` loses what was acknowledged within the last second when Redis or the machine dies: it is shown for comparison, and no target is judged by it.',
   ],
   targets: ['submit-one', 'submit-batch', 'work-100', 'work-1'],
@@ -58,7 +62,7 @@ async function runThroughput(context: BenchmarkContext): Promise<BenchmarkResult
         .flatMap(({ title, cases }) => cases.map(({ name, commands }) => `${title} (${name}) ${commands}`))
         .join(', '),
     },
-    tables: parts.map(({ table }) => table),
+    tables: parts.flatMap(({ table, cpuTable }) => [table, cpuTable]),
     plots: parts.map(({ plot }) => plot),
     measured: parts.flatMap(({ measured }) => measured),
     samples: parts.flatMap(({ samples }) => samples),
@@ -67,11 +71,7 @@ async function runThroughput(context: BenchmarkContext): Promise<BenchmarkResult
 
 async function takeCase({ title, by }: Chapter, one: Case, context: BenchmarkContext): Promise<CaseRates> {
   const take = async (fsync: Fsync) => {
-    const rates = await withRedis(
-      (redis) =>
-        compare(new Fencepost(redis, one.concurrency), new BullMq(redis, one.concurrency), one, context),
-      fsync,
-    );
+    const rates = await withRedis((redis) => compare(redis, one, context), fsync);
     const [ours, theirs] = [spreadOf(rates.fencepost).median, spreadOf(rates.bullmq).median];
     context.say(
       `${title}, ${by} ${one.name}, ${labels[fsync]}: ` +
@@ -83,13 +83,18 @@ async function takeCase({ title, by }: Chapter, one: Case, context: BenchmarkCon
 }
 
 async function compare(
-  fencepost: Contestant,
-  bullmq: Contestant,
-  { commands, concurrency, lap }: Case,
+  redis: TestRedis,
+  { commands, concurrency, lap, submits }: Case,
   { rounds, signal }: BenchmarkContext,
 ): Promise<Rates> {
+  const [fencepost, bullmq] = [new Fencepost(redis, concurrency), new BullMq(redis, concurrency)];
   // Each has its own: a lap knows what its contestant was left with.
   const [oursLap, theirsLap] = [lap(), lap()];
+  const take = async (by: Lap, contestant: Fencepost | BullMq) => {
+    const meter = new CpuMeter(redis.pid, contestant.workerPid, submits);
+    const ms = await by(contestant, signal, meter);
+    return { ms, cpu: meter.used };
+  };
   try {
     if (concurrency !== undefined) {
       // One after the other: a start that fails must not leave the other half done.
@@ -99,23 +104,35 @@ async function compare(
     const pairs = await inTurns({
       rounds,
       signal,
-      ours: () => oursLap(fencepost, signal),
-      theirs: () => theirsLap(bullmq, signal),
+      ours: () => take(oursLap, fencepost),
+      theirs: () => take(theirsLap, bullmq),
     });
-    const rate = (ms: number) => commands / (ms / 1000);
+    const rate = ({ ms }: { readonly ms: number }) => commands / (ms / 1000);
     return {
       fencepost: pairs.map(({ ours }) => rate(ours)),
       bullmq: pairs.map(({ theirs }) => rate(theirs)),
-      ratios: pairs.map(({ ours, theirs }) => theirs / ours),
+      ratios: pairs.map(({ ours, theirs }) => theirs.ms / ours.ms),
+      cpu: {
+        fencepost: pairs.map(({ ours }) => perCommand(ours.cpu, commands)),
+        bullmq: pairs.map(({ theirs }) => perCommand(theirs.cpu, commands)),
+      },
     };
   } finally {
     await Promise.all([fencepost.stop(), bullmq.stop()]);
   }
 }
 
+/** In µs. */
+function perCommand(use: CpuUse, commands: number): CpuUse {
+  const of = (part: keyof CpuUse) => (use[part] * 1000) / commands;
+  const [redis, redisThreads, worker] = [of('redis'), of('redisThreads'), of('worker')];
+  return { redis, redisThreads, worker, workerThreads: of('workerThreads'), submitter: of('submitter') };
+}
+
 /** What a chapter adds to the result. */
 interface Part {
   readonly table: Table;
+  readonly cpuTable: Table;
   readonly plot: Plot;
   readonly measured: readonly Measured[];
   readonly samples: readonly Samples[];
@@ -140,6 +157,7 @@ function partOf({ title, by, cases }: Chapter, rates: readonly CaseRates[]): Par
       ],
       rows: rows.map(({ one, taken }) => [one.name, ...cells(taken.always), ...cells(taken.everysec)]),
     },
+    cpuTable: cpuTable(title, by, rows),
     plot: {
       title,
       unit: 'commands/s',
@@ -167,6 +185,8 @@ function partOf({ title, by, cases }: Chapter, rates: readonly CaseRates[]): Par
         return [
           { what: `${what}: Fencepost`, unit: 'commands/s', values: [...taken[fsync].fencepost] },
           { what: `${what}: BullMQ`, unit: 'commands/s', values: [...taken[fsync].bullmq] },
+          ...cpuSamples(`${what}: Fencepost`, taken[fsync].cpu.fencepost),
+          ...cpuSamples(`${what}: BullMQ`, taken[fsync].cpu.bullmq),
         ];
       }),
     ),
@@ -178,3 +198,46 @@ const cells = ({ fencepost, bullmq, ratios }: Rates) => [
   figure(spreadOf(bullmq).median),
   ratioText(ratios),
 ];
+
+const partNames: Readonly<Record<keyof CpuUse, string>> = {
+  redis: 'Redis',
+  redisThreads: 'its other threads',
+  worker: 'worker',
+  workerThreads: 'its other threads',
+  submitter: 'submitting',
+};
+
+function cpuTable(
+  title: string,
+  by: string,
+  rows: readonly { readonly one: Case; readonly taken: CaseRates }[],
+): Table {
+  return {
+    title: `${title}: CPU in µs per command (always)`,
+    columns: [by, 'of', ...cpuParts.map((part) => partNames[part]), 'all', 'BullMQ needs'],
+    rows: rows.flatMap(({ one, taken: { always } }) => {
+      const { fencepost, bullmq } = always.cpu;
+      const ratios = fencepost.flatMap((ours, i) => {
+        const theirs = bullmq[i];
+        return theirs === undefined ? [] : [totalCpu(theirs) / totalCpu(ours)];
+      });
+      const cellsOf = (uses: readonly CpuUse[]) => [
+        ...cpuParts.map((part) => medianText(uses.map((use) => use[part]))),
+        medianText(uses.map(totalCpu)),
+      ];
+      return [
+        [one.name, 'Fencepost', ...cellsOf(fencepost), ratioText(ratios)],
+        [one.name, 'BullMQ', ...cellsOf(bullmq), ''],
+      ];
+    }),
+  };
+}
+
+const medianText = (values: readonly number[]) => spreadOf(values).median.toFixed(1);
+
+const cpuSamples = (what: string, uses: readonly CpuUse[]): Samples[] =>
+  cpuParts.map((part) => ({
+    what: `${what}, CPU: ${part}`,
+    unit: 'µs',
+    values: uses.map((use) => use[part]),
+  }));
