@@ -9,7 +9,7 @@ import { targetIds } from './targets.js';
 //
 // `npm test` runs the one with most parts, clients and servers and agents of both systems; `smoke.redis.test.ts` completes a
 // round of its own, and `main.redis.test.ts` a short run of `limit`. TESTS=long runs all of them.
-const onlyLong = ['throughput', 'recovery', 'limit', 'latency', 'growth'];
+const onlyLong = ['throughput', 'recovery', 'limit', 'latency', 'growth', 'rivals'];
 const tried = benchmarks.filter(({ name }) => byExtent(true, !onlyLong.includes(name)));
 
 test.each(tried.map((benchmark) => [benchmark.name, benchmark] as const))(
