@@ -11,7 +11,7 @@ import { runChaos } from '../chaos/run.js';
  */
 
 const seconds = 60;
-const leastVerified = byExtent(40, 6);
+const leastVerified = byExtent(40, 4);
 const seed = Number(process.env.SEED ?? 1);
 
 it(`${leastVerified} faults and more break no promise (SEED=${seed})`, async () => {

@@ -20,7 +20,7 @@ const leaseMs = 600_000;
 const env = { LEASE_MS: String(leaseMs) };
 
 describe('killed, and started again on its data directory', () => {
-  it.concurrent.each(sampled(cases, 0, 6))('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(cases, 0, 8))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await startAgentHere(trial.deployment);
@@ -50,7 +50,7 @@ describe('killed in the call that reports one command and starts the next', () =
 });
 
 describe('killed for good: another agent does the rest', () => {
-  it.concurrent.each(sampled(cases, 2, 6))('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(sampled(cases, 2, 8))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await endLeases(trial.deployment.redis.client(), leaseMs);
@@ -81,7 +81,7 @@ describe('killed, given up, and back after all', () => {
 
 /** Nobody but a server reads an entry over HTTP. */
 const overHttp = (from: number) =>
-  sampled(cases, from, 6).flatMap(({ point, policy }) => (point === 'entry-read' ? [] : [{ point, policy }]));
+  sampled(cases, from, 8).flatMap(({ point, policy }) => (point === 'entry-read' ? [] : [{ point, policy }]));
 
 describe('over HTTP: killed, and started again on its data directory', () => {
   it.concurrent.each(overHttp(4))('at $point, onAgentLost $policy', ({ point, policy }) =>
@@ -97,7 +97,7 @@ describe('over HTTP: killed, and started again on its data directory', () => {
 });
 
 describe('over HTTP: killed for good: another agent does the rest', () => {
-  it.concurrent.each(overHttp(5))('at $point, onAgentLost $policy', ({ point, policy }) =>
+  it.concurrent.each(overHttp(6))('at $point, onAgentLost $policy', ({ point, policy }) =>
     onTrial({ transport: 'http', env }, async (trial) => {
       const { id } = await strike(trial, point, 'SIGKILL', policy);
       await endLeases(trial.deployment.redis.client(), leaseMs);

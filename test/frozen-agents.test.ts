@@ -26,7 +26,7 @@ const cases = [
   ),
   // Over HTTP once each, under the policy by which there is another execution to be in the way of.
   ...agentPoints
-    .filter((point, i) => point !== 'entry-read' && (isLong || i % 4 === 1))
+    .filter((point, i) => point !== 'entry-read' && (isLong || i % 6 === 1))
     .map((point) => ({ transport: 'http', point, policy: 'retry' }) as const),
 ];
 
