@@ -12,11 +12,13 @@ const call = (script: ScriptName, ...args: readonly (string | number)[]) => [
   root,
   ...args.map(String),
 ];
-const reportItem = (commandId: string, attempt: number) => [
-  ...[commandId, 'agent-1', 'x.1', attempt, 'default/1-0'],
-  ...['COMPLETED', '{}', '', 'yes', '', 0, 0],
+const completed = (commandId: string, attempt: number) => [commandId, attempt, 'default/1-0', '{}'];
+const failed = (commandId: string, attempt: number) => [
+  ...completed(commandId, attempt),
+  ...['FAILED', '{"code":"TIMEOUT"}', 'yes', '', 0, 0],
 ];
-const reportOf = (attempt: number) => call('report', 1, ...reportItem(id, attempt));
+const reportOf = (attempt: number) =>
+  call('report', 1, 'agent-1', 'x.1', 'done', 1, ...completed(id, attempt));
 const renewOf = (attempt: number) => call('renew', 'agent-1', 'x.1', 1, id, attempt);
 
 function tallyOf(
@@ -110,6 +112,18 @@ it.each<[Parameters<typeof wasRefused>[0], Reply, boolean]>([
 
 it('knows each of the reports of one call', () => {
   const other = id.replace(/1$/, '2');
-  const both = call('report', 2, ...reportItem(other, 3), ...reportItem(id, 1));
-  expect(tallyOf([both, [5, ['accepted', 'accepted']]], [renewOf(1), [5, 'lost']])).toEqual({});
+  const ended = ['agent-1', 'x.1', 'ended', 2, ...failed(other, 3), ...failed(other, 4)];
+  const all = call(
+    'report',
+    2,
+    ...ended,
+    'agent-1',
+    'x.1',
+    'done',
+    2,
+    ...completed(other, 5),
+    ...completed(id, 1),
+  );
+  const words = ['accepted', 'late', 'accepted', 'accepted'];
+  expect(tallyOf([all, [5, words]], [renewOf(1), [5, 'lost']])).toEqual({ zombiesRefused: 1 });
 });

@@ -1,5 +1,4 @@
 import { type ScriptName, scriptText, shaOf } from '../shared/lifecycle/scripts.js';
-import { argsPerReport } from '../shared/lifecycle/transitions.js';
 import { type Reply, ReplyError } from '../shared/testing/resp.js';
 import { type Exchange } from '../shared/testing/tcp-proxy.js';
 import { type Tally } from './record.js';
@@ -13,7 +12,7 @@ export function scriptCalledBy([command = '', sha = '']: readonly string[]): Scr
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Where the first item of `report` begins: command, SHA, 1, key, n. */
+/** Of `report`: command, SHA, 1, key, groups. */
 const reportStart = 5;
 /** Of `renew` and `release`: command, SHA, 1, key, agentId, session, n. */
 const [renewStart, releaseStart] = [7, 7] as const;
@@ -101,9 +100,8 @@ export class WireTally {
   }
 
   #seeReport(request: readonly string[], words: readonly string[]): void {
-    words.forEach((word, i) => {
-      const at = reportStart + i * argsPerReport;
-      if (word === 'accepted') this.#accepted.add(`${request[at]}:${request[at + 3] || 1}`);
+    reportsIn(request).forEach((attempt, i) => {
+      if (words[i] === 'accepted') this.#accepted.add(attempt);
     });
     this.#tally.resentAbsorbed += countOf('again', words);
     this.#tally.zombiesRefused += countOf('late', words);
@@ -181,6 +179,21 @@ const countOf = (word: string, words: readonly string[]) => words.filter((one) =
 function wordsIn(reply: Reply): string[] {
   if (typeof reply === 'string') return [reply];
   return Array.isArray(reply) ? reply.flatMap(wordsIn) : [];
+}
+
+/** `<id>:<attempt>` of each report of a call, in order. */
+function reportsIn(request: readonly string[]): string[] {
+  const attempts: string[] = [];
+  let at = reportStart;
+  for (let groups = Number(request[at - 1]); groups > 0; groups--) {
+    const [, , kind, count] = request.slice(at, at + 4);
+    at += 4;
+    for (let left = Number(count); left > 0; left--) {
+      attempts.push(`${request[at]}:${request[at + 1] || 1}`);
+      at += kind === 'done' ? 4 : 10;
+    }
+  }
+  return attempts;
 }
 
 /** The replies of `report` and of `start` in that of both. */

@@ -90,17 +90,17 @@ const budgets = [
   {
     atOnce: 1,
     submit: { calls: 1, args: 20, bytes: 160, file: 645 },
-    execute: { calls: 1.02, args: 27.5, bytes: 312, file: 1200 },
+    execute: { calls: 1.02, args: 24, bytes: 300, file: 1200 },
   },
   {
     atOnce: 10,
     submit: { calls: 0.1, args: 3.8, bytes: 53, file: 460 },
-    execute: { calls: 0.13, args: 14, bytes: 169, file: 965 },
+    execute: { calls: 0.13, args: 6.3, bytes: 92, file: 965 },
   },
   {
     atOnce: 100,
     submit: { calls: 0.01, args: 2.2, bytes: 42, file: 443 },
-    execute: { calls: 0.03, args: 12.7, bytes: 154, file: 945 },
+    execute: { calls: 0.03, args: 4.6, bytes: 72, file: 945 },
   },
 ];
 

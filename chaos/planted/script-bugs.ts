@@ -27,7 +27,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'never-given-again',
     file: 'shared/lifecycle/start.lua',
-    text: "  claim(queue, entry)\n  give('yours', queue, entry, command, command.attempt)\n",
+    text: "  claim(queue, entry)\n  give('yours', queue, entry, command.id, command.values, command.attempt)\n",
     replacement: '',
     breaks: [8],
     imitates: 'an answer that was sent has arrived',
@@ -54,8 +54,8 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'start-acknowledges',
     file: 'shared/lifecycle/start.lua',
-    text: "  move(command.id, 'PENDING', 'RUNNING', attempt)\n",
-    replacement: "  move(command.id, 'PENDING', 'RUNNING', attempt)\n  acknowledge(queue, entry)\n",
+    text: "  move(id, 'PENDING', 'RUNNING', attempt)\n",
+    replacement: "  move(id, 'PENDING', 'RUNNING', attempt)\n  acknowledge(queue, entry)\n",
     breaks: [1, 5],
     imitates: 'what was started is off the queue',
   },
@@ -88,7 +88,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'report-unfenced',
     file: 'shared/lifecycle/report.lua',
-    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)\n    and ticketFits(command, item.ticket) then",
+    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)\n    and ticketFits(command.queue, command.entry, item.ticket) then",
     replacement: "if command.status == 'RUNNING' and marker then",
     breaks: [2, 4, 6, 8],
     imitates: 'it is RUNNING, so whoever reports it is the one that runs it',
@@ -97,7 +97,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'report-ignores-attempt',
     file: 'shared/lifecycle/report.lua',
-    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)\n    and ticketFits(command, item.ticket) then",
+    text: "if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)\n    and ticketFits(command.queue, command.entry, item.ticket) then",
     replacement:
       "if command.status == 'RUNNING' and markerFits(marker, command.attempt, item.agentId, item.session) then",
     breaks: [2, 4, 6, 8],

@@ -20,23 +20,17 @@ const twoRunning: RedisState = {
   'exec:b': marker,
   'session:agent-1': 'i1.1',
 };
-const completed = (id: string, ...numbers: (string | number)[]) => {
-  const [attempt = 1, pauseMs = 0, jitter = 0] = numbers;
-  return [id, 'agent-1', 'i1.1', attempt, '', 'COMPLETED', '{}', '', 'yes', '', pauseMs, jitter];
-};
-const failed = (id: string, pauseMs: string | number) => [
-  id,
-  'agent-1',
-  'i1.1',
-  1,
-  '',
-  'FAILED',
-  '',
-  '{"code":"EXECUTION_FAILED","message":"x"}',
-  'yes',
-  '1',
-  pauseMs,
-  0,
+const group = (kind: 'done' | 'ended', count: string | number) => ['agent-1', 'i1.1', kind, count];
+const completed = (id: string, attempt: string | number = 1) => [id, attempt, '', '{}'];
+const failed = (id: string, pauseMs: string | number, jitter: string | number = 0, executed = 'yes') => [
+  ...[id, 1, '', ''],
+  ...['FAILED', '{"code":"EXECUTION_FAILED","message":"x"}', executed, '1', pauseMs, jitter],
+];
+const ofBoth = (second: readonly (string | number)[]) => [
+  2,
+  ...group('done', 1),
+  ...completed('a'),
+  ...second,
 ];
 const submitted = (
   id: string,
@@ -46,10 +40,11 @@ const later = '9999999999999';
 
 /** Calls whose first item is right, and would be written. */
 const calls: readonly [ScriptName, string, (bad: string) => (string | number)[]][] = [
-  ['report', 'how many', (bad) => [bad, ...completed('a')]],
-  ['report', 'pauseMs', (bad) => [2, ...completed('a'), ...failed('b', bad)]],
-  ['report', 'jitter', (bad) => [2, ...completed('a'), ...completed('b', 1, 0, bad)]],
-  ['report', 'attempt', (bad) => [2, ...completed('a'), ...completed('b', bad || 'x')]],
+  ['report', 'how many groups', (bad) => [bad, ...group('done', 1), ...completed('a')]],
+  ['report', 'how many', (bad) => ofBoth([...group('done', bad), ...completed('b')])],
+  ['report', 'pauseMs', (bad) => ofBoth([...group('ended', 1), ...failed('b', bad)])],
+  ['report', 'jitter', (bad) => ofBoth([...group('ended', 1), ...failed('b', 0, bad)])],
+  ['report', 'attempt', (bad) => ofBoth([...group('done', 1), ...completed('b', bad || 'x')])],
   ['submit', 'notAfter', (bad) => [bad, 100, 100, '', 1, ...submitted('c')]],
   ['submit', 'maxBacklog', (bad) => [later, bad, 100, '', 1, ...submitted('c')]],
   ['submit', 'maxQueues', (bad) => [later, 100, bad, '', 1, ...submitted('c')]],
@@ -116,8 +111,8 @@ describe.each(calls)('%s with a foreign %s', (name, _what, args) => {
 
 test('an outcome whose `executed` is no word of it is refused like that', async () => {
   await bench.seed(twoRunning);
-  const strange = completed('b').map((value) => (value === 'yes' ? 'perhaps' : value));
-  const call = callScript(bench.redis, 'report', bench.keys.root, [2, ...completed('a'), ...strange]);
+  const args = ofBoth([...group('ended', 1), ...failed('b', 0, 0, 'perhaps')]);
+  const call = callScript(bench.redis, 'report', bench.keys.root, args);
   await expect(call).rejects.toThrow('must be no, unknown or yes');
   expect(await bench.redis.hget(bench.keys.command('a'), 'status')).toBe('RUNNING');
 });

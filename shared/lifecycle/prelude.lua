@@ -67,12 +67,12 @@ local function numberAt(i)
 end
 
 -- The values of these fields, of which the first is `status`, or nil and why (see readCommand).
-local function readValues(id, ...)
-  local values = redis.pcall('HMGET', commandOf(id), ...)
+local function checked(values)
   if values.err then return nil, 'broken' end
   if not values[1] then return nil, 'gone' end
   return values
 end
+local function readValues(id, ...) return checked(redis.pcall('HMGET', commandOf(id), ...)) end
 
 -- The named fields of a command, or nil and why: 'gone' (no such command) or 'broken' (the key is
 -- not what Fencepost put there, or somebody edited it). The first field must be `status`, and
@@ -125,11 +125,11 @@ end
 -- The attempt is over.
 local function unmark(id) spentMarkers[#spentMarkers + 1] = markerOf(id) end
 
+-- Where the arguments of `report` end: for the script that has those of another behind them.
+local afterReports
+
 -- More arguments than this would not fit on the stack of Lua.
 local MOST_AT_ONCE = 1000
-
--- Two scripts read those of `report`.
-local ARGS_PER_REPORT = 12
 
 -- Somebody may have written a thing into a command's hash that is no entry's id: Redis then refuses
 -- the whole list, and its neighbours must go all the same.
@@ -247,17 +247,21 @@ local finishedAt = whole(now)
 
 -- Ends a command: terminal status, entry acknowledged, marker gone, in this one step. What else is to
 -- be set follows as name, value.
--- Needs: command.id status queue entry attempt.
-local function finish(command, status, ...)
-  redis.call('HSET', commandOf(command.id), 'status', status, 'finishedAt', finishedAt, ...)
-  if command.entry and command.entry ~= '' then acknowledge(command.queue, command.entry) end
-  unmark(command.id)
+local function close(id, before, queue, entry, attempt, status, ...)
+  redis.call('HSET', commandOf(id), 'status', status, 'finishedAt', finishedAt, ...)
+  if entry and entry ~= '' then acknowledge(queue, entry) end
+  unmark(id)
   if status == 'FAILED' then
-    local created = redis.pcall('ZSCORE', root .. 'index', command.id)
+    local created = redis.pcall('ZSCORE', root .. 'index', id)
     if type(created) ~= 'string' then created = whole(now * 1000) end
-    redis.pcall('ZADD', root .. 'index:failed', created, command.id)
+    redis.pcall('ZADD', root .. 'index:failed', created, id)
   end
-  move(command.id, command.status, status, command.attempt)
+  move(id, before, status, attempt)
+end
+
+-- The same of one that was read. Needs: command.id status queue entry attempt.
+local function finish(command, status, ...)
+  close(command.id, command.status, command.queue, command.entry, command.attempt, status, ...)
 end
 
 -- Ends a command that was not started in time. Needs, beyond finish: executed, waitingFor.

@@ -12,8 +12,8 @@ local reported = (function()
   --[[ report ]]
 end)()
 
-local after, rest = 1 + ARGS_PER_REPORT * numberAt(1), {}
-for i = after + 1, #ARGV do rest[i - after] = ARGV[i] end
+local rest = {}
+for i = afterReports, #ARGV do rest[i - afterReports + 1] = ARGV[i] end
 ARGV = rest
 local hasStarted, started = pcall(function()
   local function tell() end

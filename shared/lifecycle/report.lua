@@ -4,18 +4,22 @@
 -- no failure of the command's own: its agent gave the attempt up, and the rule for a lost agent holds.
 --
 -- KEYS  root
--- ARGV  n, then per item:
---   id agentId
+-- ARGV  g, how many groups, then of each:
+--   agentId
 --   session     '' when the reporter has none
---   attempt     '' stands for the first, as long as no other was started
---   ticket      of the delivery that the attempt had, `<queue or lane>/<entry>`; '' when the reporter does not say
---   status      COMPLETED or FAILED
---   result      JSON, or ''
---   error       JSON { code, message }, or ''
---   executed    no | unknown | yes: of this attempt
---   retryable   '1' when another try may help
---   pauseMs     the least pause before another try
---   jitter      0 … 999999: the sender's dice, so that the same call always waits the same
+--   kind        done: each of its outcomes is COMPLETED; else ended
+--   n, how many, then per item:
+--     id
+--     attempt     '' stands for the first, as long as no other was started
+--     ticket      of the delivery that the attempt had, `<queue or lane>/<entry>`; '' when the reporter does not say
+--     result      JSON, or ''
+--     and where the kind is ended
+--     status      COMPLETED or FAILED
+--     error       JSON { code, message }, or ''
+--     executed    no | unknown | yes: of this attempt
+--     retryable   '1' when another try may help
+--     pauseMs     the least pause before another try
+--     jitter      0 … 999999: the sender's dice, so that the same call always waits the same
 --
 -- Guards, per item and in order: there is such a command, else `gone`; its keys are what they should
 --   be, else `broken`; RUNNING, the marker is attempt:agentId:session, and the ticket, if there is one, is of
@@ -33,8 +37,8 @@ local function markerFits(marker, attempt, agentId, session)
 end
 
 -- An entry that is missing was taken out by hand: nothing can be compared.
-local function ticketFits(command, ticket)
-  return ticket == '' or not command.entry or ticket == command.queue .. '/' .. command.entry
+local function ticketFits(queue, entry, ticket)
+  return ticket == '' or not entry or ticket == queue .. '/' .. entry
 end
 
 -- Evidence is kept short: a history must not outweigh its command.
@@ -93,8 +97,8 @@ local function pause(failures, item)
   return math.min(LONGEST_ASKED_MS, math.max(item.pauseMs, math.floor(most * item.jitter / 1000000)))
 end
 
-local function complete(command, item, marker)
-  finish(command, 'COMPLETED', 'result', item.result, 'reported', marker)
+local function complete(id, queue, entry, attempt, result, marker)
+  close(id, 'RUNNING', queue, entry, attempt, 'COMPLETED', 'result', result, 'reported', marker)
   return 'accepted'
 end
 
@@ -152,8 +156,10 @@ local function report(item)
   if marker == false then return 'broken' end
   if item.attempt == '' and command.attempt == '1' then item.attempt = '1' end
   if command.status == 'RUNNING' and markerFits(marker, item.attempt, item.agentId, item.session)
-    and ticketFits(command, item.ticket) then
-    if item.status == 'COMPLETED' then return complete(command, item, marker) end
+    and ticketFits(command.queue, command.entry, item.ticket) then
+    if item.status == 'COMPLETED' then
+      return complete(item.id, command.queue, command.entry, command.attempt, item.result, marker)
+    end
     return fail(item, marker)
   end
   local reported = redis.call('HGET', commandOf(item.id), 'reported')
@@ -161,27 +167,65 @@ local function report(item)
   return refuse(item)
 end
 
--- All of them before the first write.
-local items = {}
-for i = 1, numberAt(1) do
-  local at = 1 + (i - 1) * ARGS_PER_REPORT
-  items[i] = {
-    id = ARGV[at + 1], agentId = ARGV[at + 2], session = ARGV[at + 3], attempt = ARGV[at + 4], ticket = ARGV[at + 5],
-    status = ARGV[at + 6], result = ARGV[at + 7], error = ARGV[at + 8], executed = ARGV[at + 9],
-    retryable = ARGV[at + 10] == '1', pauseMs = numberAt(at + 11), jitter = numberAt(at + 12),
-  }
-  if items[i].attempt ~= '' then numberAt(at + 4) end
-  if not RANK[items[i].executed] then error('argument ' .. (at + 9) .. ' must be no, unknown or yes') end
+-- Nearly all reports: of a RUNNING command that is as Fencepost left it, the result of the attempt that its hash names.
+-- Whatever is not exactly that is for `report`, which looks again.
+local function completePlain(agentId, session, at, marker)
+  local id, attempt = ARGV[at], ARGV[at + 1]
+  if not markerFits(marker, attempt, agentId, session) then return nil end
+  local values = redis.pcall('HMGET', commandOf(id), 'status', 'entry', 'queue', 'attempt')
+  local entry, queue = values[2], values[3]
+  if values[1] ~= 'RUNNING' or not entry or not queue or values[4] ~= attempt then return nil end
+  if not ticketFits(queue, entry, ARGV[at + 2]) then return nil end
+  return complete(id, queue, entry, attempt, ARGV[at + 3], marker)
 end
+
+local function itemAt(group, at, marker)
+  local item = {
+    id = ARGV[at], agentId = group.agentId, session = group.session, attempt = ARGV[at + 1], ticket = ARGV[at + 2],
+    result = ARGV[at + 3], marker = marker or nil, status = 'COMPLETED', error = '', executed = 'yes', retryable = false,
+    pauseMs = 0, jitter = 0,
+  }
+  if group.isDone then return item end
+  item.status, item.error, item.executed = ARGV[at + 4], ARGV[at + 5], ARGV[at + 6]
+  item.retryable, item.pauseMs, item.jitter = ARGV[at + 7] == '1', numberAt(at + 8), numberAt(at + 9)
+  return item
+end
+
+-- All of them before the first write.
+local groups, markers, at = {}, {}, 2
+for g = 1, numberAt(1) do
+  local isDone, count = ARGV[at + 2] == 'done', numberAt(at + 3)
+  local stride = isDone and 4 or 10
+  groups[g] = { agentId = ARGV[at], session = ARGV[at + 1], isDone = isDone, first = at + 4, count = count, stride = stride }
+  at = at + 4
+  for _ = 1, count do
+    markers[#markers + 1] = markerOf(ARGV[at])
+    if ARGV[at + 1] ~= '' and ARGV[at + 1] ~= '1' then numberAt(at + 1) end
+    if not isDone then
+      numberAt(at + 8)
+      numberAt(at + 9)
+      if not RANK[ARGV[at + 6]] then error('argument ' .. (at + 6) .. ' must be no, unknown or yes') end
+    end
+    at = at + stride
+  end
+end
+-- Where the arguments of another script begin.
+afterReports = at
 -- The markers of all of them in one step: this script sets none, and those of ended attempts go at its end. A
 -- key that is no string reads as unset here, and is asked for once more by itself.
-for from = 1, #items, MOST_AT_ONCE do
-  local to, names = math.min(from + MOST_AT_ONCE - 1, #items), {}
-  for i = from, to do names[#names + 1] = markerOf(items[i].id) end
-  local markers = redis.call('MGET', unpack(names))
-  for i = from, to do items[i].marker = markers[i - from + 1] or nil end
+for from = 1, #markers, MOST_AT_ONCE do
+  local to = math.min(from + MOST_AT_ONCE - 1, #markers)
+  local found = redis.call('MGET', unpack(markers, from, to))
+  for i = from, to do markers[i] = found[i - from + 1] end
 end
-local words = {}
-for i, item in ipairs(items) do words[i] = report(item) end
+local words, n = {}, 0
+for _, group in ipairs(groups) do
+  for i = 1, group.count do
+    n = n + 1
+    local from = group.first + (i - 1) * group.stride
+    words[n] = group.isDone and completePlain(group.agentId, group.session, from, markers[n])
+      or report(itemAt(group, from, markers[n]))
+  end
+end
 tell()
 return { now, words }

@@ -87,13 +87,23 @@ end
 
 local items, running = {}, #inHands
 
-local function give(word, queue, entry, command, attempt)
+-- Of a command's hash, in this order: what decides whether it may be started, and what its agent must know.
+local STATUS, ENTRY, QUEUE, ATTEMPT, TYPE, PAYLOAD, TIMEOUT, POLICY, EXPIRES, WAITING = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
+local function read(id)
+  local values = redis.pcall('HMGET', commandOf(id), 'status', 'entry', 'queue', 'attempt', 'type', 'payload', 'timeoutMs',
+    'onAgentLost', 'expiresAt', 'waitingFor')
+  return values
+end
+
+local function give(word, queue, entry, id, values, attempt)
   running = running + 1
-  local n = #items
+  local n, timeoutMs = #items, values[TIMEOUT]
+  local time = timeoutMs and isNumber(timeoutMs) and timeoutMs or '-'
+  local policy = values[POLICY] == 'retry' and ' retry ' or ' - '
   -- The id last: whatever somebody wrote there is the rest of the line.
-  items[n + 1] = word .. ' ' .. attempt .. ' ' .. command.timeoutMs .. ' ' .. command.onAgentLost .. ' '
-    .. ticketOf(queue, entry) .. ' ' .. command.id
-  items[n + 2], items[n + 3] = command.type, command.payload
+  items[n + 1] = word .. ' ' .. attempt .. ' ' .. time .. policy
+    .. queue .. '/' .. entry .. ' ' .. id
+  items[n + 2], items[n + 3] = values[TYPE], values[PAYLOAD]
 end
 
 -- The idle time, which is the lease, starts anew; JUSTID leaves the delivery counter alone. Asked only
@@ -102,65 +112,70 @@ local function claim(queue, entry)
   redis.call('XCLAIM', streamOf(queue), GROUP, agentId, 0, entry, 'JUSTID')
 end
 
--- The commands that passed every guard but the marker. Each has a slot reserved (`running` counts it).
-local startable = {}
+-- The commands that passed every guard but the marker: their ids, what was read of each, and whether it was delivered
+-- before. Each has a slot reserved (`running` counts it).
+local startable, found, wasPending = {}, {}, {}
+
+local function mayStart(id, values, isPending)
+  running = running + 1
+  local n = #startable + 1
+  startable[n], found[n], wasPending[n] = id, values, isPending
+end
 
 -- Sets the markers of startable[from] to startable[to], in one step while none of them has one, else each by
--- itself. Returns by place which were set.
+-- itself. Returns by place which were set, and their attempts.
+local firstMark = '1' .. signature
 local function setMarkers(from, to)
-  local args, set = {}, {}
+  local args, set, attempts = {}, {}, {}
   for i = from, to do
-    local one = startable[i]
-    one.attempt = one.command.attempt and whole(one.command.attempt + 1) or '1'
-    args[#args + 1] = markerOf(one.command.id)
-    args[#args + 1] = one.attempt .. signature
+    local before, at = found[i][ATTEMPT], 2 * (i - from) + 1
+    attempts[i] = before and whole(before + 1) or '1'
+    args[at], args[at + 1] = markerOf(startable[i]), before and attempts[i] .. signature or firstMark
   end
   local areAllNew = redis.call('MSETNX', unpack(args)) == 1
   for i = from, to do
     local at = 2 * (i - from) + 1
     set[i] = areAllNew or redis.call('SET', args[at], args[at + 1], 'NX')
   end
-  return set
+  return set, attempts
 end
 
-local function start(queue, entry, command, attempt, wasPending)
-  if wasPending then claim(queue, entry) end
-  redis.call('HSET', commandOf(command.id),
-    'status', 'RUNNING', 'attempt', attempt, 'agentId', agentId, 'startedAt', startedAt)
-  if command.waitingFor then redis.call('HDEL', commandOf(command.id), 'waitingFor') end
-  if command.expiresAt then redis.pcall('ZREM', root .. 'expiring', command.id) end
-  move(command.id, 'PENDING', 'RUNNING', attempt)
-  give('run', queue, entry, command, attempt)
+local function start(id, values, attempt, isPending)
+  local queue, entry = values[QUEUE], values[ENTRY]
+  if isPending then claim(queue, entry) end
+  redis.call('HSET', commandOf(id), 'status', 'RUNNING', 'attempt', attempt, 'agentId', agentId, 'startedAt', startedAt)
+  if values[WAITING] then redis.call('HDEL', commandOf(id), 'waitingFor') end
+  if values[EXPIRES] then redis.pcall('ZREM', root .. 'expiring', id) end
+  move(id, 'PENDING', 'RUNNING', attempt)
+  give('run', queue, entry, id, values, attempt)
 end
 
 -- A PENDING command with a marker stays in the pending list: for the next call, or for recovery.
 local function startAll()
-  running = running - #startable
-  for from = 1, #startable, MOST_AT_ONCE / 2 do
-    local to = math.min(from + MOST_AT_ONCE / 2 - 1, #startable)
-    local set = setMarkers(from, to)
+  local count = #startable
+  if count == 0 then return end
+  running = running - count
+  for from = 1, count, MOST_AT_ONCE / 2 do
+    local to = math.min(from + MOST_AT_ONCE / 2 - 1, count)
+    local set, attempts = setMarkers(from, to)
     for i = from, to do
-      local one = startable[i]
-      if set[i] then start(one.queue, one.entry, one.command, one.attempt, one.wasPending) end
+      if set[i] then start(startable[i], found[i], attempts[i], wasPending[i]) end
     end
   end
-  startable = {}
+  startable, found, wasPending = {}, {}, {}
 end
 
 -- Not by readCommand: of all that scripts read, this is read most.
 local function readStartable(id)
-  local values, why = readValues(id, 'status', 'entry', 'queue', 'attempt', 'type', 'payload', 'timeoutMs', 'onAgentLost',
-    'expiresAt', 'waitingFor')
+  local values, why = checked(read(id))
   if not values then return nil, why end
-  local attempt, expiresAt = values[4], values[9]
+  local attempt, expiresAt = values[ATTEMPT], values[EXPIRES]
   -- What is about to be handed to an agent must be whole.
-  if not (values[3] and values[5] and values[6]) then return nil end
+  if not (values[QUEUE] and values[TYPE] and values[PAYLOAD]) then return nil end
   if attempt and not isNumber(attempt) or expiresAt and not isNumber(expiresAt) then return nil end
   return {
-    id = id, status = values[1], entry = values[2], queue = values[3], attempt = attempt or nil, type = values[5],
-    payload = values[6], timeoutMs = values[7] and isNumber(values[7]) and values[7] or '-',
-    onAgentLost = values[8] == 'retry' and 'retry' or '-', expiresAt = expiresAt or nil,
-    waitingFor = values[10] or nil,
+    id = id, status = values[STATUS], entry = values[ENTRY], queue = values[QUEUE], attempt = attempt or nil,
+    type = values[TYPE], expiresAt = expiresAt or nil, waitingFor = values[WAITING] or nil, values = values,
   }
 end
 
@@ -219,21 +234,33 @@ local function consider(queue, entry, command, wasPending)
     items[n + 2], items[n + 3] = '', ''
     return
   end
-  running = running + 1
-  startable[#startable + 1] = { queue = queue, entry = entry, command = command, wasPending = wasPending }
+  mayStart(command.id, command.values, wasPending)
+end
+
+-- Nearly all entries: of a PENDING command that was never started, with nothing to watch for, and of a type that is known.
+-- Whatever is not exactly that is for `commandAt` and `consider`, which look again.
+local function takePlain(queue, entry, fields)
+  if #fields ~= 2 or fields[1] ~= 'id' or running >= limit or paused[queue] then return false end
+  local values = read(fields[2])
+  local name = values[TYPE]
+  if values[STATUS] ~= 'PENDING' or values[ENTRY] ~= entry or values[QUEUE] ~= queue or not name or not values[PAYLOAD]
+    or values[ATTEMPT] or values[EXPIRES] or values[WAITING] or #types > 0 and not known[name] then return false end
+  mayStart(fields[2], values, false)
+  return true
 end
 
 -- A started command of this session that is not in its hands: the answer that gave it was lost. A
 -- caller without a session cannot prove that it is the same run of the process, so its command only
 -- counts as running.
 local function giveAgain(queue, entry, command)
+  if not command.attempt then return end
   if readMarker(command.id) ~= (command.attempt or '') .. signature then return end
   if session == '' then
     running = running + 1
     return
   end
   claim(queue, entry)
-  give('yours', queue, entry, command, command.attempt)
+  give('yours', queue, entry, command.id, command.values, command.attempt)
 end
 
 -- What was delivered to this agent and is not in its hands. What it has started counts before
@@ -264,7 +291,7 @@ end
 -- An entry that is a stray, expired or of a foreign type frees its place for the next one; the bounds
 -- keep one call short even in a queue that is full of them.
 local more = 0
-local function read(queue)
+local function readQueue(queue)
   local rounds = 3
   while rounds > 0 do
     local free = limit - running
@@ -272,9 +299,13 @@ local function read(queue)
     local movedBefore = movedHere
     local batch = redis.call('XREADGROUP', 'GROUP', GROUP, agentId, 'COUNT', free, 'STREAMS', streamOf(queue), '>')
     if not batch then return end
-    for _, found in ipairs(batch[1][2]) do
-      local command = commandAt(queue, found[1], found[2], readStartable)
-      if command and command.status == 'PENDING' then consider(queue, found[1], command, false) end
+    local rows = batch[1][2]
+    for i = 1, #rows do
+      local entry, fields = rows[i][1], rows[i][2]
+      if not takePlain(queue, entry, fields) then
+        local command = commandAt(queue, entry, fields, readStartable)
+        if command and command.status == 'PENDING' then consider(queue, entry, command, false) end
+      end
     end
     startAll()
     -- A round that moved something costs none of the three, until that is enough.
@@ -293,7 +324,7 @@ for _, one in ipairs(unstarted) do
   startAll()
 end
 for _, queue in ipairs(usable) do
-  if not paused[queue] then read(queue) end
+  if not paused[queue] then readQueue(queue) end
 end
 tell()
 -- Who knows the type may be idle; a hint, which spoils nothing when it may not be published.

@@ -321,18 +321,34 @@ export async function report(
   return reportReplySchema.parse(await callScript(redis, 'report', keys.root, reportArgs(reports)))[1];
 }
 
-/** How many arguments `report` takes per item; its script has the same number. */
-export const argsPerReport = 12;
-
+/**
+ * In groups: what the reports of one session share is sent once, and of an outcome that is COMPLETED only what it has.
+ * The order stays.
+ */
 function reportArgs(reports: readonly Report[]): (string | number)[] {
-  const args: (string | number)[] = [reports.length];
-  for (const { id, agentId, session, attempt, ticket, outcome } of reports) {
-    args.push(id, agentId, session, attempt ?? '', ticket ?? '');
-    if (outcome.status === 'COMPLETED') args.push('COMPLETED', outcome.result, '', 'yes', '', 0, 0);
-    else args.push(...failureArgs(outcome));
+  const args: (string | number)[] = [0];
+  let groups = 0;
+  let count = 0;
+  let before: Report | undefined;
+  for (const one of reports) {
+    if (!before || !isLikeReport(one, before)) {
+      groups++;
+      count =
+        args.push(one.agentId, one.session, one.outcome.status === 'COMPLETED' ? 'done' : 'ended', 0) - 1;
+    }
+    before = one;
+    args[count] = Number(args[count]) + 1;
+    args.push(one.id, one.attempt ?? '', one.ticket ?? '', one.outcome.result ?? '');
+    if (one.outcome.status === 'FAILED') args.push(...failureArgs(one.outcome));
   }
+  args[0] = groups;
   return args;
 }
+
+const isLikeReport = (one: Report, other: Report): boolean =>
+  one.agentId === other.agentId &&
+  one.session === other.session &&
+  one.outcome.status === other.outcome.status;
 
 /**
  * Reports, then starts what now fits, as one step.
@@ -356,17 +372,9 @@ export async function reportAndStart(
 }
 
 function failureArgs(outcome: Outcome & { readonly status: 'FAILED' }): (string | number)[] {
-  const { code, message, executed, result, retryable, pauseMs } = outcome;
+  const { code, message, executed, retryable, pauseMs } = outcome;
   const dice = Math.floor(Math.random() * 1_000_000);
-  return [
-    'FAILED',
-    result ?? '',
-    JSON.stringify({ code, message }),
-    executed,
-    retryable ? '1' : '',
-    pauseMs,
-    dice,
-  ];
+  return ['FAILED', JSON.stringify({ code, message }), executed, retryable ? '1' : '', pauseMs, dice];
 }
 
 const sweepReplySchema = z.tuple([z.number(), z.number(), z.union([z.literal(0), z.literal(1)])]);
