@@ -318,8 +318,9 @@ export class Agent implements Service {
   #letGo(command: StartedCommand): void {
     this.#options.keeper.drop(command);
     const postponed = this.#slots.release(command);
-    // The answer that gave it is old: whether it is still this session's is asked before it is executed.
-    if (postponed && !this.#ending.signal.aborted) this.#take(postponed, neverAsked);
+    // The answer that gave it is old: whether it is still this session's is asked before it is executed. An agent that
+    // stops begins nothing.
+    if (postponed && this.#stopped === undefined) this.#take(postponed, neverAsked);
   }
 
   /** An attempt is no longer this session's: whoever executes it must stop. */

@@ -9,7 +9,10 @@ export class Executions {
   add(command: StartedCommand, execute: (abort: HandlerSignal) => Promise<void>): void {
     const key = attemptKey(command);
     const abort = new HandlerSignal();
-    const ended = execute(abort).finally(() => this.#running.delete(key));
+    const ended: Promise<void> = execute(abort).finally(() => {
+      // Else another delivery of the attempt has begun meanwhile.
+      if (this.#running.get(key)?.abort === abort) this.#running.delete(key);
+    });
     this.#running.set(key, { abort, ended });
   }
 

@@ -231,7 +231,11 @@ parentPort?.on('message', (message: ToKeeper) => {
       for (const { renewedAt, attempts } of message.held) {
         for (const kept of readAttempts(attempts)) hold(kept, renewedAt);
       }
-      for (const attempt of readAttempts(message.dropped)) held.delete(keyOf(attempt));
+      for (const attempt of readAttempts(message.dropped)) {
+        const key = keyOf(attempt);
+        // One that has a place in the table goes when it leaves that: this may be about a former delivery.
+        if (held.get(key)?.place === undefined) held.delete(key);
+      }
       return;
     case 'stop':
       void Promise.all(loops.map((loop) => loop.stop())).finally(() => {

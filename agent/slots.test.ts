@@ -115,8 +115,11 @@ describe('while another delivery of the same attempt is in hand', () => {
     const slots = new Slots(5);
     slots.take(command('a'));
     expect(slots.take(anew)).toBe(false);
-    // Given again with each answer, as long as it is not named among what is in hand.
+    expect(slots.demand()).toEqual({ limit: 6, inHands: ['a-1', 'another'] });
     expect(slots.take(anew)).toBe(false);
+    slots.executed(command('a'));
+    // Its place is kept for it: four others beside it.
+    expect(slots.demandAfter([command('a')])).toEqual({ limit: 5, inHands: ['another'] });
     expect(slots.release(command('a'))).toEqual(anew);
     expect(slots.take(anew)).toBe(true);
     expect(slots.release(anew)).toBeUndefined();

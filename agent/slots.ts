@@ -109,13 +109,18 @@ export class Slots {
   demandAfter(ending: readonly Pick<StartedCommand, 'id' | 'attempt'>[]): Demand {
     const staying = new Map(this.#held);
     for (const one of ending) staying.delete(attemptKey(one));
-    return this.#demandFor(staying, this.#free(staying.size));
+    // Those will be taken as soon as these are released.
+    const coming = [...this.#postponed.keys()].filter((key) => !staying.has(key)).length;
+    return this.#demandFor(staying, Math.max(0, this.#free(staying.size) - coming));
   }
 
   #demandFor(held: ReadonlyMap<string, { entry: string }>, free: number): Demand {
-    const inHands: string[] = [];
-    for (const { entry } of held.values()) inHands.push(entry);
-    return { limit: held.size + free, inHands };
+    // Over HTTP two deliveries of one attempt bear one name.
+    const inHands = new Set<string>();
+    for (const { entry } of held.values()) inHands.add(entry);
+    // Else each call would give them again, as fast as calls are answered.
+    for (const { entry } of this.#postponed.values()) inHands.add(entry);
+    return { limit: inHands.size + free, inHands: [...inHands] };
   }
 
   /** Resolves when another command may be started, or `signal` is aborted. */

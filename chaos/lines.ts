@@ -133,13 +133,13 @@ export class RedisLine implements Line {
   }
 }
 
-/** Where an EVALSHA of a script names the agent. */
-const agentIdAt: Partial<Record<ScriptName, number>> = {
+/** Where an EVALSHA of a script names the agent: of a report's first group, behind how many groups there are. */
+export const agentIdAt: Partial<Record<ScriptName, number>> = {
   start: 4,
   renew: 4,
   progress: 4,
-  report: 6,
-  report_and_start: 6,
+  report: 5,
+  report_and_start: 5,
 };
 
 /** Everything textual in a reply. */

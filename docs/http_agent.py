@@ -38,7 +38,7 @@ def execute(command):
     except Exception as error:
         outcome = {"status": "FAILED", "error": {"message": repr(error)}}
     path, mine = f"/commands/{command['commandId']}/result", {**ME, "attempt": command["attempt"]}
-    ticket = {"Fencepost-ticket": command["ticket"]}  # no other delivery of this attempt is meant
+    ticket = {"Fencepost-ticket": command["ticket"]} if command.get("ticket") else {}  # no other delivery is meant
     status, answer = call("PUT", path, {**mine, **outcome}, **ticket)
     if status in (400, 413):  # too large, or no JSON: nothing that was executed may be unreportable
         call("PUT", path, {**mine, "status": "FAILED", "error": {"message": answer["detail"]}}, **ticket)

@@ -15,7 +15,7 @@ export const scriptBugs: readonly PlantedBug[] = [
   {
     name: 'start-ignores-marker',
     file: 'shared/lifecycle/start.lua',
-    text: "if readMarker(command.id) ~= (command.attempt or '') .. signature then return end",
+    text: 'if not command.attempt or readMarker(command.id) ~= command.attempt .. signature then return end',
     replacement: 'if not readMarker(command.id) then return end',
     breaks: [2],
     imitates: 'whatever runs under my name is mine, also what another run of it has started',

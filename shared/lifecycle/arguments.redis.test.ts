@@ -117,6 +117,19 @@ test('an outcome whose `executed` is no word of it is refused like that', async 
   expect(await bench.redis.hget(bench.keys.command('a'), 'status')).toBe('RUNNING');
 });
 
+test.each([
+  ['its result', -1],
+  ['its ticket and result', -2],
+  ['all of it', -4],
+])('a call whose last report lacks %s is refused like that', async (_what, end) => {
+  await bench.seed(twoRunning);
+  const args = [1, ...group('done', 2), ...completed('a'), ...completed('b')].slice(0, end);
+  await expect(callScript(bench.redis, 'report', bench.keys.root, args)).rejects.toThrow(
+    /is missing|markerOf|nil/,
+  );
+  expect(await bench.redis.hget(bench.keys.command('a'), 'status')).toBe('RUNNING');
+});
+
 test('no script reads a number from its arguments but by numberAt', () => {
   const texts = scriptNames.map((name) => readFileSync(join(__dirname, `${name}.lua`), 'utf8'));
   expect(texts.filter((text) => text.includes('tonumber(ARGV'))).toEqual([]);

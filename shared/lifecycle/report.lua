@@ -38,7 +38,7 @@ end
 
 -- An entry that is missing was taken out by hand: nothing can be compared.
 local function ticketFits(queue, entry, ticket)
-  return ticket == '' or not entry or ticket == queue .. '/' .. entry
+  return ticket == '' or not entry or entry == '' or ticket == queue .. '/' .. entry
 end
 
 -- Evidence is kept short: a history must not outweigh its command.
@@ -171,7 +171,7 @@ end
 -- Whatever is not exactly that is for `report`, which looks again.
 local function completePlain(agentId, session, at, marker)
   local id, attempt = ARGV[at], ARGV[at + 1]
-  if not markerFits(marker, attempt, agentId, session) then return nil end
+  if attempt ~= '1' and not isNumber(attempt) or not markerFits(marker, attempt, agentId, session) then return nil end
   local values = redis.pcall('HMGET', commandOf(id), 'status', 'entry', 'queue', 'attempt')
   local entry, queue = values[2], values[3]
   if values[1] ~= 'RUNNING' or not entry or not queue or values[4] ~= attempt then return nil end
@@ -209,6 +209,7 @@ for g = 1, numberAt(1) do
     at = at + stride
   end
 end
+if at - 1 > #ARGV then error('argument ' .. (at - 1) .. ' is missing') end
 -- Where the arguments of another script begin.
 afterReports = at
 -- The markers of all of them in one step: this script sets none, and those of ended attempts go at its end. A

@@ -253,8 +253,7 @@ end
 -- caller without a session cannot prove that it is the same run of the process, so its command only
 -- counts as running.
 local function giveAgain(queue, entry, command)
-  if not command.attempt then return end
-  if readMarker(command.id) ~= (command.attempt or '') .. signature then return end
+  if not command.attempt or readMarker(command.id) ~= command.attempt .. signature then return end
   if session == '' then
     running = running + 1
     return
