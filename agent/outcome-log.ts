@@ -45,7 +45,7 @@ export class Kept {
  * directory open: the lock of the journal sees to that.
  */
 export class OutcomeLog {
-  /** What an operator should know of how it was found. */
+  /** Findings at the start that an operator should know of. */
   readonly warnings: readonly string[];
   readonly #directory: string;
   readonly #run: number;
@@ -135,7 +135,7 @@ export class OutcomeLog {
     try {
       this.#append(++this.#records, []);
     } catch {
-      // It goes with the next record, or that one's error says what is wrong with the disk.
+      // The bytes go with the next record, or that one's error says what is wrong with the disk.
     }
   }
 
@@ -227,7 +227,7 @@ export class OutcomeLog {
 
   #syncIfDue(): void {
     this.#syncTimer = undefined;
-    // What was kept while a sync is under way is looked at when that is done.
+    // Outcomes that were kept while a sync is under way are looked at when that is done.
     if (this.#unsyncedSince === undefined || this.#syncs > 0 || this.#isClosed) return;
     const dueInMs = this.#unsyncedSince + syncAfterMs - performance.now();
     if (dueInMs > 0) {

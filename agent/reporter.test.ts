@@ -43,7 +43,7 @@ function transportOf(answer: (reports: readonly Report[]) => Promise<ReportWord[
   return { calls, report };
 }
 
-/** What is in the file, as a run that begins now would find it. */
+/** The outcomes in the file, as a run that begins now would find them. */
 const journalled = () => readEarlier(join(directory, 'outcomes'), []).reports;
 
 const accepted = (reports: readonly Report[]) => Promise.resolve(reports.map((): ReportWord => 'accepted'));

@@ -77,7 +77,7 @@ export class Reporter {
     else if (items.length > 0) this.#working = this.#work().finally(() => (this.#working = undefined));
   }
 
-  /** What waits for a call that is under way is in the journal meanwhile: that call takes as long as Redis is away. */
+  /** Outcomes that wait for a call under way are in the journal meanwhile: that call takes as long as Redis is away. */
   #keepSoon(): void {
     if (this.#isKeeping) return;
     this.#isKeeping = true;
@@ -86,7 +86,7 @@ export class Reporter {
       try {
         this.#keep(this.#waiting);
       } catch {
-        // It is tried again before they are sent, and is said then.
+        // The write is tried again before they are sent, and an error of it is logged then.
       }
     });
   }

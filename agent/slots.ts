@@ -109,7 +109,7 @@ export class Slots {
   demandAfter(ending: readonly Pick<StartedCommand, 'id' | 'attempt'>[]): Demand {
     const staying = new Map(this.#held);
     for (const one of ending) staying.delete(attemptKey(one));
-    // Those will be taken as soon as these are released.
+    // Postponed deliveries of these attempts are taken as soon as these are released.
     const coming = [...this.#postponed.keys()].filter((key) => !staying.has(key)).length;
     return this.#demandFor(staying, Math.max(0, this.#free(staying.size) - coming));
   }

@@ -65,7 +65,7 @@ export class BullMq implements Contestant {
     return completed;
   }
 
-  /** Of the process that executes, once it was started. */
+  /** The id of the process that executes; undefined before it was started. */
   get workerPid(): number | undefined {
     return this.#worker?.pid;
   }

@@ -19,7 +19,7 @@ export const cpuParts = ['redis', 'redisThreads', 'worker', 'workerThreads', 'su
 export const totalCpu = (use: CpuUse): number => cpuParts.reduce((sum, part) => sum + use[part], 0);
 
 /**
- * What a lap costs, whatever the machine does beside it. A figure counts in steps of a hundredth of a second, as the
+ * Measures what a lap costs, whatever the machine does beside it. A figure counts in steps of a hundredth of a second, as the
  * kernel does: of a lap of half a second, 2 % of a core.
  */
 export class CpuMeter {
@@ -30,7 +30,7 @@ export class CpuMeter {
   #used: CpuUse | undefined;
 
   /**
-   * @param workerPid undefined while nobody works
+   * @param workerPid undefined when no worker runs
    * @param countsSubmitter false while this process only asks whether all is done
    */
   constructor(redisPid: number, workerPid: number | undefined, countsSubmitter: boolean) {

@@ -96,7 +96,7 @@ export class Fencepost implements Contestant {
     return Number(completed ?? 0) - this.#completedBefore;
   }
 
-  /** Of the process that executes, once it was started. */
+  /** The id of the process that executes; undefined before it was started. */
   get workerPid(): number | undefined {
     return this.#agent?.pid;
   }

@@ -12,7 +12,7 @@ export function scriptCalledBy([command = '', sha = '']: readonly string[]): Scr
 
 type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
-/** Of `report`: command, SHA, 1, key, groups. */
+/** The place of `report`'s first group: it follows command, SHA, 1, key and the number of groups. */
 const reportStart = 5;
 /** Of `renew` and `release`: command, SHA, 1, key, agentId, session, n. */
 const [renewStart, releaseStart] = [7, 7] as const;

@@ -162,7 +162,7 @@ describe('node cli/run.mjs', () => {
       expect(existsSync(join(root, 'dist/.lock'))).toBe(false);
     });
 
-    test('a lock whose owner was killed stops nobody', async () => {
+    test('a lock whose owner was killed stops no other process', async () => {
       write('dist/.lock/pid', String(2 ** 22 + 1));
       expect((await run(['server'])).code).toBe(0);
     });

@@ -29,7 +29,7 @@ async function ready(server: TestProcess): Promise<TestApi> {
 
 const delay = { type: 'DELAY', payload: { ms: 1 } };
 
-/** Told to stop, it answers whoever waits, and ends with 0. */
+/** A worker that is told to stop answers the clients that wait, and ends with 0. */
 async function expectGoodEnd(server: TestProcess, api: TestApi, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
   const { body } = await api.post('/commands', delay);
   const { commandId } = body as { commandId: string };

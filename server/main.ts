@@ -76,7 +76,7 @@ async function serveByWorkers(config: ServerConfig): Promise<void> {
   } catch (error) {
     if (!(error instanceof WorkerCannotStart)) throw error;
     if (pool.isStopping()) return;
-    // It said why, unless it was killed.
+    // The worker said why, unless it was killed.
     if (error.signal !== null) logger.fatal(error.message);
     process.exit(1);
   }

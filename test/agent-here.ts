@@ -20,7 +20,7 @@ export interface AgentHereOptions {
   readonly agentId?: string | undefined;
   readonly queue?: string | undefined;
   readonly concurrency?: number | undefined;
-  /** What it executes beside the built-in types. */
+  /** The types that it executes beside the built-in ones. */
   readonly types?: readonly CommandType[] | undefined;
   /** Where it finds Redis: a proxy before that of the deployment, for example. */
   readonly redisUrl?: string | undefined;

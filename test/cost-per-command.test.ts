@@ -27,7 +27,7 @@ const nothing = defineCommand({
   execute: () => Promise.resolve(null),
 }) as unknown as CommandType;
 
-/** Of calls; with `file` also what they append to Redis's file. */
+/** Calls, arguments and bytes; with `file` also what they append to Redis's file. */
 type Cost = Record<'calls' | 'args' | 'bytes', number>;
 
 let deployment: Deployment;
@@ -70,7 +70,7 @@ async function submitAll(batch: number): Promise<void> {
   redis.disconnect();
 }
 
-/** What `work` cost per command, with two digits. */
+/** The cost of `work` per command, with two digits. */
 async function perCommand(work: () => Promise<void>): Promise<Cost & Record<'file', number>> {
   const before = await fileBytes();
   cost = { calls: 0, args: 0, bytes: 0 };

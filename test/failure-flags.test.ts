@@ -11,7 +11,7 @@ const production = { NODE_ENV: 'production' };
 const killed = { code: null, signal: 'SIGKILL' };
 const refused = 'failure flags are refused when NODE_ENV=production';
 
-/** What an agent or a server finds wrong with its flags. */
+/** The faults that an agent or a server finds in its flags. */
 function faultsOf(program: 'agent' | 'server', flag: string, env = {}): string {
   const options = { argv: [flag], env, dotenv: '/nowhere', check: checkFaultPlan };
   try {

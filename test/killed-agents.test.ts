@@ -46,6 +46,6 @@ it(`loses none of ${commands} commands and doubles none, whoever is killed (SEED
   const report = await deployment.judge({ clients, ledger, faults: 'any', settleMs: 1000 });
   expect(report.violations).toEqual([]);
   expect(report.counts).toMatchObject({ accepted: commands });
-  // Whatever failed, failed because its agent was killed under it.
+  // A command failed only because its agent was killed while it executed it.
   expect(report.counts.failed).toBe(report.counts.byErrorCode.AGENT_LOST ?? 0);
 });

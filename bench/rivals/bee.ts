@@ -4,7 +4,7 @@ import { checkFound, type Contestant } from '../contestant.js';
 import { load } from '../load.js';
 import { WorkerProcess } from '../worker-process.js';
 
-/** What is used of Bee-Queue 2. */
+/** The part of Bee-Queue 2 that is used here. */
 export interface BeeJobs {
   on(event: 'error', listener: () => void): void;
   ready(): Promise<unknown>;
@@ -20,7 +20,7 @@ export const beePackage = 'bee-queue';
 export const beeVersion = '2.0.0';
 
 /**
- * It brings 84 packages, which nothing else here needs, so it is not among what a clone installs.
+ * Opens a queue of Bee-Queue. That brings 84 packages, which nothing else here needs, so a clone does not install it.
  *
  * @returns undefined where it is not installed
  */
@@ -39,7 +39,7 @@ export async function openBee(socket: string, isWorker: boolean): Promise<BeeJob
   }
 }
 
-/** Jobs that are completed stay, as with the others; nobody listens to events. */
+/** Jobs that are completed stay, as with the others; no client listens to events. */
 const beeSettings = (socket: string, isWorker: boolean) => ({
   redis: { path: socket },
   isWorker,

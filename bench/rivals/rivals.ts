@@ -20,7 +20,7 @@ interface Candidate {
   readonly name: string;
   /** @returns undefined where it is not installed */
   readonly open: (redis: TestRedis) => Promise<Rival | undefined>;
-  /** What becomes of a job whose worker is killed, by its manual. */
+  /** The fate of a job whose worker is killed, by the manual. */
   readonly whenKilled: string;
 }
 

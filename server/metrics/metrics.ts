@@ -14,7 +14,7 @@ interface Sized {
 
 /** The other processes that share this server's port. */
 export interface FellowWorkers {
-  /** Of this process and of all others. */
+  /** The figures of this process and of all others. */
   figuresOfAll(): Promise<readonly Figures[]>;
   /** Lets them have the figures of this one. */
   answerWithFigures(own: () => Promise<Figures>): void;

@@ -37,7 +37,7 @@ export class WorkerCannotStart extends Error {
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #stopping = new AbortController();
-  /** Those that said that they are ready. */
+  /** The workers that said that they are ready. */
   readonly #ready = new Set<Worker>();
   readonly #figures = new KeptFigures<Worker>();
   readonly #measurements = new Map<number, (figures: Figures) => void>();
@@ -102,7 +102,7 @@ export class WorkerPool {
         if (said !== undefined) resolve(said);
       });
       worker.once('exit', (_code, signal) => reject(new WorkerCannotStart(signal)));
-      // Of a worker that is ready, a channel that broke: its end tells that, too.
+      // The channel of a ready worker that broke shows in the worker's end, too.
       worker.on('error', reject);
     });
     this.#ready.add(worker);

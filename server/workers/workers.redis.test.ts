@@ -69,7 +69,7 @@ async function ask(url: string, body?: unknown): Promise<{ status: number; text:
 }
 
 const delay = { type: 'DELAY', payload: { ms: 1 } };
-/** Which of the processes have logged a request. */
+/** The processes that have logged a request. */
 const answering = ({ process }: Running) =>
   new Set(
     process.lines
@@ -106,7 +106,7 @@ describe('a server of two workers', () => {
     for (let i = 0; i < 2; i++) {
       const samples = await scrape(server.url);
       expect(samples.get(post)).toBe(20);
-      // What is in Redis is there once, however many servers say so.
+      // A figure of Redis counts once, however many servers report it.
       expect(samples.get('fencepost_commands{status="PENDING"}')).toBe(20);
       expect(samples.get('fencepost_redis_up')).toBe(1);
     }

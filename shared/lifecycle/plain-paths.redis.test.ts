@@ -16,7 +16,7 @@ import { scriptText } from './scripts.js';
 import { type Report, reportAndStart, type StartOptions } from './transitions.js';
 
 /**
- * What is exactly plain, `report` and `start` deal with in a few lines of their own; everything else goes through the
+ * `report` and `start` deal with exactly plain cases in a few lines of their own; everything else goes through the
  * general functions. Both ways must answer the same, leave the same and publish the same.
  */
 

@@ -66,7 +66,7 @@ local function numberAt(i)
   return tonumber(text)
 end
 
--- What HMGET gave of a command's fields, of which the first is `status`; or nil and why (see readCommand).
+-- Passes on HMGET's answer about a command, whose first field is `status`; or gives nil and why (see readCommand).
 local function checked(values)
   if values.err then return nil, 'broken' end
   if not values[1] then return nil, 'gone' end

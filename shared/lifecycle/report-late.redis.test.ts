@@ -65,8 +65,13 @@ test.each<[string, RedisState, Partial<Report>, JsonObject]>([
     { agentId: 'agent', session: '' },
   ],
   // It was deleted, and submitted anew with its key, and the same session has started it again.
-  ['of another delivery of the same attempt', oneRunning, { ticket: 'default/1-0' }, {}],
-  ['of a delivery by another queue', oneRunning, { ticket: 'other/1-1' }, {}],
+  [
+    'of another delivery of the same attempt',
+    oneRunning,
+    { ticket: 'default/1-0' },
+    { ticket: 'default/1-0' },
+  ],
+  ['of a delivery by another queue', oneRunning, { ticket: 'other/1-1' }, { ticket: 'other/1-1' }],
   ['after the command was put back', waitsAgain, {}, {}],
   ['after the next attempt began', secondRuns, {}, {}],
   ['after another outcome was accepted', ended({ attempt: '2', reported: second }), {}, {}],
@@ -93,6 +98,15 @@ test.each<[string, RedisState, Partial<Report>, JsonObject]>([
   expect(await send(of(more))).toEqual(['late']);
   expect(await bench.state()).toEqual(after);
   expect(await bench.events()).toEqual([]);
+});
+
+test('a late report of a former delivery does not hide one of the present delivery', async () => {
+  const earlier = evidence({ ticket: 'default/1-0' });
+  const state = { ...waitsAgain, 'history:a': { list: [earlier] } };
+  await bench.seed(state);
+  expect(await send(of({ ticket: 'default/1-1' }))).toEqual(['late']);
+  const after = { ...state, 'history:a': { list: [evidence({ ticket: 'default/1-1' }), earlier] } };
+  expect(await bench.state()).toEqual(after);
 });
 
 test('a command that does not exist, or was pruned, is gone: nothing is kept', async () => {

@@ -36,7 +36,7 @@ local function markerFits(marker, attempt, agentId, session)
   return marker and marker == attempt .. ':' .. agentId .. ':' .. session
 end
 
--- An entry that is missing was taken out by hand: nothing can be compared.
+-- A hash without an entry was edited by hand: there is nothing to compare with.
 local function ticketFits(queue, entry, ticket)
   return ticket == '' or not entry or entry == '' or ticket == queue .. '/' .. entry
 end
@@ -64,6 +64,7 @@ local function evidence(why, item)
   return {
     why = why, at = now, attempt = attemptOf(item), agentId = item.agentId, session = item.session,
     status = item.status, result = cutResult(item.result), error = cutError(item.error),
+    ticket = item.ticket ~= '' and item.ticket or nil,
   }
 end
 
@@ -75,7 +76,8 @@ local function rememberedAs(item)
   for _, json in ipairs(kept) do
     local isJson, one = pcall(cjson.decode, json)
     if isJson and type(one) == 'table' and one.attempt == attemptOf(item) and one.agentId == item.agentId then
-      local same = item.session == one.session
+      -- Of another delivery, it is not this report. Items of earlier versions name none.
+      local same = item.session == one.session and (one.ticket == nil or item.ticket == '' or one.ticket == item.ticket)
       -- `recover` notes no status: only what an agent has said itself has one. After an operator's retry, too.
       local isTold = (one.why == 'lost' or one.why == 'retried') and one.status == 'FAILED'
       local why = isTold and 'failed' or one.why
@@ -168,7 +170,7 @@ local function report(item)
 end
 
 -- Nearly all reports: of a RUNNING command that is as Fencepost left it, the result of the attempt that its hash names.
--- Whatever is not exactly that is for `report`, which looks again.
+-- Every other report is for `report`, which reads again.
 local function completePlain(agentId, session, at, marker)
   local id, attempt = ARGV[at], ARGV[at + 1]
   if attempt ~= '1' and not isNumber(attempt) or not markerFits(marker, attempt, agentId, session) then return nil end
@@ -198,6 +200,8 @@ for g = 1, numberAt(1) do
   local stride = isDone and 4 or 10
   groups[g] = { agentId = ARGV[at], session = ARGV[at + 1], isDone = isDone, first = at + 4, count = count, stride = stride }
   at = at + 4
+  local last = at + stride * count - 1
+  if last > #ARGV then error('argument ' .. last .. ' is missing: a call of report must be whole') end
   for _ = 1, count do
     markers[#markers + 1] = markerOf(ARGV[at])
     if ARGV[at + 1] ~= '' and ARGV[at + 1] ~= '1' then numberAt(at + 1) end
@@ -209,7 +213,6 @@ for g = 1, numberAt(1) do
     at = at + stride
   end
 end
-if at - 1 > #ARGV then error('argument ' .. (at - 1) .. ' is missing') end
 -- Where the arguments of another script begin.
 afterReports = at
 -- The markers of all of them in one step: this script sets none, and those of ended attempts go at its end. A

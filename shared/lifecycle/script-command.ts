@@ -11,7 +11,7 @@ export class ScriptCommand extends Command {
 
   /** @param script its text, or its SHA-1 */
   constructor(name: 'eval' | 'evalsha', script: string, keys: readonly string[], args: readonly Argument[]) {
-    // What ioredis shows with an error, and a log then holds: payloads have no place there.
+    // ioredis shows these arguments with an error, which a log then holds: payloads have no place there.
     super(name, [name === 'eval' ? '' : script, String(keys.length), ...keys], { replyEncoding: 'utf8' });
     this.#text = textOf([name, script, keys.length, ...keys], args);
   }

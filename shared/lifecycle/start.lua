@@ -87,7 +87,7 @@ end
 
 local items, running = {}, #inHands
 
--- Of a command's hash, in this order: what decides whether it may be started, and what its agent must know.
+-- The fields of a command's hash, in this order, that decide whether it may be started or that its agent must know.
 local STATUS, ENTRY, QUEUE, ATTEMPT, TYPE, PAYLOAD, TIMEOUT, POLICY, EXPIRES, WAITING = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
 local function read(id)
   local values = redis.pcall('HMGET', commandOf(id), 'status', 'entry', 'queue', 'attempt', 'type', 'payload', 'timeoutMs',
@@ -100,7 +100,7 @@ local function give(word, queue, entry, id, values, attempt)
   local n, timeoutMs = #items, values[TIMEOUT]
   local time = timeoutMs and isNumber(timeoutMs) and timeoutMs or '-'
   local policy = values[POLICY] == 'retry' and ' retry ' or ' - '
-  -- The id last: whatever somebody wrote there is the rest of the line.
+  -- The id stands last: it may hold any text, and is the rest of the line.
   items[n + 1] = word .. ' ' .. attempt .. ' ' .. time .. policy
     .. queue .. '/' .. entry .. ' ' .. id
   items[n + 2], items[n + 3] = values[TYPE], values[PAYLOAD]
@@ -238,7 +238,7 @@ local function consider(queue, entry, command, wasPending)
 end
 
 -- Nearly all entries: of a PENDING command that was never started, with nothing to watch for, and of a type that is known.
--- Whatever is not exactly that is for `commandAt` and `consider`, which look again.
+-- Every other entry is for `commandAt` and `consider`, which read again.
 local function takePlain(queue, entry, fields)
   if #fields ~= 2 or fields[1] ~= 'id' or running >= limit or paused[queue] then return false end
   local values = read(fields[2])

@@ -299,7 +299,7 @@ export interface Report {
   /** May be left out only while the command is RUNNING its first attempt. */
   readonly attempt: number | undefined;
   /**
-   * Of the delivery that the attempt had: `StartedCommand.ticket`, or `entry` where there is none. A report with the
+   * The ticket of the delivery that the attempt had: `StartedCommand.ticket`, or `entry` where there is none. A report with the
    * ticket of another delivery is late. Not compared when it is left out, as by agents of earlier versions.
    */
   readonly ticket?: string | undefined;

@@ -10,7 +10,7 @@ import { documents, startLines, uuid } from './lines.js';
 
 const { deployment, fencepost } = startLines();
 
-/** Nobody executes it: what counts is that it is stored. */
+/** No agent executes it: the test is about its being stored. */
 const good = '{"type": "DELAY", "payload": {"ms": 0}, "queue": "nobodys"}';
 const goodLines = (count: number) => Array.from({ length: count }, () => good);
 
