@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { keptMessage } from '../../shared/protocol/error-message.js';
 import { type Body } from '../http/body.js';
-import { get, type Answer } from '../http/get.js';
-import { systemNetwork, type Network } from '../http/guarded-agent.js';
+import type * as overHttp from '../http/get.js';
+import { type Answer } from '../http/get.js';
+import { type Network } from '../http/guarded-agent.js';
 import { parseJsonText } from '../http/json-text.js';
 import { NoAnswer } from '../http/no-answer.js';
 import { retryAfterMs } from '../http/retry-after.js';
@@ -55,8 +56,8 @@ const resultSchema = z.strictObject({
 });
 type Result = z.infer<typeof resultSchema>;
 
-/** `HTTP_GET_JSON` over a network of the test's own making; the default export is over the system's. */
-export function httpGetJson(network: Network): CommandType<Payload, Result> {
+/** `HTTP_GET_JSON`, over the system's network or over a test's own. */
+export function httpGetJson(network?: Network): CommandType<Payload, Result> {
   return defineCommand({
     type: 'HTTP_GET_JSON',
     payload: payloadSchema,
@@ -72,9 +73,12 @@ export function httpGetJson(network: Network): CommandType<Payload, Result> {
   });
 }
 
-export default httpGetJson(systemNetwork);
+export default httpGetJson();
 
-async function answerTo(context: ExecutionContext<Payload>, network: Network): Promise<Answer> {
+async function answerTo(context: ExecutionContext<Payload>, network: Network | undefined): Promise<Answer> {
+  // Loaded with the first URL only: undici takes a third of the time in which an agent starts.
+  // oxlint-disable-next-line typescript/no-require-imports
+  const { get } = require('../http/get.js') as typeof overHttp;
   const ended = new AbortController();
   const { signal } = context;
   const stop = () => ended.abort(signal.reason);

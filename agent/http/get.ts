@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { request, type Dispatcher } from 'undici';
 import { readBody, type Body } from './body.js';
 import { acceptedEncodings } from './decoded.js';
-import { guardedAgent, type Network } from './guarded-agent.js';
+import { guardedAgent, systemNetwork, type Network } from './guarded-agent.js';
 import { NoAnswer } from './no-answer.js';
 import { version } from '../../shared/runtime/version.js';
 import { parseUrl } from '../../shared/runtime/parse-url.js';
@@ -25,7 +25,8 @@ export interface GetOptions {
   readonly maxBodyBytes: number;
   /** Ends everything, at whatever point it is. */
   readonly signal: AbortSignal;
-  readonly network: Network;
+  /** The system's when left out. */
+  readonly network?: Network | undefined;
 }
 
 export interface Answer {
@@ -45,7 +46,7 @@ export interface Answer {
  * @throws NoAnswer when no whole answer came
  */
 export async function get(url: URL, options: GetOptions): Promise<Answer> {
-  const agent = guardedAgent(options.signal, options.network);
+  const agent = guardedAgent(options.signal, options.network ?? systemNetwork);
   try {
     return await followed(url, agent, options);
   } finally {
