@@ -207,9 +207,11 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
     for (const indices of batches) {
       await bringToRest(indices);
       // What a report that breaks off would leave.
-      expect(await client.keys(keys.marker('*'))).toEqual([]);
+      const markers = indices.map((index) => keys.marker(idOf(index)));
+      expect(await client.exists(...markers)).toBe(0);
       expect(await client.hget(keys.counts, 'RUNNING')).toBe('0');
     }
+    expect(await client.keys(keys.marker('*'))).toEqual([]);
   });
 
   async function bringToRest(indices: readonly number[]): Promise<void> {

@@ -1,6 +1,6 @@
 import { type OnAgentLost, type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { byExtent } from '../shared/testing/extent.js';
+import { byExtent, isLong } from '../shared/testing/extent.js';
 import { ClockShim } from '../shared/testing/clock-shim.js';
 import { seededRandom } from '../shared/testing/random.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
@@ -125,7 +125,9 @@ const givenUp: Fate = {
   history: ['lost 1 FAILED'],
 };
 
-it.concurrent.each(outages)('Redis is $what while commands run', ({ leases, leaseMs, begin, end }) => {
+// For two leases it is frozen in the short form: what follows is the same, and what a kill does is in the others.
+const tried = outages.filter(({ leases, begin }) => isLong || leases < 1 || begin === freeze.begin);
+it.concurrent.each(tried)('Redis is $what while commands run', ({ leases, leaseMs, begin, end }) => {
   const env = { LEASE_MS: String(leaseMs), AGENT_CONCURRENCY: String(8 / agents) };
   return onTrial({ agents, env }, async (trial) => {
     const { deployment, ledger, clients } = trial;
@@ -145,13 +147,15 @@ it.concurrent.each(outages)('Redis is $what while commands run', ({ leases, leas
     const report = await deployment.judge({ clients, ledger, faults: 'any' });
     expect(report.violations).toEqual([]);
 
-    const isLong = leases > 1;
-    for (const id of isLong ? failing : [...failing, ...retried]) {
+    const outlastsLeases = leases > 1;
+    for (const id of outlastsLeases ? failing : [...failing, ...retried]) {
       expect(await fateOf(trial, id)).toEqual(undisturbed);
     }
     // What may be tried again is given up, and only then begins its next attempt.
     const aborted = deployment.agents.flatMap((agent) => logged(agent, 'aborted'));
-    expect(aborted.map(({ commandId }) => commandId).sort()).toEqual(isLong ? [...retried].sort() : []);
+    expect(aborted.map(({ commandId }) => commandId).sort()).toEqual(
+      outlastsLeases ? [...retried].sort() : [],
+    );
     for (const { commandId = '', atMs } of aborted) {
       expect(await fateOf(trial, commandId)).toEqual(givenUp);
       expect(ledger.hitsOf(commandId)[1]?.atMs).toBeGreaterThan(atMs);
