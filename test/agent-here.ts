@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { Agent } from '../agent/agent.js';
 import { loadCommands } from '../agent/command-registry.js';
 import { type CommandType } from '../agent/commands/command-type.js';
+// Loaded with the first URL elsewhere: Jest refuses to load a module between two tests.
+import '../agent/http/get.js';
 import { connect, type Reach, type TransportConfig } from '../agent/connect.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
 import type * as built from '../agent/keeper.js';

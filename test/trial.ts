@@ -4,8 +4,11 @@ import { Deployment, type DeploymentOptions } from '../shared/testing/deployment
 import { type Violation } from '../shared/testing/invariants.js';
 import { isLong } from '../shared/testing/extent.js';
 import { Ledger } from '../shared/testing/ledger.js';
+import { loadUndici } from '../shared/testing/loaded-undici.js';
 import { hangMs, type TestProcess } from '../shared/testing/processes.js';
 import { startServerHere } from './server-here.js';
+
+beforeAll(loadUndici);
 
 /** All that a case needs, and that no other case shares: so cases can run side by side. */
 export interface Trial {
