@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { accessSettings, checkAccess } from '../shared/client/access-settings.js';
-import { mostHeld } from '../shared/protocol/agent-api.js';
+import { mostHeld } from '../shared/protocol/bounds.js';
 import { agentIdSchema, defaults } from '../shared/protocol/commands.js';
 import { servedQueuesSchema } from '../shared/protocol/served-queues.js';
 import { choice, type Config, integer, loadConfig, setting } from '../shared/runtime/config.js';

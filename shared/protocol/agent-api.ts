@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { queryInteger } from './api.js';
 import { typeTimeoutSchema } from './command-types.js';
+import { mostHeld } from './bounds.js';
 import {
   agentIdSchema,
   commandErrorCodeSchema,
@@ -14,10 +15,7 @@ import {
 import { keptMessage } from './error-message.js';
 import { servedQueuesSchema } from './served-queues.js';
 
-/** What agents that reach only the server say to it, and what it answers. Contract: DESIGN section 5. */
-
-/** Most commands that an agent over HTTP may have in its hands: `holding` must fit the head of a request. */
-export const mostHeld = 200;
+/** Requests and responses of the agent protocol. Contract (docs/reference/agent-protocol.md). */
 
 const sessionError = "must be 1 to 128 letters, digits, '.', '_' or '-'";
 export const sessionSchema = z.string().regex(/^[A-Za-z0-9._-]{1,128}$/, sessionError);

@@ -1,12 +1,15 @@
 /** Deepest nesting of a body. Every parser and printer between here and a handler is recursive. */
 export const jsonDepth = 64;
 
+/** Most commands that an agent over HTTP may hold: `holding` must fit the head of a request. */
+export const mostHeld = 200;
+
 /** Most faults that one answer lists. */
 export const problemErrors = 20;
 
 /**
  * What an announced JSON Schema may be, so that neither reading nor compiling it nor applying it can
- * cost a server more than a request deserves. `docs/custom-types.md` has them for authors.
+ * cost a server more than a request deserves. `docs/how-to/write-command-types.md` has them for authors.
  */
 export const schemaLimits = {
   /** Of a type's payload and result schema together, as JSON in UTF-8. */
