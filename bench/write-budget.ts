@@ -2,7 +2,7 @@ import { type Step, steps, type StepWrites } from './cycle.js';
 import { totalOf } from './write-counter.js';
 
 /**
- * The hot-path budget (DESIGN section 8): Redis spends 1–2 µs on every write inside a script, so their
+ * The hot-path budget (docs/explanation/architecture.md): Redis spends 1–2 µs on every write inside a script, so their
  * number is what bounds the throughput, and it is the same on every machine.
  */
 export const writeBudget: Readonly<Record<Step, { readonly perCommand: number; readonly perBatch: number }>> =

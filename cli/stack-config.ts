@@ -8,7 +8,7 @@ import { startedWithFlags } from '../shared/runtime/started-as.js';
 const forServer = (variable: string, what: string) =>
   setting(variable, z.string().optional(), `handed to the server: ${what}`);
 
-/** What `npm start` takes. Names and defaults are contract: DESIGN section 6. */
+/** The settings of `npm start`. Names and defaults are contract (docs/reference/configuration.md). */
 export const stackSettings = {
   ...sharedSettings,
   redisUrl: setting(

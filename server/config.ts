@@ -10,7 +10,7 @@ const { redisUrl, dataDir, logLevel, logPretty, leaseMs, graceMs } = sharedSetti
 /** Ten years: it is no timer, so it may be longer than one. */
 const longestRetentionMs = 10 * 365 * 24 * 3600 * 1000;
 
-/** The settings of a server. Names and defaults are contract: DESIGN section 6. */
+/** The settings of a server. Names and defaults are contract (docs/reference/configuration.md). */
 export const serverSettings = {
   port: setting('PORT', integer(0, 65_535).default(3000), 'where it listens; 0 takes any free port'),
   host: setting('HOST', z.string().min(1).default('127.0.0.1'), 'the address that it listens on'),

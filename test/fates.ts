@@ -30,7 +30,7 @@ interface Row {
   readonly tooLate: readonly string[];
 }
 
-/** DESIGN's rule for a lost agent, for every place where one can die or freeze. */
+/** The lost-agent policy (docs/explanation/guarantees-and-recovery.md), for every place where one can die or freeze. */
 export const fates: Readonly<Record<AgentPoint, Row>> = {
   'entry-read': { restarted: both(undisturbed), gone: both(undisturbed), tooLate: [] },
   'start-sent': { restarted: lostAfter([]), gone: lostAfter([]), tooLate: [] },

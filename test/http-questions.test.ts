@@ -6,7 +6,7 @@ import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
-/** What people ask of agents over HTTP, answered by real processes. The README links each answer to its test. */
+/** What people ask of agents over HTTP, answered by real processes. docs/how-to/run-agents-without-redis.md links each answer to its test. */
 
 const overHttp = { transport: 'http' } as const;
 /** No test lives to see this lease run out: nothing here waits for one. */

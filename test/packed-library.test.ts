@@ -66,6 +66,9 @@ const ends: [mayKill: string, exit: Exit][] = [
   ['true', { code: null, signal: 'SIGKILL' }],
 ];
 
+/** Each shows a module with a command type, by the name of the file that gets it. */
+const pagesOfTypes = { 'README.md': 'greet.mjs', 'docs/tutorials/first-command-type.md': 'count.mjs' };
+
 const wrongDelay = 'payload.ms must be a whole number from 0 to 86400000';
 
 describe.each([
@@ -86,13 +89,16 @@ describe.each([
     expect(checked).toMatchObject({ stdout: '', stderr: '' });
   });
 
-  test('a command of its own is submitted, executed by the agent within, and waited for', async () => {
-    const { lines, code } = await runProgram('tour');
-    expect({ lines, code }).toEqual({
-      lines: [`COMPLETED { text: 'Hello, Ada! This is attempt 1.' }`],
-      code: 0,
+  // The short form leaves this to the ES module: what follows has an agent of the CommonJS one within.
+  if (isLong || type === 'module') {
+    test('a command of its own is submitted, executed by the agent within, and waited for', async () => {
+      const { lines, code } = await runProgram('tour');
+      expect({ lines, code }).toEqual({
+        lines: [`COMPLETED { text: 'Hello, Ada! This is attempt 1.' }`],
+        code: 0,
+      });
     });
-  });
+  }
 
   // An agent, a client and a command line behave in their host in the same way however the host loads them.
   if (isLong || type === 'commonjs') {
@@ -107,11 +113,15 @@ describe.each([
 
     test.each([
       [
-        'docs/client.md',
+        'docs/reference/typescript-client.md',
         'client-tour',
         ['true false true', 'COMPLETED', '4', `400 invalid_request ${wrongDelay}`],
       ],
-      ['README.md', 'first-minute', ['COMPLETED 1', 'true false', `invalid_request ${wrongDelay}`, '0 live']],
+      [
+        'docs/tutorials/first-minutes.md',
+        'first-minute',
+        ['COMPLETED 1', 'true false', `invalid_request ${wrongDelay}`, '0 live'],
+      ],
     ])('the client does what %s shows', async (_page, program, lines) => {
       const deployment = await Deployment.start({ servers: 0 });
       await startServerHere(deployment, { LEASE_MS: '600000' });
@@ -163,22 +173,28 @@ describe.each([
   }
 });
 
-test('its command line runs all of Fencepost without a clone, with a command type of the user', async () => {
+test('its command line runs all of Fencepost without a clone, with the types of README and tutorial', async () => {
   const project = await emptyProject('module', 'nodenext');
-  const page = await readFile(join(repositoryRoot, 'docs/custom-types.md'), 'utf8');
-  const [, shown = ''] = /^```js\n(\/\/ my-commands\.mjs\n.*?)^```$/ms.exec(page) ?? [];
-  await writeFile(join(project, 'my-commands.mjs'), shown);
+  for (const [page, file] of Object.entries(pagesOfTypes)) {
+    const text = await readFile(join(repositoryRoot, page), 'utf8');
+    const [, shown = ''] = /^```js\n(\/\/ my-commands\.mjs\n.*?)^```$/ms.exec(text) ?? [];
+    await writeFile(join(project, file), shown);
+  }
   const bin = join(project, 'node_modules/fencepost/cli/fencepost.mjs');
   const port = await freePort();
-  const flags = ['--commands', './my-commands.mjs', '--agents=1', `--port=${port}`];
+  const modules = Object.values(pagesOfTypes).map((file) => `./${file}`);
+  const flags = ['--commands', modules.join(','), '--agents=1', `--port=${port}`];
   const options = { cwd: project, env: { REDIS_PORT: String(await freePort()), LOG_PRETTY: 'false' } };
   const stack = startProcess([bin, 'start', ...flags], options);
   await stack.waitForLine(/Fencepost is up, with 1 agent/);
   await stack.waitForLine(/"side":"agent".*"ready/);
 
   const client = new Client({ url: `http://127.0.0.1:${port}` });
-  const { commandId } = await client.submit({ type: 'COUNT', payload: { to: 1 } });
-  expect(await client.wait(commandId)).toMatchObject({ status: 'COMPLETED', result: { counted: 1 } });
+  const greet = await client.submit({ type: 'GREET', payload: { name: 'Ada' } });
+  const count = await client.submit({ type: 'COUNT', payload: { to: 1 } });
+  const text = 'Hello, Ada! This is attempt 1.';
+  expect(await client.wait(greet.commandId)).toMatchObject({ status: 'COMPLETED', result: { text } });
+  expect(await client.wait(count.commandId)).toMatchObject({ status: 'COMPLETED', result: { counted: 1 } });
   await client.close();
   stack.kill('SIGTERM');
   expect(await stack.exited).toEqual({ code: 0, signal: null });
@@ -191,9 +207,9 @@ test('its command line runs all of Fencepost without a clone, with a command typ
 });
 
 test.each([
-  ['docs/library.md', 'tour.ts'],
-  ['docs/client.md', 'client-tour.ts'],
-  ['README.md', 'first-minute.ts'],
+  ['docs/tutorials/embed-in-your-service.md', 'tour.ts'],
+  ['docs/reference/typescript-client.md', 'client-tour.ts'],
+  ['docs/tutorials/first-minutes.md', 'first-minute.ts'],
 ])('%s shows %s as it is', async (page, program) => {
   const code = await readFile(join(repositoryRoot, 'test/packed', program), 'utf8');
   expect(await readFile(join(repositoryRoot, page), 'utf8')).toContain(`\n\`\`\`ts\n${code}\`\`\`\n`);

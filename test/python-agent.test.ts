@@ -6,7 +6,7 @@ import { Ledger } from '../shared/testing/ledger.js';
 import { repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
 import { ensurePython } from '../shared/testing/python.js';
 
-/** The agent of docs/http-agents.md, in Python's standard library. */
+/** The agent of docs/how-to/run-agents-without-redis.md, in Python's standard library. */
 
 let deployment: Deployment;
 let ledger: Ledger;
@@ -17,7 +17,7 @@ beforeAll(async () => {
   ledger = await Ledger.start();
   deployment = await Deployment.start();
   const env = { SERVER_URL: deployment.url, AGENT_ID: 'python-1' };
-  python = startProcess(['docs/http_agent.py'], { program, env });
+  python = startProcess(['docs/assets/http_agent.py'], { program, env });
 }, 180_000);
 afterAll(async () => {
   python.kill('SIGKILL');
@@ -43,5 +43,7 @@ it('completes 100 commands, and leaves when it is told to', async () => {
 
 it('is the one that the protocol shows', () => {
   const read = (file: string) => readFileSync(join(repositoryRoot, 'docs', file), 'utf8');
-  expect(read('http-agents.md')).toContain(`\`\`\`python\n${read('http_agent.py')}\`\`\`\n`);
+  expect(read('how-to/run-agents-without-redis.md')).toContain(
+    `\`\`\`python\n${read('assets/http_agent.py')}\`\`\`\n`,
+  );
 });

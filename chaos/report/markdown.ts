@@ -12,7 +12,7 @@ import {
 import { headline } from './text.js';
 import { type Verdict } from './verdict.js';
 
-/** The report as Markdown, for a repository: `docs/chaos-run.md` is written by it. */
+/** The report as Markdown, for a repository: `docs/explanation/chaos-run.md` is written by it. */
 export function reportMarkdown(record: RunRecord, verdict: Verdict): string {
   const sections = [
     `# A chaos run: ${verdict.outcome}`,

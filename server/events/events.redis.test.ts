@@ -220,8 +220,8 @@ test('pages of other sites get no stream', async () => {
   own.close();
 });
 
-test('docs/events.md has every reason for a resync, and no other', () => {
-  const page = readFileSync(join(repositoryRoot, 'docs/events.md'), 'utf8');
+test('docs/reference/events.md has every reason for a resync, and no other', () => {
+  const page = readFileSync(join(repositoryRoot, 'docs/reference/events.md'), 'utf8');
   const [, table = ''] = page.split('| `reason` | when |');
   const documented = [...table.matchAll(/^\| `(\w+)` \|/gm)].map(([, reason]) => reason);
   expect(documented.sort()).toEqual(Object.keys(resyncReasons).sort());

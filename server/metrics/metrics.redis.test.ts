@@ -176,8 +176,8 @@ test('answers while Redis is away, with nothing that may be out of date', async 
   expect((await scrape()).get('fencepost_commands{status="PENDING"}')).toBe(1);
 });
 
-test('every metric of Fencepost is in docs/deployment.md, and no other', async () => {
-  const page = readFileSync(join(repositoryRoot, 'docs/deployment.md'), 'utf8');
+test('every metric of Fencepost is in docs/how-to/monitor.md, and no other', async () => {
+  const page = readFileSync(join(repositoryRoot, 'docs/how-to/monitor.md'), 'utf8');
   const documented = new Set(page.match(/fencepost_[a-z_]+/g));
   const { body } = await api.get('/metrics');
   const told = [...String(body).matchAll(/^# TYPE (fencepost_\w+)/gm)].map(([, name]) => name);

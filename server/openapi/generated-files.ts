@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { commandTypeInfoSchema } from '../../shared/protocol/command-types.js';
 import { openApiDocument } from './document.js';
+import { errorCodesPage } from './error-codes-page.js';
 import { postmanCollection } from './postman-collection.js';
 import { builtIn } from './submission-schemas.js';
 
@@ -15,8 +16,9 @@ export function generatedFiles(builtInTypes: string): Record<string, string> {
   const infos = builtInSchema.parse(JSON.parse(readFileSync(builtInTypes, 'utf8')));
   const document = openApiDocument(Object.entries(infos).map(([type, info]) => builtIn(type, info)));
   return {
-    'docs/openapi.json': textOf(document),
-    'docs/fencepost.postman_collection.json': textOf(postmanCollection(document)),
+    'docs/reference/openapi.json': textOf(document),
+    'docs/reference/fencepost.postman_collection.json': textOf(postmanCollection(document)),
+    'docs/reference/error-codes.md': errorCodesPage(),
   };
 }
 

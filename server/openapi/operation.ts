@@ -7,7 +7,7 @@ export const tags = {
   Control: 'What an operator asks of commands and queues.',
   Deployment: 'What the whole is doing, and whether this server is well.',
   Agents:
-    'What agents say that reach only the server: docs/http-agents.md has the rules of that conversation. And what an operator says to any agent.',
+    'What agents say that reach only the server: docs/reference/agent-protocol.md has the rules of that conversation. And what an operator says to any agent.',
   About: 'The API about itself.',
   Live: 'What happens, as it happens.',
 } as const;

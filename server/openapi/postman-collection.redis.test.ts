@@ -10,7 +10,7 @@ import { operationOf } from '../testing/document.js';
 import { operations } from './operations.js';
 import { type PostmanCollection } from './postman-collection.js';
 
-const path = join(repositoryRoot, 'docs/fencepost.postman_collection.json');
+const path = join(repositoryRoot, 'docs/reference/fencepost.postman_collection.json');
 const collection = JSON.parse(readFileSync(path, 'utf8')) as PostmanCollection;
 const items = collection.item.flatMap((folder) => folder.item);
 

@@ -72,7 +72,7 @@ export function postmanCollection(document: OpenApiDocument): PostmanCollection 
   return {
     info: {
       name: String(info.title),
-      description: `${String(info.summary)}. Generated from docs/openapi.json: npm run generate.`,
+      description: `${String(info.summary)}. Generated from docs/reference/openapi.json: npm run generate.`,
       schema: 'https://schema.getpostman.com/json/collection/v2.1.0/collection.json',
     },
     item: tags.map((tag) => ({

@@ -169,7 +169,7 @@ async function useAll(url: string): Promise<void> {
 }
 
 test('the user that the docs name may do all that a server and an agent do', async () => {
-  expect(await readFile(join(repositoryRoot, 'docs', 'deployment.md'), 'utf8')).toContain(
+  expect(await readFile(join(repositoryRoot, 'docs/how-to/configure-redis.md'), 'utf8')).toContain(
     grant.replace('<user>', 'fencepost on >PASSWORD'),
   );
   const [, , , ...rules] = grant.split(' ');

@@ -61,7 +61,7 @@ export class TestApi {
           const isDone = whole.status < 300 && !this.#isStandIn;
           if (isDone) faults.push(...refusedByDocument(method, path, payload));
           if (faults.length === 0) answered(whole);
-          else failed(new Error(`docs/openapi.json does not tell of this: ${faults.join('; ')}`));
+          else failed(new Error(`docs/reference/openapi.json does not tell of this: ${faults.join('; ')}`));
         }, failed);
       });
       sent.end(payload);

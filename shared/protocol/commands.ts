@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { commandErrorCodes } from './errors.js';
 
-/** Bounds of the API. Contract: DESIGN section 5. Sizes are in bytes of UTF-8. */
+/** Bounds of the API. Contract (docs/reference/http-api.md). Sizes are in bytes of UTF-8. */
 export const limits = {
   bodyBytes: 256 * 1024,
   batchBodyBytes: 8 * 1024 * 1024,

@@ -9,7 +9,7 @@ import {
   queueNameSchema,
 } from './commands.js';
 
-/** What an operator asks of commands, and what a server answers. Contract: DESIGN section 5. */
+/** Requests and responses of the operator endpoints. Contract (docs/reference/http-api.md). */
 
 const filter = {
   type: commandTypeSchema.optional(),

@@ -11,7 +11,7 @@ export const redisUrlSchema = z.string().superRefine((text, context) => {
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 
-/** The settings that mean the same to every program. Names and defaults are contract: DESIGN section 6. */
+/** The settings that mean the same to every program. Names and defaults are contract (docs/reference/configuration.md). */
 export const sharedSettings = {
   redisUrl: setting('REDIS_URL', redisUrlSchema.optional(), 'the Redis to use', { secret: true }),
   dataDir: setting(

@@ -1,5 +1,5 @@
 /**
- * Every key that Fencepost uses in Redis, built here and nowhere else (DESIGN section 3).
+ * Every key that Fencepost uses in Redis, built here and nowhere else (docs/reference/redis-keys.md).
  * People look at these with redis-cli: the names are contract.
  */
 

@@ -231,7 +231,7 @@ for i, call in ipairs(cjson.decode(ARGV[1])) do
 end
 return refused`;
 
-/** What makes all of it work, for an operator to type. docs/deployment.md has it, too. */
+/** What makes all of it work, for an operator to type. docs/how-to/configure-redis.md has it, too. */
 export const grant = 'ACL SETUSER <user> ~fencepost:* &fencepost:* +@all -@dangerous +info +config|get';
 
 /** What is missing, for people: `XADD on fencepost:{0}:commands:…`. */

@@ -25,7 +25,7 @@ import { readTransitions } from './transitions-log.js';
 
 export type { Fault, Faults, InvariantNumber, Violation } from './invariants/invariant.js';
 
-/** The eight of DESIGN section 2. */
+/** The eight invariants of docs/explanation/architecture.md. */
 export const invariants: readonly Invariant[] = [
   nothingLost,
   nothingDoubled,

@@ -17,7 +17,9 @@ export async function ensurePython(): Promise<string> {
     await run(command, args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).catch(() => '');
   }
   if (await hasPython()) return 'python3';
-  throw new Error('this test runs docs/http_agent.py. Install Python: sudo apt-get install -y python3');
+  throw new Error(
+    'this test runs docs/assets/http_agent.py. Install Python: sudo apt-get install -y python3',
+  );
 }
 
 const hasPython = () =>

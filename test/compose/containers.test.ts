@@ -102,10 +102,12 @@ function theOwnTypes(): void {
   beforeAll(async () => {
     const project = await ComposeProject.open();
     await project.compose('build', 'agent');
-    const page = readFileSync(join(repositoryRoot, 'docs/custom-types.md'), 'utf8');
-    const block = (pattern: RegExp) => pattern.exec(page)?.[1] ?? '';
-    writeFileSync(join(folder, 'Dockerfile'), block(/^```dockerfile\n(.*?)^```$/ms));
-    writeFileSync(join(folder, 'my-commands.mjs'), block(/^```js\n(\/\/ my-commands\.mjs\n.*?)^```$/ms));
+    const block = (page: string, pattern: RegExp) =>
+      pattern.exec(readFileSync(join(repositoryRoot, 'docs', page), 'utf8'))?.[1] ?? '';
+    const recipe = block('how-to/write-command-types.md', /^```dockerfile\n(.*?)^```$/ms);
+    writeFileSync(join(folder, 'Dockerfile'), recipe);
+    const types = block('tutorials/first-command-type.md', /^```js\n(\/\/ my-commands\.mjs\n.*?)^```$/ms);
+    writeFileSync(join(folder, 'my-commands.mjs'), types);
     await docker('build', '--tag', image, folder);
   }, 1_800_000);
   afterAll(async () => {
@@ -113,7 +115,7 @@ function theOwnTypes(): void {
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('loads them as docs/custom-types.md shows', async () => {
+  it('loads them as docs/how-to/write-command-types.md shows', async () => {
     const look = `import(process.env.AGENT_COMMANDS.replace('.', '/app')).then(({ count }) => console.log(count.type))`;
     expect(await docker('run', '--rm', '--entrypoint', 'node', image, '-e', look)).toBe('COUNT\n');
   });

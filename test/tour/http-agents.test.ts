@@ -4,7 +4,7 @@ import { Deployment } from '../../shared/testing/deployment.js';
 import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { compared, rewritten, stepsOf, walk } from './tour.js';
 
-const path = join(repositoryRoot, 'docs', 'http-agents.md');
+const path = join(repositoryRoot, 'docs/how-to/run-agents-without-redis.md');
 
 it('an agent is played by hand as the page of its protocol shows it', async () => {
   // Beside an agent that serves the default queue, as `npm start` has two.

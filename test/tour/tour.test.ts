@@ -7,11 +7,12 @@ import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { compared, rewritten, stepsOf, walk } from './tour.js';
 
 /**
- * README's first minute, typed as it stands there, on a stack as `npm start` runs it: by curl, by command
- * line, and by client, one after the other, as a reader may. With `TOUR=write` the page gets what was seen.
+ * What README and the first tutorial tell a reader to type, typed as it stands there, on a stack as `npm start` runs
+ * it: by curl, by command line, and by client, one after the other, as a reader may. With `TOUR=write` the pages get
+ * what was seen.
  */
 
-const path = join(repositoryRoot, 'README.md');
+const tutorial = 'docs/tutorials/first-minutes.md';
 
 interface Stack {
   /** Without the scheme. */
@@ -66,21 +67,26 @@ const atRest = () =>
     return PENDING + RUNNING === 0;
   });
 
-/** @param chapters headings, and whether all blocks below one are walked, or the first */
-async function expectAsPrinted(...chapters: readonly (readonly [heading: string, all: boolean])[]) {
-  const page = readFileSync(path, 'utf8');
-  const steps = chapters.map(([heading, all]) => stepsOf(page, heading, { all }));
+/** Types the console blocks below each of these headings, as one session. */
+async function expectAsPrinted(...chapters: readonly (readonly [page: string, heading: string])[]) {
+  const pages = new Map(chapters.map(([page]) => [page, readFileSync(join(repositoryRoot, page), 'utf8')]));
+  const steps = chapters.map(([page, heading]) => stepsOf(pages.get(page) ?? '', heading));
   for (const one of steps) expect(one).not.toEqual([]);
   const { url, redisPort, env } = stack;
   const seen = await walk(steps.flat(), { url, redisPort, env, killAgentOf, atRest });
-  if (process.env.TOUR === 'write') writeFileSync(path, rewritten(page, seen, url));
+  if (process.env.TOUR === 'write') {
+    for (const [page, text] of pages) writeFileSync(join(repositoryRoot, page), rewritten(text, seen, url));
+  }
   expect(seen.map((one) => compared(one)[0])).toEqual(seen.map((one) => compared(one)[1]));
 }
 
 it('can be done by curl, with a look into Redis', () =>
-  expectAsPrinted(['The first minute', true], ['Looking into Redis', false]));
+  expectAsPrinted([tutorial, 'With curl'], ['docs/how-to/inspect-redis.md', 'Look into Redis']));
 
-it('can be done by command line', () => expectAsPrinted(['The command line', false]));
+it('can be done by command line', () => expectAsPrinted([tutorial, 'With the command line']));
+
+it('begins in the README, which kills an agent', () =>
+  expectAsPrinted(['README.md', 'Quick start'], ['README.md', 'Kill it yourself']));
 
 it('can be done by client', async () => {
   const { client, url } = stack;

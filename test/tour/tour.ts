@@ -10,12 +10,12 @@ export interface Step {
   readonly shown: readonly string[];
 }
 
-/** The first block of a console in the section that has this heading. */
-export function stepsOf(page: string, heading: string, { all = true } = {}): Step[] {
-  const section = page.split(/^## /m).find((part) => part.startsWith(`${heading}\n`));
+/** The console blocks below the title or section that has this heading. */
+export function stepsOf(page: string, heading: string): Step[] {
+  const section = page.split(/^##? /m).find((part) => part.startsWith(`${heading}\n`));
   const blocks = [...(section ?? '').matchAll(/^```console\n(.*?)^```$/gms)].map(([, block = '']) => block);
   const steps: { line: string; shown: string[] }[] = [];
-  for (const text of (all ? blocks : blocks.slice(0, 1)).join('').split('\n')) {
+  for (const text of blocks.join('').split('\n')) {
     if (text.startsWith('$ ')) steps.push({ line: text.slice(2), shown: [] });
     else if (text !== '') steps.at(-1)?.shown.push(text);
   }

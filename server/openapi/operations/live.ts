@@ -24,7 +24,7 @@ export const liveOperations: readonly Operation[] = [
     description:
       'Hints, not a log. The data of an event `transition` is a `TransitionEvent`. An event `resync`, whose data is a ' +
       '`ResyncEvent`, says that some may be missing: whoever needs to be right reads `GET /commands` again. A client ' +
-      'goes on where it was with `Last-Event-ID`. docs/events.md has the rules.',
+      'goes on where it was with `Last-Event-ID`. docs/reference/events.md has the rules.',
     query: eventsQuerySchema,
     headers: ['Last-Event-ID'],
     answers: {

@@ -6,7 +6,7 @@ import { type Rest } from '../rest.js';
 import { type Trails } from '../trails.js';
 import { type Transition } from '../transitions-log.js';
 
-/** The numbers of DESIGN section 2. */
+/** Their numbers in docs/explanation/architecture.md. */
 export type InvariantNumber = 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8;
 
 export interface Violation {
