@@ -8,16 +8,16 @@ import { startServerHere } from './server-here.js';
 
 /** What waiting agents cost a server, and how soon they learn of a command. */
 
-const idleAgents = 500;
+const idleAgents = byExtent(500, 200);
 /** As our own agents poll. */
 const waitSeconds = limits.waitSeconds;
 /** WINDOW_MS=30000 measures as long as the claim says; this says the same sooner. */
 const windowMs = Number(process.env.WINDOW_MS ?? 10_000);
 /**
- * The bounds that the README claims are asserted with TESTS=long, on a machine that has nothing else to do. Beside other
+ * The bounds that docs/how-to/run-agents-without-redis.md claims are asserted with TESTS=long, on a machine that has nothing else to do. Beside other
  * tests they are wider. The bound of the latency stays below a second, after which a server finds a command without a hint.
  */
-const [mostShare, mostMs] = byExtent([0.03, 50], [0.12, 400]);
+const [mostShare, mostMs] = byExtent([0.03, 50], [0.06, 400]);
 
 let deployment: Deployment;
 let pool: Agent;

@@ -3,6 +3,7 @@ import { pause } from '../shared/runtime/service.js';
 import { partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
+import { byExtent } from '../shared/testing/extent.js';
 import { Ledger } from '../shared/testing/ledger.js';
 import { startServerHere } from './server-here.js';
 
@@ -11,7 +12,7 @@ import { startServerHere } from './server-here.js';
  * tries it with a million, as `.ci/nightly` does.
  */
 
-const commands = Number(process.env.COMMANDS ?? 5000);
+const commands = Number(process.env.COMMANDS ?? byExtent(5000, 3000));
 const batch = 1000;
 const batchesInFlight = 4;
 const mebibyte = 1024 * 1024;
