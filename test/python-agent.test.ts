@@ -17,7 +17,7 @@ beforeAll(async () => {
   ledger = await Ledger.start();
   deployment = await Deployment.start();
   const env = { SERVER_URL: deployment.url, AGENT_ID: 'python-1' };
-  python = startProcess(['docs/assets/http_agent.py'], { program, env });
+  python = startProcess(['examples/http_agent.py'], { program, env });
 }, 180_000);
 afterAll(async () => {
   python.kill('SIGKILL');
@@ -42,8 +42,8 @@ it('completes 100 commands, and leaves when it is told to', async () => {
 });
 
 it('is the one that the protocol shows', () => {
-  const read = (file: string) => readFileSync(join(repositoryRoot, 'docs', file), 'utf8');
-  expect(read('how-to/run-agents-without-redis.md')).toContain(
-    `\`\`\`python\n${read('assets/http_agent.py')}\`\`\`\n`,
+  const read = (file: string) => readFileSync(join(repositoryRoot, file), 'utf8');
+  expect(read('docs/how-to/run-agents-without-redis.md')).toContain(
+    `\`\`\`python\n${read('examples/http_agent.py')}\`\`\`\n`,
   );
 });

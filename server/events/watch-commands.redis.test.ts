@@ -40,7 +40,7 @@ test('stays right through what it hears, a gap, and a restart of the server', as
   const ids = await Promise.all(Array.from({ length: 300 }, submitOne));
   const [first = '', second = '', third = ''] = ids;
   const env = { NODE_OPTIONS: '--experimental-eventsource' };
-  const watch = startProcess(['docs/assets/watch-commands.mjs', server.url], { env });
+  const watch = startProcess(['examples/watch-commands.mjs', server.url], { env });
   await watch.waitForLine(/^PENDING 300 {2}RUNNING 0 {2}COMPLETED 0 {2}FAILED 0 \(read: the beginning\)$/);
 
   await client.publish(keys.events, `${first} RUNNING 1\n${first} COMPLETED 1`);

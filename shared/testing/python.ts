@@ -4,7 +4,7 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 
 /**
- * `python3`, for the agent in docs/. Installed with apt where there is none and this process may.
+ * `python3`, for the agent in examples/. Installed with apt where there is none and this process may.
  *
  * @throws when there is none in the end; the message has the line that installs it
  */
@@ -17,9 +17,7 @@ export async function ensurePython(): Promise<string> {
     await run(command, args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).catch(() => '');
   }
   if (await hasPython()) return 'python3';
-  throw new Error(
-    'this test runs docs/assets/http_agent.py. Install Python: sudo apt-get install -y python3',
-  );
+  throw new Error('this test runs examples/http_agent.py. Install Python: sudo apt-get install -y python3');
 }
 
 const hasPython = () =>

@@ -1,5 +1,5 @@
 // Shows how many commands have each status, as it changes, and stays right whatever breaks.
-//   node --experimental-eventsource docs/assets/watch-commands.mjs http://localhost:3000
+//   node --experimental-eventsource examples/watch-commands.mjs http://localhost:3000
 // A page of the server's own host does the same, with `server` as '' and another end of `show`.
 const server = process.argv[2] ?? 'http://localhost:3000';
 const statuses = new Map();
