@@ -19,6 +19,14 @@ test('every target has a row, measured or not', () => {
   expect(rows).toHaveLength(targetIds.length);
 });
 
+test('the page leads with what most readers want to know, and says under which load it was taken', () => {
+  const measured = [{ target: 'work-100' as const, value: 2.5, min: 2, max: 3, samples: [2, 3] }];
+  const page = resultsPage([madeRecord({ measured })], new Map());
+  const [, begin = ''] = page.split('## ');
+  expect(begin).toContain('| execute, 100 at once | **2.50 ×** |');
+  expect(begin).toMatch(/Load average of the machine when each was begun: \S+ \d/);
+});
+
 test('a row says what was measured, and that the target is met', () => {
   expect(resultsPage([met], new Map())).toContain(
     '| whole cycle: share of what one Redis could do (the limit) | ≥ 50 % | **55.0 %** | ' +

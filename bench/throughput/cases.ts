@@ -84,8 +84,7 @@ function allChapters(short: boolean): readonly Chapter[] {
         concurrency,
         submits: false,
         lap: () => workLap(few(commands)),
-        ...(concurrency === 100 ? { target: 'work-100' } : {}),
-        ...(concurrency === 1 ? { target: 'work-1' } : {}),
+        target: `work-${concurrency}`,
       })),
     },
     {
@@ -98,6 +97,7 @@ function allChapters(short: boolean): readonly Chapter[] {
           concurrency: load.concurrency,
           submits: true,
           lap: () => cycleLap(few(10_000)),
+          target: 'cycle-100',
         },
       ],
     },

@@ -44,7 +44,7 @@ export const throughput: Benchmark = {
     '*CPU* is what the kernel counted between the start and the end of the clock, in user and kernel mode, all threads of all processes. It depends little on what else the machine does, and where that forbids a verdict by time, it decides. Submitting counts where it is timed; in start→report this process only asks whether all is done, which is left out.',
     '`everysec` loses what was acknowledged within the last second when Redis or the machine dies: it is shown for comparison, and no target is judged by it.',
   ],
-  targets: ['submit-one', 'submit-batch', 'work-100', 'work-1'],
+  targets: ['submit-one', 'submit-batch', 'work-500', 'work-100', 'work-10', 'work-1', 'cycle-100'],
   run: runThroughput,
 };
 
