@@ -18,7 +18,7 @@ export class CommandCancelled extends Error {
   }
 }
 
-/** Its agent was stopped, and would wait no longer. */
+/** The agent was stopped, and the attempt outlasted its grace period. */
 export class AgentStopped extends Error {
   override readonly name = 'AgentStopped';
 

@@ -31,7 +31,7 @@ beforeEach(async () => {
 });
 afterEach(() => rm(directory, { recursive: true }));
 
-/** A transport that notes what it is asked, and whose reports are answered when the test says so. */
+/** A transport that records its calls, and whose reports are answered when the test decides. */
 function transportOf(answer: () => Promise<ReportWord[]>) {
   const calls: string[] = [];
   const note = <T>(call: string, value: T): Promise<T> => {
@@ -98,7 +98,7 @@ it('settles what the last session left once its journal was answered, and hands 
   expect(calls).toEqual(['register', 'report', 'settle', 'next', 'handBack', 'leave', 'close']);
 });
 
-// A poll that asks what there is to hand back would have a server settle it, as lost.
+// A release begins with a poll, at which a server would settle the journalled attempts as lost.
 it.each(['stop', 'drain'] as const)(
   'on %s hands nothing back as long as an outcome of its journal has no answer',
   async (what) => {
@@ -189,7 +189,7 @@ it('that cannot keep outcomes any more ends itself once, with what to do, and st
   const ended = new Promise<void>((resolve) => {
     const onFatal = (reason: string) => {
       reasons.push(reason);
-      // As agent/main.ts does; a second stop is the first one.
+      // agent/main.ts stops its agent in the same way; a second stop is the first one.
       void agent.stop().then(resolve);
     };
     const registry = new Map([['T', type as unknown as CommandType]]);

@@ -57,7 +57,7 @@ export class Agent implements Service {
   #stopped: Promise<void> | undefined;
   #draining = false;
   #isUnwritable = false;
-  /** What the last session left is settled: before that, this one has fetched nothing. */
+  /** Whether the previous session is settled; before that, this one has fetched nothing. */
   #hasSettled = false;
   #nextTurn: Promise<void> | undefined;
 
@@ -96,14 +96,14 @@ export class Agent implements Service {
     });
   }
 
-  /** Resolves when the agent is registered, has settled its past, and fetches. @throws NameTaken */
+  /** Resolves when the agent is registered, has settled its previous session, and fetches. @throws NameTaken */
   async start(): Promise<void> {
     const { transport, keeper, leaseMs, logger } = this.#options;
     const { signal } = this.#ending;
     await takeName({ transport, leaseMs, signal, logger });
-    // Stopped meanwhile: what is begun now, nobody would end.
+    // Stopped meanwhile: the stop has already run, and would not end what is started from here on.
     if (isAborted(signal)) return;
-    // From here on, so that a long settling costs neither the name nor the pulse of recovery.
+    // The keeper starts before the settling, so that a long one costs neither the name nor the pulse of recovery.
     await keeper.start();
     if (isAborted(signal)) return;
     await this.#announcer.start();
@@ -125,7 +125,7 @@ export class Agent implements Service {
     });
   }
 
-  /** What the last session left: first its outcomes, then, once each was answered, the rest. */
+  /** Settles the previous session: reports its outcomes first, then, once each was answered, resolves the rest. */
   async #settle(): Promise<void> {
     const { transport, journal, logger } = this.#options;
     const unanswered = journal.outcomes.unanswered();
@@ -136,7 +136,7 @@ export class Agent implements Service {
     const settled = await this.#insist('settling', () => transport.settle());
     if (settled === 'old-session') return this.#oldSession();
     this.#hasSettled = settled !== undefined;
-    // Else the next run settles it again, and finds nothing.
+    // If this write fails, the next run settles it again, and finds nothing.
     if (settled) await journal.settled().catch(() => undefined);
     for (const { word, id, ...about } of settled ?? []) {
       logger.warn({ commandId: id, ...about, word }, 'settled');
@@ -156,7 +156,7 @@ export class Agent implements Service {
     return undefined;
   }
 
-  /** Fetches nothing more, finishes what runs within the grace period, aborts the rest, reports, and gives its name back. */
+  /** Fetches nothing more, finishes what runs within the grace period, aborts the rest, reports, and deregisters. */
   stop(): Promise<void> {
     this.#stopped ??= this.#stop();
     return this.#stopped;
@@ -169,13 +169,13 @@ export class Agent implements Service {
     const { executing } = this.#slots;
     if (executing > 0) {
       logger.warn({ executing }, 'the grace period is over; what still runs is aborted');
-      // Who listens to its signal settles now, and its outcome says what is known: it was begun, and stopped.
+      // A handler that listens to its signal settles now, and its outcome has what is known: it was begun, and stopped.
       this.#executions.abortAll(new AgentStopped(graceMs));
       await atMost(lastWordsMs, this.#finish());
     }
     this.#ending.abort();
     await this.#reporter.stop();
-    // Before the name is given back: each call of theirs takes it again, for a lease.
+    // Both end before the agent deregisters: each call of theirs takes the name again, for a lease.
     const silent = Promise.all([keeper.stop(), this.#announcer.stop()]);
     await atMost(1000, silent);
     await atMost(1000, this.#part());
@@ -194,7 +194,7 @@ export class Agent implements Service {
     } while (this.#slots.held > 0 && !this.#ending.signal.aborted);
   }
 
-  /** What the call that reports these may start as well. */
+  /** Returns what the call that reports these may start as well; undefined unless this agent fetches. */
   #turnAfter(reports: readonly HeldAttempt[]): Turn | undefined {
     if (!this.#fetcher.isFetching) return undefined;
     return {
@@ -206,7 +206,7 @@ export class Agent implements Service {
     };
   }
 
-  /** It stops in good order: what it has finished, and finishes meanwhile, is reported, and kept if it can be. */
+  /** Requests an orderly stop: what has finished until then is still reported, and journalled if it can be. */
   #cannotKeep(error: unknown): void {
     if (this.#isUnwritable) return;
     this.#isUnwritable = true;
@@ -230,8 +230,9 @@ export class Agent implements Service {
   }
 
   /**
-   * Not before the past is settled: there is nothing to hand back then, and to ask for it is a poll, at
-   * which a server would settle what the journal still knows better.
+   * Releases what was delivered and not started. Does nothing before the previous session is settled: there is
+   * nothing to release then, and the release begins with a poll, at which a server would settle as lost what the
+   * journal still has an outcome of.
    */
   async #handBack(): Promise<void> {
     const { transport, logger } = this.#options;
@@ -244,7 +245,7 @@ export class Agent implements Service {
     if (!this.#slots.take(command)) return;
     const { keeper, faults } = this.#options;
     faults.at('start-won');
-    // One that is old by now is kept from its renewal on: else it would be given up for the age of its answer.
+    // An attempt whose reply is old by now is kept from its renewal on, or it would be given up for the reply's age.
     if (this.#isFresh(askedAt)) keeper.hold(command, askedAt);
     this.#executions.add(command, (abort) => this.#execute(command, askedAt, abort));
   }
@@ -253,7 +254,7 @@ export class Agent implements Service {
     const { faults, logger } = this.#options;
     const about = { commandId: command.id, attempt: command.attempt, type: command.type };
     await this.#callsSent();
-    // Its process ends, and it was not begun: the rule for a lost agent is for this, too.
+    // The process ends before the handler began: that, too, is left to the lost-agent policy.
     if (isAborted(this.#ending.signal)) return;
     if (!this.#isFresh(askedAt) && !(await this.#isStillMine(command, abort))) {
       logger.warn(about, 'not executed: by the time its answer was read, the attempt was no longer current');
@@ -266,7 +267,7 @@ export class Agent implements Service {
     faults.at('executed');
     this.#progress.end(command);
     this.#slots.executed(command);
-    // A process that ends leaves the command to the rule for a lost agent: what its handler said
+    // A process that ends leaves the command to the lost-agent policy: what its handler returns or throws
     // after that is not an outcome.
     if (!this.#ending.signal.aborted)
       this.#reporter.add(this.#reportOf(command, outcome), () => this.#letGo(command));
@@ -277,9 +278,9 @@ export class Agent implements Service {
   }
 
   /**
-   * The end of this turn of the event loop: what an answer lets this agent send is on its way by then, so that Redis
-   * works while the handlers do, and the keeper knows what is held. One at a time there is only the answer itself to be
-   * dealt with, which is done in its microtasks: the turn is not waited for.
+   * Waits for the current event-loop tick to end, so that the calls that a reply causes are sent before handlers run:
+   * Redis works while the handlers do, and the keeper knows what is held. At concurrency 1 there is only the reply
+   * itself to process, which is done in its microtasks: the tick is not waited for.
    */
   #callsSent(): Promise<void> {
     this.#nextTurn ??= new Promise((resolve) => {
@@ -294,7 +295,10 @@ export class Agent implements Service {
     return this.#nextTurn;
   }
 
-  /** Whoever woke up late, with the answer that gave it a command long ago, asks before it executes. */
+  /**
+   * Renews an attempt whose reply is old, as after a suspension of this process, to learn before its execution
+   * whether it is still this session's.
+   */
   async #isStillMine(command: StartedCommand, abort: HandlerSignal): Promise<boolean> {
     for (;;) {
       let sentAt = now();
@@ -310,7 +314,7 @@ export class Agent implements Service {
         this.#options.keeper.tell();
       }
       if (word !== 'broken') return isMine;
-      // Somebody's key is in the way: whether the attempt is mine shows when it is gone.
+      // A key of the command holds something else: whether the attempt is mine shows once that is removed.
       await pause(1000, this.#ending.signal);
     }
   }
@@ -318,12 +322,12 @@ export class Agent implements Service {
   #letGo(command: StartedCommand): void {
     this.#options.keeper.drop(command);
     const postponed = this.#slots.release(command);
-    // The answer that gave it is old: whether it is still this session's is asked before it is executed. An agent that
-    // stops begins nothing.
+    // The reply that gave it is old: its ownership is checked before it is executed. An agent that stops begins
+    // nothing.
     if (postponed && this.#stopped === undefined) this.#take(postponed, neverAsked);
   }
 
-  /** An attempt is no longer this session's: whoever executes it must stop. */
+  /** Aborts an attempt that is no longer this session's: its handler must stop. */
   lose(attempt: HeldAttempt, why: string): void {
     const { logger } = this.#options;
     if (this.#executions.abort(attempt, new AttemptLost(why))) {
@@ -331,7 +335,7 @@ export class Agent implements Service {
     }
   }
 
-  /** Somebody wants an attempt to stop. It is still this session's, and its report says how it ended. */
+  /** Aborts an attempt that a client or an operator cancelled. This session keeps it, and reports how it ended. */
   cancel(attempt: HeldAttempt): void {
     if (this.#executions.abort(attempt, new CommandCancelled())) {
       const { id: commandId, attempt: number } = attempt;
@@ -366,7 +370,7 @@ const neverAsked: Moment = { monotonicMs: 0, wallMs: 0 };
 /** How long handlers that a stop has aborted may take to settle, and their reports to be answered. */
 const lastWordsMs = 1000;
 
-/** Resolves when it is done, or when so much time has passed. */
+/** Resolves when the work is done, or when so much time has passed. */
 async function atMost(ms: number, work: Promise<unknown>): Promise<void> {
   const over = new AbortController();
   await Promise.race([work, pause(ms, over.signal)]);

@@ -9,16 +9,16 @@ export interface AnnouncerOptions {
   readonly logger: Logger;
 }
 
-/** Most ms between two announcements: what is not said for two minutes counts as no longer said. */
+/** Most ms between two announcements: one that is not repeated for two minutes no longer counts. */
 export const longestSilenceMs = 30_000;
 
 /**
- * Tells which command types this agent knows, and in which version: at its start, and again and again,
- * since somebody may delete that, and since it is kept for seven days after it was said last. When other
- * agents announce another version of a type, it says so once: servers then accept only what all of them do.
+ * Announces which command types this agent knows, and in which version: at its start and periodically, since
+ * the key may be deleted, and since a version is kept for seven days after its last announcement. When other
+ * agents announce another version of a type, that is logged once: servers then accept only what all of them do.
  *
- * An agent works without it, so a Redis that is full, or has something else under that key, must not
- * keep one from executing and reporting: what fails is tried again beside the work.
+ * An agent works without it, so a Redis that is full, or has something else under that key, must not keep an
+ * agent from executing and reporting: a failed announcement is retried beside the work.
  */
 export class Announcer implements Service {
   readonly #options: AnnouncerOptions;

@@ -13,7 +13,7 @@ export interface AssemblyOptions
   readonly reach: Reach;
   readonly queues: ServedQueues;
   readonly faults: Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'poll'>;
-  /** What its keeper's thread writes to: it cannot share a logger. */
+  /** The log of the keeper's thread, which cannot share a logger. */
   readonly keeperLog: Pick<KeeperOptions, 'logger' | 'onLog'>;
 }
 

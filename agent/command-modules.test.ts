@@ -122,7 +122,7 @@ test('a file that is named like a package: the message says how to name it', asy
 });
 
 describe('a module whose top-level await never settles', () => {
-  /** Its import never settles either: like such a module it is a promise that does nothing. */
+  /** A stand-in for such a module: it is a promise that does nothing, so its import never settles either. */
   const neverLoads = 'exports.__esModule = true; exports.then = () => undefined;';
 
   async function beginToLoad(source: string, patience: Partial<LoadPatience>): Promise<string> {

@@ -7,7 +7,7 @@ import { commandTypeSchema, defaults } from '../shared/protocol/commands.js';
 import { messageOf } from '../shared/runtime/thrown.js';
 import { type CommandType } from './commands/command-type.js';
 
-/** A module that was named as one of command types cannot be used. The message names it, and says why. */
+/** A module that was named as one of command types cannot be used. The message has its name and the reason. */
 export class BadCommandModule extends Error {
   override readonly name = 'BadCommandModule';
 }
@@ -52,7 +52,7 @@ export async function loadCommandModule(module: string, patience?: LoadPatience)
   );
 }
 
-/** What is done about a module that does not load, which its top-level `await` decides. */
+/** How to react to a module that does not load: its top-level `await` may take long, or never settle. */
 export interface LoadPatience {
   /** After so many ms; 5,000 when left out. */
   readonly waitMs?: number;
@@ -64,7 +64,7 @@ export interface LoadPatience {
 async function watched<T>(file: string, loading: Promise<T>, patience?: LoadPatience): Promise<T> {
   if (!patience) return loading;
   const { waitMs = 5000, onWaiting, onNeverLoaded } = patience;
-  // It keeps no process alive in which nothing else is left to happen.
+  // The timer must not keep a process alive in which nothing else is left to happen.
   const timer = setTimeout(() => onWaiting(file), waitMs).unref();
   const isOver = () => onNeverLoaded(file);
   process.once('beforeExit', isOver);
@@ -88,7 +88,7 @@ async function importOf(file: string, isPath: boolean): Promise<unknown> {
 
 type Exported = readonly [name: string, value: unknown];
 
-/** What is, or is meant to be, a command type. The default of a CommonJS module is its exports once more. */
+/** Finds what is, or is meant to be, a command type. The default of a CommonJS module is its exports once more. */
 function exportsIn(module: unknown, name: string): Exported[] {
   if (Array.isArray(module)) {
     const isMeant = name === 'default' || module.some((item) => marksIn(item) > 1);
@@ -96,7 +96,7 @@ function exportsIn(module: unknown, name: string): Exported[] {
   }
   if (!isObject(module)) return [];
   if (name !== '' && marksIn(module) > (name === 'default' ? 0 : 1)) return [[name, module]];
-  // Of any other object only the module itself, and its default, are looked into.
+  // No object but the module itself, and its default, is searched.
   if (name !== '' && name !== 'default') return [];
   const found = new Map<unknown, Exported>();
   for (const [inner, value] of Object.entries(module)) {
@@ -124,7 +124,7 @@ export function commandTypeOf(where: string, value: unknown): CommandType {
     throw new BadCommandModule(`${where} is no command type: ${faults.join('; ')}`);
   }
   const { execute, ...type } = checked.data;
-  // It may be a method of its object.
+  // Bound, since `execute` may be a method of its object.
   return { ...type, execute: execute.bind(value) };
 }
 

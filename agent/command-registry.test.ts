@@ -44,7 +44,7 @@ it('announces nothing that differs between two agents with the same code, or tha
   expect(again).toEqual(first);
   expect(first?.payload).toMatchObject({ required: ['word'] });
   expect(JSON.stringify(first?.payload)).not.toMatch(/default|\^\[a-z/);
-  // What is stored is what the handler gave: with more, and without defaults.
+  // The result is stored as the handler returned it: with additional keys, and without defaults.
   expect(first?.result).not.toHaveProperty('required');
   expect(first?.result).not.toHaveProperty('additionalProperties');
 });

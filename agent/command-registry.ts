@@ -31,7 +31,7 @@ export async function loadCommands(
   return registry;
 }
 
-/** What a command type is, and how one is made, are no types themselves. */
+/** The files that define what a command type is, and how one is made; they are no types themselves. */
 const notBuiltIn = /^(command-type|define-command)\./;
 
 async function builtInFiles(): Promise<string[]> {
@@ -54,7 +54,7 @@ export function checkSchemas(module: string, type: CommandType): void {
   }
 }
 
-/** What the agent tells the servers of its types, so that they can check payloads at the door. */
+/** Returns what the agent announces of its types, so that servers can check payloads at submission. */
 export function announcementOf(registry: CommandRegistry): AnnouncedType[] {
   return [...registry.values()].map(announcementOfType);
 }
@@ -63,20 +63,20 @@ function announcementOfType({ type, payload, result, onAgentLost, timeoutMs }: C
   return {
     type,
     payload: jsonSchemaOf(payload),
-    // It is stored as the handler gave it, so what may go in is what comes out.
+    // A result is stored as the handler returned it: the input of its schema is what is stored, not the output.
     result: jsonSchemaOf(result),
     onAgentLost: onAgentLost ?? 'fail',
     defaultTimeoutMs: typeof timeoutMs === 'function' ? null : timeoutMs,
   };
 }
 
-/** As far as JSON Schema can say it, and the same in every process that has the same code. */
+/** Converts a schema as far as JSON Schema can express it, and alike in every process that has the same code. */
 function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   return z.toJSONSchema(schema, {
     io: 'input',
     unrepresentable: 'any',
     override({ zodSchema, jsonSchema }) {
-      // It may be made anew each time, as an id or the time of day is: two agents with the same code
+      // A default may be made anew each time, as an id or the time of day is: two agents with the same code
       // would then announce different schemas.
       delete jsonSchema.default;
       // JSON Schema knows no flags, and without them it would refuse what the agent takes.
@@ -87,7 +87,7 @@ function jsonSchemaOf(schema: z.ZodType): Record<string, unknown> {
   });
 }
 
-/** Those of the schema itself, as one of a format has it, and of its checks. */
+/** Returns the patterns of the schema itself, as the schema of a format has one, and of its checks. */
 function patternsIn({ _zod: { def } }: z.core.$ZodType): RegExp[] {
   const defs: object[] = [def, ...(def.checks ?? []).map((check) => check._zod.def)];
   return defs.flatMap((each) => ('pattern' in each && each.pattern instanceof RegExp ? [each.pattern] : []));

@@ -3,7 +3,7 @@ import { makeDirectory } from '../shared/runtime/make-directory.js';
 import { Journal } from './journal.js';
 import { JournalLocked, JournalUnavailable } from './journal-store.js';
 
-/** No data directory could be had. The message says what to do. */
+/** No data directory could be taken. The message has the reason or the remedy. */
 export class DataDirectoryUnavailable extends Error {
   override readonly name = 'DataDirectoryUnavailable';
 }

@@ -17,7 +17,7 @@ test('an execution that begins in the end of another one of its attempt stays un
   const aborted = new Promise<unknown>((resolve) => {
     executions.add(command('former'), async () => {
       await Promise.resolve();
-      // As when the release of the former delivery gives the postponed one.
+      // The release of the former delivery gives the postponed one in the same way.
       executions.add(command('present'), async ({ signal }) => {
         await new Promise((settle) => signal.addEventListener('abort', settle));
         resolve(signal.reason);

@@ -10,7 +10,7 @@ export class Executions {
     const key = attemptKey(command);
     const abort = new HandlerSignal();
     const ended: Promise<void> = execute(abort).finally(() => {
-      // Else another delivery of the attempt has begun meanwhile.
+      // Another delivery of the attempt may have begun meanwhile: its entry stays.
       if (this.#running.get(key)?.abort === abort) this.#running.delete(key);
     });
     this.#running.set(key, { abort, ended });

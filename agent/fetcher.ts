@@ -22,7 +22,7 @@ export interface FetcherOptions {
 /**
  * Waits for a free slot, then for commands, then hands them over; again and again.
  *
- * When Fencepost is away it tries again, at most `longestPauseMs` apart. When the process dies, what it had
+ * When Fencepost is away it retries, at most `longestPauseMs` apart. When the process dies, what it had
  * fetched is in the agent's pending list in Redis.
  */
 export class Fetcher implements Service {
@@ -41,7 +41,7 @@ export class Fetcher implements Service {
     return Promise.resolve();
   }
 
-  /** Started, and not told to stop. */
+  /** Whether it was started, and not stopped since. */
   get isFetching(): boolean {
     return this.#run !== undefined && !this.#run.abort.signal.aborted;
   }

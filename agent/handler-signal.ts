@@ -1,6 +1,6 @@
 /**
- * What an `AbortController` is to a handler, made when it asks for it: most commands are done before
- * anybody looks at their signal, and making one costs more than all else that starts an execution.
+ * An `AbortController` that is made when its handler first reads the signal: most commands are done before
+ * that, and making a controller costs more than everything else that starts an execution.
  */
 export class HandlerSignal {
   #controller: AbortController | undefined;

@@ -3,19 +3,19 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { type Service } from '../shared/runtime/service.js';
 
-/** The port is taken. The message says what to do. */
+/** The port is taken. The message has the remedy. */
 export class HealthPortTaken extends Error {
   override readonly name = 'HealthPortTaken';
 }
 
 /**
- * Answers on loopback for as long as this process's main thread turns, for whoever restarts a program
- * that hangs: a container engine, an orchestrator.
+ * Answers on loopback for as long as this process's main thread runs its event loop, so that a container engine
+ * or an orchestrator can restart an agent that hangs.
  *
- * It says nothing of Redis or of the servers. An agent that reaches neither is well: it finishes what it
- * has, keeps the outcomes and connects again by itself. To restart it would lose just that.
+ * The answer does not depend on Redis or on the servers. An agent that reaches neither is healthy: it finishes what
+ * it has, keeps the outcomes and reconnects by itself. A restart would lose exactly that.
  *
- * When its process dies nobody answers, which is its point.
+ * When the process dies the port no longer answers, which is its purpose.
  */
 export class HealthPort implements Service {
   readonly #server: Server;

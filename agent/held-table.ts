@@ -7,13 +7,13 @@ import { type KeptAttempt } from './keeper-protocol.js';
  *
  * Each place is a sequence lock. Its first word counts changes: odd while the place is taken, even while it is free. The
  * main thread writes only places that are free, and counts afterwards; the keeper reads a place's words atomically, so
- * in their order, and once more the count: another one than before says that it read parts of two attempts.
+ * in their order, and then the count once more: if it has changed, the words may be parts of two attempts.
  */
 
 /** A count, the attempt, the id's length with the policy, one word that is not used, two times, and the id. */
 const wordsPerPlace = 20;
 const [attemptWord, aboutWord] = [1, 2] as const;
-/** As doubles and as bytes from the beginning of a place. */
+/** Offsets from the beginning of a place: the first two in doubles, the last one in bytes. */
 const [monotonicDouble, wallDouble, idByte] = [2, 3, 32] as const;
 const mostIdBytes = wordsPerPlace * 4 - idByte;
 const retryFlag = 1 << 8;
@@ -86,7 +86,7 @@ export class HeldTableReader {
     this.#words = new Int32Array(memory);
   }
 
-  /** Says what was taken and what is gone since the last look; of a place that has another attempt, both. */
+  /** Reports what was taken and what is gone since the last look; for a place that has another attempt, both. */
   look({ onTaken, onGone }: HeldTableChanges): void {
     const used = Atomics.load(this.#words, 0);
     for (let place = 0; place < used; place++) {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { commandErrorCodeSchema, executedSchema, limits } from '../shared/protocol/commands.js';
 
-/** What a journal holds, as it is read back: a disk, an earlier version or a hand may have written anything. */
+/** The records of a journal, as they are read back: a disk, an earlier version or a person may have changed them. */
 
 const isJson = (text: string) => {
   try {
@@ -13,7 +13,7 @@ const isJson = (text: string) => {
 };
 const jsonText = z.string().refine(isJson, { error: 'is not JSON' });
 
-/** Earlier versions kept what a handler said: fractions, negative ones, and NaN, which JSON writes as null. */
+/** Earlier versions kept a pause as the handler gave it: fractions, negative ones, and NaN, which is null in JSON. */
 const pauseSchema = z
   .number()
   .nullable()

@@ -9,7 +9,7 @@ export class JournalLocked extends Error {
   override readonly name = 'JournalLocked';
 }
 
-/** A journal that cannot be read or written now: the message says what to do. */
+/** A journal that cannot be read or written now: the message has the remedy. */
 export class JournalUnavailable extends Error {
   override readonly name = 'JournalUnavailable';
 }
@@ -20,7 +20,7 @@ export interface OpenedStore {
   readonly lockPath: string;
   /** There was one before. */
   readonly existed: boolean;
-  /** What became of one that was damaged, for people. */
+  /** A message for people about what became of a damaged journal. */
   readonly mended: string | undefined;
 }
 
@@ -35,7 +35,8 @@ export interface OpenedStore {
 export async function openStore(directory: string): Promise<OpenedStore> {
   const path = join(directory, 'journal');
   makeDirectory(path, 0o700);
-  // Results of commands are in there. Files that come later are as open as the umask has it, but nobody else gets to them.
+  // Results of commands are in there. Later files have the permissions that the umask leaves, but no other user can
+  // reach them.
   for (const one of [directory, path]) closeToOthers(one);
   const files = readdirSync(path);
   const existed = files.some((name) => /^(CURRENT|MANIFEST-\d+|\d+\.(log|ldb|sst))$/.test(name));
@@ -73,7 +74,7 @@ async function opened(path: string, createIfMissing: boolean): Promise<ClassicLe
   }
 }
 
-/** What is wrong with the data. @throws JournalLocked, JournalUnavailable when it is not the data */
+/** Returns what is wrong with the data. @throws JournalLocked, JournalUnavailable when it is not the data */
 function reasonOf(error: unknown, directory: string): string {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
   const text = cause instanceof Error ? cause.message : String(cause);
@@ -92,7 +93,7 @@ export function unavailable(error: unknown, directory: string): unknown {
   return new JournalUnavailable(`the journal in ${directory} cannot be written (${text}): ${advice}`);
 }
 
-/** What to do where the disk, and not the data, is at fault. */
+/** Returns what to do where the disk, and not the data, is at fault. */
 export function adviceFor(text: string): string | undefined {
   if (/no space left|quota exceeded|unknown system error -122\b/i.test(text))
     return 'free some space on that disk, and start it again: outcomes that are in it are kept, and reported then';

@@ -17,7 +17,7 @@ import { Journal } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
 import { JournalUnavailable } from './journal-store.js';
 
-/** Whatever the disk has, the agent starts: what can be read is reported, what cannot is put aside. */
+/** The agent starts, whatever the disk has: what can be read is reported, what cannot is put aside. */
 
 let directory: string;
 beforeEach(() => (directory = mkdtempSync(join(tmpdir(), 'fencepost-journal-'))));
@@ -254,7 +254,7 @@ describe('a disk that fails the journal: the message says what to do, and nothin
     ['File too large', /ulimit -f/],
     ['Input/output error', /that disk fails/],
   ];
-  /** As LevelDB and classic-level word it. */
+  /** Returns an error as LevelDB and classic-level word it. */
   const errorOf = (fault: string) => new Error(`IO error: ${store()}/000003.log: ${fault}`);
   afterEach(() => jest.restoreAllMocks());
 
@@ -278,7 +278,7 @@ describe('a disk that fails the journal: the message says what to do, and nothin
     const refusal = await open().catch((thrown: unknown) => thrown);
     expect(refusal).toBeInstanceOf(JournalUnavailable);
     expect(refusal).toHaveProperty('message', expect.stringMatching(advice));
-    // Its lock is free again.
+    // The lock must be free again.
     await (await open()).close();
   });
 });

@@ -9,13 +9,13 @@ import { openStore, unavailable } from './journal-store.js';
 import { OutcomeLog } from './outcome-log.js';
 import { isProvedDead, type Run, runSchema, thisRun } from './runs.js';
 
-/** As it is stored. Versions before had neither `run` nor `earlier`. */
+/** The identity as it is stored. Earlier versions had neither `run` nor `earlier`. */
 const identitySchema = z.object({
   agentId: agentIdSchema,
   instance: z.string().regex(/^[0-9a-f]{16}$/),
   boot: z.int().min(1),
   run: runSchema.optional().catch(undefined),
-  /** Runs before that one, of which nobody knows that what they left is settled. */
+  /** Runs before that one that may have left something that is not settled. */
   earlier: z.array(runSchema).catch([]),
 });
 type StoredIdentity = z.infer<typeof identitySchema>;
@@ -34,7 +34,7 @@ const mostEarlier = 20;
  */
 export class Journal {
   readonly identity: AgentIdentity;
-  /** What people must know of how it was found: that it was damaged, or is no longer who it was. */
+  /** Findings that an operator must know of: that the journal was damaged, or lost its identity. */
   readonly warnings: readonly string[];
   readonly outcomes: OutcomeLog;
   readonly #db: ClassicLevel;
@@ -85,7 +85,7 @@ export class Journal {
     }
   }
 
-  /** What earlier runs left is settled: the next run has nothing more to do with them. */
+  /** Records that earlier runs are settled: the next run has nothing more to do with them. */
   async settled(): Promise<void> {
     if (this.#stored.earlier.length === 0) return;
     await this.#db.put(identityKey, JSON.stringify({ ...this.#stored, earlier: [] }));
@@ -101,7 +101,7 @@ export class Journal {
   }
 }
 
-/** Versions before kept outcomes in LevelDB: they are in the log when this resolves, and there no more. */
+/** Moves the outcomes that earlier versions kept in LevelDB: when this resolves they are in the log, and only there. */
 async function openOutcomes(db: ClassicLevel, directory: string, boot: number): Promise<OutcomeLog> {
   const records = await db.iterator({ gte: outcomePrefix, lt: `${outcomePrefix}~` }).all();
   const texts = records.map(([, text]) => text);

@@ -9,7 +9,7 @@ export interface KeeperData {
   readonly transport: TransportConfig;
   readonly leaseMs: number;
   readonly maxBlockMs: number;
-  /** How long a main thread that does not turn may take to hear that it must stop something. */
+  /** How long a blocked main thread may take to receive the message that it must stop something. */
   readonly graceMs: number;
   readonly logger: Pick<LoggerOptions, 'level' | 'pretty'>;
   /** The lines of its log go to the main thread, instead of to standard output. */
@@ -65,7 +65,7 @@ export type FromKeeper =
   | { readonly kind: 'ready' }
   /** The attempt is no longer this session's, or its lease is about to end and another may begin. */
   | { readonly kind: 'lost'; readonly id: string; readonly attempt: number; readonly why: string }
-  /** Somebody wants it to stop; it is kept until its report was answered. */
+  /** A client or an operator cancelled the attempt; its lease is kept until its report was answered. */
   | { readonly kind: 'cancelled'; readonly id: string; readonly attempt: number }
   /** An operator wants this session to take no more commands. */
   | { readonly kind: 'draining' }

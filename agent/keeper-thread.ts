@@ -22,7 +22,7 @@ import {
 /** Most attempts in one renewal: a script must stay short. */
 const mostPerCall = 200;
 
-// What the main thread put there (keeper.ts): the one place where its type is known.
+// The main thread put it there (keeper.ts): this is the one place where its type is known.
 const data = workerData as KeeperData;
 const pulse = new BigInt64Array(data.pulse);
 const { leaseMs, maxBlockMs, graceMs } = data;
@@ -37,12 +37,12 @@ const logger = createLogger({
 const transport = connect(data.transport, logger, noFaults);
 interface Held {
   readonly kept: KeptAttempt;
-  /** In the table; undefined for what a message told. */
+  /** The place in the table; undefined for an attempt that came in a message. */
   readonly place: number | undefined;
   renewedAt: Moment;
   /** A hint named it: it is renewed at once, and again until that is answered. */
   hinted: boolean;
-  /** The main thread was told that somebody wants it to stop. */
+  /** Whether the main thread was notified of its cancel. */
   cancelled: boolean;
 }
 const held = new Map<string, Held>();
@@ -59,7 +59,7 @@ function look(): void {
     },
     onGone(place) {
       const key = atPlace[place] ?? '';
-      // Else the same attempt was given again meanwhile, and has another place.
+      // The same attempt may have been given again meanwhile, and has another place then.
       if (held.get(key)?.place === place) held.delete(key);
     },
   });
@@ -72,7 +72,7 @@ function lose({ id, attempt }: KeptAttempt, why: string): void {
   say({ kind: 'lost', id, attempt, why });
 }
 
-/** It is kept: its report ends it, and until then nobody else may execute it. */
+/** Forwards a cancel and keeps the lease: only its report ends the attempt, and until then no other may begin. */
 function cancel(one: Held): void {
   if (one.cancelled) return;
   one.cancelled = true;
@@ -85,7 +85,7 @@ async function renewSome(batch: readonly Held[]): Promise<void> {
   const words = await transport.renew(batch.map(({ kept }) => kept));
   look();
   batch.forEach((one, i) => {
-    // Its report may have been answered meanwhile: then it is no longer held, and none of this matters.
+    // The report may have been answered meanwhile: then the attempt is no longer held, and none of this matters.
     if (!held.has(keyOf(one.kept))) return;
     one.hinted = false;
     const word = words[i];
@@ -98,7 +98,7 @@ async function renewSome(batch: readonly Held[]): Promise<void> {
   });
 }
 
-/** Asked often, so that a renewal that failed is tried again long before its lease ends. */
+/** Called often, so that a renewal that failed is retried long before its lease ends. */
 async function renewDue(): Promise<void> {
   look();
   const due = [...held.values()].filter(
@@ -145,9 +145,9 @@ async function beat(): Promise<void> {
 
 const deadlineTickMs = Math.min(250, leaseMs / 24);
 /**
- * The main thread was told to stop something and has not turned since. Counted in ticks of this
- * thread, not by a clock: when the whole process was frozen, both wake up together, and the main
- * thread must be given time to hear.
+ * Set while the main thread must stop something and has been blocked since it was notified. Counted in ticks of
+ * this thread, not by a clock: when the whole process was frozen, both wake up together, and the main thread must
+ * be given time to receive the message.
  */
 let unheard: { readonly pulse: bigint; waitedMs: number; mostMs: number } | undefined;
 
@@ -166,8 +166,8 @@ function endProcess(): void {
 }
 
 /**
- * Near the end of a lease that nobody renewed, another attempt may begin elsewhere: what may be
- * tried again must stop here first. What may not, goes on: nobody else may execute it.
+ * Near the end of a lease that could not be renewed, another attempt may begin elsewhere: a command that may be
+ * retried must stop here first. Any other command goes on: no other agent may execute it.
  */
 function watchDeadlines(): Promise<void> {
   look();
@@ -233,7 +233,7 @@ parentPort?.on('message', (message: ToKeeper) => {
       }
       for (const attempt of readAttempts(message.dropped)) {
         const key = keyOf(attempt);
-        // One that has a place in the table goes when it leaves that: this may be about a former delivery.
+        // An attempt with a place in the table is dropped when it leaves that: this may be about a former delivery.
         if (held.get(key)?.place === undefined) held.delete(key);
       }
       return;

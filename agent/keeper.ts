@@ -16,9 +16,9 @@ import {
 export interface KeeperOptions extends Omit<KeeperData, 'pulse' | 'held' | 'forwardsLog'> {
   /** An attempt is no longer this session's: abort it. */
   readonly onLost: (attempt: { readonly id: string; readonly attempt: number }, why: string) => void;
-  /** Somebody wants an attempt to stop. */
+  /** A client or an operator wants an attempt to stop. */
   readonly onCancelled: (attempt: { readonly id: string; readonly attempt: number }) => void;
-  /** An operator wants this session to take no more commands; said again with every heartbeat. */
+  /** An operator wants this session to take no more commands; called again with every heartbeat. */
   readonly onDraining: () => void;
   /** Writes a line of the thread's log, which is JSON; when left out, the thread writes it by itself. */
   readonly onLog?: ((line: string) => void) | undefined;
@@ -26,7 +26,7 @@ export interface KeeperOptions extends Omit<KeeperData, 'pulse' | 'held' | 'forw
   readonly onOver: (why: string) => void;
 }
 
-/** Places in the memory that both threads see: more than an agent holds at once. What finds none is told by a message. */
+/** Places in the memory that both threads see: more than an agent holds at once. Any others are sent as a message. */
 const places = 2048;
 
 /** How often the main thread shows that it turns. */
@@ -110,7 +110,7 @@ export class Keeper implements Service {
     this.#tellSoon();
   }
 
-  /** Its report was answered. */
+  /** Stops keeping an attempt whose report was answered. */
   drop(command: StartedCommand): void {
     if (this.#forget(command)) return;
     this.#dropped.push(command);
@@ -127,12 +127,12 @@ export class Keeper implements Service {
     return true;
   }
 
-  /** One message for all of one turn of the event loop that is not in the table. */
+  /** Sends one message per event-loop tick for all that is not in the table. */
   #tellSoon(): void {
     this.#tells ??= setImmediate(() => this.tell());
   }
 
-  /** Tells what is held and not in the table. To be called before a handler begins, which may block this thread. */
+  /** Sends what is held and not in the table. To be called before a handler begins, which may block this thread. */
   tell(): void {
     if (!this.#tells) return;
     clearImmediate(this.#tells);

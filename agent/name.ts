@@ -18,8 +18,8 @@ export interface TakeNameOptions {
 }
 
 /**
- * Registers this agent. While Redis is away it tries again. While another instance holds the name it
- * waits for that one's lease to end, once: a holder that is heard of meanwhile is alive.
+ * Registers this agent, and retries while Redis is away. While another instance holds the name it waits for the
+ * lease of that instance to end, once: a holder that sends a heartbeat meanwhile is alive.
  *
  * @throws NameTaken, and UnusableRedisError or MetaMismatch where the Redis cannot be used
  */

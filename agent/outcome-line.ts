@@ -9,12 +9,12 @@ import { crc32 } from 'node:zlib';
  * line break: JSON has none within.
  */
 
-/** A record holds outcomes that were kept together, and says which earlier records of this run are spent. */
+/** A record holds outcomes that were kept together, and lists which earlier records of this run are spent. */
 export interface OutcomeRecord {
   /** Counted from 1 in each run. */
   readonly record: number;
   readonly spent: readonly number[];
-  /** As they were journalled; a disk may have changed them, so they are read like any other input. */
+  /** The outcomes as they were journalled; a disk may have changed them, so they are read like any other input. */
   readonly reports: readonly unknown[];
 }
 
@@ -25,7 +25,7 @@ export function lineOf(record: OutcomeRecord): Buffer {
 
 export interface ReadLines {
   readonly records: readonly OutcomeRecord[];
-  /** Lines that are whole and do not say what was written: the disk, or something else, changed them. */
+  /** How many lines are whole and not what was written: the disk, or something else, changed them. */
   readonly damagedLines: number;
 }
 

@@ -141,7 +141,7 @@ test('files do not grow for ever, and one stays while something in it is unanswe
   expect(segments()).toHaveLength(1);
 });
 
-/** Without its syncs, which say nothing here: a test that opens a thousand logs would wait for the disk. */
+/** Skips the syncs, which prove nothing here: a test that opens a thousand logs would wait for the disk. */
 function withoutSyncs(): void {
   jest.spyOn(fs, 'fsyncSync').mockReturnValue();
   jest.spyOn(fs, 'fdatasyncSync').mockReturnValue();
@@ -288,7 +288,7 @@ test('a run that cannot delete what it took over says so, and the next one has a
   expect(idsIn(open(directory, 4)).sort()).toEqual(['of 1', 'of 2']);
 });
 
-/** A disk whose syncs end when the test says so. */
+/** A disk whose syncs end when the test decides. */
 function disk() {
   const syncs: { readonly bytes: number; readonly end: (error?: Error) => void }[] = [];
   jest.spyOn(fs, 'fdatasync').mockImplementation((fd, callback) => {
@@ -438,7 +438,7 @@ describe('generated lives', () => {
             log.tidy();
             break;
           case 'run': {
-            // As after a kill: nothing is closed in good order, but a file that is open.
+            // Simulates a kill: nothing was closed in good order; only the file stays open.
             log = new OutcomeLog(at, 1);
             logs.push(log);
             const found = new Map<Kept, string[]>();

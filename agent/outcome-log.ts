@@ -8,7 +8,7 @@ import { OutcomeSegment, syncDirectory } from './outcome-segment.js';
 
 /** How long an outcome may be unanswered before its disk is asked to sync it. */
 const syncAfterMs = 2;
-/** How long after an answer the log says what is spent, when nothing else is written meanwhile. */
+/** How long after an answer the log records what is spent, when nothing else is written meanwhile. */
 const tidyAfterMs = 200;
 /** From so many bytes on a new segment is begun. */
 const segmentBytes = 4 * 1024 * 1024;
@@ -27,7 +27,7 @@ export class Kept {
     this.#unanswered = reports.length;
   }
 
-  /** One of them was answered. @returns whether it was the last */
+  /** Counts an answer to one of the outcomes. @returns whether it was the last */
   answered(): boolean {
     return --this.#unanswered === 0;
   }
@@ -38,8 +38,8 @@ export class Kept {
  *
  * An outcome is with the kernel when `keep` returns: it survives its process, however that dies. It is synced to the
  * disk when it was not answered within 2 ms; so a power cut can lose what was neither answered nor synced yet, usually
- * that of the last few ms, and such a command ends by the rule for a lost agent (docs/decisions/0017). That a record is
- * spent is said in a later one, and may be lost with that: then its outcomes are reported again, and answered again.
+ * that of the last few ms, and such a command ends by the lost-agent policy (docs/decisions/0017). That a record is
+ * spent is noted in a later one, and may be lost with that: then its outcomes are reported again, and answered again.
  *
  * Each run writes segments of its own, and begins with what earlier runs left. One process at a time may have a
  * directory open: the lock of the journal sees to that.
@@ -55,7 +55,7 @@ export class OutcomeLog {
   #current: OutcomeSegment;
   #segments = 0;
   #records = 0;
-  /** Records that are spent without the log saying so, yet. */
+  /** Records that are spent and not yet listed as such in the log. */
   #spent: number[] = [];
   /** Kept since the last sync began, and not answered yet. */
   readonly #unsynced = new Set<Kept>();
@@ -107,7 +107,7 @@ export class OutcomeLog {
     return kept;
   }
 
-  /** One of these outcomes was answered. That its record is spent is written with the next one, or soon by itself. */
+  /** Counts an answer to one of the outcomes. A spent record is noted with the next one, or soon by itself. */
   answered(kept: Kept): void {
     if (!kept.answered() || this.#isClosed) return;
     const { record, segment } = kept;
@@ -125,8 +125,8 @@ export class OutcomeLog {
   }
 
   /**
-   * Says what is spent, as far as the disk takes it, and without a sync: an outcome that comes back is reported again
-   * and answered again.
+   * Records what is spent, as far as the disk takes it, and without a sync: an outcome that comes back is reported
+   * again and answered again.
    */
   tidy(): void {
     clearTimeout(this.#tidyTimer);
@@ -135,7 +135,7 @@ export class OutcomeLog {
     try {
       this.#append(++this.#records, []);
     } catch {
-      // The bytes go with the next record, or that one's error says what is wrong with the disk.
+      // The list goes with the next record, or the error of that one shows what is wrong with the disk.
     }
   }
 
@@ -194,7 +194,7 @@ export class OutcomeLog {
       if (reports.length > 0) this.#current.syncNow();
       return this.#putAside(unreadable);
     } catch (error) {
-      // Its outcomes are where they were.
+      // The outcomes are still where they were.
       this.#current.end();
       throw error;
     }

@@ -71,7 +71,7 @@ export class OutcomeSegment {
     try {
       unlinkSync(this.#path);
     } catch {
-      // Its directory is gone, for instance. What is in it is reported again, and answered again.
+      // The directory is gone, for instance. What the file still holds is reported again, and answered again.
     }
   }
 }

@@ -15,12 +15,12 @@ const resultBounds = { bytes: limits.resultBytes, levels: limits.resultDepth };
 
 type FailureCode = 'EXECUTION_FAILED' | 'TIMEOUT' | 'AGENT_LOST' | 'CANCELLED';
 
-/** What a handler that failed says beside its message. */
+/** The details that a failed handler gave beside its message. */
 interface Details {
   readonly result?: string | undefined;
   readonly retryable: boolean;
   readonly pauseMs: number;
-  /** What it said that cannot be kept, and what was made of it. */
+  /** Notes on details that cannot be kept, and on what was made of them. */
   readonly remarks: readonly string[];
 }
 
@@ -34,7 +34,7 @@ export function completion(type: CommandType, result: unknown): Outcome {
   // __proto__). Nothing is null, as it is in an answer.
   const stored = storedJson(result === undefined ? null : result, resultBounds);
   if ('text' in stored) return { status: 'COMPLETED', result: stored.text };
-  // Its effect is there: another try would do it again, and end here again.
+  // The effect has happened: another try would repeat it, and end here again.
   return failureWith('EXECUTION_FAILED', `the handler's result ${stored.why}`, {
     ...noDetails,
     retryable: false,

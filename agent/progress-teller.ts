@@ -7,7 +7,7 @@ import { type Transport } from '../shared/transport/transport.js';
 import { attemptKey } from './slots.js';
 import { storedJson } from './stored-json.js';
 
-/** What a handler said of its progress cannot be stored: it is no JSON, or too large. */
+/** The progress that a handler reported cannot be stored: it is no JSON, or too large. */
 export class BadProgress extends Error {
   override readonly name = 'BadProgress';
 }
@@ -23,15 +23,15 @@ export interface ProgressTellerOptions {
 const mostPerCall = 100;
 
 /**
- * Tells how far the attempts of this agent are: of each the latest, all of them in one call, one call
- * at a time. A handler may say it a million times a second; Redis hears of it four times.
+ * Reports how far the attempts of this agent are: for each the latest value, all of them in one call, one call
+ * at a time. A handler may report progress a million times a second; Redis receives it four times.
  *
- * Whoever waits longest comes first. What cannot be told is told again with a later call, unless a server
- * refuses it. It decides nothing, so nobody waits for it.
+ * The attempt that has waited longest comes first. A value that could not be sent is sent again with a later call,
+ * unless a server refuses it. Progress decides nothing, so nothing waits for it.
  */
 export class ProgressTeller {
   readonly #options: ProgressTellerOptions;
-  /** By attempt: what was not told yet, and is not on its way. The order is that in which they are told. */
+  /** The progress, by attempt, that was not sent yet, and is not on its way, in the order in which it is sent. */
   readonly #waiting = new Map<string, ToldProgress>();
   readonly #sequences = new Map<string, number>();
   #timer: NodeJS.Timeout | undefined;
@@ -48,16 +48,16 @@ export class ProgressTeller {
   note(attempt: HeldAttempt, progress: Progress): void {
     const text = textOf(progress);
     const key = attemptKey(attempt);
-    // Also counted when nothing is sent: of two calls under way, the one that is later here wins there.
+    // Also counted when nothing is sent: of two calls under way, the value that is later here wins there.
     const sequence = (this.#sequences.get(key) ?? 0) + 1;
     this.#sequences.set(key, sequence);
     this.#waiting.set(key, { id: attempt.id, attempt: attempt.attempt, sequence, progress: text });
     this.#tellSoon();
   }
 
-  /** The attempt is over: what it said last goes out ahead of its report, and nothing after that. */
+  /** Ends an attempt: its latest progress goes out ahead of its report, and nothing after that. */
   end(attempt: HeldAttempt): void {
-    // As a rule nobody says anything, and this is asked of every command.
+    // Most handlers report no progress, and this is called for every command.
     if (this.#sequences.size === 0) return;
     const key = attemptKey(attempt);
     if (!this.#sequences.delete(key)) return;
@@ -71,18 +71,18 @@ export class ProgressTeller {
     const { intervalMs = 250 } = this.#options;
     const waitMs = Math.max(0, this.#toldAt + intervalMs - performance.now());
     this.#timer = setTimeout(() => void this.#tell(), waitMs);
-    // It must not be what keeps a process alive that is ending.
+    // The timer must not be what keeps an ending process alive.
     this.#timer.unref();
   }
 
   async #tell(): Promise<void> {
     this.#timer = undefined;
-    // All that said something has ended meanwhile.
+    // Every attempt that reported progress has ended meanwhile.
     if (this.#waiting.size === 0) return;
     this.#isTelling = true;
     this.#toldAt = performance.now();
     const batch = [...this.#waiting.values()].slice(0, mostPerCall);
-    // Now: what these say during the call goes to the end of the line, or others would never have their turn.
+    // Deleted before the call: progress during the call goes to the end of the queue, or other attempts would starve.
     for (const one of batch) this.#waiting.delete(attemptKey(one));
     try {
       await this.#send(batch);
@@ -97,7 +97,7 @@ export class ProgressTeller {
     if (this.#waiting.size > 0) this.#tellSoon();
   }
 
-  /** What is refused is refused for ever, and must not keep the others from being told. */
+  /** Sends a batch, and halves one that is refused: a refusal is final, and must not hold up the other attempts. */
   async #send(batch: readonly ToldProgress[]): Promise<void> {
     try {
       await this.#options.transport.tellProgress(batch);
@@ -114,7 +114,7 @@ export class ProgressTeller {
   #putBack(batch: readonly ToldProgress[]): void {
     for (const one of batch) {
       const key = attemptKey(one);
-      // What was said meanwhile is later; and of an attempt that is over nothing more is told.
+      // A value that came meanwhile is newer; and for an attempt that is over nothing more is sent.
       if (this.#sequences.has(key) && !this.#waiting.has(key)) this.#waiting.set(key, one);
     }
   }
@@ -125,7 +125,7 @@ export class ProgressTeller {
   }
 }
 
-/** What is stored. A copy made now: the handler may go on changing what it gave. */
+/** Returns what is stored: a copy made now, since the handler may go on changing what it gave. */
 function textOf(progress: Progress): string {
   const stored = storedJson(progress, { bytes: limits.progressBytes, levels: limits.progressDepth });
   if ('why' in stored) throw new BadProgress(`progress ${stored.why}`);

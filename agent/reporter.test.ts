@@ -154,7 +154,7 @@ it('keeps what Redis could not take, without holding up the rest, and sends it a
   const reporter = new Reporter({ onUnwritable, transport, outcomes: journal.outcomes, logger });
   for (const id of ['a', 'b']) reporter.add(reportOf(id));
   await reporter.drained();
-  // Its record has both: whoever dies now reports both again.
+  // The record has both: an agent that dies now reports both again.
   expect(journalled()).toEqual([reportOf('a'), reportOf('b')]);
   isMended = true;
   await sentAgain;

@@ -10,7 +10,7 @@ import { type Kept, type OutcomeLog } from './outcome-log.js';
 interface Item {
   readonly report: JournalledReport;
   readonly onAnswered: () => void;
-  /** Its record in the journal, once it is there. */
+  /** The record in the journal, once it is there. */
   kept?: Kept | undefined;
 }
 
@@ -24,22 +24,22 @@ const mostBytesPerCall = 4 * 1024 * 1024;
 export interface ReporterOptions {
   readonly transport: Pick<Transport, 'report'>;
   readonly outcomes: OutcomeLog;
-  /** What a call may start once these are reported; undefined when nothing more is to be started. */
+  /** Returns what a call may start once these are reported; undefined when nothing more is to be started. */
   readonly turn?: (reports: readonly JournalledReport[]) => Turn | undefined;
-  /** Whether nothing else is being executed, so that no other outcome can be added in this turn of the event loop. */
+  /** Whether nothing else is being executed, so that no other outcome can be added in this event-loop tick. */
   readonly isLast?: () => boolean;
-  /** The journal cannot be written: who cannot keep outcomes must not execute commands. Called at each failure. */
+  /** Called at each failed write of the journal: an agent that cannot keep outcomes must not execute commands. */
   readonly onUnwritable: (error: unknown) => void;
   readonly faults?: AgentFaults;
   readonly logger: Logger;
 }
 
 /**
- * Brings outcomes home: into the journal, to Fencepost, and out of the journal. That the journal's disk has synced
- * them is waited for by nothing (docs/decisions/0017). Outcomes that are added while a call is under way go with the
- * next one: that is where the throughput is.
+ * Takes outcomes into the journal, to Fencepost, and out of the journal. Nothing waits until the journal's disk has
+ * synced them (docs/decisions/0017). Outcomes that are added while a call is under way go with the next one: that is
+ * where the throughput is.
  *
- * When Redis is away it tries again until it is answered; what is refused for its value is the
+ * When Redis is away a call is retried until it is answered; what is refused for its value is the
  * transport's to report otherwise (refused-outcomes.ts). When the process dies, the journal has what
  * was not answered, and the next session reports it.
  */
@@ -86,7 +86,7 @@ export class Reporter {
       try {
         this.#keep(this.#waiting);
       } catch {
-        // The write is tried again before they are sent, and an error of it is logged then.
+        // The write is retried before they are sent, and an error of it is handled then.
       }
     });
   }
@@ -104,7 +104,7 @@ export class Reporter {
   }
 
   async #work(): Promise<void> {
-    // What ends in this turn of the event loop goes into one journal write and one call.
+    // All outcomes of this event-loop tick go into one journal write and one call.
     if (this.#waiting.length > 1 || !this.#options.isLast?.())
       await new Promise((resolve) => setImmediate(resolve));
     // Also after `stop()`: an outcome that is only in memory would be lost.
@@ -170,7 +170,7 @@ export class Reporter {
     this.#addLater(broken);
   }
 
-  /** Whoever put something else under a command's key may take it away again. The work goes on meanwhile. */
+  /** Retries later: what else is under a command's key may be removed again. The work goes on meanwhile. */
   #addLater(items: readonly Item[]): void {
     if (items.length === 0) return;
     void pause(brokenPauseMs, this.#abort.signal).then(() => {

@@ -19,7 +19,7 @@ export interface RunnerOptions {
    * as long as the handler runs, no other attempt may begin.
    */
   readonly onStuck: (command: StartedCommand, outcome: Outcome) => void;
-  /** A handler said how far it is. @throws what is thrown in the handler */
+  /** Called when a handler reports how far it is. @throws what is thrown in the handler */
   readonly onProgress: (command: StartedCommand, progress: Progress) => void;
   readonly logger: Logger;
 }
@@ -41,7 +41,7 @@ export class Runner {
    *   when this attempt is no longer this agent's, or was cancelled
    */
   async run(command: StartedCommand, abort: HandlerSignal): Promise<Outcome> {
-    // Given up before it began, as by an agent that woke up late: nobody waits for what it would do.
+    // Given up before it began, as by an agent that was suspended: its effect is no longer wanted.
     if (abort.reason instanceof CommandCancelled) return refusal('CANCELLED', abort.reason.message);
     if (abort.reason instanceof Error) return refusal('AGENT_LOST', abort.reason.message);
     const type = this.#options.registry.get(command.type);
@@ -98,7 +98,7 @@ interface Prepared {
   readonly timeoutMs: number;
 }
 
-/** What a type's author wrote may throw: that is the command's failure, not its agent's. */
+/** Parses the payload and finds the timeout. The author's code may throw: that fails the command, not its agent. */
 function prepare(type: CommandType, command: StartedCommand): Prepared | { readonly why: string } {
   try {
     const payload = type.payload.safeParse(parseJson(command.payload));
@@ -112,7 +112,7 @@ function prepare(type: CommandType, command: StartedCommand): Prepared | { reado
   }
 }
 
-/** Undefined for what is not JSON, which no schema takes: somebody wrote it past the server. */
+/** Returns undefined, for the schema to refuse, for what is not JSON: it was not written by a server. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -132,10 +132,10 @@ function timeoutFor({ timeoutMs }: CommandType, command: StartedCommand, payload
   return Math.ceil(Math.min(ms, limits.timeoutMs));
 }
 
-/** Why its signal was aborted, for what a handler that failed after that says: it failed because of it. */
+/** Returns why the signal was aborted: a handler that failed after that failed because of it, whatever it threw. */
 function endingBy(reason: unknown): readonly ['AGENT_LOST' | 'CANCELLED' | 'TIMEOUT', string] | undefined {
   if (reason instanceof ExecutionTimeout) return ['TIMEOUT', reason.message];
-  // Whether it is tried again is then for the rule for a lost agent.
+  // The lost-agent policy then decides whether the command is retried.
   if (reason instanceof AttemptLost || reason instanceof AgentStopped) return ['AGENT_LOST', reason.message];
   if (reason instanceof CommandCancelled) return ['CANCELLED', reason.message];
   return undefined;

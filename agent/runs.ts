@@ -17,7 +17,7 @@ export const runSchema = z.object({
   pid: z.int(),
   /** When the process started, in the system's own words. */
   startedAt: z.string(),
-  /** Which file it had locked. */
+  /** The file that it had locked. */
   lock: z.string(),
 });
 export type Run = z.infer<typeof runSchema>;
@@ -30,8 +30,8 @@ export function thisRun(session: string, lockPath: string): Run {
 }
 
 /**
- * Whether a run's process is dead for certain. When that cannot be told, as on another machine, after the
- * machine was started again, or from another container, it is not: then the lease decides.
+ * Whether a run's process is certainly dead. False when that cannot be known, as on another machine, after the
+ * machine was restarted, or from another container: then the lease decides.
  *
  * @param lockPath the file that the caller has locked
  */

@@ -118,7 +118,7 @@ describe('while another delivery of the same attempt is in hand', () => {
     expect(slots.demand()).toEqual({ limit: 6, inHands: ['a-1', 'another'] });
     expect(slots.take(anew)).toBe(false);
     slots.executed(command('a'));
-    // Its place is kept for it: four others beside it.
+    // The postponed delivery keeps a place: four others fit beside it.
     expect(slots.demandAfter([command('a')])).toEqual({ limit: 5, inHands: ['another'] });
     expect(slots.release(command('a'))).toEqual(anew);
     expect(slots.take(anew)).toBe(true);

@@ -11,20 +11,20 @@ export const attemptKey = (command: Pick<StartedCommand, 'id' | 'attempt'>) =>
 
 /**
  * One delivery of an attempt. A command that was deleted, and submitted anew with its key, begins again
- * with its first attempt: whoever remembers that one by its number would refuse the new one for ever.
+ * with its first attempt: an agent that remembered attempts by their number would refuse the new one for ever.
  */
 const deliveryKey = (command: StartedCommand) => `${attemptKey(command)}:${command.ticket ?? command.entry}`;
 
 /**
- * What an agent has in its hands: from the answer that started a command until the answer to its
- * report. Executing at most `concurrency`; beside them at most as many whose outcome is on its way,
- * but none of those at concurrency 1: one command at a time.
+ * The commands that an agent has in flight: from the reply that started a command until the answer to its report.
+ * At most `concurrency` of them execute, and at most twice as many are in flight, the others with their outcome on
+ * its way; but only one at concurrency 1: one command at a time.
  */
 export class Slots {
   readonly #concurrency: number;
   readonly #leavesToReports: boolean;
   readonly #held = new Map<string, { entry: string; delivery: string; executing: boolean }>();
-  /** By attempt: what waits for the end of another delivery of it. */
+  /** The deliveries, by attempt, that wait for the end of another delivery of the same attempt. */
   readonly #postponed = new Map<string, StartedCommand>();
   /** Two generations: the older one is forgotten when the younger one is full. */
   #ended = new Set<string>();
@@ -34,14 +34,14 @@ export class Slots {
 
   /**
    * @param options.leavesToReports places that outcomes on their way will free are filled by the calls
-   *   that report them: nobody else fetches meanwhile
+   *   that report them: no other call fetches meanwhile
    */
   constructor(concurrency: number, { leavesToReports = false } = {}) {
     this.#concurrency = concurrency;
     this.#leavesToReports = leavesToReports;
   }
 
-  /** How many commands it has. */
+  /** How many commands are in flight. */
   get held(): number {
     return this.#held.size;
   }
@@ -51,10 +51,10 @@ export class Slots {
   }
 
   /**
-   * Takes an attempt in hand.
+   * Takes an attempt.
    *
-   * @returns false when it was in hand before: the answer that gave it came twice, on two ways, and
-   *   it must not be executed twice. Also while another delivery of it is in hand: `release` gives it then
+   * @returns false when it was taken before: the reply that gave it came twice, on two ways, and it must not be
+   *   executed twice. Also while another delivery of it is in flight: `release` returns it then
    */
   take(command: StartedCommand): boolean {
     const key = attemptKey(command);
@@ -70,7 +70,7 @@ export class Slots {
     return true;
   }
 
-  /** Its handler has settled; its outcome is on its way. */
+  /** Records that the handler has settled; the outcome is on its way. */
   executed(command: StartedCommand): void {
     const held = this.#held.get(attemptKey(command));
     if (!held?.executing) return;
@@ -80,7 +80,7 @@ export class Slots {
   }
 
   /**
-   * Its report was answered.
+   * Releases an attempt whose report was answered.
    *
    * @returns another delivery of the same attempt that came meanwhile, to be taken now: its command was deleted and
    *   submitted anew, and to wait until it is given once more could take longer than its lease
@@ -100,12 +100,12 @@ export class Slots {
     return postponed;
   }
 
-  /** What may be fetched now. */
+  /** Returns what may be fetched now. */
   demand(): Demand {
     return this.#demandFor(this.#held, this.#fetchable());
   }
 
-  /** What may be started by a call that reports these first. */
+  /** Returns what may be started by a call that reports these first. */
   demandAfter(ending: readonly Pick<StartedCommand, 'id' | 'attempt'>[]): Demand {
     const staying = new Map(this.#held);
     for (const one of ending) staying.delete(attemptKey(one));
@@ -118,7 +118,7 @@ export class Slots {
     // Over HTTP two deliveries of one attempt bear one name.
     const inHands = new Set<string>();
     for (const { entry } of held.values()) inHands.add(entry);
-    // Else each call would give them again, as fast as calls are answered.
+    // Postponed deliveries count as well, or each call would give them again, as fast as calls are answered.
     for (const { entry } of this.#postponed.values()) inHands.add(entry);
     return { limit: inHands.size + free, inHands: [...inHands] };
   }

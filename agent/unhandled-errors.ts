@@ -1,7 +1,7 @@
 import { type Logger } from '../shared/runtime/logger.js';
 import { messageOf, stackOf } from '../shared/runtime/thrown.js';
 
-/** What ends a process that has lost track of its work, and what it knows of that work. */
+/** How to end a process that has lost track of its work, and the logger that has the context of that work. */
 export interface UnhandledErrorsOptions {
   readonly logger: () => Logger;
   /** Stops in good order, then exits with this code. Called once. */

@@ -3,10 +3,10 @@ import { type TypeTimeout } from '../../shared/protocol/command-types.js';
 import { type Json, type OnAgentLost, type Progress } from '../../shared/protocol/commands.js';
 import { type Logger } from '../../shared/runtime/logger.js';
 
-/** What a handler is given. */
+/** The argument of a handler. */
 export interface ExecutionContext<Payload> {
   readonly commandId: string;
-  /** The fencing token: send it along, so that the far side can refuse an older attempt. */
+  /** The fencing token: send it along, so that the target can refuse an older attempt. */
   readonly attempt: number;
   /** Checked by the type's payload schema. */
   readonly payload: Payload;
@@ -16,8 +16,8 @@ export interface ExecutionContext<Payload> {
   /** Writes to the agent's log, with the command's id, attempt and type in each line. */
   readonly log: Logger;
   /**
-   * Says how far this attempt is: a number, or whatever JSON of at most 1 KiB its callers understand. The
-   * latest counts; it is sent a few times a second at most, so it may be called as often as one likes.
+   * Reports how far this attempt is: a number, or any JSON of at most 1 KiB that its clients understand. The
+   * latest value counts; it is sent a few times a second at most, so a handler may call this as often as it likes.
    *
    * @throws BadProgress when it is no JSON, or too large
    */
@@ -26,26 +26,26 @@ export interface ExecutionContext<Payload> {
 
 /** One command type, made by `defineCommand`: a file in `agent/commands/`, or of a module that `AGENT_COMMANDS` names. */
 export interface CommandType<Payload = unknown, Result = unknown> {
-  /** As in a submission's `type`, for example `DELAY`. */
+  /** The name that submissions have as their `type`, for example `DELAY`. */
   readonly type: string;
   readonly payload: z.ZodType<Payload>;
   readonly result: z.ZodType<Result>;
   /**
-   * What a submission without `timeoutMs` gets: so many ms; as many as a number in its payload says, and
-   * more; or whatever a function says, which only agents know: should one hang, no server can tell.
+   * The timeout of a submission without `timeoutMs`: a fixed number of ms; a number in its payload plus some ms; or
+   * the result of a function, which only agents know: if an agent hangs, no server can see that the time is up.
    */
   readonly timeoutMs: TypeTimeout | ((payload: Payload) => number);
-  /** What a submission without `onAgentLost` gets; `fail` when left out. */
+  /** The lost-agent policy of a submission without `onAgentLost`; `fail` when left out. */
   readonly onAgentLost?: OnAgentLost | undefined;
   /**
-   * Does the work. Resolves to the result: the command is COMPLETED. Throws: it is FAILED /
-   * `EXECUTION_FAILED`, with what an `ExecutionError` says beside its message.
+   * Does the work. If it resolves to a result, the command is COMPLETED. If it throws, the command is FAILED /
+   * `EXECUTION_FAILED`, with what an `ExecutionError` has beside its message.
    */
   execute(context: ExecutionContext<Payload>): Promise<Result>;
 }
 
 export interface ExecutionErrorOptions {
-  /** Stored beside the error, for example what the far side answered. As large and as deep as a result may be. */
+  /** Stored beside the error, for example the answer of the target. As large and as deep as a result may be. */
   readonly result?: Json;
   /** Whether another try may help; true when left out. */
   readonly retryable?: boolean;
@@ -65,7 +65,7 @@ export class ExecutionError extends Error {
   declare readonly [executionErrorMark]: true;
 
   static {
-    // Of its prototype: it shows in no print of an error.
+    // A property of the prototype does not show when an error is printed.
     Object.defineProperty(this.prototype, executionErrorMark, { value: true });
   }
 

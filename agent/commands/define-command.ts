@@ -5,15 +5,18 @@ import { type CommandType, type ExecutionContext } from './command-type.js';
 
 /** A command type as its author writes it. */
 export interface CommandDefinition<Payload extends z.ZodType, Result extends z.ZodType> {
-  /** As in a submission's `type`, for example `RESIZE`. */
+  /** The name that submissions have as their `type`, for example `RESIZE`. */
   readonly type: string;
-  /** What a submission's payload must look like; servers and agents check it. */
+  /** The schema of a submission's payload; servers and agents check it. */
   readonly payload: Payload;
-  /** What `execute` resolves to, which is stored as it is: JSON, and no transformation. */
+  /** The schema of what `execute` resolves to, which is stored as it is: JSON, without transformations. */
   readonly result: Result;
-  /** What a submission without `timeoutMs` gets (see `CommandType`); 30,000 when left out. */
+  /** The timeout of a submission without `timeoutMs` (see `CommandType`); 30,000 when left out. */
   readonly timeoutMs?: TypeTimeout | ((payload: z.output<Payload>) => number);
-  /** What a submission without `onAgentLost` gets; `fail` when left out: it is never executed twice. */
+  /**
+   * The lost-agent policy of a submission without `onAgentLost`; `fail` when left out: a command whose agent was
+   * lost is never executed a second time.
+   */
   readonly onAgentLost?: OnAgentLost;
   /** Does the work: see `CommandType`. */
   execute(context: ExecutionContext<z.output<Payload>>): Promise<z.output<Result>>;
@@ -23,8 +26,8 @@ type WithDefaults<Type extends { readonly timeoutMs: unknown }> = Omit<Type, 'ti
   Partial<Pick<Type, 'timeoutMs'>>;
 
 /**
- * Makes a command type. The schemas say what `execute` is given and what it must resolve to: an
- * annotation of one's own is not needed, and cannot differ from them.
+ * Makes a command type. The types of the argument and the result of `execute` follow from the schemas: they need
+ * no annotation, and an annotation cannot differ from them.
  */
 export function defineCommand<Payload extends z.ZodType, Result extends z.ZodType>(
   definition: CommandDefinition<Payload, Result>,

@@ -22,7 +22,7 @@ test('stops when it is aborted, and says so', async () => {
 });
 
 test('does not begin when it is aborted already', async () => {
-  // Else it would end in a day.
+  // A handler that begins all the same would end in a day.
   await expect(execute(86_400_000, AbortSignal.abort())).rejects.toThrow(
     /^stopped after \d+ of 86400000 ms$/,
   );

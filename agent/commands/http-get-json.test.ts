@@ -72,7 +72,7 @@ async function failureOf(running: Promise<unknown>): Promise<ExecutionError> {
   return error;
 }
 
-/** What every failure without an answer has in common. */
+/** The result that all failures without an answer have in common. */
 function unanswered(error: ExecutionError) {
   return { status: 0, body: null, truncated: false, bytesReturned: 0, error: error.message };
 }
@@ -259,7 +259,7 @@ describe('the body', () => {
     expect(await run(url)).toMatchObject({ body: {}, bytesReturned: 2, error: null });
   });
 
-  // As large as the buffers on its way: at these sizes undici, when it is read slowly, ends the process.
+  // These are the sizes of the buffers on the way, at which undici, when it is read slowly, ends the process.
   test.each([1, 65_536, 98_304, 200_000])('of %d bytes may end with its connection', async (size) => {
     const bytes = Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\n\r\n'), Buffer.alloc(size, '7')]);
     const bytesReturned = Math.min(size, maxBodyBytes);
@@ -309,12 +309,12 @@ describe('a compressed body', () => {
     expect(result).toMatchObject({ truncated: true, bytesReturned: maxBodyBytes - 1 });
   });
 
-  // It would fill the memory within seconds if it were decoded any further than it is read.
+  // A bomb that was decoded any further than it is read would fill the memory within seconds.
   test('that is a bomb without end costs no more than what is read of it', async () => {
     expect(await run(target.at('/', gzipBomb()))).toMatchObject({
       status: 200,
       truncated: true,
-      // Of NULs, each of which has six bytes as JSON.
+      // The bomb consists of NULs, each of which has six bytes as JSON.
       bytesReturned: expect.any(Number) as number,
     });
   });

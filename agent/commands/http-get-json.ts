@@ -12,7 +12,7 @@ import { defineCommand } from './define-command.js';
 import { parseUrl } from '../../shared/runtime/parse-url.js';
 
 export const maxBodyBytes = 102_400;
-/** Of `body` as JSON, in which a control character has six bytes: what a bomb of them becomes is cut as well. */
+/** Most bytes of `body` as JSON, in which a control character has six: a bomb of control characters is cut as well. */
 const maxStoredBytes = 4 * maxBodyBytes;
 /**
  * However long an attempt may take, an answer of 100 KiB is there by then, or never comes: a target that sends
@@ -123,7 +123,7 @@ function resultOf(answer: Answer): Result {
   };
 }
 
-/** As much of a body as its JSON may have bytes. */
+/** Cuts a body to as much as `maxStoredBytes` of JSON can hold. */
 function storable(body: Body): Body {
   const { bytes } = body;
   if (jsonBytes(body.text) <= maxStoredBytes) return body;

@@ -10,7 +10,7 @@ import { WireBytes } from './wire-bytes.js';
 const maxWireBytes = 1024 * 1024;
 
 export interface Body {
-  /** Read as its content-type says, or as UTF-8; without a byte order mark. */
+  /** Decoded by the charset of the content-type, or as UTF-8; without a byte order mark. */
   readonly text: string;
   /** How many decoded bytes `text` was made of. */
   readonly bytes: number;
@@ -25,7 +25,7 @@ export interface Body {
 export interface ReadBodyOptions {
   readonly contentEncoding: string;
   readonly contentType: string;
-  /** Of the decoded body. */
+  /** Most bytes of the decoded body. */
   readonly maxBytes: number;
 }
 
@@ -54,7 +54,7 @@ export async function readBody(
     }
   } catch (error) {
     if (!(error instanceof UndecodableBody)) throw error;
-    // Of what was cut off on the wire, the decoder misses the end, and may say so.
+    // A decoder may fail because a body that was cut off on the wire has no end: that is no fault of the body.
     if (!wire.cut) problem = error.message;
   } finally {
     wire.destroy();

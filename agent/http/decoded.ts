@@ -11,7 +11,7 @@ const decoders = new Map<string, Decoder>([
   ['deflate', ([first = 0]) => ((first & 0x0f) === 8 ? createInflate() : createInflateRaw())],
 ]);
 
-/** What a request can say in `accept-encoding`. */
+/** The `accept-encoding` of a request. */
 export const acceptedEncodings = 'gzip, deflate, br';
 
 /** More layers than anyone means; each costs a decoder. */
@@ -24,7 +24,7 @@ export class UndecodableBody extends Error {
 
 /**
  * Takes off the layers of a `content-encoding`, chunk by chunk: a decoder makes the next chunk only
- * when it is asked for, so that a bomb that nobody reads costs nothing.
+ * on demand, so that a bomb that is not read costs nothing.
  *
  * @throws UndecodableBody for an unknown or broken encoding; errors of `source` as they are
  */

@@ -10,7 +10,7 @@ import { parseUrl } from '../../shared/runtime/parse-url.js';
 const maxRedirects = 3;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
-/** Of undici's own buffer: large enough to be never full, see `WireBytes`. */
+/** The size of undici's own buffer: large enough to be never full, see `WireBytes`. */
 const highWaterMark = 1024 * 1024;
 
 const plainHeaders = {
@@ -20,7 +20,7 @@ const plainHeaders = {
 };
 
 export interface GetOptions {
-  /** Sent to the first origin only: another one is not told whose command this is. */
+  /** Sent to the first origin only: another origin must not learn whose command this is. */
   readonly firstOriginHeaders: Readonly<Record<string, string>>;
   readonly maxBodyBytes: number;
   /** Ends everything, at whatever point it is. */
@@ -35,7 +35,7 @@ export interface Answer {
   readonly body: Body;
   /** Why a redirect was not followed, and is the answer itself. */
   readonly problem: string | null;
-  /** Of the last hop. */
+  /** The host of the last hop. */
   readonly host: string;
 }
 
@@ -106,7 +106,7 @@ async function answerOf(
   };
 }
 
-/** undici reads header bytes as Latin-1. Servers write paths in UTF-8; what is none was Latin-1 indeed. */
+/** undici decodes header bytes as Latin-1. Servers write paths in UTF-8; other bytes were Latin-1 indeed. */
 function headerText(value: string): string {
   const bytes = Buffer.from(value, 'latin1');
   return isUtf8(bytes) ? bytes.toString() : value;

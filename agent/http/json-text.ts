@@ -12,8 +12,8 @@ export interface ParsedText {
 }
 
 /**
- * What a body says: null if it is empty, its JSON, or the text itself where JSON cannot carry it on.
- * Whatever comes out can be written as JSON again.
+ * Parses a body: null if it is empty, its JSON, or the text itself where that is no JSON that can be passed on.
+ * Every value that it returns can be written as JSON again.
  */
 export function parseJsonText(text: string): ParsedText {
   if (text === '') return { value: null, problem: null };

@@ -1,7 +1,7 @@
 import { errorCode } from '../../shared/runtime/error-code.js';
 import { BlockedAddress } from './blocked-addresses.js';
 
-/** What the codes of Node, getaddrinfo and undici mean, for people. */
+/** The meaning of the codes of Node, getaddrinfo and undici, in plain words. */
 const meanings = new Map([
   ['ENOTFOUND', 'no such host name'],
   ['EAI_AGAIN', 'the host name could not be looked up'],
@@ -30,7 +30,7 @@ export class NoAnswer extends Error {
 }
 
 function describe(cause: unknown): string {
-  // A host with several addresses, none of which could be connected to: the first says enough.
+  // A host with several addresses, none of which could be connected to: the first error is enough.
   if (has(cause, 'errors') && Array.isArray(cause.errors) && cause.errors.length > 0) {
     return describe(cause.errors[0]);
   }

@@ -1,4 +1,4 @@
-/** A target that says "in 2099" must not put a command away for as long as a client might. */
+/** A target whose header has a date in 2099 must not postpone a command for as long as a client may. */
 export const longestRetryAfterMs = 24 * 3600 * 1000;
 
 /**

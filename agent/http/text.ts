@@ -2,15 +2,15 @@ import { isUtf8 } from 'node:buffer';
 
 export interface ReadText {
   readonly text: string;
-  /** Of how many bytes. */
+  /** How many bytes `text` was made of. */
   readonly bytes: number;
   /** Why it is not what was sent. */
   readonly problem: string | null;
 }
 
 /**
- * Bytes as text: in the encoding that the content-type declares, else in UTF-8. A byte order mark goes before
- * both. What cannot be read becomes U+FFFD, and the problem says so.
+ * Decodes bytes: in the encoding that the content-type declares, else in UTF-8. A byte order mark overrides
+ * both. What cannot be decoded becomes U+FFFD, and is reported as the problem.
  *
  * @param whole else the last bytes may be the beginning of a character, and are left out
  */
@@ -19,7 +19,7 @@ export function textOf(bytes: Buffer, contentType: string, whole: boolean): Read
   const decoder = decoderFor(charset);
   const isMarked = bytes.subarray(0, 3).equals(byteOrderMark);
   if (decoder && decoder.encoding !== 'utf-8' && !isMarked) {
-    // As of a stream that goes on: what is begun is left out.
+    // A part of a body is decoded like a stream that goes on: an incomplete character at its end is left out.
     const text = decoder.decode(bytes, { stream: !whole });
     const problem = text.includes('\ufffd') ? `the body is not ${charset}${lost}` : null;
     return { text, bytes: bytes.length, problem };

@@ -5,7 +5,7 @@ import { Readable } from 'node:stream';
  *
  * Never slower, which is why they are held here: once undici (7.30) has paused a response because
  * its reader is slow, the end of the connection trips an assertion in an event handler, and that
- * ends the process. Reading begins in the constructor, in the same turn as the headers came.
+ * ends the process. Reading begins in the constructor, in the event-loop tick in which the headers came.
  */
 export class WireBytes extends Readable {
   /** There were more than `maxBytes`; these are the first of them. */
@@ -25,7 +25,7 @@ export class WireBytes extends Readable {
       source.destroy();
     });
     source.on('end', () => this.push(null));
-    // Also what comes when nobody reads any more: undici calls a body that was not wanted an error.
+    // Errors may also come when the body is no longer read: undici reports a body that was not wanted as one.
     source.on('error', (error) => {
       if (!this.cut) this.destroy(error);
     });

@@ -3,7 +3,7 @@ import { type ExecutionContext } from '../commands/command-type.js';
 
 const log = createLogger({ side: 'agent', level: 'silent' });
 
-/** What a handler is given in a test of its own. */
+/** Returns the argument of a handler for a test of its own. */
 export function contextOf<Payload>(
   payload: Payload,
   more: Partial<ExecutionContext<Payload>> = {},
