@@ -1,7 +1,7 @@
-// An effect that happens exactly once. The command may be executed again (`maxAttempts`, `onAgentLost: "retry"`), and the target
-// recognises a repeat by the command's id: at least once, on a target that deduplicates, is exactly once.
+// An effect that happens exactly once. The command may be executed again (`maxAttempts`, `onAgentLost: "retry"`), and
+// the target recognises a repeat by the command's id: at least once, on a target that deduplicates, is exactly once.
 //
-// The first attempt charges the card and then fails before it can say so, which is the case that a retry alone gets wrong.
+// The first attempt charges the card and then fails before it can report that, the case that a retry alone gets wrong.
 //
 //   node examples/exactly-once.mjs               beside a running `npm start`
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// What a BullMQ program looks like with Fencepost: a queue and a worker for e-mails, with delay, attempts and progress.
+// A BullMQ program rewritten for Fencepost: a queue and a worker for e-mails, with delay, attempts and progress.
 // docs/how-to/move-from-bullmq.md has the BullMQ program beside it.
 //
 //   node examples/from-bullmq.mjs                beside a running `npm start`

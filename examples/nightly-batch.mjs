@@ -37,7 +37,7 @@ console.log(
   `${retried.length} retried, ${retried.filter(({ status }) => status === 'FAILED').length} failed again`,
 );
 
-// As lines of JSON, for whatever reads them next.
+// Prints lines of JSON, for the next program to read.
 for (const { commandId, payload, error } of retried.filter(({ status }) => status === 'FAILED').slice(0, 1)) {
   console.log(JSON.stringify({ commandId, url: payload.url, code: error.code }));
 }

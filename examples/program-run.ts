@@ -7,19 +7,19 @@ export interface ProgramOptions {
   readonly args: readonly string[];
   readonly stdin: string;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Of each stream. */
+  /** How many bytes of each stream are kept. */
   readonly keptBytes: number;
   /** From SIGTERM to SIGKILL. */
   readonly killAfterMs: number;
   readonly onOutput: (output: { stdoutBytes: number; stderrBytes: number; lastLine: string }) => void;
 }
 
-/** How long the streams may stay open once the whole group was killed: by somebody who left it. */
+/** How long the streams may stay open once the whole group was killed: a process that left it may hold them. */
 const drainMs = 500;
-/** What is shown of the last line. */
+/** How many characters of the last line are shown. */
 const lineChars = 120;
 
-/** What runs now. A timer ends with its process: what is still to be killed then is killed by this one's last act. */
+/** The programs that run now. Timers end with this process, so its last act is to kill what is still to be killed. */
 const running = new Set<ProgramRun>();
 process.on('exit', () => {
   for (const run of running) run.kill();
@@ -27,7 +27,7 @@ process.on('exit', () => {
 
 /**
  * One run of a program, in a process group of its own: a program that starts others is stopped with all
- * of them, and none of them outlives it. Nor this process, unless that is killed.
+ * of them, and none of them outlives it. None outlives this process either, unless that is killed.
  */
 export class ProgramRun {
   readonly #options: ProgramOptions;
@@ -77,7 +77,7 @@ export class ProgramRun {
     const [exitCode, signal] = (await this.#exited) as [number | null, NodeJS.Signals | null];
     clearTimeout(this.#killLater);
     this.kill();
-    // Its number may be another's from now on.
+    // Another process may have its number from now on.
     running.delete(this);
     await Promise.all([this.#stdout.closed(drainMs), this.#stderr.closed(drainMs)]);
     const tookMs = Math.round(performance.now() - this.#startedAt);
@@ -89,7 +89,7 @@ export class ProgramRun {
     try {
       process.kill(-this.#child.pid, signal);
     } catch {
-      // Nobody of the group is left.
+      // No process of the group is left.
     }
   }
 
@@ -99,7 +99,7 @@ export class ProgramRun {
   }
 }
 
-/** What a program writes to one stream: all of it is read, so that it never waits, and the first part kept. */
+/** The output of a program on one stream: all is read, so that the program never waits, and the first part is kept. */
 class Output {
   readonly #stream: Readable;
   readonly #keptBytes: number;
@@ -112,7 +112,7 @@ class Output {
   constructor(stream: Readable, keptBytes: number, onData: () => void) {
     this.#stream = stream;
     this.#keptBytes = keptBytes;
-    // One that breaks is closed, too.
+    // A stream that breaks is closed, too.
     this.#closed = once(stream, 'close').catch(() => undefined);
     stream.on('data', (chunk: Buffer) => {
       this.#take(chunk);

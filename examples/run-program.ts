@@ -10,10 +10,10 @@ import { ProgramRun } from './program-run.js';
  */
 export const allowVariable = 'RUN_PROGRAM_ALLOW';
 
-/** Of each stream so much is kept; what comes after that is read, counted and dropped. */
+/** How many bytes of each stream are kept; what comes after that is read, counted and dropped. */
 export const keptBytes = 64 * 1024;
 
-/** Between SIGTERM and SIGKILL; less than GRACE_MS, after which an agent takes its handler for deaf. */
+/** Between SIGTERM and SIGKILL; less than GRACE_MS, after which an agent gives up on a handler. */
 const killAfterMs = 2000;
 
 const textSchema = z

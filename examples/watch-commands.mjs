@@ -18,10 +18,10 @@ source.addEventListener('transition', ({ data }) => {
 // Transitions may be missing up to here.
 source.addEventListener('resync', ({ data }) => void readAll(JSON.parse(data).reason));
 
-// What was there before; when it comes back, the server goes on where it was, or says resync.
+// Reads what was there before. After a reconnect the server goes on where it was, or sends a resync.
 source.addEventListener('open', () => void readAll('the beginning'), { once: true });
 
-// Only once the stream is open: what changes after its page was read is then heard of.
+// Called only once the stream is open: a change after its page was read then comes as an event.
 async function readAll(why) {
   const turn = ++reading;
   statuses.clear();
@@ -30,7 +30,7 @@ async function readAll(why) {
     const { commands, nextCursor } = await readPage(cursor);
     // Another resync came meanwhile, and began anew.
     if (turn !== reading) return;
-    // What was heard since is newer than what the page says, or something newer follows it.
+    // A status from an event is newer than that of the page, or something newer follows it.
     for (const { commandId, status } of commands) {
       if (!heardOf.has(commandId)) statuses.set(commandId, status);
     }
@@ -45,7 +45,7 @@ async function readPage(cursor) {
       const answer = await fetch(`${server}/commands?limit=200${cursor && `&cursor=${cursor}`}`);
       if (answer.ok) return await answer.json();
     } catch {
-      // It is away; the stream says when it is back, and this must be, too.
+      // The server is away: the stream comes back by itself, and so must this read.
     }
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }

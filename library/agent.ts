@@ -14,9 +14,9 @@ import { sharedSettings } from '../shared/runtime/settings.js';
 import { type AnyCommandType, readCommands, registryOf } from './commands.js';
 import { readOptions } from './options.js';
 
-/** As the variables of `npm run agent`; all but `commands` may be left out. */
+/** Options like the variables of `npm run agent`; all but `commands` may be left out. */
 export interface AgentOptions {
-  /** What it executes, made with `defineCommand`. */
+  /** The command types that it executes, made with `defineCommand`. */
   readonly commands: readonly AnyCommandType[];
   /** Execute DELAY and HTTP_GET_JSON, too. */
   readonly builtInCommands?: boolean | undefined;
@@ -37,11 +37,11 @@ export interface AgentOptions {
    * process: from it the next run reports what this one had finished.
    */
   readonly dataDir?: string | undefined;
-  /** Its name; kept in its data directory when left out. */
+  /** The name of the agent; kept in its data directory when left out. */
   readonly agentId?: string | undefined;
   /** The same for all servers and agents of a deployment. */
   readonly leaseMs?: number | undefined;
-  /** How long `stop` waits for what is running; and how long a handler may be deaf to its signal. */
+  /** How long `stop` waits for what is running; and how long a handler may ignore its abort signal. */
   readonly graceMs?: number | undefined;
   /** How long a command may block this thread without losing its lease. */
   readonly maxBlockMs?: number | undefined;
@@ -50,9 +50,10 @@ export interface AgentOptions {
   /** A pino logger. Nothing is logged when left out. */
   readonly logger?: Logger | undefined;
   /**
-   * It can go on no more: its name was taken over, its thread died, or a handler is deaf to its signal.
-   * By then it stops by itself. A deaf handler goes on in this process, while the rule for a lost agent
-   * may let another attempt begin: what must never overlap ends its process here, as `npm run agent` does.
+   * Called when the agent can no longer work: its name was taken over, its thread died, its journal cannot be written,
+   * or a handler ignores its abort signal. By then it stops by itself. Such a handler goes on in this process, while
+   * the lost-agent policy may let another attempt begin: a program whose attempts must never overlap ends its process
+   * here, as `npm run agent` does.
    */
   readonly onFatal?: ((reason: string) => void) | undefined;
   /**
@@ -64,7 +65,7 @@ export interface AgentOptions {
 
 /** An agent within another program. */
 export interface Agent {
-  /** Its name. @throws before it was started */
+  /** The name of the agent. @throws before it was started */
   readonly agentId: string;
   /**
    * Resolves when it is registered, has settled what its last run left, and fetches. While Redis is away
@@ -74,8 +75,8 @@ export interface Agent {
    */
   start(): Promise<void>;
   /**
-   * Fetches nothing more, finishes what runs within `graceMs`, and gives its name back. What runs on
-   * then is aborted, and left to the rule for a lost agent. Started again, it is a new session.
+   * Fetches nothing more, finishes what runs within `graceMs`, and releases its name. What still runs
+   * then is aborted, and left to the lost-agent policy. Started again, it is a new session.
    */
   stop(): Promise<void>;
 }
@@ -95,7 +96,7 @@ export function createAgent(options: AgentOptions): Agent {
 
 /** One run, from a start to a stop. */
 interface Run {
-  /** Its core, once it could be made. */
+  /** The core of the agent, once it could be made. */
   readonly core: Promise<CoreAgent>;
   readonly started: Promise<void>;
 }
@@ -127,7 +128,7 @@ class EmbeddedAgent implements Agent {
   }
 
   start(): Promise<void> {
-    // Both need the data directory, and whoever restarts an agent may do so while it still stops.
+    // Both runs need the data directory, and a caller may start an agent again while it still stops.
     if (this.#stopping) return this.#stopping.then(() => this.start());
     this.#run ??= this.#begin();
     return this.#run.started;
@@ -140,7 +141,7 @@ class EmbeddedAgent implements Agent {
 
   async #stopRun(): Promise<void> {
     const run = this.#run;
-    // One that could not be made has left nothing.
+    // A core that could not be made has left nothing.
     const core = await run?.core.catch(() => undefined);
     await core?.stop();
     await run?.started.catch(() => undefined);
@@ -176,7 +177,7 @@ class EmbeddedAgent implements Agent {
     try {
       return this.#assembleWith(journal, registry);
     } catch (error) {
-      // Nobody will stop what was never made: the next start takes the directory again.
+      // An agent that was never made is not stopped either: free the directory for the next start.
       await journal.close();
       throw error;
     }
@@ -215,21 +216,21 @@ class EmbeddedAgent implements Agent {
   }
 }
 
-/** As the variable has them: one per line. */
+/** Formats headers as the variable has them: one per line. */
 const headersText = (headers: AgentOptions['headers']) =>
   headers &&
   Object.entries(headers)
     .map(([name, value]) => `${name}: ${value}`)
     .join('\n');
 
-/** A logger may have levels of its own: then its thread tells everything, and the logger decides. */
+/** A logger may have levels of its own: then the thread forwards every line, and the logger decides. */
 const levelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).catch('trace');
 const lineSchema = z.looseObject({ level: levelSchema, msg: z.string().default('') });
 
 /** A line of the keeper's thread, through the logger of this one. */
 function writeLine(logger: Logger, line: string): void {
   const { level, msg, ...fields } = lineSchema.parse(JSON.parse(line));
-  // What each line of the logger says by itself.
+  // Each line of the logger has these fields already.
   for (const name of ['time', 'pid', 'hostname', 'side', 'agentId']) delete fields[name];
   logger[level](fields, msg);
 }

@@ -1,4 +1,4 @@
-/** What `import … from 'fencepost/client'` gives. */
+/** The exports of `fencepost/client`. */
 export {
   type CallOptions,
   type CancelledSum,

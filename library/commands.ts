@@ -3,7 +3,7 @@ import { checkSchemas, type CommandRegistry, loadCommands } from '../agent/comma
 import { type CommandType, type ExecutionContext } from '../agent/commands/command-type.js';
 import { ConfigError } from '../shared/runtime/config.js';
 
-/** What `defineCommand` makes, of whatever payload. */
+/** A command type as `defineCommand` makes it, whatever its payload. */
 export interface AnyCommandType extends Pick<CommandType, 'type' | 'payload' | 'result' | 'onAgentLost'> {
   execute(context: ExecutionContext<never>): Promise<unknown>;
 }
@@ -26,7 +26,7 @@ export function readCommands(commands: readonly AnyCommandType[], builtIn: boole
   return types;
 }
 
-/** Those that an agent was given, before the built-in ones of the same name, and those only if it is told so. */
+/** Registers the given types, which replace built-in ones of the same name, and the built-in ones if `builtIn`. */
 export async function registryOf(types: readonly CommandType[], builtIn: boolean): Promise<CommandRegistry> {
   const registry = new Map<string, CommandType>(builtIn ? await loadCommands() : []);
   for (const type of types) registry.set(type.type, type);

@@ -1,4 +1,4 @@
-/** What `import … from 'fencepost'` gives. The client alone, without Redis, is `fencepost/client`. */
+/** The exports of `fencepost`. The client alone, without Redis, is `fencepost/client`. */
 export { type CommandDefinition, defineCommand } from '../agent/commands/define-command.js';
 export {
   type CommandType,

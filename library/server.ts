@@ -3,11 +3,11 @@ import { Server as ControlServer } from '../server/server.js';
 import { createLogger, type Logger } from '../shared/runtime/logger.js';
 import { readOptions } from './options.js';
 
-/** As the variables of `npm run server`; each may be left out. */
+/** Options like the variables of `npm run server`; each may be left out. */
 export interface ServerOptions {
   /** `redis://127.0.0.1:6379` when left out. */
   readonly redisUrl?: string | undefined;
-  /** 3000 when left out; 0: any that is free, and `url` tells which. */
+  /** 3000 when left out; 0 for any that is free, which `url` then has. */
   readonly port?: number | undefined;
   /** 127.0.0.1 when left out. */
   readonly host?: string | undefined;
@@ -27,7 +27,7 @@ export interface ServerOptions {
   readonly retentionMax?: number | undefined;
   /** The same for all servers and agents of a deployment. */
   readonly leaseMs?: number | undefined;
-  /** How long answers that are under way may take once it is told to stop. */
+  /** How long answers that are under way may take once `stop` was called. */
   readonly graceMs?: number | undefined;
   /** A pino logger. Nothing is logged when left out. */
   readonly logger?: Logger | undefined;
