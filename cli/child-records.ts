@@ -38,7 +38,7 @@ export class ChildRecords {
     this.#write();
   }
 
-  /** Waits for those of an earlier start to leave, `waitMs` at most, then kills what is left of them. */
+  /** Waits up to `waitMs` for the children of an earlier start to exit, then kills those that remain. */
   async endLeftovers(waitMs: number, logger: Logger, signal: AbortSignal): Promise<void> {
     const left = Object.entries(this.#records).filter(([, record]) => isStillRunning(record));
     await Promise.all(

@@ -17,7 +17,7 @@ export interface DataDirLock {
  *
  * The lock is an empty LevelDB database. Node has no file locks of its own, and LevelDB takes one of
  * the kernel's (fcntl) that is gone the moment its process is, however that died. A pid file would
- * outlive a SIGKILL, and then name a stranger.
+ * outlive a SIGKILL, and then name an unrelated process.
  *
  * @throws StartError when another stack has it, or it cannot be written
  */
@@ -36,7 +36,7 @@ export async function lockDataDir(dataDir: string): Promise<DataDirLock> {
     if (errorCode(cause) !== 'LEVEL_LOCKED') {
       throw new StartError(`DATA_DIR ${dataDir} cannot be locked: ${String(cause ?? error)}`);
     }
-    // Its file comes a little later than its lock.
+    // The owner writes its stack file a little after it takes the lock.
     const owner = liveStack(dataDir);
     const who = owner ? `pid ${owner.pid}` : 'which is starting';
     throw new StartError(`DATA_DIR ${dataDir} is in use by another npm start, ${who}`);

@@ -19,10 +19,10 @@ async function main(argv: readonly string[]): Promise<void> {
   });
   let closed: OutputClosed | undefined;
   process.stdout.on('error', (error) => {
-    // Each line that is printed after it says so again.
+    // Every line that is printed later emits the same error again.
     if (closed) return;
     const isClosed = errorCode(error) === 'EPIPE';
-    // `fencepost list | head`: whoever reads has had enough, and that is no failure.
+    // `fencepost list | head`: the reader closes the pipe when it has enough, and that is no failure.
     if (isClosed && !terminal.isChanging) process.exit(exitCodes.done);
     const why = `standard output cannot be written (${errorCode(error) ?? String(error)})`;
     closed = new OutputClosed(
@@ -31,12 +31,12 @@ async function main(argv: readonly string[]): Promise<void> {
     process.exitCode ||= exitCodes.failed;
     stopped.abort(closed);
   });
-  // What was asked for does not depend on whether somebody reads how it goes.
+  // The outcome does not depend on whether standard error is read.
   process.stderr.on('error', () => undefined);
   process.exitCode = await runProgram(argv, terminal, () =>
     received === undefined ? undefined : 128 + constants.signals[received],
   );
-  // All was done, and not all of it was told.
+  // All of the work was done, but not all of its output could be printed.
   if (closed && process.exitCode === exitCodes.done) process.exitCode = exitCodes.failed;
 }
 

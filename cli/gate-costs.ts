@@ -3,12 +3,12 @@ import { relative } from 'node:path';
 import { z } from 'zod';
 
 const testCostSchema = z.object({ path: z.string(), cpuMs: z.number(), wallMs: z.number() });
-/** What one test file cost; `shared/testing/cpu-environment.ts` writes a line of JSON for each. */
+/** The cost of one test file; `shared/testing/cpu-environment.ts` writes a line of JSON for each. */
 export type TestCost = z.infer<typeof testCostSchema>;
 
 const shown = 10;
 
-/** @returns what `path` says, or nothing when no test file got to its end */
+/** @returns the costs in `path`, or none when no test file got to its end */
 export function readTestCosts(path: string): TestCost[] {
   let text: string;
   try {
@@ -21,8 +21,8 @@ export function readTestCosts(path: string): TestCost[] {
 }
 
 /**
- * What the run cost, for a person: the dearest test files first, then the processor time of everything that it
- * started, in user and kernel mode, which hardly depends on what else the machine does.
+ * Describes the cost of the run for a person: the most expensive test files first, then the processor time of
+ * everything that the run started, in user and kernel mode, which hardly depends on what else the machine does.
  *
  * @param cpuMs of the whole run: build, format, lint and tests
  */

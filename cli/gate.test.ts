@@ -28,7 +28,7 @@ describe('the last line of npm test', () => {
 });
 
 test('a step that leaves a process behind does not keep whoever reads the output of npm test waiting', async () => {
-  // It says who it is, on an output that it never closes.
+  // The orphan prints its pid on an output that it never closes.
   const stays =
     "require('node:child_process').spawn('sh', ['-c', 'echo $$; exec sleep 600'], { stdio: 'inherit' }).unref()";
   const gate = `require('./dist/cli/gate.js').runNode(['-e', ${JSON.stringify(stays)}], '.').then(process.exit)`;

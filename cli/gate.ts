@@ -9,7 +9,7 @@ import { describeCosts, readTestCosts } from './gate-costs.js';
 
 /** One program of the gate. */
 export interface GateStep {
-  /** As the user would type it. */
+  /** The step as the user would type it. */
   readonly name: string;
   /** A Node script and its arguments. */
   readonly args: readonly string[];
@@ -17,7 +17,7 @@ export interface GateStep {
 
 export interface GateOptions {
   readonly root: string;
-  /** Arguments for Jest. With any, only Jest is run: someone is at work on one test. */
+  /** Arguments for Jest. With any, only Jest is run: a developer is at work on one test. */
   readonly jestArgs: readonly string[];
   readonly say: (line: string) => void;
 }
@@ -32,8 +32,8 @@ const jestReportSchema = z.object({
 export type JestReport = z.infer<typeof jestReportSchema>;
 
 /**
- * Everything that CI runs, after the build: format, lint, tests. A failure does not stop what comes
- * after it, so that one run tells all. The last line is the count of tests.
+ * Runs everything that CI runs after the build: format, lint, tests. A failure does not stop the steps
+ * after it, so that one run reports all problems. The last line is the count of tests.
  *
  * @returns the exit code
  */
@@ -69,8 +69,8 @@ function steps(root: string, reportPath: string, jestArgs: readonly string[]): G
   const bin = (path: string) => join(root, 'node_modules', path);
   const jest = {
     name: 'jest',
-    // Its workers inherit the flag. Each test file loads all of its modules anew: a larger young generation is collected
-    // less often, which saves some 3 % of their CPU time.
+    // Jest's workers inherit the flag. Each test file loads all of its modules anew: a larger young generation is
+    // collected less often, which saves some 3 % of their CPU time.
     args: [
       '--max-semi-space-size=64',
       bin('jest/bin/jest.js'),
@@ -87,18 +87,19 @@ function steps(root: string, reportPath: string, jestArgs: readonly string[]): G
   ];
 }
 
-/** For the last lines to arrive after the end of a step whose children still hold its output. */
+/** How long to wait for the last lines after the end of a step whose children still hold its output. */
 const drainMs = 1000;
 
 /**
- * Runs one step, and shows what it says. A SIGTERM to us alone goes on to the step, which else would run on.
+ * Runs one step and shows its output. A SIGTERM to this process alone is passed on to the step, which would
+ * otherwise run on.
  *
  * @returns the exit code
  */
 export function runNode(args: readonly string[], cwd: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    // Not our own output: what a failed test leaves behind would hold it, and whoever reads it would wait for
-    // ever. At a terminal nobody waits for its end, and Jest shows more when it has one.
+    // The step does not inherit our output: a process that a failed test leaves behind would hold it open, and the
+    // reader would wait forever. A terminal has no such reader, and Jest shows more when it has one.
     const output = process.stdout.isTTY ? 'inherit' : 'pipe';
     const child = spawn(process.execPath, args, { cwd, stdio: ['ignore', output, output] });
     child.stdout?.pipe(process.stdout, { end: false });

@@ -18,7 +18,7 @@ import { untilRedisAnswers } from './redis-answers.js';
 import { StartError } from './start-error.js';
 import { type ChildSpec } from './supervised-child.js';
 
-/** To load and rewrite nothing, flush, and exit. Far more than Redis takes. */
+/** How long Redis may take to load and rewrite nothing, flush, and exit. Far more than it needs. */
 const stopMs = 30_000;
 
 const pidFileSchema = processRecordSchema.extend({ port: z.int(), dir: z.string() });
@@ -27,8 +27,8 @@ type PidFile = z.infer<typeof pidFileSchema>;
 /**
  * The Redis that `npm start` runs: `redis.conf`, on loopback, with its data in `DATA_DIR/redis`.
  *
- * It outlives a SIGKILL of its supervisor, since it knows no IPC channel. `DATA_DIR/redis.pid` is how
- * the next start recognises it: a second Redis on the same append-only file would ruin it.
+ * This Redis outlives a SIGKILL of its supervisor, since it has no IPC channel. The next start recognises
+ * it by `DATA_DIR/redis.pid`: a second Redis on the same append-only file would corrupt that file.
  */
 export class OwnRedis {
   readonly #dir: string;
@@ -54,10 +54,10 @@ export class OwnRedis {
         ...Object.entries(directives).flatMap(([name, value]) => [`--${name}`, value]),
       ],
       whenReady: (ended) => untilRedisAnswers(`redis://127.0.0.1:${port}`, ended),
-      // As an orphan it would hold our output open, and whoever reads that would wait for ever.
+      // An orphaned Redis would hold our output open, and a reader of that output would wait forever.
       output: 'ignore',
       stopMs,
-      // Never SIGKILL: it is the last to be stopped in any hurry, and its files are the truth.
+      // No SIGKILL when all is stopped in a hurry: Redis comes last even then, and its files are the truth.
       lastSignal: 'SIGTERM',
       onStarted: (pid) => {
         const file: PidFile = { ...recordProcess(pid), port, dir: this.#dir };
@@ -110,7 +110,7 @@ function isOurs(file: PidFile): boolean {
   if (!isStillRunning(file)) return false;
   const identity = identify(file.pid);
   if (!identity || !/(redis|valkey)/.test(identity.command)) return false;
-  // Redis changes to its directory. Where the system does not tell that, its port in the command line must do.
+  // Redis changes to its directory. Where the system does not report that, its port in the command line must do.
   return identity.cwd === undefined
     ? identity.command.includes(`:${file.port}`)
     : identity.cwd === realpathSync(file.dir);

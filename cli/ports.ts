@@ -1,7 +1,10 @@
 import { createServer } from 'node:net';
 import { errorCode } from '../shared/runtime/error-code.js';
 
-/** Why nobody could listen there now (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` …), or undefined when one can. */
+/**
+ * Returns why no process could listen there now (`EADDRINUSE`, `EACCES`, `EADDRNOTAVAIL` …), or undefined when
+ * one can.
+ */
 export function whyNotFree(port: number, host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const server = createServer();

@@ -1,4 +1,4 @@
 import { basename, dirname, resolve } from 'node:path';
 
-/** The checkout: this file runs as `cli/` in tests, and as `dist/cli/` else. */
+/** The checkout: this file runs from `cli/` in tests, and from `dist/cli/` otherwise. */
 export const projectRoot = resolve(__dirname, basename(dirname(__dirname)) === 'dist' ? '../..' : '..');

@@ -24,7 +24,7 @@ export async function untilRedisAnswers(url: string, signal: AbortSignal): Promi
           if (hopeless) throw hopeless;
           // Refused, but by a Redis that is there.
           if (error instanceof Error && /^(NOPERM|MISCONF)\b/.test(error.message)) return true;
-          // A refusal by Redis itself says more than that the connection is gone.
+          // A refusal by Redis itself explains more than the loss of the connection.
           if (error instanceof Error && error.name === 'ReplyError') reason = error;
           return false;
         },

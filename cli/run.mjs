@@ -19,7 +19,7 @@ const targets = {
   chaos: { program: 'dist/chaos/main.js', scope: 'all' },
   test: { program: 'dist/cli/gate-main.js', scope: 'all' },
   build: { program: undefined, scope: 'all' },
-  // What the package holds.
+  // The contents of the npm package.
   'build-app': { program: undefined, scope: 'app' },
   'build-server': { program: undefined, scope: 'server' },
   'build-agent': { program: undefined, scope: 'agent' },
@@ -29,7 +29,7 @@ const targets = {
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // Standard error: standard output belongs to the target.
 const say = (line) => process.stderr.write(`${line}\n`);
-// What cannot be said there, since it is closed or its disk is full, must not end what was asked for.
+// A line that cannot be written there, since it is closed or its disk is full, must not end the target.
 process.stderr.on('error', () => undefined);
 
 function fail(line) {
@@ -47,7 +47,7 @@ function checkNode() {
 async function prepare(scope) {
   if (packagesAreFresh(root) && buildIsFresh(root, scope)) return;
   await withLock(join(root, 'dist', '.lock'), say, async () => {
-    // Asked again: whoever held the lock has probably done it.
+    // Both are checked again: the previous holder of the lock has probably done the work.
     if (!packagesAreFresh(root)) {
       say('Installing packages (npm ci)');
       await installPackages(root);
@@ -69,7 +69,7 @@ async function main() {
     await prepare(scope);
   } catch (error) {
     say(error.message);
-    // What reads the last line of `npm test` must find it there in any case.
+    // Programs that read the last line of `npm test` must find the count there in any case.
     if (target === 'test') console.log('0 passed, 1 failed, 0 skipped');
     process.exit(1);
   }

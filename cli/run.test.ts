@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { projectRoot } from './project-root.js';
 
-/** Stands in for npm's npm-cli.js: notes the call, and installs the compiler, and the package that files are served of. */
+/** Stands in for npm's npm-cli.js: notes the call, and installs the compiler and the package whose files are served. */
 const fakeNpm = `
 const fs = require('node:fs');
 fs.appendFileSync('calls', 'npm ' + process.argv.slice(2).join(' ') + '\\n');

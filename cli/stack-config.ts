@@ -4,7 +4,7 @@ import { integer, loadConfig, partArguments, setting, type Config } from '../sha
 import { sharedSettings } from '../shared/runtime/settings.js';
 import { startedWithFlags } from '../shared/runtime/started-as.js';
 
-/** A setting that the server reads and judges; it is here so that a flag of `npm start` reaches it. */
+/** A setting that the server reads and validates; it is here so that a flag of `npm start` reaches the server. */
 const forServer = (variable: string, what: string) =>
   setting(variable, z.string().optional(), `handed to the server: ${what}`);
 
@@ -45,8 +45,8 @@ export const stackSettings = {
 export type StackConfig = Config<typeof stackSettings>;
 
 /**
- * Reads the configuration of `npm start`. Flags that it does not know go to the agents, which judge
- * them; one that looks like a misspelling of its own is a fault.
+ * Reads the configuration of `npm start`. Unknown flags are passed to the agents, which validate them;
+ * one that looks like a misspelling of a known flag is an error.
  *
  * @throws ConfigError
  */
@@ -59,14 +59,14 @@ export function loadStackConfig(argv: readonly string[]): {
   return { config, agentFlags: foreign };
 }
 
-/** `HOST` and `PORT` as a URL for someone on this machine. */
+/** `HOST` and `PORT` as a URL for a client on this machine. */
 export function serverUrlOf({ host, port }: Pick<StackConfig, 'host' | 'port'>): string {
   if (host === '0.0.0.0') return `http://127.0.0.1:${port}`;
   if (host === '::') return `http://[::1]:${port}`;
   return host.includes(':') ? `http://[${host}]:${port}` : `http://${host}:${port}`;
 }
 
-/** The environment of the server and the agents: everything that we got, and what we made of it. */
+/** The environment of the server and the agents: all that we inherited, with the settings as we resolved them. */
 export function childEnvironment(config: StackConfig, redisUrl: string, pretty: boolean): NodeJS.ProcessEnv {
   const resolved = {
     REDIS_URL: redisUrl,
@@ -91,7 +91,7 @@ export function childEnvironment(config: StackConfig, redisUrl: string, pretty: 
     RETENTION_MAX: config.retentionMax,
   };
   const set = Object.entries(resolved).filter(([, value]) => value !== undefined);
-  // What they named was read here, and a variable and its file may not both be set.
+  // The files that these variables name were read here, and a variable and its file may not both be set.
   const read = { REDIS_URL_FILE: '', SERVER_URL_FILE: '' };
   return {
     ...process.env,

@@ -7,10 +7,11 @@ import { Stack, type StackPrograms } from './stack.js';
 import { StartError } from './start-error.js';
 
 /**
- * `npm start` from its arguments to its exit code: 0 when it was stopped by a signal, 1 when it could
- * not start or its user had no patience. What the user can mend is told in plain lines, without a stack trace.
+ * Runs `npm start` from its arguments to its exit code: 0 when a signal stopped it, 1 when it could not start
+ * or a second signal cut the stop short. Problems that the user can fix are printed as plain lines, without a
+ * stack trace.
  *
- * Output that is closed stops nothing (`npm start | head`): a log that is not read must not end what it is about.
+ * Closed output stops nothing (`npm start | head`): an unread log must not end the deployment that it describes.
  */
 export async function runStack(argv: readonly string[], programs: StackPrograms): Promise<void> {
   outliveOutput();
@@ -38,7 +39,7 @@ export async function runStack(argv: readonly string[], programs: StackPrograms)
   process.exit(1);
 }
 
-/** Returns what to tell the user when it could not start. */
+/** Returns the message for the user when the stack could not start. */
 async function startOrSayWhyNot(stack: Stack): Promise<string | undefined> {
   try {
     const outcome = await stack.start();

@@ -31,9 +31,9 @@ export interface StackOptions {
 }
 
 const defaultRedisPort = 6379;
-/** How long a Redis of someone else's may take to answer. */
+/** How long an external Redis may take to answer. */
 const redisAnswerMs = 5000;
-/** For a child to end after its own grace time is over; for one that first has to notice that we died, more. */
+/** How long a child may take to end beyond its grace time; an orphan, which must first notice our death, gets more. */
 const marginMs = 2000;
 const orphanMarginMs = 5000;
 
@@ -61,7 +61,7 @@ export class Stack {
    */
   start(): Promise<StartOutcome> {
     this.#starting = this.#start().catch((error: unknown) => {
-      // What fails because it was stopped half-way is no failure.
+      // An error that our own stop caused is no failure to start.
       if (this.#stopped.signal.aborted) return 'stopped';
       throw error;
     });

@@ -4,7 +4,7 @@ import { type Logger } from '../shared/runtime/logger.js';
 
 /** A program that `npm start` keeps running. */
 export interface ChildSpec {
-  /** As in the logs: `redis`, `server`, `agent 1`. */
+  /** The name in the logs: `redis`, `server`, `agent 1`. */
   readonly name: string;
   readonly command: string;
   readonly args: readonly string[];
@@ -14,18 +14,18 @@ export interface ChildSpec {
   readonly whenReady?: (ended: AbortSignal) => Promise<void>;
   /** How long it may take to end after SIGTERM before it gets SIGKILL. */
   readonly stopMs: number;
-  /** What it gets when there is no time to stop in order. */
+  /** The signal that it gets when there is no time to stop in order. */
   readonly lastSignal: 'SIGKILL' | 'SIGTERM';
   /** Whether its output goes where ours goes; else nowhere, for one that keeps a log of its own. */
   readonly output: 'inherit' | 'ignore';
-  /** Called in the same turn as the start, so that no crash comes between a process and its record. */
+  /** Called in the same event-loop tick as the start, so that no crash comes between a process and its record. */
   readonly onStarted?: (pid: number) => void;
   readonly onEnded?: () => void;
 }
 
 /**
- * How a first start went. `refused`: it ended with code 1 before it was ever ready, which says that
- * its configuration is wrong; it has printed why, and starting it again would not help.
+ * How a first start went. `refused`: it ended with code 1 before it was ever ready, which means that
+ * its configuration is wrong; it has printed why, and a restart would not help.
  */
 export type StartOutcome = 'ready' | 'refused' | 'stopped';
 

@@ -2,10 +2,10 @@ import { type Logger } from '../shared/runtime/logger.js';
 import { SupervisedChild, type ChildSpec, type StartOutcome } from './supervised-child.js';
 
 /**
- * Keeps tiers of child processes running, each resting on those started before it: Redis, the server,
- * the agents. Stopped in reverse, so that an agent can still hand back its work while Redis is there.
+ * Keeps tiers of child processes running, each depending on those started before it: Redis, the server,
+ * the agents. They stop in reverse, so that agents can still report and release commands while Redis is up.
  *
- * Dies this process, its Node children notice by their IPC channel and stop; Redis runs on until the
+ * When this process dies, its Node children notice by their IPC channel and stop; Redis runs on until the
  * next start finds it (`OwnRedis`).
  */
 export class Supervisor {

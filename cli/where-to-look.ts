@@ -8,7 +8,7 @@ export interface Whereabouts {
   readonly pid: number;
 }
 
-/** What `npm start` prints when it is up. */
+/** Returns the text that `npm start` prints when it is up. */
 export function whereToLook({ serverUrl, redisUrl, dataDir, agents, pid }: Whereabouts): string {
   const body = `'{"type": "DELAY", "payload": {"ms": 1000}}'`;
   return [

@@ -13,8 +13,8 @@ import { dirname, extname, join } from 'node:path';
 import { runNode } from './child.mjs';
 
 /**
- * What is built for whom. To run Fencepost takes half of the time that everything takes, and must not
- * fail for a type error in a test.
+ * The parts to build for each use. `app`, which runs Fencepost, takes half of the time that `all` takes, and
+ * must not fail for a type error in a test.
  */
 const scopes = {
   // With the library: a module that AGENT_COMMANDS names imports `defineCommand` from 'fencepost'.
@@ -23,7 +23,7 @@ const scopes = {
     folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli'],
     tests: false,
   },
-  // What an image holds: one side, and nothing of the stack around it.
+  // An image holds one side, and nothing of the stack around it.
   server: { projects: ['server'], folders: ['shared', 'server'], tests: false },
   // With the library, as above, which also has the server.
   agent: { projects: ['library'], folders: ['shared', 'server', 'agent', 'library'], tests: false },
@@ -35,21 +35,24 @@ const scopes = {
   },
 };
 
-/** What programs read from beside their code: tsc leaves it behind. Sources are .ts and .mjs, so a .js is for a browser. */
+/**
+ * Files that programs read from beside their code, which tsc does not copy. Sources are .ts and .mjs, so a .js is for a
+ * browser.
+ */
 const assetExtensions = ['.lua', '.html', '.css', '.svg', '.js'];
 
-/** What benchmarks wrote is no source: it must not make the next start build again. */
+/** The output of benchmarks is no source: it must not make the next start build again. */
 const notSources = ['bench/results'];
 
 /**
  * Files of swagger-ui-dist that are served, and where they go. Only these: the package has twelve megabytes of
- * other builds and maps, and asks for one that tells its makers of each installation (package.json turns
+ * other builds and maps, and depends on one that reports each installation to its makers (package.json turns
  * that off here, which would not reach those who install Fencepost).
  */
 const packageFiles = {
   'swagger-ui-bundle.js': 'server/openapi/swagger-ui-bundle.js',
   'swagger-ui.css': 'server/openapi/swagger-ui.css',
-  // Whoever passes the files on passes these on.
+  // The licences must be passed on with the files.
   'swagger-ui-bundle.js.LICENSE.txt': 'server/openapi/swagger-ui-bundle.js.LICENSE.txt',
   LICENSE: 'server/openapi/swagger-ui.LICENSE.txt',
   NOTICE: 'server/openapi/swagger-ui.NOTICE.txt',
@@ -110,7 +113,7 @@ export function dropOrphans(root, scope) {
   }
 }
 
-/** Of paths, sizes and times of change: reading every source would take longer than the whole check may. */
+/** Hashes paths, sizes and times of change: reading every source would take longer than the whole check may. */
 function digest(root, scope) {
   const hash = createHash('sha256');
   for (const path of [...sourceFiles(root, scope), ...rootFiles(root)]) {

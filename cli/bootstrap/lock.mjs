@@ -48,7 +48,7 @@ function takeAway(path) {
     if (ownerOf(aside) === owner) rmSync(aside, { recursive: true, force: true });
     else renameSync(aside, path);
   } catch {
-    // Someone else was faster.
+    // Another process was faster.
   }
   return true;
 }

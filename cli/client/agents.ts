@@ -8,7 +8,7 @@ import { tableText } from './table.js';
 import { type Terminal } from './terminal.js';
 import { by } from './values.js';
 
-/** `agents`: who executes; and `agents drain`. */
+/** `agents`: the agents that execute commands; and `agents drain`. */
 export function agentsCommand(command: Command, terminal: Terminal): Command {
   withServerFlags(handDownFlags(command))
     .description('list the agents: who they are, what they serve, when they were last heard of')

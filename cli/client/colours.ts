@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { harmless } from '../../shared/runtime/harmless.js';
 
-/** Nobody else can write it, so what stands between two of them is a colour of this program. */
+/** No other program can guess it, so a marker that contains it is a colour of this program. */
 const secret = randomBytes(12).toString('hex');
 const marker = new RegExp(`<${secret}:(\\d+)>`, 'g');
 

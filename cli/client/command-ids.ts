@@ -3,13 +3,13 @@ import { UsageError } from './exit-codes.js';
 import { readLines } from './lines.js';
 import { type Terminal } from './terminal.js';
 
-/** @throws UsageError. What is no id would be a part of another path: `commands/./cancel` cancels many */
+/** @throws UsageError. A text that is no id would make another path: `commands/./cancel` cancels many */
 export function checkCommandId(text: string): string {
   if (commandIdSchema.safeParse(text).success) return text;
   throw new UsageError(`commandId: must be the id of a command, but is ${JSON.stringify(text)}`);
 }
 
-/** How a help text says what `namedIds` does. */
+/** The description of `namedIds` in help texts. */
 export const orFromInput = '-: one per line of standard input';
 
 /**
@@ -26,7 +26,7 @@ export async function namedIds(
   if (ids.length > 1) throw new UsageError('commandIds: give them here or, with - alone, on standard input');
   const read: string[] = [];
   for await (const { text } of readLines(stdin, signal)) read.push(checkCommandId(idIn(text)));
-  // Whatever should have written there has failed, most likely.
+  // The program that should have written there has most likely failed.
   if (read.length === 0) throw new UsageError('commandIds: there are none on standard input');
   return read;
 }

@@ -31,7 +31,7 @@ export function commandText(command: Command, paint: Paint): string[] {
   ]);
 }
 
-/** Of ids, statuses and types, as `list` prints them while more are on their way. */
+/** The widths of the columns: fixed, since `list` prints each row while more are on their way. */
 const widths = [36, 9, 16, 12, 24, 7];
 export const listHead = rowText(['COMMAND', 'STATUS', 'TYPE', 'QUEUE', 'CREATED', 'ATTEMPT', 'NOTE'], widths);
 

@@ -3,16 +3,16 @@ import { bashScript, fishScript, zshScript } from './completion-scripts.js';
 import { kindOfValue, type NamedKind } from './names.js';
 import { type Terminal } from './terminal.js';
 
-/** What can follow the words of one command. */
+/** The words that can follow those of one command. */
 export interface CompletionNode {
   /** `queues pause`; '' for the program itself. */
   readonly path: string;
   readonly about: string;
   readonly commands: readonly CompletionWord[];
   readonly options: readonly CompletionOption[];
-  /** Values of its first argument, where it knows them. */
+  /** The values of its first argument, where they are known. */
   readonly values: readonly string[];
-  /** Its first argument is a name that a server knows. */
+  /** The kind of name that its first argument is, where a server knows such names. */
   readonly names: NamedKind | undefined;
 }
 
@@ -23,11 +23,11 @@ export interface CompletionWord {
 
 export interface CompletionOption extends CompletionWord {
   readonly takesValue: boolean;
-  /** Its values, where it knows them. */
+  /** The values of the option, where they are known. */
   readonly values: readonly string[];
-  /** Its value is a file. */
+  /** Whether the value is a file. */
   readonly isFile: boolean;
-  /** Its value is a name that a server knows. */
+  /** The kind of name that the value is, where a server knows such names. */
   readonly names: NamedKind | undefined;
 }
 

@@ -158,7 +158,7 @@ function isByIds(ids: readonly string[], isFiltered: boolean, neither: string, f
   return true;
 }
 
-/** One after the other. One that is refused does not keep the others from it. */
+/** Acts on one id after the other. A refusal of one does not keep the others from it. */
 async function forEachId(
   ids: readonly string[],
   { json }: ServerFlags,

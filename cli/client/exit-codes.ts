@@ -1,7 +1,7 @@
-/** How the command line ends. Contract: scripts ask for it. */
+/** How the command line ends. Contract: scripts rely on it. */
 export const exitCodes = {
   done: 0,
-  /** It failed, or what was asked for is not so: a command FAILED, is not known, doctor found a fault. */
+  /** The command failed or the condition is false: a command FAILED or is not known, doctor found a problem. */
   failed: 1,
   /** The line itself is wrong, or what was submitted is. */
   usage: 2,
@@ -11,7 +11,7 @@ export const exitCodes = {
   interrupted: 130,
 } as const;
 
-/** Whoever read standard output stopped, while there was more to do than to print. */
+/** The reader closed standard output while there was more to do than to print. */
 export class OutputClosed extends Error {
   override readonly name = 'OutputClosed';
 }
@@ -19,7 +19,7 @@ export class OutputClosed extends Error {
 /** The line cannot be carried out as it was typed. The message names the flag or argument. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
-  /** What else is wrong, a line each. */
+  /** The other problems, a line each. */
   readonly others: readonly string[];
 
   constructor(message: string, others: readonly string[] = []) {

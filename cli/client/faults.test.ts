@@ -7,7 +7,7 @@ import { UsageError } from './exit-codes.js';
 import { faultOf } from './faults.js';
 import { lineOfFile } from './submit-file.js';
 
-/** As the client reads the answer of a server. */
+/** Builds the error as the client does from the answer of a server. */
 function refusedBy(problem: Problem): RequestRefused {
   const body = problemSchema.parse(problem.toBody());
   return new RequestRefused(body.detail, { status: problem.status, problem: body });

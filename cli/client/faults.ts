@@ -13,11 +13,11 @@ import { exitCodes, OutputClosed, UsageError } from './exit-codes.js';
 
 export interface Fault {
   readonly exitCode: number;
-  /** What to tell, if it was not told yet. */
+  /** The lines to print; none when they were printed already. */
   readonly lines: readonly string[];
 }
 
-/** What an error means for whoever typed the line, or undefined for a bug. */
+/** Returns what an error means for the user who typed the line, or undefined for a bug. */
 export function faultOf(error: unknown): Fault | undefined {
   if (error instanceof CommanderError) {
     return { exitCode: error.exitCode === 0 ? exitCodes.done : exitCodes.usage, lines: [] };

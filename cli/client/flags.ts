@@ -3,13 +3,13 @@ import { serverUrlsSchema } from '../../shared/client/access-settings.js';
 import { type ClientOptions } from '../../shared/client/client.js';
 import { by, durationSchema } from './values.js';
 
-/** What every subcommand takes. */
+/** The flags of every subcommand that looks at a deployment. */
 export interface GlobalFlags {
   readonly json?: boolean;
   readonly server?: readonly string[];
 }
 
-/** What every subcommand that asks the server takes. */
+/** The flags of every subcommand that asks the server. */
 export interface ServerFlags extends GlobalFlags {
   readonly retryFor: number;
 }
@@ -25,7 +25,7 @@ export function withGlobalFlags(command: Command): Command {
     .option('--json', 'print JSON: one document per line');
 }
 
-/** @param retryFor how long it goes on asking unless told otherwise: who waits for long has more patience */
+/** @param retryFor the default of --retry-for: a user who waits for long has more patience */
 export function withServerFlags(command: Command, retryFor = '5s'): Command {
   const patience = new Option(
     '--retry-for <time>',

@@ -9,7 +9,7 @@ export interface Line {
   /** From 1. */
   readonly number: number;
   readonly text: string;
-  /** Up to here: of a file, how far it was read. */
+  /** The bytes up to the end of this line: how far a file was read. */
   readonly bytes: number;
 }
 
@@ -38,15 +38,15 @@ export async function* readLines(
     throw error;
   } finally {
     signal.removeEventListener('abort', stop);
-    // Else a terminal, or a pipe that stays open, would keep the process.
+    // A terminal, or a pipe that stays open, would otherwise keep the process alive.
     input.destroy();
   }
 }
 
-/** Far more than a submission may have: what has no line feed at all must not fill the memory. */
+/** Far more than a submission may have: input without any line feed must not fill the memory. */
 const mostLineChars = 16 * 1024 * 1024;
 
-/** Not by `node:readline`: it takes what is no UTF-8, and changes it in silence. @throws TextUnreadableError */
+/** Does not use `node:readline`, which silently replaces bytes that are no UTF-8. @throws TextUnreadableError */
 async function* linesIn(input: Readable): AsyncGenerator<string, void, undefined> {
   const decoding = new TextDecoding();
   let rest = '';

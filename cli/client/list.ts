@@ -13,7 +13,7 @@ import { withClient } from './session.js';
 import { type Terminal } from './terminal.js';
 import { by, countSchema } from './values.js';
 
-/** Which commands are meant. */
+/** The flags that select commands. */
 export interface FilterFlags {
   readonly type?: string;
   readonly queue?: string;

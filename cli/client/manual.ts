@@ -3,7 +3,7 @@ import { Readable } from 'node:stream';
 import { createProgram } from './program.js';
 import { Terminal } from './terminal.js';
 
-/** `docs/reference/cli.md`: what `--help` says of the program and of each of its commands. */
+/** Returns `docs/reference/cli.md`: the `--help` of the program and of each of its commands. */
 export function manualText(): string {
   let said = '';
   const output = { write: (text: string) => (said += text) };

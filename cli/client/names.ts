@@ -3,21 +3,21 @@ import { createClient } from '../../shared/client/client.js';
 import { resolveWhereabouts } from './settings.js';
 import { type Terminal } from './terminal.js';
 
-/** What a server knows the names of. */
+/** The kinds of things whose names a server knows. */
 export const namedKinds = ['types', 'queues', 'agents'] as const;
 export type NamedKind = (typeof namedKinds)[number];
 
 /** A person has pressed Tab, and waits. */
 const mostMs = 1500;
 
-/** `names`, hidden: what a shell asks while it completes a line. Without a server there are none, and no word of it. */
+/** `names`, hidden: a shell runs it while it completes a line. Without a server it prints no name, and no error. */
 export function namesCommand(command: Command, terminal: Terminal): Command {
   return command
     .description('print the names that a server knows, one per line: for completion')
     .addArgument(new Argument('<kind>', 'of what').choices(namedKinds))
     .action(async (kind: NamedKind) => {
       const names = await namesOf(kind, terminal.signal).catch(() => []);
-      // Whatever others call a type: only what needs no quotes is a word of a line.
+      // Type names are chosen by others: only one that needs no quotes can be a word of a line.
       for (const name of names.filter((one) => /^[\w.-]+$/.test(one))) terminal.print(name);
     });
 }
@@ -34,7 +34,7 @@ async function namesOf(kind: NamedKind, signal: AbortSignal): Promise<readonly s
   }
 }
 
-/** Which names an argument, or the value of a flag, is one of: by what it is called in help texts. */
+/** Returns the kind of name that an argument, or the value of a flag, is: by what help texts call it. */
 export function kindOfValue(name: string): NamedKind | undefined {
   return namedKinds.find((kind) =>
     ({ types: ['type'], queues: ['queue'], agents: ['agentId'] })[kind].includes(name),

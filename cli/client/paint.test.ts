@@ -11,7 +11,7 @@ test('paints on a terminal, unless that or its user does not want it', () => {
   expect(shown({ isTTY: true }, { NO_COLOR: '1' })).toBe('ok');
   expect(shown({ isTTY: true }, { TERM: 'dumb' })).toBe('ok');
   expect(shown({})).toBe('ok');
-  // As https://no-color.org has it: set, and not empty.
+  // NO_COLOR counts when it is set and not empty (https://no-color.org).
   expect(shown({ isTTY: true }, { NO_COLOR: '' })).toBe(green);
 });
 

@@ -1,6 +1,6 @@
 import { colourMark } from './colours.js';
 
-/** Colours by what they say. A terminal sees them once the line is printed (`lineFor`). */
+/** Colours by their meaning. A terminal sees them once the line is printed (`lineFor`). */
 export interface Paint {
   readonly good: (text: string) => string;
   readonly bad: (text: string) => string;
@@ -23,7 +23,7 @@ const colours: Paint = {
   strong: style(1, 22),
 };
 
-/** Colours on a terminal that wants them: NO_COLOR and TERM=dumb say that it does not. */
+/** Returns colours for a terminal that wants them: NO_COLOR and TERM=dumb mean that it does not. */
 export function paintFor(
   stream: { readonly isTTY?: boolean | undefined },
   env: Readonly<Record<string, string | undefined>> = process.env,

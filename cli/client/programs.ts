@@ -7,7 +7,7 @@ import { projectRoot } from '../project-root.js';
 import { UsageError } from './exit-codes.js';
 import { type Terminal } from './terminal.js';
 
-/** What runs, and may be started from an installed package as well; and what only a clone of the repository has. */
+/** The programs that run Fencepost, which an installed package has as well; the last two only a clone has. */
 export type ProgramName = 'start' | 'server' | 'agent' | 'bench' | 'chaos';
 
 /** A program of its own behind a subcommand, with its own arguments and help. */

@@ -2,7 +2,7 @@ import { type Output } from './terminal.js';
 
 const cells = 24;
 const usualColumns = 80;
-/** A person sees no more, and a terminal at the far end of a line is slow. */
+/** A person notices no more, and a remote terminal is slow. */
 const betweenMs = 80;
 
 /**
@@ -16,7 +16,7 @@ export class ProgressBar {
   #drawnAt = -Infinity;
   #isDrawn = false;
 
-  /** @param total undefined: nobody knows, and it only counts */
+  /** @param total undefined when it is not known: the bar then only counts */
   constructor(stream: Output, label: string, total?: number) {
     this.#stream = stream;
     this.#label = label;
@@ -27,7 +27,7 @@ export class ProgressBar {
     if (!this.#stream.isTTY || performance.now() - this.#drawnAt < betweenMs) return;
     this.#drawnAt = performance.now();
     this.#isDrawn = true;
-    // A terminal that nobody told its size says 0.
+    // A terminal whose size was never set reports 0.
     const columns = this.#stream.columns || usualColumns;
     this.#stream.write(`\r${barText(this.#label, done, this.#total).slice(0, columns)}\u001b[K`);
   }

@@ -20,7 +20,7 @@ export async function withClient(
   }
 }
 
-/** Somebody who waits wants to know for what. */
+/** Reports the loss and the return of the server: a user who waits wants to know for what. */
 function wordsOf({ retryFor }: ServerFlags, terminal: Terminal): Pick<ClientOptions, 'onAway' | 'onBack'> {
   return {
     onAway: (reason) => terminal.say(`${reason}; trying again for ${durationText(retryFor)}`),

@@ -9,7 +9,7 @@ afterEach(() => {
   process.env = { ...before };
 });
 
-// docs/how-to/deploy-with-docker.md says so; it is what users of redis-cli and psql know of their variables.
+// docs/how-to/deploy-with-docker.md promises this; users of redis-cli and psql know it of their variables.
 test.each([
   ['of the environment', undefined, 'https://usual.example/'],
   ['that the line names', ['https://other.example'], 'https://other.example/'],

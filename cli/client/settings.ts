@@ -5,7 +5,7 @@ import { ConfigError, type Config, loadConfig } from '../../shared/runtime/confi
 import { sharedSettings } from '../../shared/runtime/settings.js';
 import { liveStack, resolveRedisUrl } from '../../shared/runtime/stack-file.js';
 
-/** Variables, also from `.env`, that say where Fencepost is. */
+/** Variables, also from `.env`, that locate Fencepost. */
 const settings = {
   redisUrl: sharedSettings.redisUrl,
   dataDir: sharedSettings.dataDir,
@@ -15,7 +15,7 @@ const settings = {
 const usualServerUrl = 'http://127.0.0.1:3000';
 
 export interface Whereabouts {
-  /** Any of them will do, with what lets this caller in. */
+  /** The servers, any of which will do, with the credentials of this caller. */
   readonly servers: Required<Pick<ClientOptions, 'url'>> & Pick<ClientOptions, 'token' | 'headers'>;
   /** The first of them, as doctor asks it. */
   readonly server: ServerAddress;

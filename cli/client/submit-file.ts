@@ -9,7 +9,7 @@ import { parseJson, type SubmitFlags } from './submit.js';
 import { type Terminal } from './terminal.js';
 import { waitForAll } from './wait.js';
 
-/** Lines in one call: fewer than a batch may hold, so that ids come, and a fault is near, soon. */
+/** Lines in one call: fewer than a batch may hold, so that ids and errors come soon. */
 const chunkLines = 500;
 /** And their bytes: well below the bound of a batch. */
 const chunkBytes = limits.batchBodyBytes / 2;
@@ -40,7 +40,7 @@ export async function submitFile(
   try {
     for await (const { items, bytes: read } of chunksOf(readLines(input, terminal.signal), path)) {
       const chunkIds = await stored.while(items, () => submitChunk(client, items, flags, terminal));
-      // Whoever stops waiting wants to know what runs on.
+      // A user who stops waiting wants to know which commands run on.
       if (flags.wait) bar.end();
       chunkIds.forEach((commandId, i) => {
         if (flags.wait) terminal.say(commandId);
@@ -94,7 +94,7 @@ class StoredLines {
     }
   }
 
-  /** For whoever has to go on where it broke. */
+  /** Returns lines for the user who has to go on where the submission broke. */
   told(): string[] {
     const lines = [];
     if (this.#stored > 0) lines.push(`lines 1 to ${this.#stored} were stored`);
@@ -152,7 +152,7 @@ function submissionIn({ number, text }: Line, path: string): Submission {
   const where = `${path === '-' ? 'standard input' : path}, line ${number}`;
   const json = parseJson(where, text);
   const parsed = submissionSchema.safeParse(json);
-  // As it was written: zod's copy of a payload lacks keys named `__proto__`. It is a submission, just parsed.
+  // The parse has shown that this is a submission; zod's copy of a payload lacks keys named `__proto__`.
   if (parsed.success) return json as Submission;
   const [issue] = parsed.error.issues;
   const field = issue?.path.join('.') ?? '';

@@ -120,7 +120,7 @@ async function submitOne(
 ): Promise<number> {
   const submitted = await client.submit(submission, { idempotencyKey: key, signal: terminal.signal });
   if (wait) {
-    // Whoever stops waiting wants to know what runs on.
+    // A user who stops waiting wants to know which command runs on.
     terminal.say(submitted.commandId);
     return waitForAll(client, [submitted.commandId], json ? { json } : {}, terminal);
   }
@@ -150,7 +150,7 @@ async function submissionOf(
   };
   const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined));
   check('', submissionSchema.safeParse(set));
-  // As it was written: zod's copy of a payload lacks keys named `__proto__`. It is a submission, just checked.
+  // The check has shown that this is a submission; zod's copy of a payload lacks keys named `__proto__`.
   return set as Submission;
 }
 

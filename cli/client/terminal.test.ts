@@ -3,7 +3,7 @@ import { commandText, endedText } from './command-text.js';
 import { Terminal } from './terminal.js';
 import { type Command } from '../../shared/client/client.js';
 
-/** What a title, a cleared screen, a made-up line, a colour, text turned round and text that is hidden are made of. */
+/** Text that sets a title, clears the screen, makes up a line, sets colours, and turns round and hides text. */
 const evil =
   '\u001b]0;PWNED\u0007\u001b[2J\r\nmade-up  COMPLETED\u001b[32m\u009b31m\u202e\u2066\u200b\u{e0041}\u2028';
 

@@ -4,7 +4,7 @@ import { lineFor } from './colours.js';
 import { exitCodes } from './exit-codes.js';
 import { type Paint, paintFor } from './paint.js';
 
-/** As far as the command line cares about a stream that it writes to. */
+/** The part of an output stream that the command line needs. */
 export interface Output {
   readonly isTTY?: boolean | undefined;
   readonly columns?: number | undefined;
@@ -26,11 +26,11 @@ export class Terminal {
   /** Colours of standard output, and of standard error. */
   readonly paint: Paint;
   readonly errorPaint: Paint;
-  /** Aborted by Ctrl-C; and when `isChanging`, as soon as nobody reads standard output any more. */
+  /** Aborted by Ctrl-C, and when standard output fails; by a reader that closes it only when `isChanging`. */
   readonly signal: AbortSignal;
-  /** What is under way does more than to print: it is not done when whoever reads has had enough. */
+  /** Whether the subcommand does more than print: then it is not done when the reader of its output has enough. */
   isChanging = false;
-  /** How the program is to end: a subcommand that has failed without an exception says so here. */
+  /** How the program is to end: a subcommand that fails without an exception sets it. */
   exitCode: number = exitCodes.done;
 
   constructor({ stdin, stdout, stderr }: Streams, signal: AbortSignal) {
@@ -42,7 +42,7 @@ export class Terminal {
     this.signal = signal;
   }
 
-  /** Standard output belongs to what was asked for. Whoever wrote it, it is one line, and harmless. */
+  /** Prints to standard output, which is for results. Text of any origin becomes one harmless line. */
   print(line: string): void {
     this.stdout.write(`${lineFor(line)}\n`);
   }

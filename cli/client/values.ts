@@ -2,14 +2,14 @@ import { InvalidArgumentError } from 'commander';
 import { z } from 'zod';
 
 /**
- * Values of flags and arguments. Commander names the flag that a value is of; these say what it must be.
+ * Parses values of flags and arguments. Commander names the flag of a bad value; these messages state what it must be.
  */
 export function by<T>(schema: z.ZodType<T, string>): (text: string) => T {
   return (text) => {
     const parsed = schema.safeParse(text);
     if (parsed.success) return parsed.data;
     const message = parsed.error.issues[0]?.message ?? 'is not valid';
-    // Those of names speak for themselves: `a queue name is 1 to …`.
+    // Messages about names need no `It`: `a queue name is 1 to …`.
     throw new InvalidArgumentError(/^(must|is) /.test(message) ? `It ${message}.` : `${message}.`);
   };
 }

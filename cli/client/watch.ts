@@ -46,7 +46,7 @@ async function watchAll(client: Client, { json }: ServerFlags, terminal: Termina
   return undefined;
 }
 
-/** Events are hints: that it has ended, `wait` tells. */
+/** Watches one command until it has ended. Events are only hints: `wait` decides when that is. */
 async function watchOne(
   client: Client,
   commandId: string,
@@ -73,7 +73,7 @@ async function watchOne(
   }
 }
 
-/** Without an end, but for `signal`; and what broke it. */
+/** Prints events without end. Rejects when `signal` is aborted or the stream breaks. */
 async function tellEvents(
   client: Client,
   commandId: string,

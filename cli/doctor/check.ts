@@ -1,30 +1,33 @@
 import { type Patient } from './patient.js';
 
-/** One thing that is wrong, for someone who has to put it right. */
+/** One problem, for the operator who has to fix it. */
 export interface Finding {
-  /** What is wrong, with the names and figures that were seen. */
+  /** The problem, with the names and figures that were seen. */
   readonly what: string;
   /** Why it matters: what is lost, or does not happen. */
   readonly why: string;
-  /** What to do. */
+  /** How to fix it. */
   readonly mend: string;
-  /** The lines to type for it, if any: all of them, in turn. What destroys something if it is not so is told in `mend`. */
+  /**
+   * The lines to type for it, if any: all of them, in turn. A step that destroys something if its condition does not
+   * hold is described in `mend` instead.
+   */
   readonly commands: readonly string[];
 }
 
-/** What one look found. Without findings it is well. */
+/** The result of one look. Without findings the check passes. */
 export interface Look {
   readonly findings: readonly Finding[];
-  /** What was seen, in a few words: also when it is well. */
+  /** A few words on what was seen, also when the check passes. */
   readonly fact: string;
 }
 
 /** One question that doctor asks of a deployment. It only reads. */
 export interface Check {
-  /** Its name in the output: contract, since scripts look for it. */
+  /** The name in the output: contract, since scripts look for it. */
   readonly name: string;
   readonly about: string;
-  /** Whose answers it rests on: where they do not answer it is not made, and says so. */
+  /** The parties whose answers it needs: when one does not answer, the check is skipped, and the report shows that. */
   readonly needs: readonly ('redis' | 'server')[];
   look(patient: Patient): Promise<Look>;
 }

@@ -19,7 +19,7 @@ import { unnamedCommands } from './checks/unnamed-commands.js';
 import { versions } from './checks/versions.js';
 import { writes } from './checks/writes.js';
 
-/** Everything that doctor looks at, in the order in which it tells: what others rest on stands first. */
+/** Every check of doctor, in the order of its report: checks that others depend on stand first. */
 export const checks: readonly Check[] = [
   permissions,
   appendOnlyFile,

@@ -3,13 +3,13 @@ import { z } from 'zod';
 import { readAtOnce } from '../../shared/store/read-at-once.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
 
-/** All that tells where a command is, read at one moment: the scripts change it in one step. */
+/** All that determines where a command is, read at one moment: the scripts change it in one step. */
 export interface CommandState {
   readonly id: string;
   /** Undefined: there is no such command, or its key holds something else. */
   readonly status: string | undefined;
   readonly queue: string;
-  /** Its current entry; '' while it waits in `scheduled`, or was never put on a queue. */
+  /** The current entry; '' while the command waits in `scheduled`, or was never put on a queue. */
   readonly entry: string;
   readonly agentId: string;
   /** When it expires unless it is started: Redis time in ms. */
@@ -57,7 +57,7 @@ export async function readCommandState(
       ['HMGET', command, ...fields],
       ['GET', marker],
       ['ZSCORE', keys.scheduled, id],
-      // What somebody wrote there may be no entry's id: Redis then refuses these two, and it names nothing.
+      // A corrupted field may hold no valid entry id: Redis then refuses these two, and the field names no entry.
       ['XRANGE', stream, entry, entry],
       ['XPENDING', stream, group, entry, entry, '1'],
     ],

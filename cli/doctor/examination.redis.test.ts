@@ -8,7 +8,7 @@ import { freePort } from '../../shared/testing/processes.js';
 import { TestRedis } from '../../shared/testing/redis-server.js';
 import { examine } from './examination.js';
 
-// What doctor says of a Redis by itself: there is no server, and no agent.
+// Doctor looks at a Redis by itself here: there is no server, and no agent.
 
 const keys = partitionKeys();
 let redis: TestRedis;
@@ -29,7 +29,7 @@ const urlOf = (user = '', rest = '') => `redis://${user}127.0.0.1:${port}${rest}
 const allow = (...rules: readonly string[]) =>
   admin.call('ACL', 'SETUSER', 'app', 'reset', 'on', '>secret', ...rules);
 
-/** What it finds, by check, and which checks it could not make; but for what is always missing here. */
+/** Returns the findings by check, and the checks that were skipped, without what is always missing here. */
 async function look(redisUrl: string) {
   const { checks } = await examine({ redisUrl, serverUrl: 'http://127.0.0.1:1' });
   const seen = checks.filter(({ name }) => name !== 'server' && name !== 'agents');

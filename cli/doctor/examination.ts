@@ -9,17 +9,17 @@ import { checks } from './checks.js';
 import { Patient } from './patient.js';
 import { askServer } from './server-answers.js';
 
-/** What became of one check. */
+/** The outcome of one check. */
 export interface Examined {
   readonly name: string;
   readonly about: string;
-  /** `skipped`: what it needs does not answer; `fact` says what. */
+  /** `skipped`: the check could not be made; `fact` gives the reason. */
   readonly state: 'well' | 'ill' | 'skipped';
   readonly fact: string;
   readonly findings: readonly Finding[];
 }
 
-/** What `doctor --json` prints. Contract. */
+/** The output of `doctor --json`. Contract. */
 export interface Examination {
   readonly ok: boolean;
   readonly checks: readonly Examined[];
@@ -28,7 +28,7 @@ export interface Examination {
 export interface Deployment {
   readonly redisUrl: string;
   readonly serverUrl: string;
-  /** What lets doctor in, where a proxy asks. */
+  /** The credentials of doctor, where a proxy asks for them. */
   readonly serverHeaders?: Readonly<Record<string, string>>;
 }
 
@@ -77,7 +77,7 @@ async function make(
   try {
     return told(check, await check.look(patient));
   } catch (error) {
-    // What this user may not do is a finding of the check of permissions; here it is only not known.
+    // A missing permission is a finding of the check of permissions; here the result is only not known.
     const { name, about } = check;
     if (isForbidden(error))
       return { name, about, state: 'skipped', fact: `not looked at: ${error.message}`, findings: [] };
@@ -92,7 +92,7 @@ function told({ name, about }: Named, { fact, findings }: Look): Examined {
   return { name, about, state: findings.length === 0 ? 'well' : 'ill', fact, findings };
 }
 
-/** What cannot be looked at is not well: somebody may have put something else under a key. */
+/** A check that cannot be made does not pass: another program may have put something else under a key. */
 function failed(error: unknown): Look {
   const message = error instanceof Error ? error.message : String(error);
   const finding: Finding = {

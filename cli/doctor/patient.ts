@@ -5,7 +5,7 @@ import { readQueueStreams } from './queue-streams.js';
 import { readRegistrations } from './registrations.js';
 import { type ServerAnswer } from './server-answers.js';
 
-/** Of a lease that nobody has told: `LEASE_MS` if unset. */
+/** The lease to assume when none is recorded: the default of `LEASE_MS`. */
 const usualLeaseMs = 15_000;
 
 export interface PatientOptions {
@@ -18,7 +18,7 @@ export interface PatientOptions {
   readonly ask: (path: string) => Promise<ServerAnswer>;
 }
 
-/** The deployment that is looked at. What several checks need is read once, and all of it is only read. */
+/** The deployment that is looked at. Data that several checks need is read once, and nothing is written. */
 export class Patient {
   readonly redis: Redis;
   readonly redisCli: string;
@@ -26,7 +26,7 @@ export class Patient {
   readonly serverUrl: string;
   readonly ask: PatientOptions['ask'];
 
-  /** What INFO says. Rejects while Redis is away, and where this user may not ask. */
+  /** The fields of INFO. Rejects while Redis is away, and where this user may not ask for them. */
   readonly info = once(async () => parseInfo(await this.redis.info()));
   /** Every agent that registered and did not leave. */
   readonly agents = once(async () => readRegistrations(this.redis, await this.time()));

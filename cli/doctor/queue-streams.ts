@@ -4,21 +4,21 @@ import { ifWrongType } from '../../shared/store/command-reader.js';
 import { group, type PartitionKeys } from '../../shared/store/keys.js';
 import { homeOf, laneOf } from '../../shared/store/lanes.js';
 
-/** Most rows that are read of one list: what is wrong with the next ones will be the same. */
+/** The most rows that are read of one list: any problem of later rows will be the same. */
 export const mostRows = 10_000;
 
 /** The stream of a queue, or of one of its lanes, as far as a doctor looks into it. */
 export interface QueueStream {
-  /** As its commands name it. */
+  /** The name that its commands refer to it by. */
   readonly queue: string;
   /** The queue that they were submitted to, which agents serve. */
   readonly home: string;
-  /** The type of whatever waits in a lane; undefined: it is the queue's own stream. */
+  /** The type of the commands in a lane; undefined: this is the queue's own stream. */
   readonly laneType: string | undefined;
   readonly stream: string;
   /** The newest entry that some agent was given; `0-0`: none. */
   readonly lastDelivered: string;
-  /** Entries that nobody was given yet, and the oldest of them. */
+  /** Entries that no agent was given yet, and the oldest of them. */
   readonly waiting: number;
   readonly oldest: StreamEntry | undefined;
   /** When an operator paused it: Redis time in ms; undefined: it is not paused. */
@@ -27,7 +27,7 @@ export interface QueueStream {
 
 export interface StreamEntry {
   readonly entry: string;
-  /** Of the command; '' for an entry that Fencepost did not write. */
+  /** The id of the command; '' for an entry that Fencepost did not write. */
   readonly id: string;
 }
 
@@ -95,8 +95,8 @@ export async function readPending(redis: Redis, stream: string): Promise<Pending
 }
 
 /**
- * How long ago each consumer was last given an entry of this queue, or renewed one: in ms. Those that never
- * were are missing. Before Redis 7.2 `idle` said so, which has also counted vain reads since.
+ * Returns how long ago each consumer was last given an entry of this queue, or renewed one: in ms. Consumers
+ * without either are missing. Before Redis 7.2 `idle` has this meaning; since then, reads in vain reset it too.
  */
 export async function readTookAgo(redis: Redis, stream: string): Promise<ReadonlyMap<string, number>> {
   const consumers = z
@@ -124,7 +124,7 @@ async function readLastDelivered(redis: Redis, stream: string): Promise<string> 
     .parse(own?.[own.indexOf('last-delivered-id') + 1]);
 }
 
-/** For `catch`: this value for a queue that nobody has read from yet, or whose stream is gone or broken. */
+/** For `catch`: this value for a queue that no agent has read from yet, or whose stream is gone or broken. */
 function ifNoGroup<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof Error && /^(NOGROUP|WRONGTYPE|ERR no such key)/.test(error.message)) return value;

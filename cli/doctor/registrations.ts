@@ -9,7 +9,7 @@ const list = z
   .default('')
   .transform((text) => (text === '' ? [] : text.split(',')));
 
-/** As `register` writes it. */
+/** The hash that `register` writes. */
 const registrationSchema = z.object({
   instance: z.string(),
   session: z.string().optional(),
@@ -40,12 +40,12 @@ export interface Registered {
   readonly types: readonly string[];
   readonly concurrency: number | undefined;
   readonly leaseMs: number;
-  /** How long it has not been heard of. */
+  /** How long ago the agent was last seen. */
   readonly silentMs: number;
   readonly isLive: boolean;
   /** An operator wants it to take no more commands. */
   readonly isDraining: boolean;
-  /** Who last wanted its name and was refused, and how long ago. */
+  /** The process that last wanted its name and was refused, and how long ago. */
   readonly refused: { readonly host: string; readonly pid: string; readonly agoMs: number } | undefined;
 }
 
@@ -54,7 +54,7 @@ export async function readRegistrations(redis: Redis, nowMs: number): Promise<Re
   const ids = (await redis.smembers(agentsKey).catch(ifWrongType<string[]>([]))).sort();
   const hashes = await runAll(ids.reduce((batch, id) => batch.hgetall(agentKey(id)), redis.pipeline()));
   return ids.flatMap((agentId, i) => {
-    // Empty: it left. What somebody spoiled is no agent.
+    // An empty hash means that the agent left. A malformed one counts as no agent.
     const hash = registrationSchema.safeParse(hashes[i]).data;
     if (!hash) return [];
     const { lastSeen, draining, refusedAt, refusedHost, refusedPid, queues, ...rest } = hash;
@@ -67,7 +67,7 @@ export async function readRegistrations(redis: Redis, nowMs: number): Promise<Re
         session,
         version,
         concurrency,
-        // One that registered by polling alone has named none.
+        // Agents that only ever polled did not register their queues.
         queues: queues.length > 0 ? queues : [defaults.queue],
         silentMs,
         isLive: silentMs < rest.leaseMs,

@@ -1,11 +1,11 @@
-/** What a server said to a GET. */
+/** The answer of a server to a GET. */
 export interface ServerAnswer {
   readonly status: number;
   /** Parsed when it is JSON, else as text. */
   readonly body: unknown;
 }
 
-/** Nobody waits longer than this for one that is well. */
+/** How long to wait for an answer: a healthy server needs less. */
 const timeoutMs = 3000;
 
 /**
@@ -21,18 +21,18 @@ export async function askServer(
   headers: Readonly<Record<string, string>> = {},
 ): Promise<ServerAnswer> {
   try {
-    // As the client has it: a server may stand below a path, behind a proxy.
+    // The client resolves URLs in the same way: a server may stand below a path, behind a proxy.
     const base = url.endsWith('/') ? url : `${url}/`;
     const answer = await fetch(new URL(path, base), {
       headers,
-      // What lets doctor in is for this server, and not for wherever it redirects.
+      // The credentials are for this server, and not for the target of a redirect.
       redirect: 'manual',
       signal: AbortSignal.timeout(timeoutMs),
     });
     const text = await answer.text();
     return { status: answer.status, body: parsed(text) };
   } catch (error) {
-    // `fetch failed` says nothing; its cause does.
+    // `fetch failed` explains nothing; its cause does.
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     throw new Error(cause instanceof Error ? cause.message || cause.name : String(cause), { cause: error });
   }

@@ -2,7 +2,7 @@ import { type Check, type Finding, ill, well } from '../check.js';
 import { shownAs } from '../../../shared/protocol/sessions.js';
 import { type Registered } from '../registrations.js';
 
-/** An agent that is refused ends, and whoever supervises it starts it again, every few seconds. */
+/** An agent that is refused ends, and its supervisor starts it again, every few seconds. */
 const freshMs = 60_000;
 
 export const agentNames: Check = {
@@ -11,7 +11,7 @@ export const agentNames: Check = {
   needs: ['redis'],
   async look(patient) {
     const all = await patient.agents();
-    // The name of one that is lost is free again: whoever wants it gets it.
+    // The name of a lost agent is free again: the next agent that wants it gets it.
     const wanted = all.filter(
       ({ isLive, refused, leaseMs }) => isLive && refused && refused.agoMs < Math.max(freshMs, 2 * leaseMs),
     );

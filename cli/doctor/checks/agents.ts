@@ -5,7 +5,7 @@ import { type Patient } from '../patient.js';
 import { readEntries, readTookAgo } from '../queue-streams.js';
 import { type Registered } from '../registrations.js';
 
-/** How long an entry may lie beside a free agent before that one counts as deaf. */
+/** How long an entry may wait beside a free agent before that agent counts as unresponsive. */
 const deafMs = 10_000;
 /** Between two looks: an agent takes what waits within some milliseconds. */
 const secondLookMs = 1000;
@@ -46,7 +46,7 @@ function lost({ agentId, host, pid, silentMs }: Registered): Finding {
   };
 }
 
-/** Agents that say that they live and have room, beside a command for them that nobody takes. */
+/** Finds agents that report that they live and have room, beside a command for them that no agent takes. */
 async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<Finding[]> {
   const { redis, keys } = patient;
   const nowMs = await patient.time();
@@ -64,7 +64,7 @@ async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<
     suspects.map(async ({ queue, stream, lastDelivered, waitedMs, id }) => {
       const [oldest] = await readEntries(redis, stream, `(${lastDelivered}`, '+', 1);
       const type = await redis.hget(keys.command(id), 'type').catch(() => null);
-      // Somebody takes from this queue.
+      // An agent takes from this queue.
       if (oldest?.id !== id || type === null) return [];
       return idle
         .filter(
@@ -80,9 +80,9 @@ async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<
 }
 
 /**
- * Those that have room, and that were given nothing since. One that takes from another queue without a
- * rest has empty hands between two commands: it is not deaf, it only does not come to this queue. One that
- * renews what it has counts as at work as well: it is worse to have a healthy agent killed.
+ * Finds the agents that have room and were given nothing since. An agent that takes from another queue without
+ * a rest has nothing in flight between two commands: it is not unresponsive, it only does not come to this
+ * queue. One that renews its leases counts as at work as well: to have a healthy agent killed would be worse.
  *
  * @param since an earlier look, by `performance.now()`
  */

@@ -9,7 +9,7 @@ export const clock: Check = {
     const before = Date.now();
     const redisMs = await patient.time();
     const after = Date.now();
-    // It was read at some moment in between.
+    // Redis's clock was read at some moment in between.
     const offMs = redisMs > after ? redisMs - after : Math.min(0, redisMs - before);
     if (Math.abs(offMs) <= 1) return well("agrees with Redis's");
     return well(`${Math.abs(offMs)} ms ${offMs > 0 ? 'behind' : 'ahead of'} Redis's, which decides`);

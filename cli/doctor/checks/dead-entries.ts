@@ -8,7 +8,7 @@ const entrySchema = z.tuple([z.string(), z.array(z.string())]).transform(([, fie
   return `${named.get('entry') ?? '?'} of ${named.get('queue') ?? '?'}, ${named.get('why') ?? '?'}`;
 });
 
-/** Entries that no script could understand, and put aside. */
+/** Entries that the scripts could not understand and put aside. */
 export const deadEntries: Check = {
   name: 'dead-entries',
   about: 'no entry was put aside because nobody could understand it',

@@ -6,7 +6,7 @@ export const fsync: Check = {
   needs: ['redis'],
   async look(patient) {
     const settings = await patient.settings('appendfsync', 'no-appendfsync-on-rewrite');
-    // A managed Redis: nothing is known, and nobody here can change it.
+    // This is a managed Redis: the settings are not known, and the operator cannot change them here.
     if (!settings) return well('not known: CONFIG GET is not allowed here');
     const policy = settings.get('appendfsync') ?? 'not known';
     const findings: Finding[] = [];

@@ -15,7 +15,7 @@ export const memory: Check = {
     const most = Number(info.get('maxmemory') ?? 0);
     if (most === 0) return well(`${megabytes(used)} used, no maxmemory`);
     const fact = `${megabytes(used)} of ${megabytes(most)} used`;
-    // What it takes for clients and the append-only file does not count as full.
+    // The buffers of replicas and of the append-only file do not count towards maxmemory.
     const counted = used - Number(info.get('mem_not_counted_for_evict') ?? 0);
     if (counted < nearlyFull * most) return well(fact);
     const isFull = counted >= most;

@@ -55,7 +55,7 @@ async function describe(
   };
 }
 
-/** RUNNING, and the marker that says who may execute it is gone. */
+/** Finds commands that are RUNNING while the marker that names their rightful attempt is gone. */
 async function findHalfRunning(
   { redis, keys }: Patient,
   { queue, stream, lastDelivered }: QueueStream,

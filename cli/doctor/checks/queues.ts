@@ -24,7 +24,7 @@ export const queues: Check = {
   },
 };
 
-/** What a client knows as one queue: its stream, and its lanes. */
+/** One queue as clients know it: its stream, and its lanes. */
 interface Queue {
   readonly queue: string;
   readonly streams: readonly QueueStream[];
@@ -90,7 +90,7 @@ async function unknownTypes(
   const onStream = (await Promise.allSettled(waiting)).map((row) =>
     row.status === 'fulfilled' ? row.value : null,
   );
-  // What an agent did not know was moved to the lane of its type.
+  // Commands of a type that an agent did not know were moved to the lane of that type.
   const inLanes = streams.filter((one) => one.waiting > 0).map(({ laneType }) => laneType);
   const types = [...onStream, ...inLanes].flatMap((type) => (type && !known.has(type) ? [type] : []));
   return [...new Set(types)].sort();

@@ -3,11 +3,11 @@ import { redactPasswords } from '../../../shared/runtime/redact.js';
 import { unusable } from '../../../shared/store/unusable-redis.js';
 import { type Finding, ill, type Look, well } from '../check.js';
 
-/** The first look: whatever else is wrong with Redis is told by it alone. */
+/** The first check: when Redis is away or unusable, the others are skipped, and this one alone reports it. */
 export const redisAnswers = {
   name: 'redis',
   about: 'Redis answers',
-  /** @param lastError what the connection last said */
+  /** @param lastError the last error of the connection */
   async look(redis: Redis, url: string, lastError: () => Error | undefined): Promise<Look> {
     const shown = redactPasswords(url);
     try {
@@ -31,7 +31,7 @@ export const redisAnswers = {
 /** Any answer at all, if only that PING is not allowed, or refused like a write. */
 const isAnswer = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError';
 
-/** @param message of an UnusableRedisError, which says what to do as well */
+/** @param message of an UnusableRedisError, which names the fix as well */
 const refused = (shown: string, message: string): Finding => ({
   what: `Redis is there at ${shown}, but cannot be used: ${message}`,
   why: 'servers and agents with this URL refuse to start; nothing is accepted, started or reported',

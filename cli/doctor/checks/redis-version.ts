@@ -1,6 +1,6 @@
 import { type Check, ill, well } from '../check.js';
 
-/** The first with functions of scripts that Fencepost's begin with (`#!lua`), and with COUNT for XAUTOCLAIM's deleted. */
+/** The first version that knows the `#!lua` line of Fencepost's scripts, and whose XAUTOCLAIM drops deleted entries. */
 export const oldestMajor = 7;
 
 export const redisVersion: Check = {

@@ -5,7 +5,7 @@ import { type Check, ill, well } from '../check.js';
 
 const detailSchema = z.object({ detail: z.string() });
 
-/** It answers: this asks whether it can do its work. */
+/** Asks a server that answers whether it can do its work. */
 export const serverReady: Check = {
   name: 'server-ready',
   about: 'the server can take commands',
@@ -15,7 +15,7 @@ export const serverReady: Check = {
     const { status, body } = await patient.ask('ready');
     if (status === 200 && readinessSchema.safeParse(body).success) return well('ready');
     const { readOnly } = await readDurability(patient.redis);
-    // It cannot, and the check of Redis's writes says why.
+    // The server cannot be ready then, and the check of Redis's writes reports why.
     if (readOnly !== undefined) return well(`not ready, as is Redis: ${readOnly}`);
     const detail = detailSchema.safeParse(body).data?.detail ?? '';
     return ill(`answers ${status}`, {

@@ -11,8 +11,8 @@ interface SpentEntry {
 }
 
 /**
- * What somebody acknowledged by hand. Redis gives such an entry to nobody again, and since it still lies
- * on the stream, maintenance takes it for one that waits: its command is never found.
+ * Finds entries that were acknowledged by hand. Redis never delivers such an entry again, and since it still
+ * lies on the stream, maintenance takes it for one that waits: its command is never found.
  */
 export const spentEntries: Check = {
   name: 'spent-entries',

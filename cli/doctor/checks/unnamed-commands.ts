@@ -9,7 +9,7 @@ const pageSize = 500;
 /** The newest commands, which are looked at when the numbers do not fit together. */
 const mostCommands = 200_000;
 
-/** Every command that has not ended is on a stream or scheduled, once: the numbers tell whether one is missing. */
+/** Every command that has not ended is on a stream or scheduled, once: the numbers show whether one is missing. */
 export const unnamedCommands: Check = {
   name: 'unnamed-commands',
   about: 'what has not ended is on a stream, or scheduled',
@@ -19,7 +19,7 @@ export const unnamedCommands: Check = {
     const fact = `${open} open, ${named} on streams and scheduled`;
     if (open <= named) return well(fact);
     const lost = await find(patient);
-    // The last of them has ended, or was put back, since they were counted.
+    // The last of them has ended, or was requeued, since they were counted.
     if (lost.length === 0) return well(fact);
     const leaseMs = await patient.leaseMs();
     return ill(fact, {
@@ -34,7 +34,7 @@ export const unnamedCommands: Check = {
   },
 };
 
-/** At one moment: under load the numbers fit together at no other. */
+/** Counts at one moment: under load, numbers of different moments do not fit together. */
 async function count({ redis, keys, queues }: Patient): Promise<{ open: number; named: number }> {
   const streams = (await queues()).map(({ stream }) => stream);
   const [counts, ...places] = await readAtOnce(
@@ -77,7 +77,7 @@ async function find({ redis, keys }: Patient): Promise<CommandState[]> {
     );
     for (const { state, entry } of states) {
       const isUnnamed = state.entry === '' ? !state.isScheduled : !state.isOnStream && !state.isPending;
-      // It was moved while it was looked at: then it was named.
+      // A command that was moved between the two reads was on a stream or scheduled, so it is not missing.
       if (isOpen(state.status) && state.entry === (entry ?? '') && isUnnamed) lost.push(state);
     }
   }

@@ -26,7 +26,7 @@ export const versions: Check = {
       findings.push({ what, why, mend, commands: ['git describe --always', 'npm run server'] });
     }
     for (const agent of await patient.agents()) {
-      // One in another language tells none, or its own.
+      // An agent in another language may report no version.
       if (!agent.isLive || agent.version === undefined || agent.version === version) continue;
       const what = `${agent.agentId} (pid ${agent.pid} on ${agent.host}) is Fencepost ${agent.version}, this program ${version}`;
       findings.push({

@@ -59,7 +59,7 @@ export const writes: Check = {
   },
 };
 
-/** It answers a PING like a write. */
+/** Whether Redis refuses writes: it then refuses a PING too. */
 const isRefusing = (redis: Redis) =>
   redis.ping().then(
     () => false,
