@@ -25,7 +25,7 @@ export interface BenchmarkContext {
   readonly rounds: number;
   /** Ctrl-C. */
   readonly signal: AbortSignal;
-  /** A line for whoever watches the run. */
+  /** Prints a line for the user who watches the run. */
   readonly say: (line: string) => void;
 }
 
@@ -42,9 +42,9 @@ export type Table = z.infer<typeof tableSchema>;
 /** Bars in groups, each with the span from its least to its greatest sample. The axis begins at 0. */
 const plotSchema = z.object({
   title: z.string(),
-  /** Of the values: `commands/s`. */
+  /** The unit of the values: `commands/s`. */
   unit: z.string(),
-  /** What the groups differ by: `in flight`. */
+  /** The quantity that the groups differ by: `in flight`. */
   by: z.string(),
   groups: z.array(z.string()),
   /** One value per group each; null where it was not measured. */
@@ -52,14 +52,14 @@ const plotSchema = z.object({
 });
 export type Plot = z.infer<typeof plotSchema>;
 
-/** What a target is judged by. */
+/** The figure that is compared with a target. */
 const measuredSchema = z.object({
   target: z.custom<TargetId>((id) => typeof id === 'string' && isTargetId(id), { error: 'no such target' }),
-  /** The one that is judged, in the target's unit: the median, or what the target says. */
+  /** The one value that is compared, in the target's unit: the median, or another that the target names. */
   value: z.number(),
   min: z.number(),
   max: z.number(),
-  /** Those that it was taken from, in the target's unit. */
+  /** The samples that it was taken from, in the target's unit. */
   samples: z.array(z.number()),
 });
 export type Measured = z.infer<typeof measuredSchema>;
@@ -73,7 +73,7 @@ const samplesSchema = z.object({
 export type Samples = z.infer<typeof samplesSchema>;
 
 export const resultSchema = z.object({
-  /** What decides the figures beside the machine: `{ 'commands per round': 10000, appendfsync: 'always' }`. */
+  /** The settings behind the figures, besides the machine: `{ 'commands per round': 10000, appendfsync: 'always' }`. */
   settings: z.record(z.string(), z.union([z.string(), z.number(), z.boolean()])),
   tables: z.array(tableSchema),
   plots: z.array(plotSchema),
@@ -82,16 +82,16 @@ export const resultSchema = z.object({
   /** Everything that was taken, in the order in which it was. */
   samples: z.array(samplesSchema),
 });
-/** Its types are those of the recorded file: it is read back when another benchmark is run again. */
+/** The types are those of the recorded file: it is read back when another benchmark is run again. */
 export type BenchmarkResult = z.infer<typeof resultSchema>;
 
-/** What most targets are judged by: the median of `samples`, which are in the target's unit. */
+/** Returns the figure for most targets: the median of `samples`, which are in the target's unit. */
 export function measuredMedian(target: TargetId, samples: readonly number[]): Measured {
   const { median, min, max } = spreadOf(samples);
   return { target, value: median, min, max, samples: [...samples] };
 }
 
-/** The value that 99 % of `samples` do not exceed. */
+/** Returns the value that 99 % of `samples` do not exceed. */
 export function measuredP99(target: TargetId, samples: readonly number[]): Measured {
   const { min, max } = spreadOf(samples);
   return { target, value: quantile(samples, 0.99), min, max, samples: [...samples] };

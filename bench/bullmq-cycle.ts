@@ -26,7 +26,7 @@ export async function withBullMqCycle<T>(socket: string, run: (cycle: Cycle) => 
         held = [];
         for (let i = 0; i < count; i++) {
           const job = await worker.getNextJob(token, { block: false });
-          // Its type leaves out that there may be none.
+          // The type in BullMQ omits that there may be no job.
           if (!(job instanceof Job)) throw new Error(`BullMQ gave ${i} jobs of ${count}`);
           held.push(job);
         }

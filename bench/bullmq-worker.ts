@@ -18,7 +18,7 @@ const worker = new Worker(queue, () => Promise.resolve(load.result), {
 worker.on('error', () => undefined);
 
 const stop = async () => {
-  // It waits for a Redis that Ctrl-C has ended too.
+  // The close would wait for a Redis that Ctrl-C has ended too.
   await Promise.race([worker.close(), pause(1000)]);
 };
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,6 +1,6 @@
 import { type Redis } from 'ioredis';
 
-/** What Redis itself keeps of each command, in `INFO commandstats`: a command inside a script counts as any other. */
+/** The counters that Redis keeps of each command, in `INFO commandstats`: one inside a script counts as any other. */
 export interface CommandUse {
   readonly calls: number;
   /** Microseconds spent in the command; of a script, with all that it called. */
@@ -10,7 +10,7 @@ export interface CommandUse {
 /** By name: `hset`, `xgroup|create`. */
 export type CommandUses = ReadonlyMap<string, CommandUse>;
 
-/** What all clients together used while `work` was done. */
+/** Returns what all clients together used while `work` was done. */
 export async function usedDuring(redis: Redis, work: () => Promise<void>): Promise<CommandUses> {
   const before = await readUses(redis);
   await work();

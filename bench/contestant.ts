@@ -6,8 +6,8 @@ export interface Contestant {
   /** Submits no-ops of the load in one call, as the system takes one command, or many. */
   submit(count: number): Promise<void>;
   /**
-   * How many are completed, of those submitted here: read from Redis, so that neither system is charged for
-   * telling it.
+   * Returns how many are completed, of those submitted here: read from Redis, so that neither system is charged
+   * for reporting it.
    *
    * @throws when one failed
    */
@@ -18,7 +18,7 @@ export interface Contestant {
   /** Rejects when its worker ends, and never resolves: to be raced with what it is to do. */
   died(): Promise<never>;
   /**
-   * @param waiting how many nobody has begun
+   * @param waiting how many no worker has begun
    * @throws when anything else is left behind, or was not completed: a round that lost work is no result
    */
   checkRest(waiting?: number): Promise<void>;

@@ -8,7 +8,7 @@ export interface CpuUse {
   readonly redisThreads: number;
   /** The main thread of the process that executes. */
   readonly worker: number;
-  /** Its other threads: what a main thread hands over is not free. */
+  /** The other threads of that process: work that a main thread offloads is not free. */
   readonly workerThreads: number;
   /** This process, which submits. */
   readonly submitter: number;

@@ -7,7 +7,7 @@ export type Step = (typeof steps)[number];
 /** One batch of the load through its whole life, a step at a time and all in this process. */
 export type Cycle = Readonly<Record<Step, (count: number) => Promise<void>>>;
 
-/** What a batch wrote in each step. */
+/** The writes of a batch in each step. */
 export type StepWrites = Readonly<Record<Step, Writes>>;
 
 /**

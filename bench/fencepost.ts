@@ -53,7 +53,7 @@ export class Fencepost implements Contestant {
   readonly #door: Door;
   #dataDir: string | undefined;
   #agent: WorkerProcess | undefined;
-  /** What the counters held before the first of this one's commands. */
+  /** The count of completed commands before the first command of this contestant. */
   #completedBefore = 0;
   #submitted = 0;
 

@@ -11,10 +11,10 @@ export type Lap = (contestant: Contestant, signal: AbortSignal, meter?: CpuMeter
 
 /** Hundreds of times what a lap takes: something is broken then. */
 const longestLapMs = 120_000;
-/** How often Redis is asked whether the lap is over: that much longer than it took a lap may seem. */
+/** How often Redis is asked whether the lap is over: a lap may seem that much longer than it was. */
 const askEveryMs = 2;
 
-/** Submission alone, until the last is answered. Nobody works off what is submitted: the backlog grows. */
+/** Submission alone, until the last is answered. No worker executes what is submitted: the backlog grows. */
 export function submissionLap(stream: Stream): Lap {
   let waiting = 0;
   return async (contestant, signal, meter) => {

@@ -3,10 +3,10 @@
  * what is measured is the broker.
  */
 export const load = {
-  /** What Fencepost calls a type and BullMQ a job's name. */
+  /** The type in Fencepost, and the name of the job in BullMQ. */
   type: 'DELAY',
   payload: { ms: 0 },
-  /** What the handler of that type answers; BullMQ's processor answers it too. */
+  /** The result of the handler of that type; BullMQ's processor returns it too. */
   result: { ok: true, tookMs: 0 },
   batch: 100,
   /** With one batch under way, submission would wait for the disk while the worker runs dry. */
@@ -23,7 +23,7 @@ export interface Stream {
   readonly inFlight: number;
 }
 
-/** `commands` of the load, in the batches that the load says. */
+/** Returns a stream of `commands` of the load, in the batches that the load defines. */
 export const inLoadBatches = (commands: number): Stream => ({
   commands,
   batch: load.batch,

@@ -5,7 +5,7 @@ import { describeHost } from '../shared/testing/host.js';
 import { type TestRedis } from '../shared/testing/redis-server.js';
 import { version } from '../shared/runtime/version.js';
 
-/** Without these a figure says nothing. */
+/** The machine and the software on it: without these a figure means nothing. */
 export const machineSchema = z.object({
   cpu: z.string(),
   cores: z.number(),

@@ -37,7 +37,7 @@ export function parseSuite(argv: readonly string[]): SuiteRequest {
   const named = first === undefined || first.startsWith('-') ? undefined : first;
   const chosen = named === undefined ? benchmarks : benchmarks.filter(({ name }) => name === named);
   if (named !== undefined && chosen.length === 0) throw new ConfigError([unknownText(named)]);
-  // Flags only: in the environment these names would be anybody's.
+  // Flags only: as environment variables these names could belong to any program.
   const flags = { argv: named === undefined ? argv : rest, env: {}, dotenv: '' };
   return { benchmarks: chosen, ...loadConfig('npm run bench --', suiteSettings, flags) };
 }
@@ -47,7 +47,7 @@ function unknownText(name: string): string {
   return `no benchmark is called ${shown(name)}${suggestion(name, known) || '.'} There are ${known.join(', ')}`;
 }
 
-/** What `--help` prints. */
+/** Returns the text that `--help` prints. */
 export function usage(): string {
   const width = Math.max(...benchmarks.map(({ name }) => name.length), 'smoke'.length);
   const lines = benchmarks.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`);

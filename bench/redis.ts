@@ -10,7 +10,7 @@ export type Fsync = 'always' | 'everysec';
 export const startRedis = (fsync: Fsync = 'always') =>
   TestRedis.start({ config: { 'auto-aof-rewrite-percentage': '0', appendfsync: fsync } });
 
-/** Lets `use` have a Redis that nobody else uses, and that is gone when this settles. */
+/** Gives `use` a private Redis, which is gone when this settles. */
 export async function withRedis<T>(use: (redis: TestRedis) => Promise<T>, fsync?: Fsync): Promise<T> {
   const redis = await startRedis(fsync);
   try {

@@ -13,7 +13,7 @@ const smokeSettings = {
 
 /** `npm run bench -- smoke`. @returns the exit code. @throws ConfigError with every fault */
 export async function runSmoke(argv: readonly string[], signal: AbortSignal): Promise<number> {
-  // Flags only: in the environment these names would be anybody's.
+  // Flags only: as environment variables these names could belong to any program.
   const { commands, rounds, json } = loadConfig('npm run bench -- smoke', smokeSettings, {
     argv,
     env: {},

@@ -18,7 +18,7 @@ export interface SmokeOptions {
   readonly onRound: (round: Round, number: number) => void;
 }
 
-/** What `--json` writes. */
+/** The result as `--json` writes it. */
 export interface SmokeResult {
   readonly machine: Machine;
   readonly load: typeof load & { readonly commands: number };
@@ -35,7 +35,7 @@ export interface SmokeResult {
 
 const countedBatch = 10;
 
-/** Counts the writes of both systems, then lets them race, on a Redis that nobody else uses. */
+/** Counts the writes of both systems, then lets them race, on a Redis without other clients. */
 export async function smoke(redis: TestRedis, options: SmokeOptions): Promise<SmokeResult> {
   const { commands, rounds: roundCount, signal, onRound } = options;
   const machine = await describeMachine(redis);

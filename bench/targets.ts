@@ -1,4 +1,4 @@
-/** What a figure counts. Ratios are of two systems side by side; `×` says how many times as much. */
+/** The unit of a figure. Ratios are of two systems side by side; `×` means how many times as much. */
 export type Unit = '×' | '%' | 's' | 'B';
 
 export interface Target {
@@ -8,7 +8,7 @@ export interface Target {
   readonly comparison: 'at least' | 'at most';
   readonly bound: number;
   readonly unit: Unit;
-  /** How the one value that is judged comes from what was taken: `median of the pairs' ratios`. */
+  /** How the one value that is compared comes from the samples: `median of the pairs' ratios`. */
   readonly taken: string;
 }
 

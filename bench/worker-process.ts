@@ -14,7 +14,7 @@ export class WorkerProcess {
     this.#process = process;
   }
 
-  /** Resolves when the program said over IPC that it is ready. */
+  /** Resolves when the program has reported over IPC that it is ready. */
   static async start(
     args: readonly [script: string, ...rest: string[]],
     env: Readonly<Record<string, string | undefined>> = {},
@@ -52,7 +52,7 @@ export class WorkerProcess {
   async stop(): Promise<void> {
     const { exited } = this.#process;
     this.#process.kill('SIGTERM');
-    // One that is frozen would end only when it wakes.
+    // A frozen process would end only when it is resumed.
     this.thaw();
     const inTime = new AbortController();
     const killed = pause(stopWithinMs, inTime.signal).then(() => {

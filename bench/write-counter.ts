@@ -15,7 +15,7 @@ const commandInfoSchema = z.array(
 
 /**
  * Counts writes by Redis's own book-keeping, in which a command that a script calls counts as any other,
- * and by Redis's own word on which commands are writes.
+ * and by Redis's own list of which commands are writes.
  */
 export class WriteCounter {
   readonly #redis: Redis;
@@ -24,7 +24,7 @@ export class WriteCounter {
     this.#redis = redis;
   }
 
-  /** What all clients together wrote while `work` was done. */
+  /** Returns what all clients together wrote while `work` was done. */
   async during(work: () => Promise<void>): Promise<Writes> {
     const uses = await usedDuring(this.#redis, work);
     const writes = await this.#writesAmong([...uses.keys()]);

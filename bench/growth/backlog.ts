@@ -10,7 +10,7 @@ import { dataBytes } from './memory.js';
 
 const keys = partitionKeys();
 const type = load.type;
-/** 50 bytes of JSON, as the target says. */
+/** 50 bytes of JSON, as the target requires. */
 const payload = JSON.stringify({ note: 'x'.repeat(39) });
 const outcome = { status: 'COMPLETED', result: JSON.stringify(load.result) } as const;
 

@@ -31,7 +31,7 @@ export async function takeBacklogs(settings: GrowthSettings, context: BenchmarkC
         say(`  ${name}: ${lineOf(pairs)}`);
         return { name, pairs };
       };
-      // What is made once, such as the scripts and the consumer group, is not a part of any command's memory.
+      // Things that are made once, such as the scripts and the consumer group, are no part of any command's memory.
       await grown.fill(load.batch, signal);
       await grown.workOff(0, signal);
       await grown.empty();

@@ -1,10 +1,10 @@
 import { type Redis } from 'ioredis';
 import { redisTimeDuring } from '../limit/redis-time.js';
 
-/** What one command costs, in microseconds. */
+/** The cost of one command, in microseconds. */
 export interface Cost {
   readonly elapsedUs: number;
-  /** Of that, what Redis counted for its scripts: without Node, the sockets and the disk. */
+  /** The part of it that Redis counted for its scripts: without Node, the sockets and the disk. */
   readonly scriptUs: number;
   /** The processor time of Redis's main thread, all in all: what else the machine does is not in it. */
   readonly redisCpuUs: number;

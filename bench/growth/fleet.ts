@@ -19,10 +19,10 @@ export class Fleet implements Contestant {
     this.#redis = redis.client();
   }
 
-  /** What one command costs from its start to its report, when `commands` wait for these agents. */
+  /** Measures the cost of one command from its start to its report, when `commands` wait for these agents. */
   async lap(commands: number, signal: AbortSignal): Promise<Cost> {
     let elapsedMs = 0;
-    // Redis's part has the submission in it, which costs as much whoever executes.
+    // Redis's part has the submission in it, which costs the same with any number of agents.
     const cost = await costDuring(this.#redis, commands, async () => {
       elapsedMs = await workLap(commands)(this, signal);
     });
@@ -33,7 +33,7 @@ export class Fleet implements Contestant {
     for (const one of this.#all()) await one.start();
   }
 
-  /** Through the first; whichever is free executes. */
+  /** Submits through the first; any agent that is free executes. */
   submit(count: number): Promise<void> {
     return this.#first.submit(count);
   }

@@ -95,7 +95,7 @@ export const growth: Benchmark = {
   },
 };
 
-/** What is shown of a command's cost. */
+/** The parts of a command's cost that are shown. */
 const parts = [
   { name: 'elapsed', of: 'elapsedUs' },
   { name: 'in scripts', of: 'scriptUs' },

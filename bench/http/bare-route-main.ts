@@ -35,7 +35,7 @@ app.post('/commands/batch', async (request, response) => {
 });
 
 async function main(): Promise<void> {
-  // Express's type says any; it is a listener of requests.
+  // Express declares it as any; it is a request listener.
   const server = createServer((request, response) => void app(request, response));
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

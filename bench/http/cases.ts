@@ -18,7 +18,7 @@ const command = { type: load.type, payload: JSON.stringify(load.payload) };
 interface Sizes {
   readonly singles: readonly { readonly connections: number; readonly requests: number }[];
   readonly batches: readonly { readonly size: number; readonly requests: number }[];
-  /** Of the singles, the one by which the target is judged. */
+  /** The connections of the one of the singles that is compared with the target. */
   readonly judged: number;
 }
 

@@ -2,8 +2,8 @@ import { Pool } from 'undici';
 import { exitWithParent, reportReady } from '../../shared/runtime/parent.js';
 import { type Done, type Order, orderSchema } from './orders.js';
 
-// The load generator, a process of its own: it must not slow down whom it measures more than its share of
-// the machine does.
+// The load generator, a process of its own: it must not slow down the server that it measures more than its
+// share of the machine does.
 
 const pools = new Map<string, Pool>();
 

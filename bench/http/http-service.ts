@@ -49,7 +49,7 @@ export class HttpService {
     }
   }
 
-  /** Nobody waits for an answer any more, so there is nothing to finish. */
+  /** Kills the process: no client waits for an answer any more, so there is nothing to finish. */
   async stop(): Promise<void> {
     this.#process.kill('SIGKILL');
     await this.#process.exited;

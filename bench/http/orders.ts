@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What the load generator is told to do. */
+/** An order to the load generator. */
 export const orderSchema = z.object({
   number: z.int(),
   /** The same body again and again, to the same place. */
@@ -12,7 +12,7 @@ export const orderSchema = z.object({
 });
 export type Order = z.infer<typeof orderSchema>;
 
-/** What it says when it is done. */
+/** The load generator's reply when an order is done. */
 export const doneSchema = z.union([
   z.object({ number: z.int(), ms: z.number() }),
   z.object({ number: z.int(), failed: z.string() }),

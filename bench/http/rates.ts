@@ -10,7 +10,7 @@ export interface Rates {
   readonly ratios: readonly number[];
 }
 
-/** Of the two. */
+/** The names of the two. */
 export type Names = readonly [ours: string, theirs: string];
 
 /** @param pairs of milliseconds */

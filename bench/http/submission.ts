@@ -11,7 +11,7 @@ import { HttpService } from './http-service.js';
 import { LoadGenerator } from './load-generator.js';
 import { lineOf, type Rates, ratesOf } from './rates.js';
 
-/** Fencepost's server beside the bare route, case by case, nobody working. */
+/** Measures Fencepost's server beside the bare route, case by case, without any worker. */
 export async function takeSubmission(
   redis: TestRedis,
   cases: readonly HttpCase[],

@@ -18,13 +18,13 @@ export interface Route {
   stop(): Promise<void>;
 }
 
-/** The server's way: submitted by its `Submitter`, the end told by Fencepost's channel. */
+/** The server's way: submitted by its `Submitter`, the end reported by Fencepost's channel. */
 export async function brokerRoute(redis: TestRedis, fencepost: Fencepost): Promise<Route> {
   const feed = new TransitionFeed({
     url: redis.url,
     logger: pino({ level: 'warn' }),
   });
-  // It subscribes by itself, some time after its start: nothing may be submitted before.
+  // The feed subscribes by itself, some time after its start: nothing may be submitted before.
   const subscribed = new Promise<void>((resolve) => {
     feed.listenToAll({ onTransition: () => undefined, onGap: resolve });
   });
@@ -50,7 +50,7 @@ export async function brokerRoute(redis: TestRedis, fencepost: Fencepost): Promi
   };
 }
 
-/** BullMQ's way: submitted by `add`, the end told by its event stream, which `QueueEvents` reads. */
+/** BullMQ's way: submitted by `add`, the end reported by its event stream, which `QueueEvents` reads. */
 export async function bullMqRoute(redis: TestRedis, bullmq: BullMq): Promise<Route> {
   const events = new QueueEvents(bullmq.queueName, { connection: connectionTo(redis.socket) });
   events.on('error', () => undefined);

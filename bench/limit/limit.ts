@@ -19,7 +19,7 @@ const commandsPerLap = 10_000;
 
 interface Lap extends RedisTime {
   readonly perSecond: number;
-  /** What one Redis could do if it did nothing but these commands. */
+  /** The rate that one Redis could reach if it did nothing but these commands. */
   readonly limitPerSecond: number;
 }
 
@@ -166,7 +166,7 @@ function timeTable(ours: readonly Lap[], theirs: readonly Lap[]): Table {
   };
 }
 
-/** Of Fencepost's cycle, the dearest first. */
+/** Lists the commands of Fencepost's cycle, the most expensive first. */
 function commandTable(laps: readonly Lap[]): Table {
   const names = [...new Set(laps.flatMap(({ commands }) => [...commands.keys()]))];
   const rows = names

@@ -20,7 +20,7 @@ export const rawKeys = {
 } as const;
 export const rawGroup = 'agents';
 
-/** A read of the stream, and what it gave. */
+/** One entry that a read of the stream returned. */
 export interface RawEntry {
   readonly entry: string;
   readonly id: string;
@@ -112,7 +112,7 @@ function addReports(pipeline: Pipeline, entries: readonly RawEntry[]): void {
   );
 }
 
-/** Once per batch, as every script: the counter, and the message for who listens. */
+/** Counts and publishes a change of status, once per batch, as every script does. */
 function tell(pipeline: Pipeline, ids: readonly string[], status: string): void {
   pipeline.hincrby(rawKeys.counts, status, ids.length);
   pipeline.publish(rawKeys.events, ids.map((id) => `${id} ${status} 1`).join('\n'));

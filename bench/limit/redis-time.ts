@@ -3,13 +3,13 @@ import { type CommandUses, usedDuring } from '../command-stats.js';
 
 /** Where Redis's time went while commands went through their whole life. Microseconds per command. */
 export interface RedisTime {
-  /** In each command, whoever called it: what remains when all else costs nothing. */
+  /** In each command, called by a client or by a script: the time that remains when all else costs nothing. */
   readonly commands: ReadonlyMap<string, { readonly callsPerCycle: number; readonly usecPerCycle: number }>;
   /** Their sum. */
   readonly innerUsec: number;
   /** In scripts, with all that they called. */
   readonly scriptUsec: number;
-  /** Of Redis's main thread, all of it: commands, scripts, sockets, the append-only file. */
+  /** The time of Redis's main thread, all of it: commands, scripts, sockets, the append-only file. */
   readonly cpuUsec: number;
 }
 
@@ -21,7 +21,7 @@ const scripts: ReadonlySet<string> = new Set([
   'fcall',
   'fcall_ro',
 ]);
-/** What this benchmark itself asks while it counts. */
+/** The commands that this benchmark itself calls while it counts. */
 const own: ReadonlySet<string> = new Set(['info']);
 
 /** @param cycles how many commands complete during `work` */

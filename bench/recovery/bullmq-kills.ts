@@ -95,13 +95,13 @@ async function kill(options: BullMqKillOptions, { ledger, queue, events, workers
   const restarted = fate === 'gone' ? undefined : victim.exited.then(startWorker);
   const [next = ''] = await add(1, 0);
   const settledAtMs = await settled;
-  // Those that are executed again, and the next one.
+  // Every job in flight is executed twice, and the next one once.
   await ledger.waitForHits(2 * count + 1);
   await restarted;
   return whatFollowed({ atMs, settledAtMs, inFlight, next }, ledger.hits());
 }
 
-/** @returns when so many jobs had been put back since their worker had vanished */
+/** @returns when so many jobs had been requeued since their worker had vanished */
 function lastStalled(events: QueueEvents, count: number): Promise<number> {
   let left = count;
   return new Promise((done) => {

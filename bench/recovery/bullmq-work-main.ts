@@ -21,7 +21,7 @@ const worker = new Worker(
 );
 worker.on('error', () => undefined);
 
-// Those who end in good order have nothing left to do.
+// A worker that is stopped in good order has nothing left to do.
 process.once('SIGTERM', () => process.exit(0));
 exitWithParent(() => Promise.resolve(), 0);
 void worker.waitUntilReady().then(() => reportReady());

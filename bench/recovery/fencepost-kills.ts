@@ -81,14 +81,14 @@ export class FencepostKills {
     const settledAtMs = await settled;
     this.#agent = await restarted;
 
-    // Those that are executed again, and the next one.
+    // The commands that are executed again, and the next one, have to end first.
     await deployment.settled(this.#clients.accepted().size);
     heir?.kill('SIGTERM');
     await heir?.exited;
     return whatFollowed({ atMs, settledAtMs, inFlight, next }, ledger.hits().slice(hitsBefore));
   }
 
-  /** @throws when any invariant was broken, by whatever happened since the start */
+  /** @throws when any invariant was broken since the start */
   async check(): Promise<void> {
     const { deployment, ledger } = this.#parts;
     const { violations } = await deployment.judge({ clients: this.#clients, ledger });
@@ -115,7 +115,7 @@ export class FencepostKills {
     return ids;
   }
 
-  /** A Redis that has just been started declares nobody lost within the first lease: no part of what is measured. */
+  /** Waits out the first lease of a Redis, in which no agent is declared lost: it is no part of what is measured. */
   async #untilRecoveryActs(): Promise<void> {
     const { redis } = this.#parts;
     const holdUntil = Number((await redis.hget(partitionKeys().recovery, 'holdUntil')) ?? 0);

@@ -1,6 +1,6 @@
 import { type Hit } from '../../shared/testing/ledger.js';
 
-/** What becomes of a process that was killed: it is started again at once, or another takes over. */
+/** The fate of a process that was killed: it is started again at once, or another takes over. */
 export const fates = ['restarted', 'gone'] as const;
 export type Fate = (typeof fates)[number];
 

@@ -129,7 +129,7 @@ async function killAgents(settings: Settings, { signal, say }: BenchmarkContext)
   }
 }
 
-/** What is executed twice must have asked for it. */
+/** Checks that exactly the commands whose policy is `retry` were executed twice. */
 function checkExecutions(all: readonly Series[]): void {
   for (const { system, inFlight, kills } of all) {
     const wanted = system === fencepostWith('retry') ? inFlight : 0;

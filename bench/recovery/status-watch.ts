@@ -8,7 +8,7 @@ interface Wait {
   readonly done: (atMs: number) => void;
 }
 
-/** Hears when commands reach a status, as Fencepost's channel tells it: `<id> <status> <attempt>` a line. */
+/** Waits for commands to reach a status, as Fencepost's channel reports it: `<id> <status> <attempt>` a line. */
 export class StatusWatch {
   readonly #waits = new Set<Wait>();
 

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Agent, request } from 'undici';
 import { z } from 'zod';
 
-/** What both systems execute while their workers are killed. */
+/** The work that both systems execute while their workers are killed. */
 export const workSchema = z.strictObject({
-  /** Of the ledger, which writes down every execution and never deduplicates. */
+  /** The URL of the ledger, which writes down every execution and never deduplicates. */
   url: z.url(),
   /** How long the first execution takes; any later one ends at once. */
   ms: z.int().min(0),

@@ -1,6 +1,6 @@
 import { isTargetId, type TargetId } from '../targets.js';
 
-/** What bounds a target that is missed, by hand: the sections of `notes.md`. */
+/** The cause that bounds each missed target, written by hand: the sections of `notes.md`. */
 export type Notes = ReadonlyMap<TargetId, string>;
 
 /**

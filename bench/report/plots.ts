@@ -12,7 +12,7 @@ const plotted = {
   width: width - margin.left - margin.right,
   height: panelHeight - margin.top - margin.bottom,
 } as const;
-/** Told apart in print and by those who do not see red and green. */
+/** Colours that differ in print, and for readers who do not see red and green. */
 const colors = ['#1f5fd6', '#f0a202', '#7a8594', '#12946d', '#b5477f', '#4cb5e8'] as const;
 
 /** One SVG for a benchmark: its plots below each other. */

@@ -38,7 +38,7 @@ export function targetRows(ids: readonly TargetId[], measured: ReadonlyMap<Targe
   return [['what', 'target', 'measured', 'of', 'verdict'], ...ids.map(row)];
 }
 
-/** What most readers want to know, and under which load each of it was taken. */
+/** Returns the figures that most readers want, and the load under which each was taken. */
 function inTenSeconds(
   records: readonly BenchmarkRecord[],
   measured: ReadonlyMap<TargetId, Measured>,

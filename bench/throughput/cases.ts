@@ -4,21 +4,21 @@ import { type TargetId } from '../targets.js';
 
 /** Something whose speed is compared: one row of a table, one group of bars. */
 export interface Case {
-  /** Of the row: how many at once. */
+  /** The name of the row: how many at once. */
   readonly name: string;
   readonly commands: number;
-  /** Of both workers; undefined when nobody works. */
+  /** The concurrency of both workers; undefined when none runs. */
   readonly concurrency: number | undefined;
   readonly lap: () => Lap;
   /** Whether submitting is a part of what is timed. */
   readonly submits: boolean;
-  /** What its ratio is the measure of, with `appendfsync always`. */
+  /** The target that its ratio measures, with `appendfsync always`. */
   readonly target?: TargetId;
 }
 
 export interface Chapter {
   readonly title: string;
-  /** What its rows differ by. */
+  /** The quantity that its rows differ by. */
   readonly by: string;
   readonly cases: readonly Case[];
 }

@@ -129,7 +129,7 @@ function perCommand(use: CpuUse, commands: number): CpuUse {
   return { redis, redisThreads, worker, workerThreads: of('workerThreads'), submitter: of('submitter') };
 }
 
-/** What a chapter adds to the result. */
+/** The contribution of a chapter to the result. */
 interface Part {
   readonly table: Table;
   readonly cpuTable: Table;
