@@ -53,7 +53,7 @@ export const accessSettings = {
   ),
 } as const;
 
-/** For `loadConfig`'s check: of several ways to say who one is, one. */
+/** Checks for `loadConfig` that only one of several ways to authenticate is configured. */
 export function checkAccess({ serverUrls, token, headers }: Config<typeof accessSettings>): string[] {
   try {
     addressesOf(serverUrls ?? ['http://localhost'], { token, headers });

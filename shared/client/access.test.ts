@@ -15,7 +15,7 @@ afterEach(async () => {
   }
 });
 
-/** Answers as it is told to, and remembers what it was sent. */
+/** Starts a server that answers by `answer`, and records the headers that it was sent. */
 async function listen(answer: RequestListener) {
   const seen: IncomingHttpHeaders[] = [];
   const server = createServer((request, response) => {

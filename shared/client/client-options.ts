@@ -3,7 +3,7 @@ import { type CommandSummary, type ListQuery } from '../protocol/api.js';
 import { type CommandView, type submissionSchema } from '../protocol/commands.js';
 import { type CancelQuery, type RetryQuery } from '../protocol/control-api.js';
 
-/** What a client is given and gives. Inferred from the schemas of the API, and never written twice. */
+/** The inputs and results of a client. Inferred from the schemas of the API, and never written twice. */
 
 export interface ClientOptions {
   /**
@@ -31,9 +31,9 @@ export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Of a call that acts on many commands, step by step. */
+/** Options of a call that acts on many commands, step by step. */
 export interface ManyOptions<Sum> extends CallOptions {
-  /** Told after each step, of all steps so far: for whoever shows how far it is. */
+  /** Called after each step with the sum of all steps so far, so that a caller can show the progress. */
   readonly onStep?: ((sum: Sum) => void) | undefined;
 }
 export interface CancelledSum {
@@ -52,11 +52,11 @@ export interface SubmitOptions extends CallOptions {
   readonly idempotencyKey?: string | undefined;
 }
 
-/** What to execute, and how. A `bigint` is no JSON: a number beyond 2^53 belongs in a string. */
+/** The command to execute, and how. A `bigint` is no JSON: a number beyond 2^53 belongs in a string. */
 export type Submission = z.input<typeof submissionSchema>;
-/** As `get` and `wait` give it. */
+/** A command as `get` and `wait` return it. */
 export type Command = CommandView;
-/** As `list` gives it: without payload, result and history, which may be large. */
+/** A command as `list` returns it: without payload, result and history, which may be large. */
 export type ListedCommand = CommandSummary;
 
 /** `limit`: how many are asked for at a time. */

@@ -61,7 +61,7 @@ export type * from './client-options.js';
 const mostConnections = 32;
 
 /**
- * A client of Fencepost's servers. Answers are parsed: what it gives is what the types say.
+ * A client of Fencepost's servers. Answers are validated: every result matches its declared type.
  *
  * Calls that are safe to repeat are sent again, with exponential backoff and full jitter, when a
  * connection breaks, an answer does not come, or a server cannot serve now (`Retry-After` is heeded).
@@ -107,7 +107,7 @@ export class Client {
     const headers = { 'idempotency-key': key ?? v7() };
     const answer = await this.#call({ method: 'POST', path: 'commands', body: submission, headers, signal });
     const { commandId } = parse(submittedSchema, answer);
-    // Nobody else knows a key that was made here.
+    // A key that was generated here is known to no other client.
     return { commandId, isNew: key === undefined || answer.status === 202 };
   }
 
@@ -165,7 +165,7 @@ export class Client {
     } while (cursor !== undefined);
   }
 
-  /** Ends a command that waits at once, and asks the agent of one that runs: `wait` tells how it ended. */
+  /** Ends a waiting command at once, and asks the agent of a running one to stop: `wait` returns how it ended. */
   async cancel(commandId: string, { signal }: CallOptions = {}) {
     const path = `${commandPath(commandId)}/cancel`;
     return parse(cancelledSchema, await this.#call({ method: 'POST', path, signal }));

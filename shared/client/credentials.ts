@@ -1,7 +1,7 @@
 import { shown } from '../runtime/redact.js';
 import { parseUrl } from '../runtime/parse-url.js';
 
-/** Who a caller is, for what stands in front of the servers: Fencepost itself asks nobody. */
+/** The caller's identity, for a proxy in front of the servers: Fencepost itself authenticates no caller. */
 export interface Credentials {
   /** Sent to each server as `Authorization: Bearer …`. */
   readonly token?: string | undefined;
@@ -20,7 +20,7 @@ export const serverUrlRule =
   'must be http://host:port or https://host:port; a user:password@ before the host must be percent-encoded';
 export const tokenRule = 'must be visible ASCII characters, without spaces';
 
-/** What the API says by itself, and what belongs to the connection. */
+/** Headers that the API sets by itself, and headers that belong to the connection. */
 const reserved = new Set([
   ...['accept', 'content-type', 'content-length', 'idempotency-key', 'last-event-id'],
   ...['connection', 'expect', 'host', 'keep-alive', 'te', 'trailer', 'transfer-encoding', 'upgrade'],
@@ -28,7 +28,7 @@ const reserved = new Set([
 
 export const isToken = (token: string): boolean => /^[\x21-\x7e]+$/.test(token);
 
-/** What is wrong with a header, undefined when nothing is. Its value is not shown: it may be a secret. */
+/** Returns the fault of a header, or undefined. The value is not shown: it may be a secret. */
 export function headerFault(name: string, value: string): string | undefined {
   if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return `${JSON.stringify(name)} is no name of a header`;
   if (reserved.has(name.toLowerCase())) return `${name} is set by Fencepost itself`;

@@ -9,11 +9,11 @@ interface Answered {
   readonly cause?: unknown;
 }
 
-/** What a call to a server can end with, beside its answer. */
+/** Base class of every error with which a call to a server can end. */
 export abstract class ClientError extends Error {
   /** HTTP status of the last answer; undefined when there was none. */
   readonly status: number | undefined;
-  /** What Fencepost answered (RFC 9457); undefined when it was not Fencepost that answered, or nobody did. */
+  /** Fencepost's answer (RFC 9457); undefined when another program answered, or none did. */
   readonly problem: ProblemBody | undefined;
 
   constructor(message: string, { status, problem, cause }: Answered = {}) {
@@ -22,13 +22,13 @@ export abstract class ClientError extends Error {
     this.problem = problem;
   }
 
-  /** Which problem it is; every code is in the documentation of the API. */
+  /** The code of the problem; every code is in the documentation of the API. */
   get code(): ProblemCode | undefined {
     return this.problem?.code;
   }
 }
 
-/** The server does not do what it was asked for, and says why: not found, not valid, a conflict. Never sent again. */
+/** The server refused the request and gave the reason: not found, not valid, a conflict. Never retried. */
 export class RequestRefused extends ClientError {
   override readonly name = 'RequestRefused';
 }
@@ -49,7 +49,7 @@ export class AnswerLost extends ClientError {
   override readonly name = 'AnswerLost';
 }
 
-/** What answered is no Fencepost, or one that this client does not understand. */
+/** The answer came from another program than Fencepost, or from a version that this client does not understand. */
 export class AnswerUnexpected extends ClientError {
   override readonly name = 'AnswerUnexpected';
 }
@@ -57,7 +57,7 @@ export class AnswerUnexpected extends ClientError {
 /** The command had not ended when the time for waiting was over. It goes on. */
 export class WaitTimedOut extends ClientError {
   override readonly name = 'WaitTimedOut';
-  /** As it was seen last; undefined when no answer came in that time. */
+  /** The command as it was last seen; undefined when no answer came in that time. */
   readonly command: CommandView | undefined;
 
   constructor(message: string, command: CommandView | undefined) {

@@ -58,7 +58,7 @@ test.each(['\n', '\r\n', '\r'])(
       ['1', 'a', 'x\ny'],
       ['1', 'message', 'z'],
     ];
-    // A CR at the very end may be half of a CRLF: what it completes is told with the next piece.
+    // A CR at the very end may be half of a CRLF: the block that it completes is returned with the next piece.
     expect(read(...text.split(''), end)).toEqual(expect.arrayContaining(whole));
     for (let cut = 0; cut <= text.length; cut++) {
       expect(read(text.slice(0, cut), text.slice(cut), ':').slice(0, 3)).toEqual(whole);

@@ -1,4 +1,4 @@
-/** What a stream of Server-Sent Events says: an event, or how long to wait before a new connection. */
+/** A block of a stream of Server-Sent Events: an event, or only an id. */
 export interface ParsedEvent {
   /** The stream's last id, from this block or one before it. */
   readonly lastEventId: string;
@@ -15,7 +15,7 @@ export interface ParsedEvent {
  * such blocks: without their ids, a client of a quiet stream would come back with one that is long gone.
  */
 export class EventParser {
-  /** In ms, as the server last said; undefined before. */
+  /** The server's latest `retry`, in ms: how long to wait before a new connection. Undefined before the first. */
   retryMs: number | undefined;
   #rest = '';
   #isFirst = true;

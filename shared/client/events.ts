@@ -17,20 +17,20 @@ interface Sent {
 }
 
 /**
- * What `events` tells. `transition`: where a command is now. `resync`: transitions may be missing up to
- * here, so whoever keeps a picture of commands reads it again.
+ * An item that `events` yields. `transition`: where a command is now. `resync`: transitions may be missing
+ * up to here, so a client that keeps a picture of commands must read it again.
  */
 export type ClientEvent =
   | ({ readonly kind: 'transition' } & Sent & TransitionEvent)
   | ({ readonly kind: 'resync' } & Sent & ResyncEvent);
 
 export interface EventsOptions {
-  /** Of this command only. */
+  /** Only events of this command. */
   readonly commandId?: string | undefined;
   /** Begin after this one, of an earlier stream. */
   readonly lastEventId?: string | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Called whenever a connection stands: what happens from now on is told, also if that one breaks. */
+  /** Called for each new connection: everything from now on is reported, even if that connection breaks. */
   readonly onOpen?: (() => void) | undefined;
   /** A stream that is silent for so long is given up for a new one; servers send a heartbeat every 15 s. */
   readonly silenceMs?: number | undefined;

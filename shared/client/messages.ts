@@ -5,7 +5,7 @@ import { type ServerAnswer } from './server-connections.js';
 
 /** Requests and answers of the API, as a client writes and reads them. */
 
-/** What `GET /commands/next` is: the poll of an agent. */
+/** Paths that are no id of a command: `GET /commands/next` is the poll of an agent. */
 const noCommandIds: readonly string[] = ['next'];
 
 /** @throws TypeError when it is the path of something else than a command */
@@ -26,8 +26,8 @@ export function segmentOf(argument: string, value: string): string {
 }
 
 /**
- * Headers carry ASCII, lose the spaces around it, and may be left out by a proxy when they are empty: what
- * arrives would be another key, or none. How long a key may be, a server says.
+ * Headers carry ASCII, lose the spaces around it, and may be left out by a proxy when they are empty: the
+ * server would receive another key, or none. The server also limits how long a key may be.
  *
  * @throws TypeError
  */

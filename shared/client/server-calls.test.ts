@@ -9,7 +9,7 @@ import { askAround, goOnFor } from './server-calls.js';
 
 type Answer = (response: ServerResponse) => void;
 
-/** A server that answers as it is told to, request by request, the last way for good. */
+/** A server with scripted answers, one per request; the last one is repeated for good. */
 class FakeServer {
   readonly url: string;
   /** When each came, by `performance.now()`. */
@@ -45,7 +45,7 @@ class FakeServer {
     await once(this.#server, 'asked');
   }
 
-  /** Resolves when nobody is connected. */
+  /** Resolves when no client is connected. */
   async alone(): Promise<void> {
     while (this.#sockets.size > 0) await Promise.all([...this.#sockets].map(closed));
   }
@@ -206,7 +206,7 @@ describe('ends, and leaves no connection behind,', () => {
     const answered = new Promise((resolve) => subscribe('undici:request:trailers', resolve));
     const calling = client.stats({ signal });
     await answered;
-    // What reads the answer goes first.
+    // The code that reads the answer goes first.
     setImmediate(abort);
     await expect(calling).rejects.toThrow('enough');
     await client.close();
@@ -325,7 +325,7 @@ test.each(['ключ', 'a\nb', 'é', 'a b', ' a', 'a\t', ''])(
 
 describe('a call that waits for one of the 32 connections', () => {
   const busy = Array.from({ length: 32 }, () => never);
-  /** All 32 are taken by calls that nobody answers. */
+  /** Occupies all 32 connections with calls that are never answered. */
   async function occupied(options: { timeoutMs: number; retryForMs: number }, ...answers: Answer[]) {
     const server = await FakeServer.start(...busy, ...answers);
     const client = createClient({ url: server.url, ...options });

@@ -80,7 +80,7 @@ export class ServerCalls {
   readonly #onBack: () => void;
   #isAway = false;
   readonly #connections: ServerConnections;
-  /** Whom to ask: the one that answered last. */
+  /** Index of the server to ask first: the one that answered last. */
   #turn = 0;
 
   /** @throws TypeError for a URL, or credentials, that cannot be used */
@@ -219,7 +219,7 @@ export function refusalOf({ status, problem, headers }: ServerAnswer): RequestRe
   return new RequestRefused(problem?.detail ?? unexplained(status, headers), { status, problem });
 }
 
-/** What a proxy in front of the servers has answered, most likely. */
+/** Explains an answer that is no problem of Fencepost's: a proxy in front of the servers gave it, most likely. */
 function unexplained(status: number, { location }: ServerAnswer['headers']): string {
   if (status === 401)
     return 'the server answered 401: it wants to know who asks (a token, or user:password@ in its URL)';
@@ -231,14 +231,14 @@ function unexplained(status: number, { location }: ServerAnswer['headers']): str
   return `the server answered ${status}`;
 }
 
-/** Another server, or another moment, may do better. A key that somebody spoiled stays as it is. */
+/** Whether another server, or a later try, may do better. A corrupted key in Redis does not repair itself. */
 function isAway({ status, problem }: ServerAnswer): boolean {
   return (status >= 500 && problem?.code !== 'redis_key_broken') || status === 408 || status === 429;
 }
 
 const whyAway = ({ status, problem }: ServerAnswer) => problem?.detail ?? `it answered ${status}`;
 
-/** Codes that say so: the request did not arrive, or was refused before anything was stored. */
+/** Codes of requests that did not arrive, or were refused before anything was stored. */
 const undone: ReadonlySet<ProblemCode | undefined> = new Set([
   ...([
     'backlog_full',
@@ -254,7 +254,7 @@ function nothingDone({ status, problem }: ServerAnswer): boolean {
   return status === 429 || undone.has(problem?.code);
 }
 
-/** A connection that was never there has carried nothing. Of several addresses, each failure must say so. */
+/** A connection that was never established carried nothing. With several addresses, each failure must prove it. */
 function neverArrived(error: unknown): boolean {
   const each = failuresIn(error);
   if (each.length > 1) return each.every(neverArrived);
@@ -263,7 +263,7 @@ function neverArrived(error: unknown): boolean {
   return isOfConnecting || errorCode(error) === 'UND_ERR_CONNECT_TIMEOUT';
 }
 
-/** Of several addresses Node has a message for each, and none for all. */
+/** Joins the messages: for several addresses Node has a message each, and none for all. */
 const messageOf = (error: unknown): string =>
   failuresIn(error)
     .map((one) => (typeof one === 'object' && one !== null && 'message' in one ? one.message : one))

@@ -15,7 +15,7 @@ export interface ServerRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** How much longer than usual the answer may take. */
   readonly waitMs?: number;
-  /** Aborted: nobody wants the answer any more. */
+  /** Aborted when the caller does not want the answer any more. */
   readonly signal?: AbortSignal | undefined;
   /** Called when the request has been written to its connection, each time: a crash point. */
   readonly onSent?: () => void;
@@ -33,7 +33,7 @@ export interface ServerAnswer extends AnswerHead {
   readonly problem: ProblemBody | undefined;
 }
 
-/** An answer that is read as it comes. Whoever has it ends it: `text.destroy()`. */
+/** An answer that is read as it comes. The caller must end it: `text.destroy()`. */
 export interface StreamedAnswer extends AnswerHead {
   readonly text: Readable;
 }
@@ -58,12 +58,12 @@ const probeAfterMs = 5000;
 export class ServerConnections {
   readonly #tryMs: number;
   readonly #usual: Agent;
-  /** Of answers that are held, or streams: waiting for many commands must not keep another call waiting. */
+  /** Connections of held or streamed answers: waiting for many commands must not keep another call waiting. */
   readonly #held: Agent;
   readonly #connections: number;
   /**
-   * By origin. undici has a line of its own, but does not say when a request has left it: that time would
-   * count as the server's, and nobody could leave.
+   * Queues of calls by origin. undici has a queue of its own, but does not report when a request has left it:
+   * that time would count as the server's, and a call could not leave the queue.
    */
   readonly #lines = new Map<string, WaitingLine>();
   readonly #closed = new AbortController();
@@ -117,7 +117,7 @@ export class ServerConnections {
   /** The same for an answer without an end; one that is an error is read at once. */
   async stream(url: URL, call: ServerRequest): Promise<ServerAnswer | StreamedAnswer> {
     const cut = new Cut([call.signal, this.#closed.signal]);
-    // Of the head only.
+    // The limit is for the head only.
     const late = setTimeout(() => cut.abort(new Error(`no answer within ${this.#tryMs} ms`)), this.#tryMs);
     let isStreaming = false;
     try {
@@ -148,7 +148,7 @@ export class ServerConnections {
         signal,
       });
       const text: Readable = answer.body.setEncoding('utf8');
-      // Whoever reads it is told by its iterator.
+      // The reader gets the error from the iterator.
       text.on('error', () => undefined);
       return { status: answer.statusCode, headers: answer.headers, text };
     } finally {
@@ -163,11 +163,11 @@ export class ServerConnections {
   }
 }
 
-/** undici writes when a connection is there, later than it is asked to, and tells of it only here. */
+/** undici writes once a connection is there, later than it is called, and reports the write only here. */
 function watchSent(method: string, url: URL, onSent: () => void): () => void {
   const channel = 'undici:request:bodySent';
   const look = (message: unknown) => {
-    // What undici publishes: https://undici.nodejs.org/#/docs/api/DiagnosticsChannel
+    // The message that undici publishes: https://undici.nodejs.org/#/docs/api/DiagnosticsChannel
     const { request: sent } = message as DiagnosticsChannel.RequestBodySentMessage;
     if (sent.method === method && sent.path === `${url.pathname}${url.search}`) onSent();
   };
@@ -189,7 +189,7 @@ function answerOf({ status, headers }: AnswerHead, text: string): ServerAnswer {
   return { status, headers, body, problem };
 }
 
-/** What a proxy answers in front of a server may be anything. */
+/** Tolerates any text: a proxy in front of a server may answer anything. */
 function parse(text: string): unknown {
   try {
     return text === '' ? undefined : JSON.parse(text);

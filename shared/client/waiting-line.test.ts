@@ -29,7 +29,7 @@ test('who is aborted leaves at once, with the reason, and the turn goes to the n
   await expect(aborted).rejects.toThrow('enough');
   leave();
   (await next)();
-  // Nobody took the place that was free last.
+  // The aborted caller did not take the place that became free last.
   (await line.enter(nobody))();
   await expect(line.enter(controller.signal)).rejects.toThrow('enough');
 });

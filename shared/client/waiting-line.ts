@@ -3,7 +3,7 @@ interface Waiter {
   hasLeft: boolean;
 }
 
-/** Lets so many through at once, in the order in which they came. Whoever waits may leave. */
+/** Lets so many callers through at once, in the order in which they came. A waiting caller may leave. */
 export class WaitingLine {
   #free: number;
   /** The first is the last of `#front`, or the first of `#back`: taking the first of a long array is slow. */

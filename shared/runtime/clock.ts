@@ -9,7 +9,7 @@ export function now(): Moment {
   return { monotonicMs: Number(process.hrtime.bigint() / 1_000_000n), wallMs: Date.now() };
 }
 
-/** How long ago a moment was, by whichever clock says longer: whoever asks must not believe to be early. */
+/** Returns how long ago a moment was, by the clock that shows more: a caller must never believe to be early. */
 export function elapsedMs(since: Moment, at: Moment = now()): number {
   return Math.max(at.monotonicMs - since.monotonicMs, at.wallMs - since.wallMs);
 }

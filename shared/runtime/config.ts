@@ -12,7 +12,7 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
   /** Reads a string; its default is the setting's. */
   readonly schema: Schema;
   readonly description: string;
-  /** Its value never appears in a message, and may be in a file that `<variable>_FILE` names. */
+  /** Whether the value must never appear in a message, and may be in a file that `<variable>_FILE` names. */
   readonly secret: boolean;
   /** A shorter flag beside that of the variable. */
   readonly alias?: string | undefined;
@@ -20,7 +20,7 @@ export interface Setting<Schema extends z.ZodType = z.ZodType> {
 
 export type Settings = Readonly<Record<string, Setting>>;
 
-/** What `loadConfig` returns: one typed value per setting, frozen. */
+/** The result of `loadConfig`: one typed value per setting, frozen. */
 export type Config<S extends Settings> = { readonly [Name in keyof S]: z.output<S[Name]['schema']> };
 
 export interface LoadOptions<S extends Settings> {
@@ -166,7 +166,7 @@ interface Sources {
 }
 
 interface Given {
-  /** What to call it in a message. */
+  /** The name of the value's source in a message. */
   readonly from: string;
   readonly raw: string | undefined;
 }

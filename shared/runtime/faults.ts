@@ -3,9 +3,9 @@ import { boolean, setting } from './config.js';
 import { type Logger } from './logger.js';
 
 /**
- * Places at which a process can be told to die by SIGKILL, or to freeze by SIGSTOP: what a crash
- * leaves behind differs from one to the next. Agent and server share the list, so that a test that
- * covers it covers everything.
+ * Points at which a process can be configured to die by SIGKILL, or to freeze by SIGSTOP: each of them
+ * leaves a different state behind. Agent and server share the list, so that a test that covers it
+ * covers everything.
  */
 export const agentPoints = [
   'entry-read',
@@ -105,7 +105,7 @@ interface Arrival {
   readonly arrival: number;
 }
 
-/** What a process was told to suffer. */
+/** The failures that a process is configured to suffer. */
 export interface FaultPlan {
   readonly allowFaults: boolean;
   readonly nodeEnv?: string | undefined;
@@ -116,7 +116,7 @@ export interface FaultPlan {
   readonly freezeAt?: Arrival | undefined;
 }
 
-/** Faults of a configuration, for `loadConfig`'s check: nobody means to crash in production. */
+/** Returns the faults of a configuration, for `loadConfig`'s check: a crash in production is never intended. */
 export function checkFaultPlan(plan: FaultPlan): string[] {
   const wanted = plan.killAfter ?? plan.crashAt ?? plan.freezeAt ?? (plan.randomFailures ? true : undefined);
   if (wanted === undefined || plan.nodeEnv !== 'production' || plan.allowFaults) return [];
@@ -124,8 +124,8 @@ export function checkFaultPlan(plan: FaultPlan): string[] {
 }
 
 /**
- * Carries a fault plan out. Dying is SIGKILL to oneself: nothing is flushed, closed or said, as when
- * a machine loses its power or the kernel its patience.
+ * Carries out a fault plan. To die, a process sends itself SIGKILL: nothing is flushed, closed or
+ * logged, as when the machine loses its power or the kernel kills the process.
  */
 export class Faults<Point extends string> {
   readonly #plan: FaultPlan;
@@ -157,7 +157,7 @@ export class Faults<Point extends string> {
     if (Math.random() < probability) this.#suffer('SIGKILL', point);
   }
 
-  /** It comes to `point` in the next turn of the event loop. */
+  /** Reaches `point` in the next event-loop tick. */
   soonAt(point: Point): void {
     if (this.#isArmed) setImmediate(() => this.at(point));
   }
@@ -180,12 +180,12 @@ export class Faults<Point extends string> {
   }
 }
 
-/** For a process that was told nothing. */
+/** For a process without a fault plan. */
 export const noFaults = {
   at: () => undefined,
   soonAt: () => undefined,
   poll: () => undefined,
 } as const;
 export type CrashPoints<Point extends string> = Pick<Faults<Point>, 'at'>;
-/** What an agent's main thread asks of them. */
+/** The part that an agent's main thread uses. */
 export type AgentFaults = Pick<Faults<AgentPoint>, 'at' | 'soonAt'>;

@@ -46,7 +46,7 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[]):
     else if (!name.startsWith('-')) faults.push(unexpected(argument, argv[argv.length - rest.length - 2]));
     else if (!spec) {
       faults.push(unknownFlag(name, [...known.keys()]));
-      // Its value, else that would be a second fault for one mistake.
+      // The value goes too: it would be a second fault for one mistake.
       if (value === undefined && rest[0]?.startsWith('-') === false) rest.shift();
     } else if (value !== undefined) values.set(spec.variable, value);
     else if (spec.boolean) values.set(spec.variable, 'true');
@@ -58,7 +58,7 @@ export function parseFlags(specs: readonly FlagSpec[], argv: readonly string[]):
 
 /**
  * Parts a command line that is meant for two programs. `own` are the flags in `specs`, and those so
- * near to one that they must be misspelt; `foreign` is the rest, for the other program to judge.
+ * near to one that they must be misspelt; `foreign` is the rest, for the other program to check.
  */
 export function partFlags(
   specs: readonly FlagSpec[],

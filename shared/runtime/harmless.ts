@@ -1,7 +1,8 @@
 /**
- * What others wrote (a host, an error's message, a payload) may hold characters that a terminal obeys: they
- * set its title, clear it, make up lines, or turn text round. Everything that the command line prints, and
- * each readable line of a log, passes here, and each of them is shown as JSON writes it, `\u001b`: inside JSON that is the very same value.
+ * Untrusted text (a host, an error's message, a payload) may hold characters that a terminal obeys: they set
+ * its title, clear it, make up lines, or reverse text. Everything that the command line prints, and each
+ * readable line of a log, passes here, and each such character is shown as JSON writes it, `\u001b`: inside
+ * JSON that is the very same value.
  *
  * All controls, what turns text round or is not seen, and separators of lines; Unicode TR36 names them.
  */
@@ -36,5 +37,5 @@ export function harmlessIn(value: unknown): unknown {
   );
 }
 
-/** Of an error's stack each line is one by itself. */
+/** Keeps the line breaks: each line of an error's stack stays a line of its own. */
 const harmlessLines = (text: string) => text.split('\n').map(harmless).join('\n');

@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createLogger } from './logger.js';
 import { LogOutput, type LostLines } from './log-output.js';
 
-/** A file that can be told to fail: with a code, after so many bytes. */
+/** A file that fails on request: with a code, after so many bytes. */
 class Disk {
   text = '';
   tries = 0;

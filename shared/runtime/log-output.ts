@@ -2,7 +2,7 @@ import { constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { type DestinationStream } from 'pino';
 import { errorCode } from './error-code.js';
 
-/** What a log lacks: how many lines, and the code of the error that the last of them failed with. */
+/** The lines that a log lacks: how many, and the code of the error that the last of them failed with. */
 export interface LostLines {
   readonly lines: number;
   readonly reason: string;
@@ -118,7 +118,7 @@ export const standardError = new LogOutput(2);
 
 /**
  * Keeps this process alive when standard output or standard error cannot be written: without a listener
- * an error there ends it, whoever wrote, a handler of one's own included.
+ * an error there ends the process, even when one of the user's handlers wrote.
  *
  * @param onClosed called once, when nobody reads standard output any more
  */

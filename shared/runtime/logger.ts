@@ -10,7 +10,7 @@ import { type logLevels } from './settings.js';
 export { type Logger } from 'pino';
 
 export interface LoggerOptions {
-  /** Which part of Fencepost speaks: a field of every line. */
+  /** The part of Fencepost that logs: a field of every line. */
   readonly side: 'server' | 'agent' | 'stack';
   readonly level: (typeof logLevels)[number];
   /** Readable lines instead of JSON; when left out, if standard output is a terminal. */
@@ -35,8 +35,8 @@ const prettyOptions = {
  * A logger of JSON lines, with `side` and `pid` in each. Passwords in URLs are taken out of the
  * finished line, wherever they came from: a field, a message or an error's text.
  *
- * Everything is written synchronously, so that the last words of a process that dies are not lost; what
- * cannot be written is dropped (`LogOutput`), and the logger says so when it can.
+ * Everything is written synchronously, so that the last lines of a process that dies are not lost; what
+ * cannot be written is dropped (`LogOutput`), and the logger reports the loss when it can.
  */
 export function createLogger({ side, level, pretty, destination }: LoggerOptions): Logger {
   const prettify = resolvePretty(pretty) ? loadPretty().prettyFactory(prettyOptions) : undefined;
@@ -46,7 +46,7 @@ export function createLogger({ side, level, pretty, destination }: LoggerOptions
       level,
       base: { side, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
-      // Its causes stand below it: the usual form says their messages twice.
+      // Prints the causes below the error: the usual form repeats their messages.
       serializers: { err: stdSerializers.errWithCause },
       formatters: { level: (label) => ({ level: label }) },
       // Here and not as a transport: that would be a thread, which loses the last lines at an exit.

@@ -1,12 +1,12 @@
 import { pause } from './service.js';
 
 /**
- * The child's side of `npm start`. Over the IPC channel a child says that it is ready, and learns
- * that its supervisor died: a killed supervisor cannot stop anyone, but its end of the channel closes.
+ * The child's side of `npm start`. Over the IPC channel a child reports that it is ready, and learns
+ * that its supervisor died: a killed supervisor cannot stop a child, but its end of the channel closes.
  * Without a parent (`npm run agent`) both functions do nothing.
  */
 
-/** Tells the parent that this process does its work; `details` are for the parent's log. */
+/** Reports to the parent that this process does its work; `details` are for the parent's log. */
 export function reportReady(details: Readonly<Record<string, string | number>> = {}): void {
   if (!process.connected) return;
   // A parent that dies at this moment is noticed by `exitWithParent`.
@@ -20,7 +20,7 @@ export function reportReady(details: Readonly<Record<string, string | number>> =
 export function exitWithParent(stop: () => Promise<void>, graceMs: number): void {
   if (process.send === undefined) return;
   const leave = () => {
-    // Nobody is left to read a failure; the exit is what matters.
+    // A failure has no reader any more; the exit is what matters.
     void Promise.race([stop().catch(() => undefined), pause(graceMs)]).finally(() => process.exit(0));
   };
   if (process.connected) process.once('disconnect', leave);

@@ -1,7 +1,7 @@
 /**
  * Parses a URL as WHATWG has it.
  *
- * It stands in for `URL.canParse`, which is wrong in Node 20: once it has been called some thousands of times, its
+ * Replaces `URL.canParse`, which is wrong in Node 20: once it has been called some thousands of times, its
  * compiled form takes the bytes of a Latin-1 string for UTF-8, and refuses `http://bücher.example/`.
  *
  * @param base what a relative reference is relative to

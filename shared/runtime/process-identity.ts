@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, readlinkSync } from 'node:fs';
 import { errorCode } from './error-code.js';
 
-/** Whether a process with this id exists, whoever owns it. A zombie that nobody has reaped yet does not count. */
+/** Whether a process with this id exists, of any user. A zombie that its parent has not reaped does not count. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
@@ -12,17 +12,17 @@ export function isAlive(pid: number): boolean {
   return processState(pid) !== 'Z';
 }
 
-/** What tells one process from a later one that got the same id. */
+/** Distinguishes a process from a later one that got the same id. */
 export interface ProcessIdentity {
   /** With its arguments. */
   readonly command: string;
   /** When it started, in the system's own words: only good to be compared. */
   readonly startedAt: string;
-  /** Its working directory, where the system tells it (Linux). */
+  /** The working directory, where the system exposes it (Linux). */
   readonly cwd: string | undefined;
 }
 
-/** Who has this id now, or undefined when nobody has, or the system does not tell. */
+/** Returns the process that has this id now; undefined when there is none, or the system does not expose it. */
 export function identify(pid: number): ProcessIdentity | undefined {
   try {
     return process.platform === 'linux' ? identifyByProc(pid) : identifyByPs(pid);

@@ -120,7 +120,7 @@ test('every URL that is not encoded is read like any URL, or refused without sho
       password: decodeURIComponent(seen),
       ...(username === '' ? {} : { username: decodeURIComponent(username) }),
     });
-    // What is taken for the password is what was meant, unless an escape stood in it.
+    // The parser reads the password that was meant, unless an escape stood in it.
     if (!password.includes('%')) expect(reading.address).toMatchObject({ password });
   }));
 

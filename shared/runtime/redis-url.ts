@@ -13,7 +13,7 @@ export type RedisAddress =
       readonly tls?: Readonly<Record<string, never>>;
     };
 
-/** What a URL says, or what is wrong with it: for people, and without any part of the URL, which may be a password. */
+/** The parsed URL, or its fault: for people, and without any part of the URL, which may be a password. */
 export type RedisUrlReading = { readonly address: RedisAddress } | { readonly fault: string };
 
 const rule = 'must be redis://host:port, rediss://host:port or unix:///path/to.sock';
@@ -21,8 +21,8 @@ const fault = (what: string): RedisUrlReading => ({ fault: `${rule}; this one ${
 
 /**
  * Reads `redis://[user[:password]@]host[:port][/database]`, the same with TLS (`rediss:`), or
- * `unix:///path`, which is taken as it is written. Whatever the URL says is used, or refused: nothing
- * in it is passed over in silence.
+ * `unix:///path`, which is taken as it is written. Every part of the URL is used, or refused: nothing
+ * in it is ignored silently.
  */
 export function readRedisUrl(text: string): RedisUrlReading {
   const url = text.trim();
@@ -42,7 +42,7 @@ export function readRedisUrl(text: string): RedisUrlReading {
 
 function readSocket(url: string): RedisUrlReading {
   if (/^unix:\/\/\/./i.test(url)) return { address: { path: url.slice('unix://'.length) } };
-  // Of `unix:/path` a parser makes no host and no path; it would end at the Redis of this machine.
+  // A parser finds neither host nor path in `unix:/path`; the client would connect to the Redis of this machine.
   return { fault: rule };
 }
 
@@ -86,9 +86,9 @@ function decoded(text: string): string | undefined {
 }
 
 /**
- * What a URL says that was accepted at the edge.
+ * Returns the address in a URL that was validated when the configuration was read.
  *
- * @throws Error that says what is wrong, without any part of the URL
+ * @throws Error that names the fault, without any part of the URL
  */
 export function redisAddress(url: string): RedisAddress {
   const reading = readRedisUrl(url);

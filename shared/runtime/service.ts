@@ -1,6 +1,6 @@
 import { type Logger } from './logger.js';
 
-/** A long-lived part of a program. Its header says what happens when it dies. */
+/** A long-lived part of a program. The header of each implementation documents what happens when it dies. */
 export interface Service {
   /** Resolves when it does its work. Starting what runs already changes nothing. */
   start(): Promise<void>;

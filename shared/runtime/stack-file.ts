@@ -8,13 +8,13 @@ import { redisUrlSchema } from './settings.js';
 import { readTextFile } from './text-file.js';
 
 const stackSchema = z.object({
-  /** Of the process behind `npm start`. */
+  /** The process behind `npm start`. */
   pid: z.int().min(1),
   redisUrl: redisUrlSchema,
   serverUrl: z.url({ protocol: /^https?$/ }),
 });
 
-/** What a running `npm start` tells those beside it, in `DATA_DIR/stack.json`. */
+/** The process id and addresses that a running `npm start` publishes to local programs, in `DATA_DIR/stack.json`. */
 export type StackFile = z.infer<typeof stackSchema>;
 
 const pathIn = (dataDir: string) => join(dataDir, 'stack.json');
@@ -25,7 +25,7 @@ export function writeStackFile(dataDir: string, stack: StackFile): void {
   writePrivateFile(pathIn(dataDir), `${JSON.stringify(stack, null, 2)}\n`);
 }
 
-/** What the file says, or undefined when there is none that can be understood. */
+/** Returns the contents of the file, or undefined when it is missing or cannot be parsed. */
 export function readStackFile(dataDir: string): StackFile | undefined {
   try {
     return stackSchema.safeParse(JSON.parse(readTextFile(pathIn(dataDir)).text)).data;

@@ -10,7 +10,7 @@ const lines = {
 // npm links it without its ending.
 const isInstalled = () => /^fencepost(\.mjs)?$/.test(basename(process.argv[1] ?? ''));
 
-/** What a user types to start this program the way that they have started it. */
+/** Returns what a user types to start this program the way that they have started it. */
 export function startedAs(program: keyof typeof lines): string {
   return lines[program][isInstalled() ? 'installed' : 'clone'];
 }

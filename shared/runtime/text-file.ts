@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { errorCode } from './error-code.js';
 
-/** A file that is no text that a program could read. The message says what is wrong with it, and not what is in it. */
+/** A file is not text that a program could read. The message names the fault, and shows nothing of the contents. */
 export class TextUnreadableError extends Error {
   override readonly name = 'TextUnreadableError';
-  /** Of the system, when it could not be opened or read: `ENOENT`. */
+  /** The system's error code when the file could not be opened or read: `ENOENT`. */
   readonly code: string | undefined;
 
   constructor(
@@ -45,7 +45,7 @@ export class TextDecoding {
     return this.#utf8(bytes, true);
   }
 
-  /** What was left of the last part. @throws TextUnreadableError */
+  /** Returns what was left of the last part. @throws TextUnreadableError */
   end(): string {
     return this.#utf8(new Uint8Array(), false);
   }

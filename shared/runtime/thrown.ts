@@ -1,12 +1,12 @@
 import { keptMessage } from '../protocol/error-message.js';
 
-/** What is said of a thrown value that throws when it is looked at. */
+/** The message for a thrown value that throws when it is inspected. */
 const unshowable = 'what was thrown cannot be shown';
 
 /**
- * What a thrown value says, whatever it is: JavaScript lets anything be thrown, also what has no message, a
- * message that is no text, or throws itself when it is read. As short and well-formed as an error's message
- * may be. Never throws.
+ * Returns the message of any thrown value: JavaScript lets anything be thrown, also a value without a
+ * message, one whose message is no text, or one that itself throws when it is read. The result is as short
+ * and well-formed as an error's message may be. Never throws.
  */
 export function messageOf(thrown: unknown): string {
   try {
@@ -16,7 +16,7 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** Its stack as text; undefined for what has none. Never throws. */
+/** Returns the stack of a thrown value as text; undefined when it has none. Never throws. */
 export function stackOf(thrown: unknown): string | undefined {
   const stack = propertyOf(thrown, 'stack');
   return typeof stack === 'string' ? keptMessage(stack) : undefined;

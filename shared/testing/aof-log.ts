@@ -8,8 +8,8 @@ import { commandAt, NotResp } from './resp.js';
  * that the system under test could have embellished. A script appears in it as its effects,
  * wrapped in MULTI … EXEC.
  *
- * Which files make up the log. A rewrite opens a new incr file and writes a base file, which says
- * again, as plain writes, what the keys hold: states, not transitions. Files that a rewrite made
+ * Several files make up the log. A rewrite opens a new incr file and writes a base file, which
+ * restates, as plain writes, what the keys hold: states, not transitions. Files that a rewrite made
  * superfluous are deleted, unless Redis runs with `aof-disable-auto-gc yes`: then they stay in the
  * manifest as type `h`, history. So the whole log is the very first base (empty on a fresh
  * directory), then all incr files by sequence number, history and current alike; later bases are
@@ -77,7 +77,7 @@ async function logFiles(directory: string): Promise<LogFile[]> {
   const incrs = listed.filter((file) => file.kind === 'incr').sort(bySeq);
   const wholeHistory = base?.seq === 1 && incrs.every((file, index) => file.seq === index + 1);
   if (!wholeHistory) {
-    // To judge the rest alone would pass over every transition that is gone.
+    // A check of the rest alone would miss every transition that is gone.
     throw new AofUnreadable(
       `${directory} has lost its history to a rewrite: run Redis with aof-disable-auto-gc yes`,
     );
@@ -93,7 +93,7 @@ function parseManifest(text: string): LogFile[] {
       const parts = /^file (\S+) seq (\d+) type ([bih])\b/.exec(line);
       if (!parts) throw new AofUnreadable(`not a line of a manifest: ${line}`);
       const [, name = '', seq, type] = parts;
-      // Type `h` does not say what the file was; its name does.
+      // Type `h` does not show what the file was; its name does.
       const isBase = type === 'b' || (type === 'h' && name.includes('.base.'));
       return { name, seq: Number(seq), kind: isBase ? 'base' : 'incr' };
     });

@@ -25,7 +25,7 @@ function isProgram(path: string): boolean {
   }
 }
 
-/** What the browser says: an answer to a call, or something that happened. */
+/** A message from the browser: an answer to a call, or an event. */
 const messageSchema = z.object({
   id: z.int().optional(),
   method: z.string().optional(),
@@ -38,7 +38,7 @@ const messageSchema = z.object({
 export class BrowserPage {
   /** URLs of everything that it asked for, in order. */
   readonly requests: string[] = [];
-  /** What a developer would see in red: exceptions, and what the policy of the page forbade. */
+  /** Errors that a developer would see in red: exceptions, and what the policy of the page forbade. */
   readonly faults: string[] = [];
   readonly #child: ChildProcess;
   readonly #profile: string;
@@ -97,7 +97,7 @@ export class BrowserPage {
     const ended = new Promise((end) => this.#child.once('exit', end));
     this.#child.kill('SIGKILL');
     await ended;
-    // Its helpers may still write for a moment.
+    // Helper processes of the browser may still write for a moment.
     await rm(this.#profile, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
   }
 
@@ -131,7 +131,7 @@ export class BrowserPage {
   }
 }
 
-/** Of the page: a promise of an element, without looking again and again. */
+/** Returns code for the page: a promise of an element, without polling. */
 const whenThere = (selector: string) => `new Promise((found) => {
   const look = () => {
     const element = document.querySelector(${JSON.stringify(selector)});

@@ -19,7 +19,7 @@ export interface Post {
   readonly refusal?: string | undefined;
 }
 
-/** A client's GET of one command that was answered 200 or 404; others say nothing. */
+/** A client's GET of one command that was answered 200 or 404; other answers prove nothing. */
 export interface Sighting {
   readonly begin: number;
   readonly end: number;
@@ -33,11 +33,11 @@ export interface Pause {
   readonly queue: string;
   /** When the answer was there: nothing may be started from the queue from then on … */
   readonly answeredAtMs: number;
-  /** … until this, when somebody first asked to resume it; undefined: nobody did. */
+  /** … until this, when an operator first asked to resume it; undefined: none did. */
   resumedAtMs?: number;
 }
 
-/** What the judge wants of a command's view. Not the product's own schema: the judge reads with its own eyes. */
+/** The part of a command's view that is checked. The product's own schema would make the check depend on it. */
 const seenSchema = z.object({
   commandId: z.string(),
   status: z.string(),
@@ -48,12 +48,12 @@ const seenSchema = z.object({
 });
 export type SeenCommand = z.infer<typeof seenSchema>;
 
-/** What an operator asked for, and what became of that. */
+/** An operator's request, and its outcome. */
 export interface Operation {
   readonly action: 'cancel' | 'retry';
   /** null: of whatever passed a filter. */
   readonly commandId: string | null;
-  /** Of a retry: the failure that was meant; null: the last one, whichever that is. */
+  /** The failure that a retry meant; null: the latest one, any that it is. */
   readonly finishedAt: string | null;
   /** `unknown`: no answer, or a 5xx: it may have been done, and it may be done later. */
   readonly outcome: 'done' | 'requested' | 'refused' | 'unknown';
@@ -74,9 +74,9 @@ export interface SubmitOptions {
 const defaultTimeoutMs = 10_000;
 
 /**
- * What the clients of a run saw, in the order in which they saw it. One log may serve any number of
- * clients. Every submission of a run must go through it, or be noted in it: the judge takes a command
- * that no client asked for as a violation.
+ * The record of what the clients of a run saw, in the order in which they saw it. One log may serve any
+ * number of clients. Every submission of a run must go through it, or be noted in it: the history checker
+ * reports a command that no client asked for as a violation.
  */
 export class ClientLog {
   readonly posts: Post[] = [];
@@ -134,8 +134,8 @@ export class ClientLog {
   }
 
   /**
-   * Cancels or retries: a POST without a body. Never throws, like `submit`. Every one of a run must go
-   * through here, or be noted: the judge takes what no operator asked for as a violation.
+   * Cancels or retries: a POST without a body. Never throws, like `submit`. Every such request of a run
+   * must go through here, or be noted: the history checker reports what no operator asked for as a violation.
    *
    * @returns what became of it, with the answer's status and body when there was one
    */
@@ -184,13 +184,13 @@ export class ClientLog {
     return post;
   }
 
-  /** Notes what a client saw of a command by other means; null if it was told that there is none. */
+  /** Notes what a client saw of a command by other means; null if the answer was that there is none. */
   noteSighting(commandId: string, view: SeenCommand | null): void {
     const begin = ++this.#events;
     this.sightings.push({ begin, end: ++this.#events, commandId, view });
   }
 
-  /** Ids of all commands that some client was told are accepted. */
+  /** Ids of all commands whose acceptance was reported to a client. */
   accepted(): Set<string> {
     return new Set(this.posts.flatMap((post) => (post.outcome === 'accepted' ? post.ids : [])));
   }
@@ -234,6 +234,6 @@ export class ClientLog {
   }
 }
 
-/** The server says that it stored nothing, and that the request is to be sent again. */
+/** Whether the server answered that it stored nothing, and that the request is to be sent again. */
 const isBusy = (body: unknown) =>
   typeof body === 'object' && body !== null && 'code' in body && body.code === 'busy';

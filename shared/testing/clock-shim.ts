@@ -10,7 +10,7 @@ const run = promisify(execFile);
 
 /**
  * A wall clock that a test can set, for any program of Linux that is started with `env`: a small C
- * library, preloaded, that adds a shift to what the kernel says. Programs measure pauses by another
+ * library, preloaded, that adds a shift to the kernel's time. Programs measure pauses by another
  * clock, which it leaves alone.
  */
 export class ClockShim {

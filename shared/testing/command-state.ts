@@ -4,8 +4,8 @@ import { type Executed } from '../protocol/commands.js';
 export type Fields = Readonly<Record<string, string>>;
 
 /**
- * Where a stream entry is. `acked` is still in the stream, but no longer anybody's: nobody will ever
- * be given it. `dangling` is the reverse: a row of the pending list whose entry was deleted.
+ * Where a stream entry is. `acked` is still in the stream, but no agent holds it, and none will ever be
+ * given it. `dangling` is the reverse: a row of the pending list whose entry was deleted.
  */
 export type Place = 'queued' | 'pending' | 'acked' | 'dangling' | 'gone';
 
@@ -33,7 +33,7 @@ const executedRank: Readonly<Record<string, number>> = { '': 0, no: 0, unknown: 
 /** How far the field `executed` was raised: no, unknown, yes; NaN for a word that is none of them. */
 export const rankOfExecuted = (fields: Fields | null) => executedRank[fields?.executed ?? ''] ?? NaN;
 
-/** What a command says about its execution. COMPLETED implies yes; the hot path does not write it. */
+/** Returns a command's own record of its execution. COMPLETED implies yes; the hot path does not write it. */
 export function executedOf(fields: Fields): Executed {
   if (fields.status === 'COMPLETED') return 'yes';
   return fields.executed === 'yes' || fields.executed === 'unknown' ? fields.executed : 'no';

@@ -2,7 +2,7 @@ import { appendFileSync } from 'node:fs';
 import { TestEnvironment } from 'jest-environment-node';
 import { cpuMsWithChildren } from '../runtime/cpu-time.js';
 
-/** What one test file cost: a line of the file that `TEST_COSTS` names, as JSON. */
+/** The cost of one test file: a line of the file that `TEST_COSTS` names, as JSON. */
 export interface TestCost {
   /** The test file, as an absolute path. */
   readonly path: string;

@@ -24,7 +24,7 @@ export interface DeploymentOptions {
   readonly redisConfig?: Readonly<Record<string, string>>;
   /** More environment for Redis itself. */
   readonly redisEnv?: Readonly<Record<string, string>>;
-  /** Each process in a group of its own: a Ctrl-C in the terminal is for whoever started them. */
+  /** Each process in a group of its own: a Ctrl-C in the terminal is for the process that started them. */
   readonly ownGroup?: boolean;
 }
 
@@ -50,7 +50,7 @@ export interface AgentStart {
   /** The directory of another version, which is built there; this one when left out. */
   readonly version?: string | undefined;
   readonly env?: Readonly<Record<string, string>>;
-  /** That of the deployment when left out. */
+  /** The deployment's when left out. */
   readonly transport?: AgentTransport | undefined;
   /** Resolve as soon as the process was started, not when it is ready: for one that will crash. */
   readonly dontWait?: boolean;
@@ -91,7 +91,7 @@ export class Deployment {
     const { servers = 1, agents = 0, redisConfig = {}, redisEnv = {}, ownGroup = false } = options;
     const redis = await TestRedis.start({
       port: await freePort(),
-      // The append-only file keeps its whole past, for whoever judges the run.
+      // The append-only file keeps its whole past, for the history checker.
       config: { 'aof-disable-auto-gc': 'yes', ...redisConfig },
       env: redisEnv,
       ownGroup,
@@ -108,7 +108,7 @@ export class Deployment {
     return deployment;
   }
 
-  /** Of every server. */
+  /** The URLs of all servers. */
   get urls(): string[] {
     return [...this.servers, ...(this.#serverHere ? [this.#serverHere] : [])].map(({ url }) => url);
   }
@@ -179,7 +179,7 @@ export class Deployment {
     return this.#processes;
   }
 
-  /** Every server, the next first each time; and no Redis: whoever tries to reach one fails. */
+  /** Names every server, the next first each time; and no Redis: an agent that tries to reach one fails. */
   #overHttp(): Record<string, string> {
     const { urls } = this;
     const first = this.#processes.length % Math.max(1, urls.length);
@@ -194,8 +194,8 @@ export class Deployment {
   }
 
   /**
-   * A client of the first server, for whoever wants to know, and not to judge: it sends again by itself what
-   * was not answered. What the judge is to hear of goes through a `ClientLog`.
+   * A client of the first server, for information and not as evidence: it retries by itself what was not
+   * answered. Requests that the history checker must know of go through a `ClientLog`.
    */
   get client(): Client {
     const { url } = this;
@@ -204,7 +204,7 @@ export class Deployment {
     return client;
   }
 
-  /** Asks the first server, again while it says 503. @returns the body of its answer, whatever else the status */
+  /** Asks the first server, again while it answers 503. @returns the body of its answer, of any other status */
   async get(path: string): Promise<unknown> {
     for (;;) {
       const answer = await fetch(new URL(path, this.url));
@@ -215,8 +215,8 @@ export class Deployment {
   }
 
   /**
-   * Resolves when no command is PENDING or RUNNING. Told by events; read again every half second,
-   * since an event may be lost with a connection.
+   * Resolves when no command is PENDING or RUNNING. Reads the counts after each event, and every half
+   * second, since an event may be lost with a connection.
    *
    * @param submitted how many commands there must be in all, when some may not have arrived yet
    */
@@ -238,7 +238,7 @@ export class Deployment {
     }
   }
 
-  /** Judges the run, which must have come to rest, by all eight invariants. */
+  /** Checks the run, which must have come to rest, against all eight invariants. */
   judge(options: Omit<JudgeOptions, 'aof' | 'redis' | 'settleMs'> & { settleMs?: number }): Promise<Report> {
     const aof = join(this.redis.directory, 'appendonlydir');
     return judge({ settleMs: 200, ...options, aof, redis: this.#client });
@@ -258,7 +258,7 @@ export class Deployment {
 
 const unreadable: Record<string, string> = { PENDING: '1' };
 
-/** Resolves when a server or agent says that it does its work. Rejects when it ends without. */
+/** Resolves when a server or agent reports that it does its work. Rejects when it ends without. */
 export async function untilReady(process: TestProcess): Promise<void> {
   await process.waitForMessage(isReady);
 }

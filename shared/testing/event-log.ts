@@ -5,7 +5,7 @@ import { type TestRedis } from './redis-server.js';
 const channel = partitionKeys().events;
 const end = 'end of what was published so far';
 
-/** What the scripts publish: one message per call, each with a line per transition. */
+/** Records what the scripts publish: one message per call, each with a line per transition. */
 export class EventLog {
   readonly #publisher: Redis;
   #messages: string[] = [];

@@ -1,6 +1,6 @@
 import { anyJson, anyString, oneOf, type Random } from './generated-values.js';
 
-/** Whatever JavaScript can hold: what handlers return, throw and attach (see `generated-values.ts`). */
+/** Generates anything that JavaScript can hold: what handlers return, throw and attach (see `generated-values.ts`). */
 
 function thrower(): never {
   throw new Error('a getter that throws');
@@ -100,7 +100,7 @@ export function anyValue(random: Random, depth = 3): unknown {
   return anyThrown(random, depth - 1);
 }
 
-/** Whatever may be thrown: mostly errors of every kind, with oddities where an error has its text. */
+/** Returns anything that may be thrown: mostly errors of every kind, with oddities where an error has its text. */
 export function anyThrown(random: Random, depth = 3): unknown {
   const kind = Math.floor(random() * 10);
   if (kind < 2) return anyValue(random, depth > 0 ? depth - 1 : 0);

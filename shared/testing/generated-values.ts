@@ -1,10 +1,10 @@
 import { seededRandom } from './random.js';
 
 /**
- * Values that nobody thought of: here whatever JSON can say, as a value and as text, for what comes over
- * HTTP or from a file; in `generated-javascript.ts` what handlers may return, throw and attach.
+ * Values that no author of a test thought of: here all that JSON can express, as a value and as text, for
+ * what comes over HTTP or from a file; in `generated-javascript.ts` what handlers may return, throw and attach.
  *
- * `GENERATED_VALUES` says how many a test tries (2,000 when it is not set), `GENERATED_SEED` from which
+ * `GENERATED_VALUES` sets how many a test tries (2,000 when it is not set), `GENERATED_SEED` from which
  * seed. Value `i` depends on the seed and on `i` alone, so a failure can be repeated by itself.
  */
 
@@ -12,7 +12,7 @@ export type Random = () => number;
 
 /** How many values a property test tries. */
 export const generatedCount = Number(process.env.GENERATED_VALUES ?? 2000);
-/** What decides them all. */
+/** The seed that decides them all; random when it is not set. */
 export const generatedSeed = Number(process.env.GENERATED_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 /** The dice of the value with this number. */
@@ -144,7 +144,7 @@ export function anyJson(random: Random, depth = 5): GeneratedJson {
   if (kind === 9) return Array.from({ length: below(random, 300) }, (_, i) => i);
   const object: Record<string, GeneratedJson> = {};
   for (let i = below(random, 6); i > 0; i--) {
-    // As `JSON.parse` does: an own property, also for `__proto__`.
+    // An own property, as `JSON.parse` makes it, also for `__proto__`.
     const value = anyJson(random, depth - 1);
     Object.defineProperty(object, keyOf(random), {
       value,

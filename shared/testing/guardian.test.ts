@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { repositoryRoot } from './redis-server.js';
 
-/** A process that starts one that would stay, and says which; then it does what it is told. */
+/** A process that starts a child that would stay, and prints its id; then it waits for a signal or the end of input. */
 const parentOf = (guarded: boolean) => `
   const { spawn } = require('node:child_process');
   const { guard } = require('./dist/shared/testing/guardian.js');

@@ -1,12 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 
-/** Reads until it is told that all is well; when nobody is left to tell it, ends the process it was given. */
+/** Waits for a line, which means that all is well; when its input closes without one, kills the given process. */
 const untilToldOrAlone = 'read -r _ || kill -9 "$1"';
 
 /**
- * Sees to it that a child process does not outlive this one, however this one ends: SIGKILL included, and
- * Jest's workers, whose tests get a copy of `process` that never says `exit`. What outlives a test holds on to
- * what it inherited, and whoever waits for the end of that waits for ever.
+ * Ensures that a child process does not outlive this one, however this one ends: SIGKILL included, and Jest's
+ * workers, whose tests get a copy of `process` that never emits `exit`. A process that outlives a test keeps
+ * its inherited streams open, and a reader that waits for their end waits for ever.
  */
 export function guard(child: ChildProcess): void {
   if (child.pid === undefined) return;
@@ -16,7 +16,7 @@ export function guard(child: ChildProcess): void {
     detached: true,
   });
   guardian.unref();
-  // Whoever ended it has ended the test.
+  // A process that ended the guardian has ended the test as well.
   guardian.once('error', () => undefined);
   guardian.stdin.on('error', () => undefined);
   child.once('exit', () => guardian.stdin.end('\n'));

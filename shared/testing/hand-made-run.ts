@@ -45,9 +45,9 @@ interface Telling {
 }
 
 /**
- * Lives of commands written into a real Redis by hand: each step is what a right script would write, in
- * one MULTI. No script and no agent takes part, so that the judge is tested on what it must accept and,
- * with one write changed, on what it must not.
+ * Lives of commands written into a real Redis by hand: each step is what a correct script would write, in
+ * one MULTI. No script and no agent takes part, so that the history checker is tested on what it must
+ * accept and, with one write changed, on what it must reject.
  */
 export class HandMadeRun {
   readonly clients = new ClientLog();
@@ -194,7 +194,7 @@ export class HandMadeRun {
     await this.write(...edit(writes));
   }
 
-  /** An attempt says how far it is, for the n-th time. */
+  /** Writes the n-th progress of an attempt. */
   async tellProgress(
     id: string,
     { attempt = this.life(id).attempt, sequence = 1, progress = 0.5, edit = keep }: Telling = {},
@@ -203,7 +203,7 @@ export class HandMadeRun {
     await this.write(...edit([['HSET', keys.command(id), ...told]]));
   }
 
-  /** Its running attempt is asked to stop. */
+  /** Asks the running attempt of a command to stop. */
   async askToStop(id: string): Promise<void> {
     this.#noteCancel(id);
     await this.write(['HSET', keys.command(id), 'cancelRequestedAt', Date.now()]);

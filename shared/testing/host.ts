@@ -1,6 +1,6 @@
 import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
 
-/** The machine that a run was made on: without it a figure says nothing. */
+/** The machine that a run was made on: without it a figure means nothing. */
 export interface Host {
   readonly cpu: string;
   readonly cores: number;

@@ -40,7 +40,7 @@ interface Hold {
 export interface HeldHttpRequest {
   readonly held: Promise<SeenRequest>;
   /**
-   * Lets it arrive, when nobody waits for it any more.
+   * Lets the request arrive, when its sender does not wait for it any more.
    *
    * @param broken breaks the connection on which it arrives, and rejects
    * @returns what it was answered
@@ -195,7 +195,7 @@ export class HttpProxy {
       }
       await this.#answer(response, answer);
     } catch {
-      // Whoever broke it, the other side sees a broken connection as well.
+      // Either side may have broken its connection: the other side sees a broken one as well.
       if (isCut()) this.traffic.dropped += size;
       incoming.socket.destroy();
     }

@@ -71,7 +71,7 @@ describe('the judge', () => {
     await run.deliver();
     await run.start('lost');
     await run.complete('lost', await run.effect('lost'));
-    // Somebody's stray entry for a command that is settled.
+    // A stray entry for a command that is settled.
     await run.redis.xadd(queue, '*', 'id', 'lost');
     await run.deliver();
     const [stray] = (await run.redis.xrange(queue, '-', '+'))[0] ?? [''];

@@ -67,10 +67,10 @@ export interface Counts {
   readonly accepted: number;
   readonly completed: number;
   readonly failed: number;
-  /** Of both, those that were deleted after they had ended. */
+  /** How many of both were deleted after they had ended. */
   readonly pruned: number;
   readonly byErrorCode: Readonly<Record<string, number>>;
-  /** FAILED commands of which nobody can say whether they were executed. */
+  /** FAILED commands for which it is unknown whether they were executed. */
   readonly executedUnknown: number;
   readonly losses: number;
   readonly transitions: number;
@@ -81,8 +81,8 @@ export interface Counts {
 }
 
 /**
- * Judges a run that has come to rest by the eight invariants, from four sources that do not depend on
- * each other: what clients saw, what really happened (the ledger), what Redis wrote in which order
+ * Checks a run that has come to rest against the eight invariants, from four sources that do not depend
+ * on each other: what clients saw, what really happened (the ledger), what Redis wrote in which order
  * (the append-only file), and what it holds now.
  *
  * The order matters. States are read before the ledger: the other way round, an effect between the two
@@ -120,8 +120,8 @@ export async function judge(options: JudgeOptions): Promise<Report> {
 }
 
 /**
- * What is beyond doubt while a run still goes on: nothing that comes later can take it back. Some
- * violations show only at rest, so a run in which this finds none is not judged yet.
+ * Returns violations that are beyond doubt while a run still goes on: nothing that comes later can undo
+ * them. Some violations show only at rest, so a run in which this finds none has not passed yet.
  */
 export async function lookEarly({
   ledger,
@@ -149,7 +149,7 @@ async function readTrails(aof: string, verdict: Verdict): Promise<Trails> {
 /** Longer than any log takes to be read. */
 const stillMs = 120_000;
 
-/** Servers prune also when all has come to rest, and two readings of Redis must be of one moment: nobody may write. */
+/** Blocks writes: servers prune also when all has come to rest, and two readings of Redis must be of one moment. */
 async function stillIf<T>(needed: boolean, redis: Redis, read: () => Promise<T>): Promise<T> {
   if (!needed) return read();
   await redis.client('PAUSE', stillMs, 'WRITE');

@@ -1,11 +1,11 @@
 /**
  * Fencepost's keys read backwards: from a key's name to what it is of. Written apart from
- * `store/keys.ts`, which builds them, so that the judge does not take its word; a test holds the two
- * together.
+ * `store/keys.ts`, which builds them, so that the history checker does not rely on it; a test holds
+ * the two together.
  */
 export interface KeyName {
   readonly kind: Kind;
-  /** What stands after the kind: a command's id, a queue, an agentId; empty where there is one such key. */
+  /** The part after the kind: a command's id, a queue, an agentId; empty where there is one such key. */
   readonly of: string;
 }
 
@@ -25,7 +25,7 @@ type Kind = (typeof kinds)[number];
 
 const start = 'fencepost:{';
 
-/** What a key is, in whichever partition; undefined for keys that the judge has no use for. */
+/** Parses the name of a key of any partition; undefined for keys that the history checker has no use for. */
 export function keyName(key: string): KeyName | undefined {
   if (!key.startsWith(start)) return undefined;
   const root = key.indexOf('}:', start.length);

@@ -12,7 +12,7 @@ export interface Hit {
   /** Header `Fencepost-Attempt`; 0 if the request carried none. */
   readonly attempt: number;
   readonly atMs: number;
-  /** What this hit, and no other, was answered. */
+  /** The answer to this hit, and to no other. */
   readonly answer: LedgerAnswer;
   /** When the answer was sent; null while it is held or delayed, or if its client had gone by then. */
   readonly answeredMs: number | null;
@@ -24,7 +24,7 @@ export interface LedgerAnswer {
   readonly attempt: number;
 }
 
-/** Where the judge reads effects: a ledger in this process or in another. */
+/** The source of effects for the history checker: a ledger in this process or in another. */
 export interface HitSource {
   readonly url: string;
   hits(): readonly Hit[] | Promise<readonly Hit[]>;
@@ -42,7 +42,7 @@ type MutableHit = { -readonly [Key in keyof Hit]: Hit[Key] };
 
 /**
  * The outside world: an HTTP target that writes down every request that agents make, and never
- * deduplicates. What it saw is what really happened, whatever Fencepost says.
+ * deduplicates. Its record is what really happened, whatever Fencepost reports.
  *
  * Each hit is answered with a receipt of its own, so that a stored result can be traced to the very
  * request that produced it. `?delayMs=` on the URL postpones the answer, never the hit; `?failFirst=n`

@@ -119,7 +119,7 @@ export function gzipBomb(): Behaviour {
   return neverEnds(gzipSync(Buffer.alloc(10 * 1024 * 1024)), { 'content-encoding': 'gzip' });
 }
 
-/** Takes the request and never says a word. */
+/** Takes the request and never sends a byte. */
 export const hangs: Behaviour = () => undefined;
 
 /** Sends the headers and the beginning of the body, and never goes on. */

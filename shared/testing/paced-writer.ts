@@ -10,7 +10,7 @@ export interface Pace {
 
 export const atOnce: Pace = { delayMs: 0, sliceBytes: 0 };
 
-/** What a proxy has done to the bytes that came to it, ever. */
+/** Counts of what a proxy has done to all bytes that ever came to it. */
 export interface Traffic {
   /** Kept back by a cut; they went on when it was healed, unless their line was gone by then. */
   keptBack: number;

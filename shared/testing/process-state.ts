@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** There is no event for it: the kernel tells the parent, but Node does not pass it on. */
+/** There is no event for it: the kernel notifies the parent, but Node does not pass it on. */
 const pollMs = 5;
 
 /** A `TestProcess`, or a Redis, which has no output to show. */

@@ -20,10 +20,10 @@ export interface StartOptions {
   readonly ownGroup?: boolean;
   /**
    * Gives it an IPC channel, as `npm start` gives its children one: it then ends by itself when this
-   * process dies, and `messages` has what it said.
+   * process dies, and `messages` has what it sent.
    */
   readonly ipc?: boolean;
-  /** What runs the script: Node when left out. */
+  /** The program that runs the script: Node when left out. */
   readonly program?: string;
   /** A file descriptor that its standard output goes to; into `lines` when left out. */
   readonly stdout?: number;
@@ -36,7 +36,7 @@ export interface Exit {
 
 export interface WaitOptions {
   readonly timeoutMs?: number;
-  /** Look only at lines from this index on: `process.lines.length` waits for what is said from now on. */
+  /** Look only at lines from this index on: `process.lines.length` waits for what is printed from now on. */
   readonly from?: number;
 }
 
@@ -44,7 +44,7 @@ export interface WaitOptions {
 const drainMs = 300;
 
 /**
- * Only so that a test ends that waits for what never happens, and says for what: less than Jest's own limit, and far
+ * Only so that a test that waits for what never happens ends, and names it: less than Jest's own limit, and far
  * more than a machine needs that is busy with other things. No test is about this time.
  */
 export const hangMs = 200_000;
@@ -52,7 +52,7 @@ export const hangMs = 200_000;
 const started = new Set<TestProcess>();
 
 /**
- * Starts a program, of Node unless said otherwise.
+ * Starts a program, of Node unless `options.program` names another one.
  *
  * @param args the script, relative to the repository, and its arguments: `['dist/server/main.js', '--port=0']`
  */
@@ -93,11 +93,11 @@ export class TestProcess {
   readonly pid: number;
   /** Standard output and error, interleaved as they came. */
   readonly lines: string[] = [];
-  /** What it sent over IPC. */
+  /** The messages that it sent over IPC. */
   readonly messages: unknown[] = [];
-  /** Resolves when it has ended and what it said is in `lines`. Never rejects. */
+  /** Resolves when it has ended and its output is in `lines`. Never rejects. */
   readonly exited: Promise<Exit>;
-  /** Resolves when nobody holds its output any more: it and every process that inherited it have ended. */
+  /** Resolves when no process holds its output any more: it and every one that inherited it have ended. */
   readonly outputEnded: Promise<void>;
   readonly #child: ChildProcess;
   readonly #name: string;
@@ -142,7 +142,7 @@ export class TestProcess {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }
 
-  /** The first line that matches, said already or yet to come. Rejects when the process ends without it. */
+  /** The first line that matches, printed already or yet to come. Rejects when the process ends without it. */
   waitForLine(pattern: RegExp, { timeoutMs = hangMs, from = 0 }: WaitOptions = {}): Promise<string> {
     return this.#waitFor(
       () => this.lines.slice(from).find((line) => pattern.test(line)),
@@ -159,7 +159,7 @@ export class TestProcess {
     return this.#waitFor(() => this.messages.find(isIt), 'a message', timeoutMs);
   }
 
-  /** Over its IPC channel; it hears it as `process.on('message')`. One that has ended hears nothing. */
+  /** Sends over the IPC channel; arrives as `process.on('message')`. A process that has ended receives nothing. */
   send(message: object): void {
     if (this.#child.connected) this.#child.send(message, () => undefined);
   }
@@ -224,8 +224,8 @@ const lane = Number(process.env['JEST_WORKER_ID'] ?? process.pid) % lanes;
 const given = new Set<number>();
 
 /**
- * A loopback port for a program that is about to start. Nobody listened on it a moment ago, no outgoing
- * connection is given it, also not while the program is down for a while, and no caller gets it again.
+ * Returns a loopback port for a program that is about to start. No program listened on it a moment ago, no
+ * outgoing connection is given it, also not while the program is down for a while, and no caller gets it again.
  */
 export async function freePort(): Promise<number> {
   const inLane = Math.floor((lastPort - firstPort + 1) / lanes);

@@ -13,7 +13,7 @@ export async function ensurePython(): Promise<string> {
   const isRoot = process.getuid?.() === 0;
   for (const step of ['apt-get update -qq', 'apt-get install -y -qq --no-install-recommends python3']) {
     const [command = '', ...args] = isRoot ? step.split(' ') : ['sudo', '-n', ...step.split(' ')];
-    // What fails here shows in the look below.
+    // A failure here shows in the check below.
     await run(command, args, { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } }).catch(() => '');
   }
   if (await hasPython()) return 'python3';

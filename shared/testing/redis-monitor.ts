@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 
 /**
- * Every request that reaches a Redis, as its MONITOR tells it.
+ * Every request that reaches a Redis, as its MONITOR reports it.
  *
  * Over a connection of its own: ioredis takes what comes in one piece with the answer to MONITOR for
  * answers to requests that it never sent, and fails.
@@ -33,7 +33,7 @@ export class RedisMonitor {
         else onRequest(wordsIn(line));
       }
     });
-    // Redis may be killed while it is watched: then there is nothing more to tell.
+    // Redis may be killed while it is watched: then there is nothing more to report.
     socket.on('error', () => undefined);
     socket.write('MONITOR\r\n');
     await on;

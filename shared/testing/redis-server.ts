@@ -54,7 +54,7 @@ export class TestRedis {
     return redis;
   }
 
-  /** What `REDIS_URL` takes. */
+  /** A value for `REDIS_URL`. */
   get url(): string {
     return this.port === undefined ? `unix://${this.socket}` : `redis://127.0.0.1:${this.port}`;
   }
@@ -84,7 +84,7 @@ export class TestRedis {
     const child = spawn(binary.path, [join(repositoryRoot, 'redis.conf'), ...args], {
       argv0: binary.argv0,
       env: { ...process.env, ...this.#env },
-      // Nothing of this process's own: whoever reads that would wait for this Redis, too.
+      // Nothing of this process's own: a reader of that would wait for this Redis, too.
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: this.#ownGroup,
     });
@@ -108,7 +108,7 @@ export class TestRedis {
   /** A client that is closed by `stop()`. */
   client(options: Partial<RedisOptions> = {}): Redis {
     const client: Redis = new Redis({ ...options, replyMapping: 'legacy', path: this.socket });
-    // A test that kills Redis expects connection errors; each call's own rejection says what failed.
+    // A test that kills Redis expects connection errors; each call's own rejection reports what failed.
     client.on('error', () => undefined);
     this.#clients.add(client);
     return client;
@@ -119,7 +119,7 @@ export class TestRedis {
     return this.#end('SIGKILL');
   }
 
-  /** SIGSTOP: it keeps its connections and says nothing. */
+  /** SIGSTOP: it keeps its connections and does not answer. */
   freeze(): void {
     this.#process?.kill('SIGSTOP');
   }

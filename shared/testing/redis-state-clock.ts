@@ -18,7 +18,7 @@ export class Clock {
     this.#until = until;
   }
 
-  /** What is stored for a value of a seed. */
+  /** Returns the text that is stored for a value of a seed. */
   toText(value: string | number | JsonObject): string {
     if (typeof value === 'string') return this.toNumbers(value);
     if (typeof value === 'number') return String(value);
@@ -41,7 +41,7 @@ export class Clock {
     return text;
   }
 
-  /** JSON objects are parsed, and the times in them told by words; any other text stays. */
+  /** Parses JSON objects, and replaces the times in them by words; any other text stays. */
   toParsed(text: string): string | JsonObject {
     if (!text.startsWith('{')) return this.toWords(text);
     try {
@@ -69,7 +69,7 @@ export class Clock {
     if (time < this.#since) return `now-${this.#since - time}`;
     const least = time - this.#until;
     if (least <= 0) return 'now';
-    // It is later by at least `least`, at most `time - since`: the roundest number between is meant.
+    // The time is later by at least `least`, at most `time - since`: the roundest number between is meant.
     const most = time - this.#since;
     const round = units.map((unit) => Math.ceil(least / unit) * unit).find((later) => later <= most);
     return `now+${round}`;

@@ -7,7 +7,7 @@ import { EntryNames } from './redis-state-entries.js';
  * The whole content of a Redis as one plain object, and the reverse: what a test of a transition
  * seeds before, and compares after, the call.
  *
- * Keys stand without `fencepost:{0}:`. What the clock decides is told by words instead: times are
+ * Keys stand without `fencepost:{0}:`. Words replace what the clock decides: times are
  * `now` (between seed and snapshot), `now+60000` or `now-5000`, in a seed too; entries that Redis
  * made since the seed are `new1`, `new2` … in each stream, also where a hash names them.
  */
@@ -33,7 +33,7 @@ export interface StreamState {
   readonly stream: readonly (readonly [id: string, fields: Readonly<Record<string, string>>])[];
   /** The group's last delivered id. Left out: there is no group. */
   readonly delivered?: string;
-  /** Who has what since when; the lease is measured by this. */
+  /** Pending entries, with their consumer and since when it has them; the lease is measured by this. */
   readonly pending?: readonly (readonly [id: string, consumer: string, since: string])[];
 }
 

@@ -13,7 +13,7 @@ interface Command {
   readonly entries: Map<string, ReplayedEntry>;
 }
 
-/** What the transaction under way has done to a command so far. */
+/** The changes that the transaction under way has made to a command so far. */
 interface Draft {
   readonly before: CommandState;
   readonly queuePaused: boolean;

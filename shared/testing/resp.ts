@@ -3,7 +3,7 @@
  * need to read it: commands (arrays of bulk strings), and replies of RESP2 and RESP3.
  */
 
-/** A reply as a value. Maps and sets come as flat arrays: nobody here asks for more. */
+/** A reply as a value. Maps and sets come as flat arrays: no caller needs more. */
 export type Reply = null | string | number | boolean | ReplyError | Reply[];
 
 /** An error that Redis answered: a value, because a request that was refused was answered too. */

@@ -75,7 +75,7 @@ async function pendingIn(redis: Redis, stream: string): Promise<number> {
     const [count] = await redis.xpending(stream, group);
     return Number(count);
   } catch (error) {
-    // A stream that nobody has read yet has no group, and so nothing pending.
+    // A stream that no agent has read yet has no group, and so nothing pending.
     if (error instanceof Error && error.message.startsWith('NOGROUP')) return 0;
     throw error;
   }

@@ -34,7 +34,7 @@ export class ScriptBench {
     return this.#since;
   }
 
-  /** Everything that is in Redis. @param until when the last change was made, where a reply told it */
+  /** Everything that is in Redis. @param until when the last change was made, where a reply contained it */
   state(until?: number): Promise<RedisState> {
     return snapshot(this.redis, this.#since, until);
   }

@@ -41,7 +41,7 @@ export class StreamReplay {
       case 'XGROUP':
         return this.#group(args);
       case 'XTRIM':
-        // Which entries went is not worth a model: the stream is never trimmed, so all of them are suspect.
+        // The trimmed entries are not worth a model: the stream is never trimmed, so all of them are suspect.
         return this.#change([...this.#entries.keys()], (entry) =>
           entry.place === 'pending' ? 'dangling' : 'gone',
         );
@@ -52,7 +52,7 @@ export class StreamReplay {
     }
   }
 
-  /** `XADD key [NOMKSTREAM] id field value …`; entries without a command's id are nobody's. */
+  /** `XADD key [NOMKSTREAM] id field value …`; entries without a command's id are of no command. */
   #add(args: readonly string[]): ReplayedEntry[] {
     const at = args.findIndex((arg, index) => index > 0 && /^\d+-\d+$/.test(arg));
     const id = args[at] ?? '';
@@ -69,7 +69,7 @@ export class StreamReplay {
     const ids = [...this.#entries.keys()];
     switch (verb.toUpperCase()) {
       case 'CREATE':
-        // A group starts after `last`: what stands before it, nobody will be given.
+        // A group starts after `last`: entries before that are never delivered.
         return this.#change(ids, (entry) => (isAtMost(entry.id, last) ? 'acked' : 'queued'));
       case 'SETID':
         return this.#change(
@@ -79,7 +79,7 @@ export class StreamReplay {
       case 'DESTROY':
         return this.#change(ids, () => 'acked');
       case 'DELCONSUMER':
-        // What was pending under it is forgotten, and never delivered again.
+        // Entries that were pending under it are forgotten, and never delivered again.
         return this.#change(
           ids.filter((id) => this.#entries.get(id)?.consumer === last),
           (entry) => (entry.place === 'dangling' ? 'gone' : 'acked'),

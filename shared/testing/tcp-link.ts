@@ -18,7 +18,7 @@ export interface RequestLoss {
   tell(request: readonly string[], reply: Reply): void;
 }
 
-/** What a link asks its proxy. */
+/** The questions that a link has for its proxy. */
 export interface LinkRules {
   requestsCut(): boolean;
   repliesCut(): boolean;
@@ -34,7 +34,7 @@ export interface LinkRules {
 export interface Exchange {
   readonly request: readonly string[];
   readonly reply: Reply;
-  /** Its sender had closed its connection before the reply came. */
+  /** Whether the sender had closed its connection before the reply came. */
   readonly senderGone: boolean;
 }
 
@@ -48,7 +48,7 @@ interface Owed {
 
 /** From these on, replies no longer come one for one: such a connection is passed on as it is. */
 const unpaired = /^(P|S)?(UN)?SUBSCRIBE$|^MONITOR$/i;
-/** Type byte of a RESP3 push: nobody's reply. */
+/** Type byte of a RESP3 push, which is the reply to no request. */
 const push = '>'.charCodeAt(0);
 
 /**
@@ -147,7 +147,7 @@ export class TcpLink {
         at = next.end;
       }
     } catch (error) {
-      // An inline command, say. Such a client is beyond what this proxy can play tricks on.
+      // An inline command, for example. This proxy cannot tamper with the requests of such a client.
       if (!(error instanceof NotResp)) throw error;
       this.#paired = false;
       this.#requests.push({ args: [], bytes: buffer.subarray(at) });

@@ -210,7 +210,7 @@ describe('the TCP proxy', () => {
     proxy.setPace({ delayMs: 0, sliceBytes: 3 });
     await redis.set('k', 'né'.repeat(200));
     expect(await redis.get('k')).toBe('né'.repeat(200));
-    // Of three bytes each: the value twice.
+    // Each slice has three bytes, and the value passes twice.
     expect(proxy.traffic.slices).toBeGreaterThan((2 * 600) / 3);
   });
 

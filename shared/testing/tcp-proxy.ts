@@ -33,7 +33,7 @@ export interface HeldRequest {
    * @returns what Redis answered
    */
   deliver(): Promise<Reply>;
-  /** It never arrives; its connection, if it is still there, breaks. */
+  /** Drops it for good; its connection, if it is still there, breaks. */
   drop(): void;
   /** Waits for it no longer; once it has come, nothing changes. */
   readonly forget: () => void;
@@ -51,8 +51,8 @@ export type Direction = 'both' | 'requests' | 'replies';
 
 /**
  * A proxy on loopback between clients and Redis that knows where requests and replies begin and end,
- * and so can do to one of them what networks do: lose it, break after it, or deliver it when nobody
- * counts on it any more.
+ * and so can do to one of them what networks do: lose it, break after it, or deliver it when its client
+ * does not count on it any more.
  */
 export class TcpProxy {
   readonly port: number;
@@ -90,7 +90,7 @@ export class TcpProxy {
     return new TcpProxy(server, target, onExchange);
   }
 
-  /** What `REDIS_URL` takes. */
+  /** A value for `REDIS_URL`. */
   get url(): string {
     return `redis://127.0.0.1:${this.port}`;
   }

@@ -15,14 +15,14 @@ export interface TrailAttempt {
   readonly fromMs: number;
   /** undefined while it runs. */
   readonly end?: AttemptEnd;
-  /** It was lost, and it was recovery that said so, not its agent. */
+  /** Whether it was lost by the report of recovery, not of its agent. */
   readonly recovered?: boolean;
   readonly toMs?: number;
-  /** It was ended from outside: since when its agent should have said that it stopped. */
+  /** Since when the agent of an attempt that was ended from outside should have reported that it stopped. */
   readonly silentFromMs?: number;
 }
 
-/** What the append-only file says of one command, over all its lives. */
+/** The record of one command in the append-only file, over all its lives. */
 export interface Trail {
   readonly commandId: string;
   /** The last hash that it had, even if it has been pruned since. */

@@ -8,11 +8,11 @@ const keys = partitionKeys();
 const queue = keys.stream('default');
 const hash = keys.command('c');
 
-/** As a script: its writes are one transaction in the append-only file. */
+/** Runs the body as a script: its writes are one transaction in the append-only file. */
 const script = (redis: Redis, body: string, ...args: string[]) =>
   redis.eval(`local call, C, Q = redis.call, '${hash}', '${queue}'; ${body}`, 0, ...args);
 
-/** Asks until the rewrite that was begun is over: Redis tells nobody. */
+/** Polls until the rewrite that was begun is over: Redis sends no notification. */
 async function rewritten(redis: Redis): Promise<void> {
   for (;;) {
     const info = await redis.info('persistence');

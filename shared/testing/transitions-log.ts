@@ -2,7 +2,7 @@ import { type AofWrite, readAof } from './aof-log.js';
 import { type CommandState, type Place } from './command-state.js';
 import { Replay } from './replay.js';
 
-/** What one transaction did to one command: the step from one state to the next, and how. */
+/** The effect of one transaction on one command: the step from one state to the next, and how. */
 export interface Transition {
   readonly commandId: string;
   /** `file:byte` in the append-only directory. */
@@ -28,11 +28,11 @@ export interface Transition {
   readonly markersSet: readonly MarkerSet[];
   /** Nothing was to be started from its queue when this transaction began. */
   readonly queuePaused: boolean;
-  /** Its entries that changed hands, by delivery, renewal, start or recovery. */
+  /** The command's entries that changed hands, by delivery, renewal, start or recovery. */
   readonly claims: readonly { readonly entry: string; readonly consumer: string }[];
-  /** What was added to its history: JSON text. */
+  /** The additions to its history: JSON text. */
   readonly history: readonly string[];
-  /** The writes themselves, for whoever wants to see them. */
+  /** The writes themselves, for a reader of the evidence. */
   readonly writes: readonly AofWrite[];
 }
 

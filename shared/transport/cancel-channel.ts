@@ -3,14 +3,14 @@ import { type HeldAttempt } from '../lifecycle/holding.js';
 import { type Logger } from '../runtime/logger.js';
 import { HintChannel } from './hint-channel.js';
 
-/** What `cancel` publishes: `<id> <attempt>`. */
+/** The message that `cancel` publishes: `<id> <attempt>`. */
 const hintSchema = z
   .tuple([z.string(), z.coerce.number().int()])
   .transform(([id, attempt]): HeldAttempt => ({ id, attempt }));
 
 /**
- * The channel on which an agent hears that somebody wants to stop what it executes. After a break it tells of
- * a gap; until then renewals tell of cancels, later.
+ * The channel on which an agent learns that an operator wants to stop what it executes. After a break the
+ * channel reports a gap; until then renewals report cancels, later.
  */
 export class CancelChannel {
   readonly #channel: HintChannel;

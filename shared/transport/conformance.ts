@@ -19,7 +19,7 @@ import { type AgentDescription, type AgentIdentity, type NextReply, type Transpo
 /** The calls of a transport whose answers get lost in tests. */
 export type LosableCall = 'next' | 'report' | 'renew' | 'tellProgress' | 'register' | 'leave';
 
-/** What a transport is tested on. */
+/** The environment in which a transport is tested. */
 export interface TransportRig {
   readonly redis: Redis;
   readonly leaseMs: number;
@@ -32,7 +32,7 @@ export interface TransportRig {
   heal(): void;
 }
 
-/** What every transport promises, whichever way it goes: the suite that each of them passes. */
+/** The promises of every transport, by any route: the suite that each of them passes. */
 export function conformance(rig: () => TransportRig): void {
   const keys = partitionKeys();
   const never = new AbortController().signal;
@@ -392,7 +392,7 @@ export function conformance(rig: () => TransportRig): void {
       ]);
       await lost;
       expect(words[0]).toBe('lost');
-      // That it was told twice is for whoever asks twice to know.
+      // Both are right: only a sender that repeats the call itself learns that it was carried out twice.
       expect(['ok', 'again']).toContain(words[1]);
       expect(await show(id)).toMatchObject({ status: 'RUNNING', progress: 0.5 });
     });
@@ -479,7 +479,7 @@ export function conformance(rig: () => TransportRig): void {
       const heard = new Promise<void>((resolve) =>
         a.transport.hearCancels((hint) => {
           hints.push(hint);
-          // It listens from then on.
+          // The channel listens from then on.
           if (hint === 'gap') void cancelFirst(id);
           else resolve();
         }),

@@ -20,8 +20,8 @@ export interface HintListener {
 
 /**
  * A channel of Redis on which an agent gets hints. It costs a connection and, as long as nothing is published,
- * nothing else. When its connection breaks it comes back by itself, and reports a gap: what a hint says, the
- * agent also finds out without it, later.
+ * nothing else. When its connection breaks it comes back by itself, and reports a gap: the agent also finds
+ * out without a hint, later.
  */
 export class HintChannel {
   readonly #options: HintChannelOptions;

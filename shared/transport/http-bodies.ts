@@ -1,9 +1,9 @@
 import { type Outcome, type StartedCommand } from '../lifecycle/transitions.js';
 import { type NextCommand } from '../protocol/agent-api.js';
 
-/** What travels over HTTP, from and to what the rest of an agent knows. */
+/** Converts between the bodies of HTTP and what the rest of an agent works with. */
 
-/** Its ticket is the attempt itself: the server finds the delivery. */
+/** The entry names only the attempt: the server finds the delivery by it. */
 export function startedBy(given: NextCommand): StartedCommand {
   const { commandId: id, payload, timeoutMs, queue, attempt, ticket, type, onAgentLost } = given;
   const entry = `${id}:${attempt}`;

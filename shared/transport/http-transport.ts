@@ -55,8 +55,8 @@ export interface HttpTransportOptions {
 /** How long a poll is held: as long as a server holds one, since each costs it about a millisecond. */
 const pollSeconds = limits.waitSeconds;
 /**
- * A server keeps no line open to tell of a cancel, so an agent asks: by renewing what it has held for so
- * long, which leaves those alone that are idle, or whose commands are short.
+ * A server keeps no connection open to report a cancel, so an agent asks: it renews what it has held for
+ * this long, which costs nothing for idle agents and for short commands.
  */
 const hearWithinMs = 500;
 /** How long an ended poll may take to bring its last answer, before it is cut off. */
@@ -67,7 +67,7 @@ const reportsAtOnce = 6;
 
 /** A ticket may come from a journal, which a disk or a hand may have changed: a header takes not every text. */
 const isHeaderText = (text: string) => /^[\x21-\x7e]{1,1024}$/.test(text);
-/** Most lost answers that are handed back at a stop: far more than can be under way at once. */
+/** Most deliveries with lost answers that are released at a stop: far more than can be under way at once. */
 const mostHandedBack = 100;
 
 /**
@@ -126,7 +126,7 @@ export class HttpTransport implements Transport {
     return { word: 'ok', now: Date.parse(at), draining };
   }
 
-  /** Where an earlier run of this agent holds the name, and its process is proved dead, it says so. */
+  /** Registers again with the earlier sessions when one of them, whose process is proved dead, holds the name. */
   async #takeOver(types: readonly string[], refused: ServerAnswer): Promise<ServerAnswer> {
     const { earlier } = this.#options.agent;
     const shown = refused.problem?.holder?.session;
@@ -136,7 +136,7 @@ export class HttpTransport implements Transport {
     return answer.status === 400 ? refused : answer;
   }
 
-  /** It is theirs that counts; an agent that renews by a longer one is late. */
+  /** Warns of a shorter lease at the servers: theirs counts, and an agent that renews by a longer one is late. */
   #compareLease(theirs: number): void {
     const { leaseMs, logger } = this.#options;
     if (theirs >= leaseMs) return;
@@ -163,7 +163,7 @@ export class HttpTransport implements Transport {
       const answer = await this.#poll(demand(), pollSeconds, cut.signal);
       const given = this.#commandIn(answer);
       if (given === 'old-session') return { word: given };
-      // Its lease began when it was started, which was after the server had held the poll for so long.
+      // The lease began when the command was started, after the server had held the poll for `heldMs`.
       if (given) return { word: 'ok', started: [startedBy(given)], askedAt: after(askedAt, given.heldMs) };
       await this.#pauseIfEarly(answer, now().monotonicMs - askedAt.monotonicMs, pollIntervalMs, signal);
     } catch (error) {
@@ -195,8 +195,8 @@ export class HttpTransport implements Transport {
   }
 
   /**
-   * Lets the poll end by its server's answer: a connection that is cut may have a command under way,
-   * which nobody would execute.
+   * Lets the poll end by its server's answer: a connection that is cut may carry a command in flight,
+   * which no agent would execute.
    */
   async #endPoll(cut: AbortController, over: AbortSignal): Promise<void> {
     await this.#poll({ limit: 0, inHands: this.#inHands() }, 0).catch(() => undefined);
@@ -206,7 +206,7 @@ export class HttpTransport implements Transport {
 
   #commandIn(answer: ServerAnswer): NextCommand | 'old-session' | undefined {
     if (answer.status === 204) return undefined;
-    // Whoever has the name now: this session is over.
+    // This session is over, also when another agent has the name now.
     if (answer.problem && this.#refusal(answer.problem)) return 'old-session';
     this.#early = 0;
     const body = orRefuse(answer);

@@ -1,6 +1,6 @@
 import { laneOf } from '../store/lanes.js';
 
-/** What an agent can take. */
+/** The commands that an agent can take. */
 export interface Takes {
   readonly queues: readonly string[];
   /** Empty: all. */

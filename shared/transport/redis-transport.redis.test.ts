@@ -62,7 +62,7 @@ test.each([1, 2])(
       rig.connect(identityOf(`waiter-${i}`, `i-waiter-${i}`, 1), description),
     );
     const never = new AbortController().signal;
-    /** What it is given; it waits for a third of a lease at a time. */
+    /** Resolves with the command that it is given; each call waits for a third of a lease. */
     const given = async (transport: Transport): Promise<StartedCommand> => {
       for (;;) {
         const reply = await transport.next(() => ({ limit: 1, inHands: [] }), never);

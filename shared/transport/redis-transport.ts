@@ -58,7 +58,7 @@ export interface RedisTransportOptions {
 
 /** Longest BLOCK of a read: three of them are how long a silently dead link goes unnoticed. */
 const longestBlockMs = 2000;
-/** While one of its queues is paused, since it must hear of the end of that: nothing tells a blocked read. */
+/** Longest BLOCK while one of its queues is paused, since the end of a pause does not wake a blocked read. */
 const longestBlockWhilePausedMs = 500;
 
 /**
@@ -82,7 +82,7 @@ export class RedisTransport implements Transport {
    * and be given it again.
    */
   readonly #starting = new Turnstile();
-  /** As the last `start` told it. */
+  /** The paused queues, as of the last `start`. */
   #paused: ReadonlySet<string> = new Set();
   readonly #cancels: CancelChannel;
   readonly #lanes: LaneHints;
@@ -127,7 +127,7 @@ export class RedisTransport implements Transport {
     if (reply.word !== 'ok') return reply;
     const word = await admit(this.#redis, this.#keys, agentId, this.#session, seen);
     if (word === 'ok') return reply;
-    // Between the two calls somebody deleted everything: nobody took the name over.
+    // All keys were deleted between the two calls: no other session took the name over.
     if ((await newestSession(this.#redis, this.#keys, agentId)) === '') {
       throw new Error('the session was deleted while it was being registered');
     }
@@ -151,7 +151,7 @@ export class RedisTransport implements Transport {
 
   async announce(types: readonly AnnouncedType[]): Promise<readonly string[]> {
     const { word } = await this.#register({ announced: announcedBy(this.#session, types.map(fieldOfType)) });
-    // It must not have a say in what payloads are accepted. That its agent must end, the heartbeat says.
+    // A session without its name must not affect which payloads are accepted. The heartbeat ends its agent.
     if (word !== 'ok') throw new Error(`this session does not have its name any more (${word})`);
     return announce(this.#redis, types);
   }
@@ -174,17 +174,17 @@ export class RedisTransport implements Transport {
     try {
       for (;;) {
         const end = await Promise.race([read, this.#lanes.after(hints, until)]);
-        // Whatever the read delivered is in this agent's pending list now, also when its reply was lost
-        // or cut off, and `start` finds it there.
+        // Every entry that the read delivered is in this agent's pending list now, even when the reply was
+        // lost or cut off, and `start` finds it there.
         if (isAborted(signal)) return { ...first, started: [] };
         hints = this.#lanes.count;
         const found = await this.#start(demand);
-        // Of what was moved to a lane others may have been quicker: then the read goes on.
+        // Other agents may have been quicker to take what was moved to a lane: then the read goes on.
         if (end === 'read' || isEnough(found) || isEmpty(demand())) return found;
       }
     } finally {
       over.abort();
-      // Its error must not take away what a look after a hint has started: the next read meets it again.
+      // An error of the read must not discard what was started after a hint: the next read meets it again.
       await read.catch(() => undefined);
     }
   }
@@ -289,7 +289,7 @@ export class RedisTransport implements Transport {
     try {
       const demand = turn.demand();
       if (isEmpty(demand)) {
-        // Nothing is started, so nobody has to wait for the answer.
+        // Nothing is started, so no other call has to wait for the answer.
         free();
         return await this.#sent(report(this.#redis, this.#keys, reports));
       }
@@ -329,7 +329,7 @@ export class RedisTransport implements Transport {
   async handBack(): Promise<number> {
     const { agentId } = this.#agent;
     const pending = await pendingOf(this.#redis, this.#keys, agentId, this.#description.queues);
-    // What was started is refused by the script, so this needs no list of what is in hand.
+    // The script refuses what was started, so this needs no list of what is in flight.
     const items = pending.map((one) => ({ ...one, attempt: 0 }));
     const words = await release(this.#redis, this.#keys, agentId, this.#session, items);
     return words.filter((word) => word === 'released').length;
@@ -358,8 +358,8 @@ const isEnough = (reply: NextReply) => reply.word === 'old-session' || reply.sta
 const mostMissed = 20;
 
 /**
- * Whether a blocking read failed since a stream or its group is not there: nobody has used the queue yet,
- * or it was retired, which ends reads that wait at it, too.
+ * Whether a blocking read failed because a stream or its group does not exist: the queue has not been used
+ * yet, or it was retired, which ends reads that wait at it, too.
  */
 const isMissing = (error: unknown): error is Error =>
   error instanceof Error && /^(NOGROUP|UNBLOCKED)/.test(error.message);

@@ -7,7 +7,7 @@ import { type Logger } from '../runtime/logger.js';
  * reported as EXECUTION_FAILED, by itself.
  */
 
-/** What is reported in the place of such an outcome. */
+/** Returns the outcome that is reported in the place of a refused one. */
 export function unreportable(why: string): Outcome {
   const message = `the outcome could not be stored: ${why}`;
   return {
@@ -20,14 +20,14 @@ export function unreportable(why: string): Outcome {
   };
 }
 
-/** A value that was refused. The message says by what, and why. */
+/** A value was refused. The message names what refused it, and the reason. */
 export class OutcomeRefused extends Error {
   override readonly name = 'OutcomeRefused';
 }
 
 /**
- * What Redis says of a call that a script refused: an outage, a full or a loading Redis, and missing rights
- * all have codes of their own. Undefined for any of these.
+ * Returns the error text of a call that a script refused. Undefined for an outage, a full or a loading Redis,
+ * and missing rights: they all have codes of their own.
  */
 export function refusalByScript(error: unknown): string | undefined {
   const isReply = error instanceof Error && error.name === 'ReplyError';

@@ -7,10 +7,10 @@ import { type Report, type ReportWord, type StartedCommand } from '../lifecycle/
 import { type ServedQueues } from '../protocol/served-queues.js';
 import { type Moment } from '../runtime/clock.js';
 
-/** Who an agent is; fixed for the life of its process. */
+/** The identity of an agent; fixed for the life of its process. */
 export interface AgentIdentity {
   readonly agentId: string;
-  /** Its data directory, for ever; and every copy of that. */
+  /** The agent's data directory, for ever; copies of the directory share it. */
   readonly instance: string;
   /** Orders the runs of this instance: later ones have higher numbers. */
   readonly boot: number;
@@ -20,7 +20,7 @@ export interface AgentIdentity {
   readonly earlier: readonly string[];
 }
 
-/** What an agent says of itself when it registers, and again with every heartbeat. */
+/** An agent's description of itself, sent when it registers and again with every heartbeat. */
 export interface AgentDescription extends ServedQueues {
   readonly host: string;
   readonly pid: number;
@@ -29,9 +29,9 @@ export interface AgentDescription extends ServedQueues {
   readonly concurrency: number;
 }
 
-/** What an agent can take at this moment. */
+/** The number of commands that an agent can take at this moment. */
 export interface Demand {
-  /** Most commands that it may have in its hands. */
+  /** Most commands that it may have in flight. */
   readonly limit: number;
   /** Entries of the commands that it has: started, and their report or release not yet answered. */
   readonly inHands: readonly string[];
@@ -47,7 +47,7 @@ export type NextReply =
   /** A newer session of this agent was registered: this one is over. */
   | { readonly word: 'old-session' };
 
-/** What a call that reports may start in the same breath. */
+/** The start that a call may make together with its reports. */
 export interface Turn {
   /**
    * Asked right before the call is sent; without the reports of this very call, whose answer frees
@@ -79,7 +79,7 @@ export interface Transport {
   /** Takes the agent's name, or renews the hold on it. */
   register(): Promise<RegisterReply>;
   /**
-   * Tells which command types this agent knows, in which version; to be said again now and then.
+   * Announces which command types this agent knows, in which version; must be repeated now and then.
    *
    * @returns the names of those of which other agents announce another version
    */
@@ -99,26 +99,26 @@ export interface Transport {
    */
   report(reports: readonly Report[], turn?: Turn): Promise<ReportWord[]>;
   /**
-   * Says that this session is still at work on what it holds.
+   * Renews the leases of attempts that this session is still at work on.
    *
    * @returns a word per attempt, in order
    */
   renew(held: readonly HeldAttempt[]): Promise<RenewWord[]>;
   /**
-   * Says how far attempts are. It must not be older than what was said before of the same attempt: that is
-   * what `sequence` is for, and then a call may be sent twice, and arrive late.
+   * Reports the progress of attempts. An older report never replaces a newer one of the same attempt:
+   * `sequence` orders them, so a call may be sent twice, and arrive late.
    *
    * @returns a word per attempt, in order
    */
   tellProgress(told: readonly ToldProgress[]): Promise<ProgressWord[]>;
   /**
    * How long after the last renewal the next is due. A third of the lease is enough to keep it; where
-   * nothing else tells of a cancel, it must come sooner, since an agent hears of one within a second.
+   * nothing else reports a cancel, it must come sooner, since an agent learns of one within a second.
    */
   readonly renewAfterMs: number;
   /**
-   * Listens for cancels, where there is something to listen to. Hints: one may be lost, and whoever hears
-   * one renews the attempt that it names to know; of `gap`, all that it holds.
+   * Listens for cancels, where there is something to listen to. Hints may be lost. To know, the agent renews
+   * the attempt that a hint names; after `gap`, all that it holds.
    */
   hearCancels(onHint: (hint: HeldAttempt | 'gap') => void): void;
   /**
@@ -126,7 +126,7 @@ export interface Transport {
    * journalled outcome was answered.
    */
   settle(): Promise<'old-session' | readonly Resolved[]>;
-  /** Hands back what was delivered to this agent and not started. @returns how many */
+  /** Releases what was delivered to this agent and not started. @returns how many */
   handBack(): Promise<number>;
   /** Takes part in recovery, where agents do; every lease/12. @returns what this call resolved */
   recover(): Promise<readonly Resolved[]>;

@@ -30,7 +30,7 @@ export const acknowledgedMeansSettled: Invariant = {
 };
 
 /**
- * After every step a live command has exactly one way forward: an entry that somebody will be given
+ * After every step a live command has exactly one way forward: an entry that an agent will be given
  * or holds, or a place in the schedule. A settled one has none. Strays, which are entries that the
  * hash does not name, may come and go.
  */

@@ -19,7 +19,7 @@ import {
 } from './invariant.js';
 
 /**
- * 8. `executed` tells the truth: `no` means that there is no effect, ever; every `unknown` overlaps a
+ * 8. `executed` is truthful: `no` means that there is no effect, ever; every `unknown` overlaps a
  * fault, and so does every loss, and the silence of every agent whose attempt was ended for it.
  */
 export const executedTellsTheTruth: Invariant = {
@@ -41,7 +41,7 @@ export const executedTellsTheTruth: Invariant = {
   },
 
   ofEffects(evidence, hits, say) {
-    // Trails, not states at rest: what `no` says must hold after the command is pruned, too.
+    // Trails, not states at rest: a `no` must hold after the command is pruned, too.
     for (const trail of evidence.trails.all()) {
       if (trail.lastFields && isTerminal(trail.lastFields.status))
         effectsBearItOut(trail, trail.lastFields, evidence, hits, say);
@@ -86,7 +86,7 @@ function faultsExplain(trail: Trail, faults: readonly Fault[], say: Say): void {
     const { end, fromMs, toMs = fromMs, silentFromMs } = attempt;
     if (end === 'lost' && !isExplained({ ...attempt, toMs }))
       say(trail.commandId, 'no fault explains a lost attempt', trail);
-    // A fault from before its time was over is no excuse: whoever lost its agent to it was to be recovered.
+    // A fault from before its time was over is no excuse: an attempt that lost its agent to it was to be recovered.
     if (
       silentFromMs !== undefined &&
       !isExplained({ ...attempt, fromMs: Math.min(silentFromMs, toMs), toMs })
@@ -112,7 +112,7 @@ const mayEndBeforeTheirRequest: ReadonlySet<string | undefined> = new Set([
   'AGENT_LOST',
 ]);
 
-/** What expires does so between two attempts: its handler was ended from outside if it was lost before. */
+/** A command expires between two attempts: its handler was ended from outside if it was lost before. */
 function mayHaveNoEffect(fields: Fields, { losses }: Trail): boolean {
   const code = errorCodeOf(fields);
   return mayEndBeforeTheirRequest.has(code) || (code === 'EXPIRED' && losses > 0);

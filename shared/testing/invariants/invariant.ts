@@ -14,25 +14,25 @@ export interface Violation {
   /** null: it is about no single command. */
   readonly commandId: string | null;
   readonly what: string;
-  /** What was seen, and where: for reading, not for programs. */
+  /** The observation, and where it was made: for reading, not for programs. */
   readonly evidence: unknown;
 }
 
 /**
  * A fault that the run injected, by the wall clock of the machine that Redis runs on, and what it
- * explains. The less it is said to explain, the more the judge finds.
+ * explains. The less a run lets it explain, the more violations are found.
  */
 export interface Fault {
   readonly what: string;
   readonly fromMs: number;
   readonly toMs: number;
-  /** Whose attempts it may cost; everybody's when left out. */
+  /** Agents whose attempts it may cost; all agents when left out. */
   readonly agents?: readonly string[] | undefined;
   /** Attempts of commands with this policy only; of all when left out. */
   readonly onAgentLost?: OnAgentLost | undefined;
-  /** An attempt is lost to it so long after it began, or later: nobody may be declared lost before the lease ends. */
+  /** How long after it began an attempt is lost to it at the earliest: no agent is lost before its lease ends. */
   readonly leastMs?: number | undefined;
-  /** Its agent had just written the outcome of one attempt at least to its disk. */
+  /** Whether the agent had just written the outcome of one attempt at least to its disk. */
   readonly journalled?: boolean | undefined;
 }
 

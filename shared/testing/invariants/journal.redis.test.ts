@@ -21,7 +21,7 @@ const died = (journalled: boolean) => ({
 const lose = (id: string) => run.fail(id, 'AGENT_LOST', 'unknown');
 
 async function findings(fault: ReturnType<typeof died>) {
-  // Whatever is lost is explained otherwise.
+  // A second fault explains every loss, so that the first need not.
   const anything = { what: 'anything', fromMs: 0, toMs: Infinity };
   const { violations } = await run.judge({ faults: [fault, anything] });
   return violations.map(({ invariant, commandId, what }) => `${invariant} ${commandId}: ${what}`);

@@ -62,7 +62,10 @@ function policyAllowsAnotherAttempt(transition: Transition, say: Say): void {
   }
 }
 
-/** Of hits that were read before the trails were, each of these is certain while a run still goes on. */
+/**
+ * Checks the effects of a command. If the hits were read before the trails, each finding is certain while a
+ * run still goes on.
+ */
 export function effectsOf(id: string, trails: Trails, byCommand: HitsByCommand, say: Say): void {
   const hits = byCommand.of(id);
   const trail = trails.get(id);
@@ -118,7 +121,7 @@ function nothingIsInvented({ clients, trails }: Evidence, say: Say): void {
   }
 }
 
-/** How many commands there may be that no client was told of. With a key, one at most, however often it was sent. */
+/** Counts commands that may exist unknown to every client. With a key, one at most, however often it was sent. */
 function unclearSubmissions({ posts }: ClientLog): number {
   const unknown = posts.filter(({ outcome }) => outcome === 'unknown');
   const isAnswered = new Set(

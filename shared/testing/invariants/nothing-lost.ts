@@ -35,13 +35,13 @@ export const nothingLost: Invariant = {
   },
 };
 
-/** What is to be executed again after a loss is not lost with its agent. */
+/** A command that is to be executed again after a loss is not lost with its agent. */
 function triedAsOftenAsItMay(transition: Transition, say: Say): void {
   const { commandId, before, after, statuses } = transition;
   const givenUp =
     statusOf(before) === 'RUNNING' && statuses[0] === 'FAILED' && errorCodeOf(after.fields) === 'AGENT_LOST';
   if (!givenUp || after.fields?.onAgentLost !== 'retry') return;
-  // Somebody has asked it to stop: it must not be executed again.
+  // An operator has asked it to stop: it must not be executed again.
   if (before.fields?.cancelRequestedAt !== undefined) return;
   const most = Number(after.fields.maxLosses ?? defaults.maxLosses);
   const losses = countOf(after.fields, 'losses');
@@ -66,7 +66,7 @@ function acceptedCommandsExist({ clients, rest, trails }: Evidence, say: Say): v
   }
 }
 
-/** No client that asks for a command after it was accepted is told that there is none. */
+/** No client that asks for a command after it was accepted gets the answer that there is none. */
 function readersFindThem({ clients, trails }: Evidence, say: Say): void {
   const acceptedAt = new Map<string, number>();
   for (const post of clients.posts) {
@@ -83,7 +83,7 @@ function readersFindThem({ clients, trails }: Evidence, say: Say): void {
   }
 }
 
-/** What Redis serves from memory is what it would come back with after a crash. */
+/** Redis serves from memory the same that it would come back with after a crash. */
 function restIsWhatTheLogSays({ rest, trails }: Evidence, say: Say): void {
   for (const trail of trails.all()) {
     const served = rest.hashes.get(trail.commandId);

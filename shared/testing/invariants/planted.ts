@@ -2,9 +2,9 @@ import { type SeenCommand } from '../client-log.js';
 import { HandMadeRun } from '../hand-made-run.js';
 import { type Faults } from '../invariants.js';
 
-/** A run with one thing wrong in it, and all that the judge is to say of it: no more, no less. */
+/** A run with one thing wrong in it, and every violation that the history checker must report: no more, no less. */
 export interface Plant {
-  /** What is wrong, as the end of the sentence 'the judge finds …'. */
+  /** The fault, as the end of the sentence 'the judge finds …'. */
   readonly name: string;
   readonly plant: (run: HandMadeRun) => Promise<unknown>;
   /** `<invariant> <command>: <what>`, by invariant. */
@@ -26,7 +26,7 @@ export async function findings({ plant, faults = 'any' }: Plant): Promise<string
   }
 }
 
-/** What a client might be shown. */
+/** A view that a client might be shown. */
 export const seen = (
   commandId: string,
   status: string,

@@ -1,6 +1,6 @@
 import { type Edit, HandMadeRun, keys, without } from '../hand-made-run.js';
 
-/** What the judge says when retention deletes too early, too much, or too little. */
+/** Tests the history checker's findings when retention deletes too early, too much, or too little. */
 
 const retentionMs = 3600 * 1000;
 
@@ -13,7 +13,7 @@ async function found(options: { readonly retentionMs?: number } = {}): Promise<s
   return violations.map(({ invariant, commandId, what }) => `${invariant} ${commandId}: ${what}`);
 }
 
-/** It ended so long before it did. */
+/** Moves the end of a command back by so many ms. */
 const endedAgo =
   (ms: number): Edit =>
   (writes) =>

@@ -7,7 +7,10 @@ import { type Invariant, type Say } from './invariant.js';
 import { eachAfterWhatWasKnown } from './sightings.js';
 import { progressIsOfAnEffect, progressIsWhatWasTold, progressShownIsOfTheAttempt } from './told-progress.js';
 
-/** 6. The stored result is the one that the accepted attempt produced, and a stored progress one that its attempt told. */
+/**
+ * 6. The stored result is the one that the accepted attempt produced, and a stored progress one that its
+ * attempt reported.
+ */
 export const reportedIsWhatHappened: Invariant = {
   number: 6,
   promise: 'What is reported is what happened',
@@ -60,7 +63,7 @@ export const reportedIsWhatHappened: Invariant = {
   },
 };
 
-/** Nothing is CANCELLED that nobody wanted to cancel; and what somebody was told is cancelled is. */
+/** No command is CANCELLED without a request for that; and a command is, when the answer was that it is. */
 function cancelsAreWhatWasAskedFor({ operations }: ClientLog, trails: Trails, say: Say): void {
   const cancels = operations.filter(({ action, outcome }) => action === 'cancel' && outcome !== 'refused');
   const asked = new Set(cancels.map(({ commandId }) => commandId));

@@ -20,12 +20,12 @@ function parseTold(text: string | undefined): Told | undefined {
   return attempt === undefined ? undefined : { attempt: Number(attempt), sequence: Number(sequence) };
 }
 
-/** What a progress says of itself, as those of the chaos run do: nothing, if it is of another shape. */
+/** The fields by which a progress of the chaos run identifies itself; empty for a progress of another shape. */
 const speakingSchema = z.object({
   attempt: z.int().optional().catch(undefined),
-  /** Grows with each telling of an attempt. */
+  /** Grows with each progress report of an attempt. */
   step: z.number().optional().catch(undefined),
-  /** What the ledger answered; null before it did. */
+  /** The ledger's answer; null before there is one. */
   body: z.json().optional(),
 });
 
@@ -34,13 +34,13 @@ const speakingOf = (progress: unknown): z.infer<typeof speakingSchema> =>
 const speaking = (text: string | undefined) => speakingOf(jsonOf(text));
 
 /**
- * Only the attempt that runs may say how far it is, and what comes late replaces nothing that it said
- * after that. `progressOf` names the attempt; whose that is, agent and session, the marker says, which was
- * set when the attempt was started.
+ * Only the attempt that runs may report progress, and a late report replaces nothing that the attempt
+ * reported after it. `progressOf` names the attempt; the marker, which was set when the attempt was started,
+ * names its agent and session.
  */
 export function progressIsOfTheHolder(transition: Transition, say: Say): void {
   const { commandId, before } = transition;
-  // What is written to a settled command is invariant 3's.
+  // Invariant 3 covers writes to a settled command.
   if (isTerminal(statusOf(before))) return;
   const running = statusOf(before) === 'RUNNING' ? parseMarker(before.marker ?? '').attempt : undefined;
   let last = parseTold(before.fields?.progressOf);
@@ -57,7 +57,7 @@ export function progressIsOfTheHolder(transition: Transition, say: Say): void {
   }
 }
 
-/** What is stored as an attempt's progress is what that attempt told, by what the progress says of itself. */
+/** The progress stored for an attempt is one that it reported, by the attempt and step in the progress itself. */
 export function progressIsWhatWasTold(transition: Transition, say: Say): void {
   const { commandId, before } = transition;
   let [text, by] = [before.fields?.progress, before.fields?.progressOf];
@@ -86,7 +86,7 @@ export function progressShownIsOfTheAttempt({ sightings }: ClientLog, say: Say):
   }
 }
 
-/** Whoever told what the ledger had answered had been answered that, as the attempt that it was. */
+/** An attempt whose progress holds an answer of the ledger did get that answer, as that very attempt. */
 export function progressIsOfAnEffect(
   { lastSeen, aimsAtLedger }: Pick<Evidence, 'lastSeen' | 'aimsAtLedger'>,
   hits: HitsByCommand,

@@ -64,10 +64,10 @@ function markerStandsWhileRunning(transition: Transition, say: Say): void {
   }
 }
 
-/** An outcome is accepted only from whoever holds the marker at that moment; `reported` says from whom. */
+/** An outcome is accepted only from the holder of the marker at that moment; `reported` names the reporter. */
 function reportIsOfTheHolder(transition: Transition, say: Say): void {
   const { commandId, before, after, statuses } = transition;
-  // What is written to a settled command is invariant 3's.
+  // Invariant 3 covers writes to a settled command.
   if (isTerminal(statusOf(before))) return;
   const reported = after.fields?.reported ?? '';
   const changed = reported !== '' && reported !== before.fields?.reported;
@@ -79,7 +79,7 @@ function reportIsOfTheHolder(transition: Transition, say: Say): void {
 
 function startIsOfTheNewestSession(transition: Transition, say: Say): void {
   for (const { value, newestSession } of transition.markersSet) {
-    // A caller without a session is nobody's predecessor; curl by hand is one.
+    // A caller without a session, such as curl by hand, cannot have been replaced by a newer session.
     const { session } = parseMarker(value);
     if (session !== '' && newestSession !== null && newestSession !== session) {
       say(
@@ -91,7 +91,7 @@ function startIsOfTheNewestSession(transition: Transition, say: Say): void {
   }
 }
 
-/** While an attempt runs, its entry is with its agent, or with recovery, which may take anybody's. */
+/** While an attempt runs, its entry is with its agent, or with recovery, which may take any agent's. */
 function entryStaysWithTheHolder(transition: Transition, say: Say): void {
   const { commandId, before, after, claims } = transition;
   const marker = after.marker ?? before.marker;
@@ -113,8 +113,8 @@ function startIsNotFromAPausedQueue(transition: Transition, say: Say): void {
 }
 
 /**
- * By what operators were told, which must be true whatever the log says: from the answer to a pause until
- * a resume was sent, nothing is started. Both by the clock of one machine; a start in the very
+ * Checks the answers that operators got, which must be true whatever is in the log: from the answer to a
+ * pause until a resume was sent, nothing is started. Both by the clock of one machine; a start in the very
  * millisecond of the answer may have come before it.
  */
 function pausesHold({ clients, trails }: Evidence, say: Say): void {
