@@ -86,7 +86,7 @@ function refuseUndecodable(request: Request): void {
   }
 }
 
-/** Whatever was thrown becomes a problem. Express knows an error handler by its four parameters. */
+/** Turns anything that was thrown into a problem. Express recognizes an error handler by its four parameters. */
 function faultHandler(logger: Logger) {
   return (error: unknown, request: Request, response: Response, next: NextFunction) => {
     const problem = problemOf(error, changesState(request));

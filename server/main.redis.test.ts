@@ -29,7 +29,7 @@ async function ready(server: TestProcess): Promise<TestApi> {
 
 const delay = { type: 'DELAY', payload: { ms: 1 } };
 
-/** A worker that is told to stop answers the clients that wait, and ends with 0. */
+/** Expects a server that gets this signal to answer the clients that wait, and to end with 0. */
 async function expectGoodEnd(server: TestProcess, api: TestApi, signal: 'SIGTERM' | 'SIGINT'): Promise<void> {
   const { body } = await api.post('/commands', delay);
   const { commandId } = body as { commandId: string };
@@ -62,7 +62,7 @@ test('a second signal ends it, whatever is under way', async () => {
   await api.get('/health');
   server.kill('SIGTERM');
   await server.waitForLine(/"stopping/);
-  // One that comes right after the first counts as its echo, so it is insisted on.
+  // A signal right after the first counts as its echo, so it is repeated.
   const insisting = setInterval(() => server.kill('SIGTERM'), 50);
   expect(await server.exited).toEqual({ code: 143, signal: null });
   clearInterval(insisting);

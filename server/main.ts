@@ -15,7 +15,7 @@ import { TurnOutput } from './turn-output.js';
 import { WorkerCannotStart, WorkerPool } from './workers/worker-pool.js';
 import { answerWithFigures, figuresOfAll, isWorker, stopWithPool } from './workers/worker.js';
 
-/** What the user can do something about is told in one line; the rest is a bug, with its stack. */
+/** Returns one line for a fault that the user can fix; '' for the rest, which is a bug and logged with its stack. */
 function reasonOf(error: unknown, config: ServerConfig): string {
   switch (errorCode(error)) {
     case 'EADDRINUSE':
@@ -58,7 +58,7 @@ async function serve(config: ServerConfig): Promise<void> {
   } catch (error) {
     die(error, config, logger);
   }
-  // Told to stop while it waited for Redis.
+  // The server was stopped while it waited for Redis.
   if (server.isStopping()) return;
   if (!isWorker()) logger.info({ url: server.url, version }, `ready: ${server.url}`);
   reportReady({ url: server.url });
@@ -76,7 +76,7 @@ async function serveByWorkers(config: ServerConfig): Promise<void> {
   } catch (error) {
     if (!(error instanceof WorkerCannotStart)) throw error;
     if (pool.isStopping()) return;
-    // The worker said why, unless it was killed.
+    // The worker logged why, unless it was killed.
     if (error.signal !== null) logger.fatal(error.message);
     process.exit(1);
   }

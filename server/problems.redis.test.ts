@@ -41,7 +41,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** What Node's parser refuses, as its bytes. @returns the answer's status and body */
+/** Sends the bytes of a request that Node's parser refuses. @returns the answer's status and body */
 async function sendRaw(request: string): Promise<Pick<TestAnswer, 'status' | 'body'>> {
   const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
   await once(socket, 'connect');

@@ -8,8 +8,8 @@ import { endProcesses, startProcess, type TestProcess } from '../shared/testing/
 import { TestRedis } from '../shared/testing/redis-server.js';
 
 /**
- * What one request may cost a server, in CPU of its process, its threads included. CPU, not time: how busy
- * the machine is makes it a little dearer, and for that a case that was too dear is tried again.
+ * The most that one request may cost a server, in CPU ms of its process, its threads included. CPU, not time: a busy
+ * machine makes it only a little more expensive, and so a case that was too expensive is retried.
  */
 const mostMs = 250;
 const tries = 25;
@@ -90,7 +90,7 @@ const batch = (commands: readonly string[]): Sent => ({
   body: `{"commands":[${commands.join(',')}]}`,
 });
 
-/** As often as it fits into so many bytes, and has no more than so many commas, colons and opening brackets. */
+/** Repeats a part while it fits into so many bytes, and into so many commas, colons and opening brackets. */
 function filled(part: string, bytes: number, values: number): string {
   const own = 1 + (part.match(/[[{,:]/g) ?? []).length;
   const count = Math.max(1, Math.min(bytes / (part.length + 1), values / own));
@@ -120,7 +120,7 @@ const shapes: Readonly<Record<string, (bytes: number, values: number) => string>
   'nothing but commas': (bytes) => ','.repeat(bytes),
 };
 
-/** As many values as a body of 8 MiB may have, with room for what is around them. */
+/** The most values that a body of 8 MiB may have, with room for what is around them. */
 const values = limits.bodyValues - 10_000;
 
 function inBatch(shape: (typeof shapes)[string], count: number, type = 'ANYTHING'): Sent {
@@ -146,13 +146,13 @@ async function announce(agentId: string, types: Readonly<Record<string, unknown>
   return send(announcement(agentId, types));
 }
 
-/** What a server has no allowance left for in one request it does in the next. */
+/** Repeats the announcement: a server does in the next request what it has no allowance left for in one. */
 async function announceAll(agentId: string, types: Readonly<Record<string, unknown>>): Promise<void> {
   for (let i = 0; i < 50; i++) if ((await announce(agentId, types)).status === 200) return;
   throw new Error('they were not announced');
 }
 
-/** What was announced a moment ago is read within a second. */
+/** Waits until the type is known: servers read an announcement within a second. */
 async function untilKnown(sent: Sent): Promise<void> {
   for (let i = 0; i < 100; i++) {
     if (!(await send(sent)).body.includes('unknown_type')) return;
@@ -171,7 +171,7 @@ const announcement = (agentId: string, types: Readonly<Record<string, unknown>>)
 });
 
 const all = Object.entries(shapes);
-/** In `npm test` each kind of request has a fifth of the shapes, others than the kind before it; with `TESTS=long` all. */
+/** In `npm test` each kind of request has a fifth of the shapes, not that of the kind before; `TESTS=long` has all. */
 let kinds = 0;
 const some = () => sampled(all, kinds++ % 5, 5);
 const reportPath = '/commands/01a2035e-5cb7-7444-be00-f5cba66dd4f1/result';
@@ -425,7 +425,7 @@ describe('an announcement', () => {
   );
 });
 
-/** Of what is learned once the least of several tries says nothing. */
+/** Measures a single try: of work that is done once, the least of several tries proves nothing. */
 async function expectOnceCheap(name: string, sent: Sent): Promise<Answer> {
   const before = cpuMs(server.pid);
   const answer = await send(sent);

@@ -46,7 +46,7 @@ export interface ServerOptions
     Partial<Pick<ServerConfig, 'maxConnections' | 'maxConnectionsPerPeer' | 'maxHeld' | 'maxHeldPerPeer'>> {
   readonly redisUrl: string;
   readonly logger: Logger;
-  /** Where it was told to die, for tests and demonstrations. */
+  /** The points at which the server is to crash, for tests and demonstrations. */
   readonly faults?: CrashPoints<ServerPoint>;
   /** Left out where this process has the port for itself. */
   readonly fellowWorkers?: FellowWorkers | undefined;
@@ -58,7 +58,7 @@ const unbounded = Number.MAX_SAFE_INTEGER;
 /**
  * A control server: the HTTP API and the maintenance beside it, over one Redis.
  *
- * It keeps nothing that matters: when its process dies, every command is in Redis, those that run go
+ * The process keeps nothing that matters: when it dies, every command is in Redis, those that run go
  * on, and another server, or the next start, takes over where it was.
  */
 export class Server implements Service {
@@ -129,7 +129,7 @@ export class Server implements Service {
     this.#waiter = waiter;
     this.#eventStreams = eventStreams;
     this.#polls = polls;
-    // Express's type says any; it is a listener of requests.
+    // Express types what the app returns as any; the app is a listener of requests.
     this.#http = new HttpServer({
       listener: (request, response) => void app(request, response),
       host,
@@ -162,7 +162,7 @@ export class Server implements Service {
   }
 
   /**
-   * Listens at once, so that whoever asks is told what is missing, and resolves when Redis is there
+   * Listens at once, so that its answers can name what is missing, and resolves when Redis is there
    * and the server does its work.
    *
    * @throws MetaMismatch or UnusableRedisError, or what listening failed with
@@ -201,7 +201,7 @@ export class Server implements Service {
     await this.#link.stop();
   }
 
-  /** Says what the guarantees rest on, and what an earlier run left. Neither keeps it from working. */
+  /** Logs which guarantees are missing, and what an earlier run left. Neither keeps the server from working. */
   async #look(): Promise<void> {
     const { leaseMs, logger } = this.#options;
     try {

@@ -5,12 +5,12 @@ import { standardLog } from '../shared/runtime/log-output.js';
 const warnLevel = pino.levels.values.warn ?? 0;
 
 /**
- * Where a server's log goes. The lines of one turn of the event loop are one write: a write for each
+ * Where a server's log goes. The lines of one event-loop tick are one write: a write for each
  * request was a seventh of what a submission costs. A warning, or worse, is written at once with all
  * before it: the last words of a process that dies are not lost.
  */
 export class TurnOutput implements DestinationStream {
-  /** Makes pino tell the level of each line. */
+  /** Makes pino set `lastLevel` for each line. */
   readonly [pino.symbols.needsMetadataGsym] = true;
   lastLevel = 0;
   readonly #output: DestinationStream;

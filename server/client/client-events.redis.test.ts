@@ -25,7 +25,7 @@ beforeAll(async () => {
 });
 beforeEach(async () => {
   server = await startServer(await freePort());
-  // It knows nothing of HTTP, so it lets a stream through as it comes.
+  // The proxy knows nothing of HTTP, so it lets a stream through as it comes.
   proxy = await TcpProxy.start({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
   client = createClient({ url: proxy.url.replace('redis:', 'http:') });
 });
@@ -51,7 +51,7 @@ async function startServer(port: number): Promise<Server> {
 
 const happens = (text: string) => redisClient.publish(keys.events, text);
 
-/** A stream that is open: what happens from now on is told. */
+/** Opens a stream: events from now on arrive on it. */
 async function open(options: EventsOptions = {}) {
   let opened: () => void = () => undefined;
   const isOpen = new Promise<void>((resolve) => (opened = resolve));

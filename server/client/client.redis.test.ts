@@ -22,7 +22,7 @@ let redis: TestRedis;
 let redisClient: Redis;
 let server: Server;
 let proxy: HttpProxy;
-/** Through the proxy. */
+/** The client under test, which goes through the proxy. */
 let client: Client;
 let agents: TestAgents;
 beforeAll(async () => {
@@ -227,7 +227,7 @@ describe('wait', () => {
   });
 });
 
-/** The server holds an answer. */
+/** Waits until the server holds an answer. */
 async function untilWaiting(): Promise<void> {
   const api = new TestApi(server.url);
   const waiting = /^fencepost_waiting_clients 1$/m;
@@ -248,7 +248,7 @@ test('list goes on from page to page, newest first, as far as it is read', async
 
 test('list goes on behind pages that are empty because of its filter', async () => {
   const { commandId } = await client.submit({ ...delay, queue: 'rare' });
-  // More than one request looks at.
+  // More commands than one request looks at.
   const many = Array.from({ length: 600 }, () => delay);
   await client.submitBatch(many);
   await client.submitBatch(many);

@@ -2,15 +2,15 @@ import { type Request, type Response } from 'express';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { type Check } from './check.js';
 
-/** What routes add to the line of their request. */
+/** Fields that a route adds to the log line of its request. */
 interface LogFields {
   commandId?: string;
   commands?: number;
 }
 
-/** Asked all the time by machines. */
+/** Paths that machines request all the time: their lines have level debug. */
 const quietPaths = new Set(['/health', '/ready', '/metrics', '/commands/renew']);
-/** A poll in vain says nothing. */
+/** The status of a poll that found nothing: its line has level debug, too. */
 const noContent = 204;
 
 /**
@@ -18,7 +18,7 @@ const noContent = 204;
  * no path as it was sent: any of them may hold a secret.
  */
 export function accessLog(logger: Logger): Check {
-  // Lines that nobody is to see would cost nearly as much as those that somebody is.
+  // Lines that the log level drops would cost nearly as much as lines that are written.
   if (!logger.isLevelEnabled('info')) return () => undefined;
   return (request, response) => {
     const startedAt = performance.now();
@@ -39,7 +39,7 @@ export function accessLog(logger: Logger): Check {
   };
 }
 
-/** Adds to the request's line. */
+/** Adds fields to the request's log line. */
 export function logWith(response: Response, fields: LogFields): void {
   response.locals.log = { ...logFields(response), ...fields };
 }

@@ -1,4 +1,4 @@
-/** What a body of JSON may be, beside its size. */
+/** The bounds of a JSON body other than its size. */
 export interface BodyBounds {
   /** How deep it may be nested. */
   readonly levels: number;
@@ -13,7 +13,7 @@ const [openList, closeList, openObject, closeObject] = [0x5b, 0x5d, 0x7b, 0x7d];
  * Looks through JSON in UTF-8 before it is parsed: 8 MiB of `{},` or of names take JSON.parse more than a
  * second, 8 MiB of text hardly any time, and so it is for all that walks through what it made.
  *
- * @returns which bound it is beyond; what is no JSON at all is for the parser to say
+ * @returns which bound it exceeds; the parser reports a text that is no JSON at all
  */
 export function boundsFault(json: Buffer, { levels, values }: BodyBounds): keyof BodyBounds | undefined {
   let level = 0;

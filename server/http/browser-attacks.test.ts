@@ -4,15 +4,15 @@ import { text } from 'node:stream/consumers';
 import { appWithoutRedis } from '../testing/app-without-redis.js';
 import { HttpServer } from './http-server.js';
 
-// What a page of another site can make a browser send, as browsers send it. Behind the door Redis is away:
-// what gets in is answered 503, and what does not, by the guard that refuses it.
+// Requests that a page of another site can make a browser send, as browsers send them. Redis is away: a request
+// that passes the guards is answered 503, and any other by the guard that refuses it.
 
 const servers: HttpServer[] = [];
 let loopback: HttpServer;
 let onLan: HttpServer;
 beforeAll(async () => {
   loopback = await listen('127.0.0.1');
-  // It is told that it listens on every address, and cannot know its names.
+  // Configured to listen on every address, this server cannot know its names.
   onLan = await listen('0.0.0.0');
 });
 afterAll(() => Promise.all(servers.map((server) => server.stop())));
@@ -67,7 +67,7 @@ const image = 'Accept: image/avif,image/webp,image/apng,image/svg+xml,image/*,*/
 const page = 'Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8';
 const json = 'Content-Type: application/json';
 const command = '{"type":"DELAY","payload":{"ms":0}}';
-/** As browsers send them to loopback and to https. */
+/** Headers as browsers send them to loopback and to https. */
 const fetched = (site: string, mode: string, dest: string) => [
   ...chrome,
   `Sec-Fetch-Site: ${site}`,

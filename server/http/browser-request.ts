@@ -1,13 +1,13 @@
 import { type Request } from 'express';
 
 /**
- * What a request shows of the browser that sent it. A page chooses where its browser sends a request, and
- * little of what is in it: `User-Agent`, `Origin`, `Referer` and `Sec-Fetch-*` are the browser's own, in every
- * request that it sends without asking the server first.
+ * Determines whether a browser sent a request, and from which page. A page chooses where its browser sends a
+ * request, and little of what is in it: `User-Agent`, `Origin`, `Referer` and `Sec-Fetch-*` are the browser's own,
+ * in every request that it sends without a preflight.
  */
 
 /**
- * Whether a browser has sent it. `Sec-Fetch-*` alone does not do: browsers send it to https and to loopback
+ * Whether a browser has sent it. `Sec-Fetch-*` alone is not enough: browsers send it to https and to loopback
  * only, and to `http://box-1:3000` nothing of the kind.
  */
 export function isFromBrowser({ headers }: Request): boolean {
@@ -24,7 +24,7 @@ export function isFromBrowser({ headers }: Request): boolean {
   );
 }
 
-/** Whether the browser says that a page of this server has sent it. */
+/** Whether the browser's headers show that a page of this server has sent it. */
 export function isOfOwnPage(request: Request): boolean {
   const { 'sec-fetch-site': site, origin, referer } = request.headers;
   if (site !== undefined) return site === 'same-origin';
@@ -36,7 +36,7 @@ export function isOfOwnPage(request: Request): boolean {
 export function isOwnOrigin(origin: string, { headers }: Request): boolean {
   const [, scheme, name] = /^(https?):\/\/([^/?#@\s\\]+)$/.exec(origin.toLowerCase()) ?? [];
   if (scheme === undefined || name === undefined || headers.host === undefined) return false;
-  // What TLS ended at is said by the proxy that ended it; where none says so, either may be.
+  // A proxy that terminates TLS reports the outside scheme; without its header, either scheme is possible.
   const forwarded = headers['x-forwarded-proto'];
   const outside = typeof forwarded === 'string' ? forwarded.split(',')[0]?.trim().toLowerCase() : undefined;
   if (outside !== undefined && outside !== scheme) return false;

@@ -10,7 +10,7 @@ export interface Endpoint {
   readonly path: string;
   /** A line for the page at `/`. */
   readonly about: string;
-  /** It takes a JSON body of at most so many bytes. */
+  /** The most bytes that its JSON body may have; when left out, it takes no body. */
   readonly bodyBytes?: number;
   /** A GET that changes something all the same: guarded like a POST, and unknown to HEAD. */
   readonly changesState?: true;
@@ -46,7 +46,7 @@ function guardsOf({ method, bodyBytes, ...endpoint }: Endpoint): Check[] {
   const guards: Check[] = [];
   if (changes) guards.push(refuseHead);
   if (method !== 'get' || changes || endpoint.ownPagesOnly === true) guards.push(originGuard);
-  // Browsers ask before they send a PUT, a DELETE, or a body that is JSON; the server never says yes.
+  // Browsers send a preflight before a PUT, a DELETE, or a JSON body, and the server never grants one.
   const isSentUnasked = changes || (method === 'post' && bodyBytes === undefined);
   if (isSentUnasked) guards.push(ownPageGuard);
   return guards;

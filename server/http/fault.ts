@@ -3,7 +3,7 @@ import { BrokenCommand } from '../../shared/store/command-reader.js';
 import { RedisFull, RedisUnavailable } from '../redis/redis-fault.js';
 import { invalid, Problem } from './problem.js';
 
-/** What body-parser and the router put on their errors. */
+/** The fields that body-parser and the router put on their errors. */
 interface HttpError extends Error {
   readonly status: number;
   readonly type?: unknown;
@@ -37,10 +37,10 @@ export function problemOf(error: unknown, changesState: boolean): Problem {
   });
 }
 
-/** What to do, by what the request changed, as far as anybody knows. */
+/** Advice to the client, by what the request is known to have changed. */
 const adviceWhenAway = {
   nothing: 'Nothing was changed: ask again',
-  // Of several changes, this one: those before it were made.
+  // When a request makes several changes, only this one was refused: the ones before it were made.
   refused: 'Redis refused the change, so it was not made: send it again with the same Idempotency-Key',
   unknown: 'Whether the request was carried out is unknown: send it again with the same Idempotency-Key',
 } as const;
@@ -65,7 +65,7 @@ export function tooManyQueues(): Problem {
   );
 }
 
-/** Only a person can tell what the key holds, and whether it may go. */
+/** An operator has to act: only a person can find out what the key holds, and whether it may be deleted. */
 export function brokenKey(key: string): Problem {
   return new Problem(
     'redis_key_broken',
@@ -105,7 +105,7 @@ export function malformedJson({ message }: SyntaxError): Problem {
   return new Problem('malformed_json', `the body is not JSON: ${syntaxFault(message)}`);
 }
 
-/** V8 quotes the text around the fault: a payload may be a secret, so only the place and the character are told. */
+/** V8 quotes the text around the fault: a payload may be a secret, so only place and character are passed on. */
 function syntaxFault(message: string): string {
   if (message.startsWith('Unexpected end')) return 'it ends too early';
   const place = / at position \d+/.exec(message)?.[0] ?? '';

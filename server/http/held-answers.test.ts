@@ -23,7 +23,7 @@ test.each([
     });
     expect(headers['retry-after']).toBe('1');
   }
-  // What is answered at once is not counted.
+  // Requests that are answered at once are not counted.
   for (const path of [`/commands/${id}`, '/commands/next?agentId=a']) {
     expect(await api.get(path)).toMatchObject({ status: 503, body: { code: 'redis_unavailable' } });
   }

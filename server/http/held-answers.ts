@@ -4,7 +4,7 @@ import { Problem } from './problem.js';
 
 /**
  * Bounds the answers that a server holds: `?wait=`, polls of agents, and streams of events. Each costs
- * memory, and a look now and then, for as long as its client likes. What is answered at once is not counted.
+ * memory, and a look now and then, for as long as its client likes. Answers sent at once are not counted.
  */
 export class HeldAnswers {
   readonly #count: PeerCount;

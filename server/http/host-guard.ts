@@ -20,7 +20,7 @@ import { parseUrl } from '../../shared/runtime/parse-url.js';
  */
 export function hostGuard(host: string, names?: readonly string[]): Check {
   const isGuarded = names !== undefined || isLoopbackName(host);
-  // Those of loopback always: health checks use them, and no foreign page can be called so.
+  // Loopback names are always allowed: health checks use them, and no foreign page can have such a name.
   const allowed = new Set(['localhost', '127.0.0.1', '[::1]', ...(names ?? [host]).map(nameOf)]);
   return (request) => {
     const { host: given } = request.headers;
@@ -50,7 +50,7 @@ function cannotBeRebound(name: string): boolean {
   return name === hostname().toLowerCase() || /\.(localhost|local|internal|lan|home\.arpa|test)$/.test(name);
 }
 
-/** Without the port and the dot at the end, in lower case: `[::1]:3000` → `[::1]`; a bare IPv6 address gets its brackets. */
+/** Drops the port and the final dot, in lower case: `[::1]:3000` → `[::1]`; a bare IPv6 address gets its brackets. */
 function nameOf(host: string): string {
   const name = host.toLowerCase();
   if (!name.startsWith('[') && name.split(':').length > 2) return `[${name}]`;

@@ -29,7 +29,7 @@ async function raw(...chunks: string[]): Promise<{ socket: Socket; answer: Promi
   await once(socket, 'connect');
   chunks.forEach((chunk) => socket.write(chunk));
   const answer = text(socket);
-  // Of a connection that a test leaves open, nobody awaits it.
+  // A test that leaves its connection open does not await the answer.
   answer.catch(() => undefined);
   return { socket, answer };
 }
@@ -51,7 +51,7 @@ describe('what is no HTTP is answered all the same', () => {
     ],
     ['a head without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431, 'headers_too_large'],
   ])('%s', async (_what, sent, status, code) => {
-    // It answers only what was read to its end.
+    // This listener answers only requests that were read to their end.
     await listen((incoming, response) => incoming.resume().once('end', () => response.end()));
     const { answer } = await raw(sent);
     expect(await answer).toMatch(
@@ -76,7 +76,7 @@ describe('what is no HTTP is answered all the same', () => {
     const socket = connect({
       port: Number(new URL(server.url).port),
       host: '127.0.0.1',
-      // It has not read the answer yet when it writes.
+      // The client stands for one that has not read the answer yet when it writes.
       allowHalfOpen: true,
     });
     sockets.push(socket);
@@ -86,7 +86,7 @@ describe('what is no HTTP is answered all the same', () => {
     expect(answer.join('')).toMatch(/^HTTP\/1\.1 408 [^]*"code":"request_timeout"/);
     socket.on('error', () => undefined);
     socket.write('POST /late HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}');
-    // It has been read when the server has closed the connection, which shows when one writes more.
+    // The server has read the request once it has closed the connection, which shows when the client writes more.
     while (carriedOut.length === 0 && !socket.destroyed) {
       socket.write(' ');
       await new Promise(setImmediate);

@@ -17,7 +17,7 @@ export interface HttpServerOptions {
   readonly host: string;
   /** 0: any that is free. */
   readonly port: number;
-  /** How long answers that are under way may take once the server is told to stop. */
+  /** How long answers that are under way may take once the server is stopping. */
   readonly graceMs: number;
   /** How long a request may take to arrive. */
   readonly requestTimeoutMs?: number;
@@ -53,7 +53,7 @@ export class HttpServer implements Service {
   /** By connection: pipelined requests have several at once. */
   readonly #answering = new Map<Socket, Set<ServerResponse>>();
   readonly #connections: PeerCount;
-  /** Those that were told that there is no request of theirs, or none that can be understood. */
+  /** Connections that were refused without the app, such as those whose request is missing or unintelligible. */
   readonly #refused = new WeakSet<Socket>();
   #stopping: Promise<void> | undefined;
 
@@ -139,7 +139,7 @@ export class HttpServer implements Service {
     socket.once('close', () => this.#connections.remove(peer));
   }
 
-  /** Answers to pipelined requests whose turn never came: Node says of the others only that they are closed. */
+  /** Closes the answers to pipelined requests whose turn never came: Node emits `close` only for the others. */
   #endQueued(socket: Socket): void {
     for (const response of this.#answering.get(socket) ?? []) {
       if (response.socket === null) response.emit('close');
@@ -157,7 +157,7 @@ export class HttpServer implements Service {
     else socket.end(rawAnswer(problem));
   }
 
-  /** What Node's parser refuses never becomes a request: the answer is written by hand. */
+  /** Writes the answer by hand: input that Node's parser refuses never becomes a request. */
   #answerRaw(error: Error, socket: Socket): void {
     const code = errorCode(error);
     if (!socket.writable || code === 'ECONNRESET') return void socket.destroy();
@@ -166,8 +166,8 @@ export class HttpServer implements Service {
 }
 
 /**
- * It crossed the answer that no request had arrived, which promises that nothing was done: whoever reads that
- * sends it again. Read to its end, so that the answer is not lost with the connection.
+ * Drops a request that crossed the answer that none had arrived. That answer promises that nothing was done, so
+ * the client sends the request again. It is read to its end, so that the answer is not lost with the connection.
  */
 function ignore(request: IncomingMessage): void {
   request.resume().once('end', () => request.socket.destroy());

@@ -9,7 +9,7 @@ export type Parsed<T> =
   | { readonly ok: false; readonly faults: FieldFault[] };
 
 /**
- * Parses an input, or says what is wrong with it, field by field and in plain words.
+ * Parses an input, or lists what is wrong with it, field by field and in plain words.
  *
  * @param known names that an unknown field may have been meant to be
  */
@@ -34,7 +34,7 @@ export function parseInput<T>(schema: z.ZodType<T>, input: unknown, known: reado
 /** Longest part of a name, and of a value, that a fault repeats. */
 const shownChars = 200;
 
-/** What an answer shows of a text that a client or an agent chose, and that may be as long as a body. */
+/** Shortens, for an answer, a text that a client or an agent chose, and that may be as long as a body. */
 export const cut = (text: string) => (text.length > shownChars ? `${text.slice(0, shownChars)}…` : text);
 
 /** `['commands', 3, 'payload', 'url']` → `commands[3].payload.url`. */
@@ -83,7 +83,7 @@ function boundOf(origin: string, which: 'least' | 'most', bound: number | bigint
   return origin === 'array' ? `have at ${which} ${bound} items` : `be at ${which} ${bound}`;
 }
 
-/** Own properties only: a path may name `__proto__`. A part of a text, such as an item of a list in a query, is that text. */
+/** Own properties only: a path may name `__proto__`. A part of a text, such as a query list's item, is that text. */
 function valueAt(input: unknown, path: readonly PropertyKey[]): unknown {
   return path.reduce<unknown>((value, key) => {
     if (typeof value !== 'object' || value === null) return value;

@@ -11,7 +11,7 @@ import { fieldName, parseInput } from './input.js';
 import { invalid, Problem } from './problem.js';
 
 /**
- * A body that says that it is larger than this is refused before it is read. A smaller one is read
+ * A body with a Content-Length above this is refused before it is read. A smaller one is read
  * to its end first: closing the connection on a client that still sends would lose it the answer.
  */
 const hopelessBytes = 64 * 1024 * 1024;
@@ -106,7 +106,7 @@ function textOf(bytes: Buffer, contentType: string | undefined): string {
   return text.startsWith('\ufeff') ? text.slice(1) : text;
 }
 
-/** All that are given: which of two a filter in front of the server goes by, nobody knows. */
+/** Returns every charset that is given: the server cannot know which of two a filter in front of it uses. */
 function charsetsOf(contentType: string | undefined): string[] {
   if (contentType === undefined || !contentType.includes(';')) return [];
   const given = contentType.matchAll(/;\s*charset\s*=\s*(?:"([^"]*)"|([^\s;]*))/gi);

@@ -3,8 +3,8 @@ import { isFromBrowser, isOfOwnPage, isOwnOrigin } from './browser-request.js';
 import { Problem } from './problem.js';
 
 /**
- * Three guards against pages of other sites, which send requests through the browser of whoever looks at
- * them (docs/decisions/0013-browsers-must-show-their-page.md). They cannot read the answers. Programs, curl
+ * Three guards against pages of other sites, which send requests through the browsers of their visitors
+ * (docs/decisions/0013-browsers-must-show-their-page.md). They cannot read the answers. Programs, curl
  * among them, pass all three.
  */
 
@@ -16,7 +16,7 @@ export function embeddingGuard(request: Request): void {
   if (!isLink) throw foreignSite();
 }
 
-/** For requests that change something, or hold something: refuses what a browser says that a foreign page sent. */
+/** For requests that change something, or hold something: refuses one that a foreign page sent, by its headers. */
 export function originGuard(request: Request): void {
   const { origin, 'sec-fetch-site': site } = request.headers;
   if (site !== undefined && site !== 'same-origin' && site !== 'none') throw foreignSite();
@@ -26,9 +26,9 @@ export function originGuard(request: Request): void {
 }
 
 /**
- * For requests that change something and that a browser sends without asking first (`<img>`, a form, a link,
- * `fetch` with `no-cors`): a browser must show that they come from a page of this server. That nothing says
- * otherwise is not enough, since to a plain http server browsers say nothing.
+ * For requests that change something and that a browser sends without a preflight (`<img>`, a form, a link,
+ * `fetch` with `no-cors`): a browser must show that they come from a page of this server. The absence of signs of
+ * a foreign page is not enough, since browsers may give a plain http server no signs at all.
  */
 export function ownPageGuard(request: Request): void {
   if (!isFromBrowser(request) || isOfOwnPage(request)) return;

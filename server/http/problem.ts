@@ -7,7 +7,7 @@ import { type ProblemCode, problems } from '../../shared/protocol/errors.js';
 export interface FieldFault {
   /** `payload.ms`, `commands[3].payload.url`, `limit`, `Idempotency-Key`; `body` for the whole. */
   readonly field: string;
-  /** What it must be, in plain words and with the bound; reads on from the field's name. */
+  /** The rule for the field, in plain words and with the bound; reads on from the field's name. */
   readonly message: string;
 }
 

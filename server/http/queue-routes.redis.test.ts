@@ -138,7 +138,7 @@ test('a key of another type in the way is replaced by a pause, and pauses nothin
   expect(await poll('x', 'mail')).toBe(id);
 });
 
-// What every object has in JavaScript is a legal name, and must not be taken for an entry of a table.
+// A property that every object has in JavaScript is a legal name, and must not be taken for an entry of a table.
 test.each(['constructor', 'toString', 'hasOwnProperty', 'valueOf'])(
   'the name %s is one like any other: of a queue, an agent and a type',
   async (name) => {

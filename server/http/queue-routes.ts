@@ -27,7 +27,7 @@ export interface QueueRoutesOptions {
  */
 const notAfterMs = 2000;
 
-/** What waits in the queues, and whether they give work. */
+/** Returns the routes that show what waits in the queues, and that pause and resume them. */
 export function queueRoutes({ link, keys, maxQueues }: QueueRoutesOptions): Endpoint[] {
   const change = (script: typeof pauseQueue | typeof resumeQueue) => {
     return async (request: Request, response: Response): Promise<void> => {

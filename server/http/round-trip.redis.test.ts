@@ -28,7 +28,7 @@ beforeAll(async () => {
   await server.start();
   const types = [{ type: 'ANY', payload: {}, result: {} }];
   await send('PUT', '/agents/a', JSON.stringify({ session: 's', types }));
-  // Until the server has read of the type.
+  // Repeats until the server has read the announcement of the type.
   while (
     (await send('POST', '/commands/batch', '{"commands":[{"type":"ANY"}]}')).body.includes('unknown_type')
   );
@@ -53,7 +53,7 @@ async function send(method: string, path: string, body?: string) {
   }
 }
 
-/** Of an answer, to the last digit of its numbers. */
+/** Returns a member of an answer, to the last digit of its numbers. */
 function memberOf(answer: string, name: string): Said {
   const said = saidBy(answer);
   const member = said.kind === 'object' ? said.members.find(([one]) => one === name) : undefined;
@@ -61,7 +61,7 @@ function memberOf(answer: string, name: string): Said {
   return member[1];
 }
 
-/** What the door says of a body, as it says it to every route. */
+/** Returns the field for which the server refuses a body, as it does for every route; undefined if it takes it. */
 function fieldRefused(body: string): string | undefined {
   const request = { body: Buffer.from(body), headers: {} } as Request;
   try {
@@ -105,7 +105,7 @@ async function goRound(payload: string, result: string): Promise<void> {
   expectSame(result, memberOf(body, 'result'), 'the client');
 }
 
-/** Each is judged by itself; those that are taken go round together, since nothing looks into a payload. */
+/** Each is checked by itself; those that are taken go round together, since nothing looks into a payload. */
 const together = 100;
 
 test(

@@ -8,7 +8,7 @@ export const standingHeaders = {
   'X-Content-Type-Options': 'nosniff',
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'X-Frame-Options': 'DENY',
-  // Of this server's own pages: a request from one of them must show that it is (browser-request.ts).
+  // For this server's own pages: a request from one of them must show that it is from there (browser-request.ts).
   'Referrer-Policy': 'same-origin',
   'Cross-Origin-Resource-Policy': 'same-origin',
 } as const;

@@ -25,11 +25,11 @@ export interface StatusRoutesOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
   readonly catalog: TypeCatalog;
-  /** What this server found when it started; null until it has looked. */
+  /** The running commands that this server found when it started; null until it has looked. */
   readonly leftovers: () => Leftovers | null;
 }
 
-/** What the deployment is doing, and whether this server is well. */
+/** Returns the routes that show what the deployment is doing, and whether this server is healthy. */
 export function statusRoutes({ link, keys, catalog, leftovers }: StatusRoutesOptions): Endpoint[] {
   return [
     {
@@ -108,7 +108,7 @@ export function indexRoute(endpoints: readonly Endpoint[]): Endpoint {
     about: 'this page; for browsers as HTML',
     handle: (request, response) => {
       response.vary('Accept');
-      // Whoever takes both alike, as curl does, is a program.
+      // A client that accepts both alike, as curl does, is a program.
       const isForBrowsers = request.accepts(['application/json', 'text/html']) === 'text/html';
       return isForBrowsers ? sendHomePage(response) : void response.json(body);
     },

@@ -21,7 +21,7 @@ const ofOne = [
 const ofMany = ['allOf', 'anyOf', 'oneOf', 'prefixItems'];
 const ofNamed = ['$defs', 'definitions', 'dependentSchemas', 'patternProperties', 'properties'];
 
-/** They give a part of a schema another name than its place: it would have to be kept out of the way of every other schema. */
+/** Keywords that give a schema part another name than its place, which must not clash with names in other schemas. */
 const naming = [
   '$id',
   '$anchor',

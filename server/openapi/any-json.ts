@@ -2,7 +2,10 @@ import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { type SchemaObject, schemasPointer } from './schema-object.js';
 
-/** Any JSON. What zod makes of `z.json()` says no more, in twenty lines, and refers to itself, which not every reader of documents can follow. */
+/**
+ * Any JSON. The schema that zod makes for `z.json()` adds nothing in twenty lines, and refers to itself, which not
+ * every reader of documents can follow.
+ */
 export const anyJson: SchemaObject = { description: 'Any JSON value.' };
 export const anyJsonPointer = `${schemasPointer}Json`;
 

@@ -41,7 +41,7 @@ import {
 } from '../../shared/protocol/control-api.js';
 import { commandErrors } from '../../shared/protocol/errors.js';
 
-/** Which side of a zod schema: as it is sent to the server, or as the server answers. */
+/** The side of a zod schema: as it is sent to the server, or as the server answers. */
 export type Io = 'input' | 'output';
 
 export interface Component {
@@ -97,7 +97,7 @@ const meanings = (table: Readonly<Record<string, string>>) =>
     .map(([word, meaning]) => `\`${word}\`: ${meaning}.`)
     .join(' ');
 
-/** What is said of them elsewhere: what words mean, and rules that zod keeps in functions, which nothing can be read from. */
+/** Additions from elsewhere: meanings of words, and rules that zod keeps in functions, which cannot be read. */
 const more: Readonly<Record<string, object>> = {
   Submission: { not: { required: ['runAt', 'delayMs'] } },
   WaitingReason: { description: meanings(waitingReasons) },
@@ -105,6 +105,6 @@ const more: Readonly<Record<string, object>> = {
   ResyncEvent: { description: `\`reason\` is why transitions may be missing. ${meanings(resyncReasons)}` },
 };
 
-/** By them zod knows a schema again wherever it is used in another. */
+/** The registry by which zod recognizes a schema wherever it is used in another. */
 export const namedSchemas = z.registry<{ id: string }>();
 for (const { name, schema } of components) namedSchemas.add(schema, { id: name, ...more[name] });

@@ -7,14 +7,14 @@ export const docsPage = 'docs.html';
 export const homePage = 'home.html';
 
 /**
- * What these pages load: two of these files are Swagger UI's, and the build puts them beside this one
+ * The files that these pages load. Two of them are Swagger UI's, and the build puts them beside this one
  * (cli/bootstrap/build.mjs), so that the pages work without the internet and without its package.
  */
 export const docsFiles: readonly string[] = ['docs.js', 'home.css', 'swagger-ui-bundle.js', 'swagger-ui.css'];
 
 export interface DocsFile {
   readonly body: Buffer;
-  /** Of what is in it: the same wherever and whenever it was built. */
+  /** A hash of the content: the same wherever and whenever the file was built. */
   readonly etag: string;
 }
 

@@ -4,7 +4,7 @@ import { type Examples } from './operation.js';
 /** One example needs no name. */
 export const example = (value: unknown): Examples => ({ example: { value } });
 
-/** What a nullable field that is left out stands for: most fields of most answers are null. */
+/** Sets the nullable fields that are left out to null, since most fields of most answers are null. */
 export function withNulls<Schema extends z.ZodObject>(
   schema: Schema,
   value: Readonly<Partial<z.input<Schema>>>,

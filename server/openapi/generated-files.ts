@@ -7,8 +7,8 @@ import { postmanCollection } from './postman-collection.js';
 import { builtIn } from './submission-schemas.js';
 
 /**
- * What is committed of the API, by its path in the repository. With the built-in command types as their
- * committed file has them now, which may be newer than this program.
+ * Returns the generated files about the API that are committed, by their paths in the repository. The built-in
+ * command types are as their committed file has them now, which may be newer than this program.
  *
  * @param builtInTypes the path of that file
  */

@@ -60,7 +60,7 @@ export function openApiRoutes({ catalog }: OpenApiRoutesOptions): Endpoint[] {
   ];
 }
 
-/** Whoever reads the document may want to know why Redis is away: then it has the types that were known last. */
+/** While Redis is away, returns the types that were known last: a reader may need the document to find out why. */
 async function typesOf(catalog: OpenApiRoutesOptions['catalog']): Promise<readonly DocumentedType[]> {
   try {
     return await catalog.views();

@@ -45,7 +45,7 @@ test('a real server answers every operation as the document has it', async () =>
   await api.post('/commands/batch', batch, key);
   await api.get('/commands?limit=1');
   await api.get(`/commands/${id}`);
-  // What an agent says.
+  // The requests of an agent.
   await agents.register('http-1', { session: 'host7.1', instance: 'host7', types: ['DELAY'] });
   expect(givenId(await agents.next(host7))).toBe(id);
   await api.post('/agents/http-1/settle', { session: 'host7.1', earlier: ['host7.0'] });
@@ -55,7 +55,7 @@ test('a real server answers every operation as the document has it', async () =>
   await agents.complete(id, 'http-1', { session: 'host7.1', attempt: 1 });
   const other = givenId(await agents.next(host7));
   await agents.release(other, { ...host7, attempt: 1 });
-  // What an operator asks.
+  // The requests of an operator.
   await api.post(`/commands/${other}/cancel`, undefined);
   await api.post(`/commands/${other}/retry`, undefined);
   await api.get(`/commands/${other}`);
@@ -78,7 +78,7 @@ test('a real server answers every operation as the document has it', async () =>
   const wanted = operations.flatMap(({ id: name, answers }) =>
     Object.keys(answers).map((status) => `${name} ${status}`),
   );
-  // It does not end: the test below reads it.
+  // The event stream does not end: the test below reads it.
   expect(wanted.filter((one) => !answered.has(one))).toEqual(['watchEvents 200']);
 });
 

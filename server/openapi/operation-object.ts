@@ -42,7 +42,7 @@ interface MediaObject {
   readonly examples?: Examples;
 }
 
-/** What the document says of one operation. */
+/** Returns one operation as the document has it. */
 export function operationObject(operation: Operation): OperationObject {
   const { id, tag, summary, description, body } = operation;
   const parameters = parametersOf(operation);
@@ -132,7 +132,7 @@ function queryParameters(query: z.ZodObject, examples: Readonly<Record<string, u
     in: 'query',
     ...(description === undefined ? {} : { description }),
     ...(required.includes(name) ? { required: true } : {}),
-    // As one parameter with commas in it, not as one for each item.
+    // A list is one parameter with commas in it, not one parameter for each item.
     ...(schema.type === 'array' ? { style: 'form', explode: false } : {}),
     schema,
     ...(name in examples ? { example: examples[name] } : {}),

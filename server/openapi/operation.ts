@@ -24,7 +24,7 @@ export type Examples = Readonly<Record<string, Example>>;
 /** An answer that is no problem. */
 export interface Answer {
   readonly description: string;
-  /** Of JSON; left out: there is no body, or `text` says what it is. */
+  /** The schema of a JSON body; left out: there is no body, or `text` is its media type. */
   readonly schema?: z.ZodType;
   /** The media type of a body that is no JSON; with a schema: beside it, as the client's `Accept` decides. */
   readonly text?: string;
@@ -32,10 +32,10 @@ export interface Answer {
   readonly examples?: Examples;
 }
 
-/** One endpoint, as the document tells of it. A test holds the table of them against the routes. */
+/** One endpoint, as the document describes it. A test compares the table of them with the routes. */
 export interface Operation {
   readonly method: Endpoint['method'];
-  /** As the router has it: `/commands/:id`. */
+  /** The path as the router has it: `/commands/:id`. */
   readonly path: string;
   readonly id: string;
   readonly tag: Tag;
@@ -43,14 +43,14 @@ export interface Operation {
   readonly description?: string;
   /** The schema that its handler parses the query with. */
   readonly query?: z.ZodObject;
-  /** Of parameters in the query: those that make a request that works. */
+  /** Values of parameters in the query that make a request that works. */
   readonly queryExample?: Readonly<Record<string, string | number>>;
   readonly headers?: readonly RequestHeader[];
   /** The schema that its handler parses the body with. */
   readonly body?: { readonly schema: z.ZodType; readonly examples: Examples };
   readonly answers: Readonly<Partial<Record<200 | 202 | 204 | 304 | 308, Answer>>>;
-  /** It asks nothing of Redis, and is answered while Redis is away. */
+  /** Set when the operation needs nothing from Redis, and so is answered while Redis is away. */
   readonly withoutRedis?: true;
-  /** Beside those that every operation may answer with, and those of a body and of Redis. */
+  /** The codes in addition to those that every operation may answer with, and those of a body and of Redis. */
   readonly problems: readonly ProblemCode[];
 }

@@ -4,7 +4,7 @@ import { appWithoutRedis } from '../testing/app-without-redis.js';
 import { operations } from './operations.js';
 import { problemsOf } from './problem-responses.js';
 
-/** What Express keeps of a route, as far as this looks. */
+/** The fields of an Express route that this test reads. */
 const routeSchema = z.object({ path: z.string(), methods: z.record(z.string(), z.boolean()) });
 
 /** `get /commands/:id` for each handler that the app has, in the order in which it tries them. */
@@ -14,7 +14,7 @@ function routesOfApp(): string[] {
     .flatMap(({ route }) => (route ? [routeSchema.parse(route)] : []))
     .flatMap(({ path, methods }) =>
       Object.keys(methods)
-        // Those that only answer with what a path knows.
+        // Handlers of all methods only answer with the methods that a path knows.
         .filter((method) => method !== '_all')
         .map((method) => `${method} ${path}`),
     );

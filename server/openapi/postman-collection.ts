@@ -66,7 +66,7 @@ export function postmanCollection(document: OpenApiDocument): PostmanCollection 
           ? [...named('releaseAttempt'), ...named('nextCommand'), one]
           : [one],
       ),
-    // What takes something away would leave the others of its folder nothing to work on.
+    // Deletions come last: they would leave the other requests of their folder nothing to work on.
     ...all.filter(({ method }) => method === 'delete'),
   ];
   return {

@@ -50,7 +50,7 @@ function assertions(document: OpenApiDocument, { responses }: OperationObject): 
   ];
 }
 
-/** Those that a JSON answer has in any case; none when its form is a choice, or is not JSON. */
+/** Returns the fields that every JSON answer has; none when its form is a choice, or is not JSON. */
 function requiredFields(document: OpenApiDocument, response: SchemaObject | undefined): readonly string[] {
   const schema = responseSchema.safeParse(response).data?.content['application/json'].schema;
   const name = schema?.$ref?.replace('#/components/schemas/', '');
@@ -66,7 +66,7 @@ const responseSchema = z.looseObject({
   content: z.looseObject({ 'application/json': z.looseObject({ schema: fieldsSchema }) }),
 });
 
-/** What the next requests are about: the command, and the attempt at it, that an answer names. */
+/** Returns the lines that keep the command, and the attempt at it, that an answer names, for the next requests. */
 function keptOf({ operationId }: OperationObject): readonly string[] {
   if (operationId === 'submitCommand') {
     return ["pm.collectionVariables.set('commandId', pm.response.json().commandId);"];

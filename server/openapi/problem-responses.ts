@@ -3,7 +3,7 @@ import { type Operation } from './operation.js';
 import { problemExamples } from './problem-examples.js';
 import { refTo, type SchemaObject } from './schema-object.js';
 
-/** What any request may be answered with, before it is known what it asks for, or when the server is at fault. */
+/** Codes that any request may get, before it is known which operation it is for, or when the server is at fault. */
 const always: readonly ProblemCode[] = [
   'invalid_request',
   'malformed_http',
@@ -17,7 +17,7 @@ const always: readonly ProblemCode[] = [
 ];
 const ofBodies: readonly ProblemCode[] = ['malformed_json', 'body_too_large', 'unsupported_media_type'];
 
-/** Codes that tell when to come back. */
+/** Codes whose answers have a `Retry-After`. */
 const retryLater: ReadonlySet<ProblemCode> = new Set([
   'agent_name_taken',
   'redis_unavailable',

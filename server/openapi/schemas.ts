@@ -34,12 +34,12 @@ const convert = (schema: z.ZodType, io: Io) =>
   });
 
 /**
- * What text in a query is made into: digits a whole number, words with commas between an array. Its
- * schema is that of what it becomes, since OpenAPI says separately how it is written.
+ * Replaces the schema of text in a query by that of the value it is parsed into: digits become a whole number,
+ * words with commas between them an array. OpenAPI describes separately how the value is written.
  */
 function spell(zodSchema: z.core.$ZodTypes, jsonSchema: z.core.JSONSchema.BaseSchema): void {
   const { def } = zodSchema._zod;
-  // Those given with `.describe` are in zod's own registry.
+  // Descriptions given with `.describe` are in zod's own registry.
   const description = z.globalRegistry.get(zodSchema)?.description;
   if (description !== undefined) jsonSchema.description ??= description;
   if (def.type === 'default') jsonSchema.default ??= def.defaultValue;
@@ -50,10 +50,10 @@ function spell(zodSchema: z.core.$ZodTypes, jsonSchema: z.core.JSONSchema.BaseSc
   Object.assign(jsonSchema, becomes);
 }
 
-/** Formats that say all that zod's pattern for them says. */
+/** Formats that make zod's pattern for them redundant. */
 const tellingFormats = new Set<unknown>(['date-time', 'uuid']);
 
-/** Without what a reader does not need: bounds that every number in JSON has, patterns of formats, `propertyNames` of any string. */
+/** Removes what no reader needs: bounds that all JSON numbers have, patterns of formats, any-string `propertyNames`. */
 function tidy(schema: object, json: ReadonlySet<string>): SchemaObject {
   const format = 'format' in schema ? schema.format : undefined;
   const kept = Object.entries(schema).filter(([key, value]) => {

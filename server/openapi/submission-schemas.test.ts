@@ -15,7 +15,7 @@ const typeOf = (type: string, payload: object, more: Partial<DocumentedType> = {
   ...more,
 });
 
-/** What the document with this type says of a submission. */
+/** Whether the document with these types accepts a submission. */
 function isSubmission(types: readonly DocumentedType[], submission: object): boolean {
   const ajv = new Ajv2020({ strict: false });
   addFormats(ajv);

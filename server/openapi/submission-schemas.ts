@@ -5,7 +5,7 @@ import { type CommandTypeInfo, type JsonSchema } from '../../shared/protocol/com
 import { embed } from './announced-schema.js';
 import { refTo, type SchemaObject, schemasPointer } from './schema-object.js';
 
-/** What the document says of a command type. */
+/** The part of a command type that the document describes. */
 export type DocumentedType = Pick<TypeView, 'type' | 'source' | 'payload' | 'result' | 'fault' | 'conflict'>;
 
 /** A type that every agent has. */
@@ -35,7 +35,7 @@ export function submissionSchemas(
   let [room, leftOut] = [mostChars, 0];
   for (const known of types) {
     const { type, fault } = known;
-    // Of names, whatever somebody wrote into Redis: one that no submission can have.
+    // Redis may hold a name that no submission can have, if another program wrote it there.
     if (fault !== null || !commandTypeSchema.safeParse(type).success) continue;
     room -= charsOf(known);
     if (room < 0 && known.source === 'announced') {
@@ -43,7 +43,7 @@ export function submissionSchemas(
       continue;
     }
     const payload = embedAll(versionsOf(known, 'payload'), 'allOf', `${schemasPointer}Payload.${type}`);
-    // It may still be good for checking: then its payload is shown as any JSON.
+    // A schema that cannot be embedded may still check payloads: then the document shows them as any JSON.
     schemas[`Payload.${type}`] = payload ?? { description: 'Its JSON Schema is at `GET /types`.' };
     const result = embedAll(versionsOf(known, 'result'), 'anyOf', `${schemasPointer}Result.${type}`);
     if (result) schemas[`Result.${type}`] = result;
@@ -62,7 +62,7 @@ export function submissionSchemas(
 
 /** Announced schemas that one document has, as JSON: making it must stay cheap, and reading it possible. */
 const mostChars = 512 * 1024;
-/** What a type adds beside its schemas. */
+/** The characters that a type adds besides its schemas. */
 const charsPerType = 3000;
 
 function charsOf({ payload, result, conflict }: DocumentedType): number {

@@ -1,10 +1,10 @@
 import { errorCode } from '../../shared/runtime/error-code.js';
 import { unusable } from '../../shared/store/unusable-redis.js';
 
-/** Redis does not answer, or may not be asked now. What a write that was on its way did, nobody knows, unless it was refused. */
+/** Redis does not answer, or may not be asked now. The outcome of a write is unknown, unless it was refused. */
 export class RedisUnavailable extends Error {
   override readonly name = 'RedisUnavailable';
-  /** Redis has answered that it does not carry it out. */
+  /** Whether Redis has answered that it does not carry out the call. */
   readonly wasRefused: boolean;
 
   constructor(message: string, options: ErrorOptions & { readonly wasRefused?: boolean } = {}) {
@@ -18,22 +18,22 @@ export class RedisFull extends Error {
   override readonly name = 'RedisFull';
 }
 
-/** Replies by which Redis, or its cluster, says that it cannot serve now; the last three, that we may not ask. */
+/** Replies of Redis, or its cluster, that it cannot serve now; the last three, that this server may not ask. */
 const refusals =
   /^(LOADING|READONLY|MISCONF|MASTERDOWN|CLUSTERDOWN|NOREPLICAS|BUSY|TRYAGAIN|UNBLOCKED|NOAUTH|WRONGPASS|NOPERM)\b/;
 
-/** How ioredis says that a connection broke, or that it gave up on it. */
+/** Messages of ioredis for a connection that broke, or that it gave up on. */
 const broken =
   /^(Command timed out|Connection is closed|Command aborted|Socket timeout|Socket closed|Stream isn't writeable|Reached the max retries)/;
 
-/** Redis answered, but only to say that it does not serve. */
+/** Whether Redis answered, but only that it does not serve. */
 export function isRefusal(error: unknown): error is Error {
   return error instanceof Error && refusals.test(error.message);
 }
 
 /**
- * Redis has not carried out what it answers so: it refused the whole call. A script that was refused
- * something half-way says where, and may have written before.
+ * Whether Redis refused the whole call, and so has not carried out any of it. The error of a script that was refused
+ * something half-way names the script, which may have written before.
  */
 export function isWholeRefusal(error: unknown): boolean {
   return isRefusal(error) && !/script: [0-9a-f]{40}|@user_script/.test(error.message);

@@ -12,7 +12,7 @@ export interface RedisLinkOptions {
   readonly check: (redis: Redis) => Promise<void>;
 }
 
-/** What those who only ask need of a link. */
+/** The part of a link that its callers need. */
 export type RedisCalls = Pick<RedisLink, 'call'>;
 
 /** A client waits 2 s at most, and the answer must be on its way by then. */
@@ -21,11 +21,11 @@ const deadlineMs = 1800;
 const blipMs = 250;
 /** Requests that wait for Redis at once: what waits in memory while it is silent has a bound. */
 const mostRequests = 10_000;
-/** How often it is told that Redis refuses what it is asked. */
+/** The least time between two log lines about refusals by Redis. */
 const refusalLogMs = 60_000;
 
 /**
- * The one connection over which routes and maintenance speak to Redis.
+ * The one connection from routes and maintenance to Redis.
  *
  * A call takes 1.8 s at most. While Redis is away, or connected and silent (frozen, or the network is
  * cut), calls are refused at once instead of each waiting for its own timeout; a probe notices when it
@@ -38,9 +38,9 @@ export class RedisLink implements Service {
   #state: 'starting' | 'open' | 'closed' = 'starting';
   /** When the connection was lost, by `performance.now()`; undefined while it is there. */
   #awaySince: number | undefined = performance.now();
-  /** It is connected, but a call had no answer in time. */
+  /** Whether a call had no answer in time although it is connected. */
   #silent = false;
-  /** Why it is not there, as far as Redis or the system said: part of every refusal meanwhile. */
+  /** Why Redis is not there, as far as Redis or the system reported it: part of every refusal meanwhile. */
   #reason: string | undefined;
   /** Grows with each connection that breaks: what waited is sent again over the next one. */
   #breaks = 0;
@@ -95,7 +95,7 @@ export class RedisLink implements Service {
   }
 
   /**
-   * Lets `work` speak to Redis. All that it does counts as one call.
+   * Lets `work` use Redis. All that it does counts as one call.
    *
    * @param requests how many requests wait for it
    * @throws RedisUnavailable, RedisFull, or what `work` throws otherwise
@@ -147,7 +147,7 @@ export class RedisLink implements Service {
     }
   }
 
-  /** Asks until Redis answers. One at a time, so that a frozen Redis finds few of them when it wakes. */
+  /** Pings until Redis answers, one ping at a time, so that a frozen Redis finds few of them when it wakes. */
   async #probe(): Promise<void> {
     if (this.#silent || this.#state === 'closed') return;
     this.#silent = true;
@@ -181,7 +181,7 @@ export class RedisLink implements Service {
     this.#options.logger.warn({ redisUrl: this.#options.url }, `waiting for Redis: ${error.message}`);
   }
 
-  /** It answers, but with no: it became a replica, or its disk is full. Nothing tells when that ends. */
+  /** Logs that Redis answers with refusals: it became a replica, or its disk is full. No event marks the end. */
   #isRefusing(error: Error): void {
     const now = performance.now();
     if (now - this.#refusalLoggedAt < refusalLogMs) return;

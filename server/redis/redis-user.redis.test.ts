@@ -76,7 +76,7 @@ const delay = (more: object = {}) => ({ type: 'DELAY', payload: { ms: 0 }, ...mo
 const idOf = (answer: { readonly body: unknown }) =>
   String((answer.body as { commandId?: unknown }).commandId);
 
-/** What Redis refused to this user, of what the check at the start does not ask about because it may be refused. */
+/** Returns what Redis refused to this user, except for `mayBe`: calls without which a server works all the same. */
 async function refusedTo(user: string, mayBe: readonly string[] = []): Promise<string[]> {
   const log = (await admin.call('ACL', 'LOG', '100')) as unknown[][];
   const entries = log.map(
@@ -88,9 +88,9 @@ async function refusedTo(user: string, mayBe: readonly string[] = []): Promise<s
     .filter((object) => !mayBe.includes(object));
 }
 
-/** Everything that a server is asked, and an agent asks of Redis. */
+/** Does everything that a server is asked to do, and that an agent asks of Redis. */
 async function useAll(url: string): Promise<void> {
-  // What has ended is pruned soon, and what waits for its time comes soon.
+  // Finished commands are pruned soon, and delayed ones are due soon.
   const api = await startServer(url, { retentionMs: 1, leaseMs: 1000 });
   const agents = new TestAgents(api);
   const stream = await EventClient.open(`${api.url}/events`);
@@ -193,7 +193,7 @@ test('the check at the start asks about everything that is used then', async () 
   );
   await admin.call('ACL', 'SETUSER', 'exact', '+publish', '+subscribe');
   await useAll(urlOf('exact'));
-  // What it asks for all the same: it works without.
+  // The server asks for these two all the same, and works without them.
   expect(await refusedTo('exact', ['info', 'config|get'])).toEqual([]);
 });
 

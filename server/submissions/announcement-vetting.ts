@@ -15,9 +15,9 @@ const mostRemembered = 5000;
 /** CPU ms that one registration may spend on schemas that were not looked into before. */
 const vettingMs = 100;
 
-/** Lets announcements in at the door of the server whose schemas can be used, and refuses the others by name. */
+/** Checks announcements as they arrive: accepts the ones whose schemas can be used, and refuses the others by name. */
 export class AnnouncementVetting {
-  /** By what they say. */
+  /** The announcements that passed, by a hash of their text. */
   readonly #good = new Set<string>();
 
   /** @param types as they were registered: names, and announcements with schemas. @throws Problem */

@@ -2,8 +2,8 @@
  * How much CPU one request may use for what is done once per type, such as compiling its schema. What
  * is not done when it is spent is done for the next request: a batch may name hundreds of types.
  *
- * It counts from the first question on, to which the answer is always no: so each request gets something done,
- * and what the process did for others before, while this request waited for Redis, is not held against it.
+ * Counting begins with the first read of `isSpent`, which is always false: so each request gets something done,
+ * and is not charged for what the process did for others before, while this request waited for Redis.
  */
 export class CpuAllowance {
   readonly #limitMs: number;

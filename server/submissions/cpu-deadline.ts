@@ -14,8 +14,8 @@ function cpuMs(): number {
 }
 
 /**
- * Runs work that may take for ever, and ends it when it has had `limitMs` of CPU. It must be good to be
- * begun again: V8 can only be told of a time that has passed, and on a busy machine little was done in it.
+ * Runs work that may take for ever, and ends it when it has used `limitMs` of CPU. The work must be safe to begin
+ * again: V8 can only limit elapsed time, in which little may have been done on a busy machine.
  *
  * @returns what the work returned, or undefined when it was ended
  */

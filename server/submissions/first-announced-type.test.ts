@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 afterEach(() => jest.restoreAllMocks());
 
-/** Nobody asks it: these schemas are light. */
+/** A checker that is never called: these schemas are light. */
 const checker = { check: () => Promise.reject(new Error('it was asked')) };
 
 function catalog() {

@@ -12,7 +12,7 @@ const examples: Readonly<Record<string, string>> = {
   ipv6: 'an IPv6 address',
 };
 
-/** What a string must be, by the format of its schema, or by its pattern where it has no format. */
+/** Returns what a string must be, by the format of its schema, or by its pattern where it has no format. */
 export function stringRule({
   format,
   pattern,

@@ -5,8 +5,8 @@ import { parseSubmission } from './submission-parser.js';
 import { TypeCatalog } from './type-catalog.js';
 
 /**
- * Whatever an agent announces and whatever a client sends for it, a submission is taken or refused, and
- * costs no more than a request may. `GENERATED_VALUES=200000` tries more; the seed that failed is printed.
+ * A submission is taken or refused, and costs no more than a request may, whatever an agent announces and a client
+ * sends for it. `GENERATED_VALUES=200000` tries more; the seed that failed is printed.
  */
 const values = Number(process.env.GENERATED_VALUES ?? 2000);
 const seed = Number(process.env.GENERATED_SEED ?? 20_261_130);
@@ -69,7 +69,7 @@ class Generator {
     return this.pick(['a', 'b', 'c', '__proto__', 'constructor', 'a/b~c', '']);
   }
 
-  /** A schema that may be one, as agents write them: right, wrong, and made to be dear. */
+  /** A schema that may be one, as agents write them: right, wrong, and made to be expensive. */
   schema(levels = 4): unknown {
     if (this.below(12) === 0) return this.pick<unknown>([true, false, 1, 'x', null, []]);
     const below = () => this.schema(levels - 1);
@@ -164,7 +164,7 @@ async function submit(catalog: TypeCatalog, body: unknown): Promise<{ fault: unk
     } catch (error) {
       fault = error instanceof Problem && error.status < 500 ? undefined : error;
     }
-    // What there was no allowance for is done for the next request.
+    // Work for which there was no allowance is done for the next request.
     if (!(fault instanceof Problem && fault.code === 'busy')) break;
   }
   const { user, system } = process.cpuUsage(before);
@@ -185,7 +185,7 @@ test(`${values} schemas and payloads: each is taken or refused, within ${mostMs}
     for (const [i, schema] of schemas.entries()) {
       const body = { type: `T${i}`, payload: own.json() };
       let { fault, ms } = await submit(catalog, body);
-      // How dear it is beside other work on the machine says nothing: the same again.
+      // The cost beside other work on the machine proves nothing, so the same is sent again.
       for (let again = 0; ms > mostMs && again < 4; again++) ({ fault, ms } = await submit(catalog, body));
       if (fault === undefined && ms <= mostMs) continue;
       const about = JSON.stringify({ schema, payload: body.payload }).slice(0, 2000);

@@ -1,6 +1,6 @@
 import { RE2JS } from 're2js';
 
-/** Tells whether a text has a match, in a time that its length decides. */
+/** Finds out whether a text has a match, in a time that only its length decides. */
 export interface LinearPattern {
   /** States of its automata: what compiling it costs. */
   readonly states: number;

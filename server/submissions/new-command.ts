@@ -6,7 +6,7 @@ import { type NewCommand } from '../../shared/lifecycle/transitions.js';
 import { invalid } from '../http/problem.js';
 import { type CheckedSubmission } from './submission-parser.js';
 
-/** What ids of Idempotency-Keys are made with. Changing it gives every key a new command: never do. */
+/** The namespace of ids made from Idempotency-Keys. Never change it: every key would get a new command. */
 const keyNamespace = '7c9f4a52-62a8-4d0e-9b1d-3f1f0d0f7e51';
 
 /** @throws Problem when the header is there and cannot be a key */
@@ -24,7 +24,7 @@ export function newCommands(batch: readonly CheckedSubmission[], batchKey: strin
   return batch.map((checked, place) => {
     const { idempotencyKey } = checked.submission;
     if (idempotencyKey !== undefined || batchKey === undefined) return newCommand(checked, idempotencyKey);
-    // No key has a line break in it, so this is nobody else's.
+    // No key has a line break in it, so no other command has this id.
     return { ...newCommand(checked), id: v5(`${batchKey}\n${place}`, keyNamespace), digest };
   });
 }
@@ -52,7 +52,7 @@ export function newCommand(checked: CheckedSubmission, key?: string): NewCommand
   };
 }
 
-/** Of what was asked for, whatever the order and spacing in which it was written. */
+/** Returns a digest of a request that does not depend on the order and spacing in which it was written. */
 function digestOf(asked: Submission | readonly Submission[]): string {
   return createHash('sha256').update(stringify(asked)).digest('base64url');
 }

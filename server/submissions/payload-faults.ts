@@ -5,8 +5,8 @@ import { cut, fieldName, suggestion } from '../http/input.js';
 import { type FieldFault } from '../http/problem.js';
 
 /**
- * What ajv found, field by field and in plain words: one fault per field, and no more than an answer
- * lists. A value that is wrong in one way is often wrong in others: the first says enough.
+ * Returns what ajv found, field by field and in plain words: one fault per field, and no more than an answer
+ * lists. A value that is wrong in one way is often wrong in others: the first fault is enough.
  *
  * A payload may have a fault for every two of its bytes, so no step here may look at all of them twice.
  */
@@ -69,7 +69,7 @@ function messageOf(error: ErrorObject, params: Record<string, unknown>): string 
   }
 }
 
-/** Of the values in an enum. */
+/** The most values of an enum that a message lists. */
 const mostShown = 50;
 
 const shown = (value: unknown) => cut(JSON.stringify(value));

@@ -65,7 +65,7 @@ test.each([
   ['a reference to another host', { $ref: 'https://example.org/schema' }],
   ['another dialect', { $schema: 'http://json-schema.org/draft-04/schema#' }],
   ['a pattern that is none', { type: 'string', pattern: '(' }],
-  // Its validator would answer with a promise, which is true whatever the payload.
+  // The validator would return a promise, which is truthy whatever the payload.
   ['$async', { $async: true, type: 'object' }],
 ])('a schema with %s cannot be used', (_what, schema) => {
   expect(vetSchema(schema).fault).toEqual(expect.any(String));

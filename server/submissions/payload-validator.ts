@@ -7,7 +7,7 @@ import { linearPattern } from './linear-pattern.js';
 import { payloadFaults } from './payload-faults.js';
 import { parseUrl } from '../../shared/runtime/parse-url.js';
 
-/** The schema that was announced for a type cannot be used. The message says why. */
+/** The schema that was announced for a type cannot be used. The message has the reason. */
 export class UnusableSchema extends Error {
   override readonly name = 'UnusableSchema';
 }
@@ -15,7 +15,7 @@ export class UnusableSchema extends Error {
 /** @returns what is wrong with a payload: nothing when it fits */
 export type PayloadValidator = (payload: unknown) => FieldFault[];
 
-/** The schema of a built-in type, which nobody else chose. @throws UnusableSchema */
+/** Compiles the schema of a built-in type, which no agent or client chose. @throws UnusableSchema */
 export function compilePayloadSchema(schema: JsonSchema): PayloadValidator {
   return validatorOf((builtIn ??= createAjv()), schema);
 }
@@ -102,20 +102,20 @@ function validatorOf(ajv: Ajv2020, schema: JsonSchema): PayloadValidator {
 function compile(ajv: Ajv2020, schema: JsonSchema): ValidateFunction {
   try {
     const validate = ajv.compile(schema);
-    // It would answer with a promise, which is true whatever the payload.
+    // The validator would return a promise, which is truthy whatever the payload.
     if ('$async' in validate) throw new Error('a schema with $async cannot be used');
     return validate;
   } catch (error) {
     throw new UnusableSchema(messageOf(error), { cause: error });
   } finally {
-    // It keeps what it has compiled, and types come and go.
+    // Ajv keeps every schema that it has compiled, and types come and go.
     ajv.removeSchema(schema);
   }
 }
 
 const messageOf = (error: unknown) => (error instanceof Error ? error.message : String(error));
 
-/** As the agents see a URL (WHATWG), not as RFC 3986 does; a password in it would end up in every log. */
+/** Reads a URL as the agents do (WHATWG), not as RFC 3986 does; a password in it would end up in every log. */
 function isHttpUrl(text: string): boolean {
   const url = parseUrl(text);
   if (!url) return false;

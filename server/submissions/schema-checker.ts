@@ -29,9 +29,9 @@ interface Waiting {
 }
 
 /**
- * Applies schemas whose cost strangers chose, in a thread of its own, which is given 50 ms of CPU for
- * each request. The thread that answers requests never runs such a schema, so what one costs is paid
- * by those who use it, and nobody waits for them.
+ * Applies schemas whose cost agents and clients choose, in a thread of its own, which is given 50 ms of CPU for
+ * each request. The thread that answers requests never runs such a schema, so only the requests that use one pay
+ * for it, and no others wait for them.
  *
  * The thread is started when it is first needed. When it dies, or does not end what it has begun, the
  * request that it was busy with is cut off, and the next one gets a new thread.
@@ -76,7 +76,7 @@ export class SchemaChecker implements Service {
     try {
       this.#worker ??= this.#begin();
     } catch (error) {
-      // The next request may have one.
+      // The next request may get a thread.
       return this.#answer({ word: 'no-thread', why: messageOf(error) });
     }
     // Only while there is something to wait for does it keep the process alive.
@@ -90,7 +90,7 @@ export class SchemaChecker implements Service {
     const resourceLimits = { maxOldGenerationSizeMb: 128, maxYoungGenerationSizeMb: 32 };
     const worker = new Worker(this.#file, { workerData, resourceLimits });
     worker.on('message', (reply: CheckReply) => {
-      // One that is being ended has no say any more: its request is answered when it is gone.
+      // A reply from a thread that is being ended no longer counts: its request is answered when it is gone.
       if (this.#worker === worker) this.#settle(worker, reply);
     });
     // Out of memory, as a rule; its end follows.

@@ -17,7 +17,7 @@ export interface SchemaGraph {
   readonly nodes: readonly SchemaNode[];
 }
 
-/** They find their schema by what was passed on the way, which only applying it tells. */
+/** Most of these find their schema by what was passed on the way, which is known only when it is applied. */
 const unusable = ['$dynamicRef', '$recursiveRef', '$recursiveAnchor', '$async', '$vocabulary'];
 
 /** Reads a schema, once. @throws SchemaFault when it is too large, or refers to what is not in it */

@@ -3,13 +3,13 @@ export type SchemaObject = Readonly<Record<string, unknown>>;
 
 /** How a part of a schema meets the value that the schema itself is applied to. */
 export type Reach =
-  /** It is applied to the same value. */
+  /** Applied to the same value. */
   | 'same'
-  /** To the value of one named property, or one place in an array: no two of these meet the same value. */
+  /** Applied to the value of one named property, or one place in an array: no two of these meet the same value. */
   | 'one'
-  /** To any number of the values inside it. */
+  /** Applied to any number of the values inside it. */
   | 'each'
-  /** To nothing, unless something refers to it. */
+  /** Applied to nothing, unless something refers to it. */
   | 'none';
 
 export interface SchemaPart {

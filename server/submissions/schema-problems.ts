@@ -1,7 +1,7 @@
 import { Problem } from '../http/problem.js';
 import { checkMs, compileMs } from './schema-protocol.js';
 
-/** What is wrong with a `type` whose schema cannot be used. @param fault why not */
+/** Returns the message for a `type` whose schema cannot be used. @param fault why not */
 export const unusableType = (fault: string): string =>
   `has a schema that cannot be used, so no payload can be checked: ${fault}`;
 

@@ -1,6 +1,6 @@
 import { type FieldFault } from '../http/problem.js';
 
-/** What the server's main thread and the thread that applies announced schemas say to each other. */
+/** The messages between the server's main thread and the thread that applies announced schemas. */
 
 /** CPU ms for a request: what an agent's author and a client chose together gets no more. */
 export const compileMs = 100;
@@ -24,14 +24,14 @@ export interface CheckRequest {
 export interface PayloadToCheck {
   /** JSON. */
   readonly text: string;
-  /** Which of the schemas it must fit: all of them. */
+  /** The places of the schemas in the request, all of which the payload must fit. */
   readonly schemas: readonly number[];
 }
 
 export type CheckReply =
   /** Per payload and schema, in order, what is wrong; it ends where enough faults were found. */
   | { readonly word: 'checked'; readonly faults: readonly (readonly FieldFault[])[][] }
-  /** It took longer than it may. */
+  /** The work took longer than it may. */
   | { readonly word: 'cut'; readonly what: 'compile' | 'check' }
   /** A schema cannot be compiled. */
   | { readonly word: 'unusable'; readonly schema: number; readonly fault: string };

@@ -13,12 +13,12 @@ const { nativePatterns } = workerData as SchemaThreadData;
 let announced = new AnnouncedSchemas(nativePatterns);
 /** Since the last compilation began, it has not ended. */
 let isCompiling = false;
-// What is made once is not on the account of the first request.
+// Work that is done once is not charged to the first request.
 announced.compile({ type: 'object', properties: { a: { pattern: '^a+$' } } })({ a: 'a' });
 
 /** @throws UnusableSchema */
 function compile(schema: JsonSchema): PayloadValidator {
-  // One that was ended in the middle leaves ajv in a state in which it refuses what it would take.
+  // A compilation that was ended in the middle leaves ajv in a state in which it refuses what it would take.
   if (isCompiling) announced = new AnnouncedSchemas(nativePatterns);
   isCompiling = true;
   try {
@@ -48,7 +48,7 @@ function validatorOf(text: string): PayloadValidator {
 
 function answer({ schemas, payloads, compileMs, checkMs }: CheckRequest): CheckReply {
   const validators: PayloadValidator[] = [];
-  // Begun again when it was ended, without what it has made already.
+  // The work begins again when it was ended, and keeps the validators that it has made already.
   const compiled = withinCpu(compileMs, (): { unusable?: string } => {
     try {
       while (validators.length < schemas.length)
@@ -76,7 +76,8 @@ function answer({ schemas, payloads, compileMs, checkMs }: CheckRequest): CheckR
     return faults;
   };
   // V8 has not compiled yet what runs for the first time, which then takes several times as long. A client would
-  // take the answer for final, so what a new schema makes too costly is tried once more; what was checked stays checked.
+  // take the answer for final, so a check that a new schema makes too costly is retried once; what was checked
+  // stays checked.
   const isNew = schemas.some((text) => !tried.has(text));
   const checked = withinCpu(checkMs, check) ?? (isNew ? withinCpu(checkMs, check) : undefined);
   for (const text of schemas) if (kept.has(text)) tried.add(text);

@@ -7,11 +7,11 @@ import { checkDialect, UnusableSchema } from './payload-validator.js';
 import { readSchemaGraph, type SchemaGraph, type SchemaNode } from './schema-graph.js';
 import { SchemaFault } from './schema-fault.js';
 
-/** What is known of a schema without compiling it. */
+/** The facts about a schema that are known without compiling it. */
 export interface VettedSchema {
   /** Why it cannot be used. */
   readonly fault?: string;
-  /** Its cost is in proportion to the payload's size, whatever the payload. */
+  /** Whether its cost is in proportion to the payload's size, whatever the payload. */
   readonly isLight: boolean;
   /** How many schemas it is made of. */
   readonly schemas: number;
@@ -67,7 +67,7 @@ function mostPerValue({ root }: SchemaGraph): number {
   const all = new Map<SchemaNode, number | 'open'>();
   const anywhere = (node: SchemaNode): number => {
     const known = all.get(node);
-    // It refers to itself further down: trees have such schemas, and no bound that their own size gives.
+    // The schema refers to itself further down: trees have such schemas, whose own size gives no bound.
     if (known === 'open') return Infinity;
     if (known !== undefined) return known;
     all.set(node, 'open');
@@ -118,7 +118,7 @@ function patternsOf(schema: Readonly<Record<string, unknown>>): string[] {
   ];
 }
 
-/** They take a time that only the payload decides, or need what other parts of the schema have looked at. */
+/** Keywords that take a time that only the payload decides, or need what other parts of the schema have looked at. */
 const heavy = [
   ...['patternProperties', 'uniqueItems', 'contains', 'unevaluatedProperties', 'unevaluatedItems'],
   ...['dependentRequired', 'dependentSchemas', 'dependencies', '$id', '$anchor', '$dynamicAnchor'],

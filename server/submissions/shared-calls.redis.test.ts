@@ -10,7 +10,7 @@ import { type RedisCalls, RedisLink } from '../redis/redis-link.js';
 import { sharedCallLimits } from './shared-calls.js';
 import { Submitter } from './submitter.js';
 
-// Requests of one turn share a call, and nobody is answered for a neighbour's fault.
+// Requests of one event-loop tick share a call, and none is refused for the fault of another.
 
 const keys = partitionKeys();
 let redis: TestRedis;
@@ -44,7 +44,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** Sends all requests in one turn. @returns the words that each was answered with */
+/** Sends all requests in one event-loop tick. @returns the words that each was answered with */
 async function together(requests: readonly (readonly NewCommand[])[], maxBacklog = 1000) {
   const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog });
   const replies = await Promise.all(requests.map((commands) => submitter.submit(commands)));
@@ -189,7 +189,7 @@ test('passes a crash point once for a call', async () => {
   expect(points).toEqual(['before-submit', 'submit-sent', 'submit-answered']);
 });
 
-/** Two requests in one turn. @returns what each was refused with */
+/** Sends two requests in one event-loop tick. @returns what each was refused with */
 async function refusalsOfTwo() {
   const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog: 10 });
   const answers = await Promise.allSettled(['a', 'b'].map((id) => submitter.submit([newCommand(id)])));

@@ -1,6 +1,6 @@
 import { type NewCommand } from '../../shared/lifecycle/transitions.js';
 
-/** What a request wants stored: all of it or none. */
+/** The commands that a request wants stored: all of them or none. */
 export interface Stored {
   readonly commands: readonly NewCommand[];
 }

@@ -17,13 +17,13 @@ import { type FoundType, type TypeCatalog } from './type-catalog.js';
 import { builtInVersions, type CatalogType, warmUp } from './type-version.js';
 import { type ParsedSubmission, parseUsual } from './usual-submission.js';
 
-/** A submission that was checked in every way that can be checked at the door. */
+/** A submission that has passed every check that a server can make before it is stored. */
 export interface CheckedSubmission extends ParsedSubmission {
-  /** What its type says, for when the submission does not. */
+  /** The lost-agent policy of the type, which applies when the submission names none. */
   readonly typeOnAgentLost: OnAgentLost;
 }
 
-/** What submissions are checked by. */
+/** The catalog and the checker by which submissions are checked. */
 export interface SubmissionRules {
   readonly catalog: TypeCatalog;
   readonly checker: Pick<SchemaChecker, 'check'>;
@@ -35,7 +35,7 @@ type Checked =
   | {
       readonly ok: true;
       readonly value: CheckedSubmission;
-      /** Its payload is yet to be checked, by this. */
+      /** The type by which the payload is yet to be checked. */
       readonly unchecked?: UsableType;
     }
   | { readonly ok: false; readonly code: ProblemCode; readonly faults: readonly FieldFault[] };
@@ -154,7 +154,7 @@ function checkSubmission(
   return type.validate ? { ok: true, value } : { ok: true, value, unchecked: type };
 }
 
-/** By the schema, which has a word for everything that is wrong; the payload apart, which may be large. */
+/** Parses by the schema, which has a message for every fault; the payload is treated apart, since it may be large. */
 function parseAny(raw: Record<string, unknown>, payloadText: string): Parsed<ParsedSubmission> {
   const isThere = raw.payload !== undefined;
   const parsed = parseInput(

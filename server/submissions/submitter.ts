@@ -26,9 +26,9 @@ interface Waiting {
 }
 
 /**
- * Stores new commands. Requests that come in one turn of the event loop share one call: that is where
- * most of the time of a small one goes. Those of the next turn do not wait for its answer: a busy
- * server's turns are long enough to fill their calls, and an idle one's latency stays what it is.
+ * Stores new commands. Requests that come in one event-loop tick share one call, which is where most of the time of
+ * a small request goes. Requests of the next tick do not wait for its reply: a busy server's ticks are long enough
+ * to fill their calls, and an idle one's latency stays what it is.
  *
  * The script stores a call whole or not at all, but requests have nothing to do with each other. When
  * a key is in the way of one, or there is no room for all or for another queue, each of them is sent again by itself.

@@ -9,7 +9,7 @@ type Path = readonly (string | number)[];
 
 /** A payload that only the thread for costly schemas may check. */
 export interface InThread {
-  /** Of the submission in the body. */
+  /** The path of the submission in the body. */
   readonly path: Path;
   /** JSON. */
   readonly text: string;

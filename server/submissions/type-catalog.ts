@@ -17,11 +17,11 @@ interface Entry {
   /** Whether `type` costs nothing. */
   readonly isVetted: () => boolean;
   readonly conflict: TypeView['conflict'];
-  /** `fault` is null as well while nobody looked into its schema. */
+  /** `fault` is null as well while the schema is not vetted. */
   readonly view: () => TypeView;
 }
 
-/** What `find` answers for a type that this request may not spend time on. */
+/** The result of `find` for a type that this request may not spend time on. */
 const later = { usable: 'later' } as const;
 export type FoundType = CatalogType | typeof later;
 
@@ -43,7 +43,7 @@ export class TypeCatalog {
   readonly #readAnnouncements: () => Promise<Announcements>;
   readonly #logger: Logger | undefined;
   readonly #builtIn: ReadonlyMap<string, TypeVersion> = builtInVersions;
-  /** By field. */
+  /** The announced versions, by field. */
   #versions: ReadonlyMap<string, TypeVersion> = new Map();
   #entries: ReadonlyMap<string, Entry>;
   /** The conflicts that were logged: which versions, by type. */
@@ -51,7 +51,7 @@ export class TypeCatalog {
   #readAt = -Infinity;
   #reading: Promise<void> | undefined;
 
-  /** @param logger is told of types that agents disagree about, once each */
+  /** @param logger logs the types that agents disagree about, once each */
   constructor(readAnnouncements: () => Promise<Announcements>, logger?: Logger) {
     this.#readAnnouncements = readAnnouncements;
     this.#logger = logger;
@@ -62,7 +62,7 @@ export class TypeCatalog {
    * The types that have these names; what is not built in is read again when it was read more than a
    * second ago.
    *
-   * @param allowance for looking into schemas that nobody has looked into; when left out, there is no bound
+   * @param allowance for vetting schemas that were not vetted before; when left out, there is no bound
    */
   async find(names: readonly string[], allowance?: CpuAllowance): Promise<ReadonlyMap<string, FoundType>> {
     if (names.some((name) => !this.#builtIn.has(name))) await this.#refresh();
@@ -91,7 +91,7 @@ export class TypeCatalog {
     return this.known();
   }
 
-  /** The same, as it was read last. */
+  /** Returns the same views from the last read. */
   known(): TypeView[] {
     return this.names.flatMap((name) => this.#entries.get(name)?.view() ?? []);
   }
@@ -100,7 +100,7 @@ export class TypeCatalog {
     if (performance.now() - this.#readAt >= freshMs) await this.#share();
   }
 
-  /** Those who ask at the same time share one read. */
+  /** Reads the announcements; concurrent callers share one read. */
   #share(): Promise<void> {
     this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
     return this.#reading;

@@ -33,15 +33,15 @@ export type CatalogType =
       readonly isCompiled: () => boolean;
       /** The JSON Schemas, as JSON, all of which a payload must fit. */
       readonly schemas: readonly string[];
-      /** What is wrong with a payload, of what is wrong with it by each schema. */
+      /** Returns the faults of a payload, given its faults by each schema. */
       readonly blame: (found: readonly (readonly FieldFault[])[]) => readonly FieldFault[];
       readonly onAgentLost: OnAgentLost;
       readonly defaultTimeoutMs: TypeTimeout | null;
     }
-  /** An agent announced it, but in a way that cannot be used: nothing can be checked, so nothing is let in. */
+  /** An agent announced it, but in a way that cannot be used: nothing can be checked, so submissions are refused. */
   | { readonly usable: false; readonly fault: string };
 
-/** What is shown of a version. */
+/** The announced part of a version, as views show it. */
 type Said = Pick<TypeView, 'payload' | 'result' | 'onAgentLost' | 'defaultTimeoutMs'>;
 
 /** One version of a command type: built in, or as agents have announced it. */
@@ -51,12 +51,12 @@ export interface TypeVersion {
   readonly source: TypeView['source'];
   /** Looked into when it is first asked for: most versions of a type never are. */
   readonly usable: () => CatalogType;
-  /** Whether it was. */
+  /** Whether it was looked into. */
   readonly isVetted: () => boolean;
   readonly said: Said;
   /** By Redis's clock; null: it is built in, or cannot be read. */
   readonly announcedAtMs: number | null;
-  /** What it was made from: compiled anew only when that changes. */
+  /** The text that it was made from; nothing is compiled anew while only the time in it changes. */
   readonly text: string;
 }
 
@@ -97,7 +97,7 @@ const timeOf = (text: string) => {
   return digits === undefined ? undefined : Number(digits);
 };
 
-/** Room for the time, and for what an agent may say beside the schemas. */
+/** Leaves room for the time, and for what an agent may announce besides the schemas. */
 const mostChars = schemaLimits.bytes + 1024;
 
 function parseAnnouncement(text: string) {
@@ -163,8 +163,8 @@ function usableOf(
 }
 
 /**
- * What is let in while live agents announce several versions of a type: what all of them accept, since
- * any of them may be given it. Where they differ in the rest, what can do no harm.
+ * Combines the versions of a type that live agents announce: a payload must fit all of them, since any of the agents
+ * may be given it. Where the versions differ in the rest, the result is the choice that can do no harm.
  */
 export function allOf(versions: readonly TypeVersion[]): CatalogType {
   const all = versions.map(({ usable }) => usable());
@@ -184,7 +184,7 @@ export function allOf(versions: readonly TypeVersion[]): CatalogType {
     schemas: usable.flatMap(({ schemas }) => schemas),
     blame,
     onAgentLost: usable.every(({ onAgentLost }) => onAgentLost === 'retry') ? 'retry' : 'fail',
-    // Only the agents know, then: no server ends an attempt by another one's time.
+    // When the versions differ, only the agents know: no server ends an attempt by the time of another version.
     defaultTimeoutMs: isSame ? (first?.defaultTimeoutMs ?? null) : null,
   };
 }
@@ -200,7 +200,7 @@ const onlySome =
 
 type Conflict = z.input<typeof typeConflictSchema>;
 
-/** Evidence for people. */
+/** Describes a conflict between versions, as evidence for people. */
 export function conflictOf(
   note: string,
   versions: readonly TypeVersion[],

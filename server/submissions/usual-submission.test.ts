@@ -34,7 +34,7 @@ test.each<[string, unknown]>([
   expect(parseUsual(body)).toBeUndefined();
 });
 
-/** What may stand where a value does, right and wrong. */
+/** Values that may stand in any field, right and wrong. */
 const values = [
   ...[0, 1, -0, -1, 1.5, 100, 101, 1e300, 2_592_000_000, 2_592_000_001, 31_536_000_001, 2 ** 53],
   ...[

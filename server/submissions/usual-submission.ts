@@ -4,15 +4,15 @@ import { limits, type Submission, submissionSchema } from '../../shared/protocol
 
 /** A submission that its schema takes. */
 export interface ParsedSubmission {
-  /** As it was sent: defaults are not filled in. */
+  /** The submission as it was sent: defaults are not filled in. */
   readonly submission: Submission;
-  /** Its payload, as it is stored. */
+  /** The payload as it is stored. */
   readonly payloadText: string;
 }
 
 /**
  * The fields that most submissions are made of. One with any other, such as `runAt`, is left to the
- * schema: it has rules that JSON Schema cannot say.
+ * schema: it has rules that JSON Schema cannot express.
  */
 const { type, queue, timeoutMs, ttlMs, delayMs, onAgentLost, maxLosses, maxAttempts, idempotencyKey } =
   submissionSchema.shape;
@@ -22,8 +22,8 @@ const usualSchema = z.strictObject({
 });
 
 /**
- * Compiled from the schema itself, and twenty times as fast: it has nothing to say about what does not fit. Ajv need
- * not hold zod's schema against JSON Schema's own, which costs 100 ms at each start.
+ * Compiled from the schema itself, and twenty times as fast, since it does not report what does not fit. Ajv need
+ * not validate zod's schema by JSON Schema's own, which costs 100 ms at each start.
  */
 const fits = new Ajv2020({ validateSchema: false }).compile<Submission>(
   z.toJSONSchema(usualSchema, { io: 'input' }),
@@ -32,7 +32,7 @@ const fits = new Ajv2020({ validateSchema: false }).compile<Submission>(
 /**
  * Looks whether a body, as JSON.parse gives it, is a submission that the schema would take as it is.
  *
- * @returns undefined when that is for the schema to say, which has the words for what is wrong
+ * @returns undefined when the schema has to decide, which has the messages for what is wrong
  */
 export function parseUsual(body: unknown): ParsedSubmission | undefined {
   if (!fits(body)) return undefined;

@@ -22,7 +22,7 @@ import { TransitionFeed } from '../waiting/transition-feed.js';
 const link: RedisCalls = { call: () => Promise.reject(new RedisUnavailable('there is none')) };
 const gone = () => link.call(() => Promise.reject(new Error('it is away')));
 
-/** The real app with its Redis away for good: whatever it answers was decided at the door. */
+/** The real app with its Redis away for good: every answer is decided before Redis is reached. */
 export function appWithoutRedis({
   host = '127.0.0.1',
   allowedHosts,

@@ -9,7 +9,7 @@ import { builtIn } from '../openapi/submission-schemas.js';
 /** The document as it is committed. */
 export const document = openApiDocument([...builtInTypes].map(([type, info]) => builtIn(type, info)));
 
-// That the document is valid is for its own test to say, once.
+// The document is not validated here: its own test does that, once.
 const ajv = new Ajv2020({ strict: false, validateSchema: false, allErrors: true });
 addFormats(ajv);
 ajv.addSchema({ $id: 'document', ...document });
@@ -23,7 +23,7 @@ export function validatorAt(pointer: string): ValidateFunction {
   return known;
 }
 
-/** The operation that a request is for, as the router finds it: the path with the fewest parameters, then the method. */
+/** The operation of a request, as the router finds it: the path with the fewest parameters, then the method. */
 export function operationOf(method: string, path: string): Operation | undefined {
   const fits = operations.filter((one) => patternOf(one.path).test(path));
   const parameters = Math.min(...fits.map(parametersIn));
@@ -45,5 +45,5 @@ export function faultsOf(pointer: string, value: unknown): string[] {
   );
 }
 
-/** As a part of a JSON pointer in a URI. */
+/** Escapes a text as a part of a JSON pointer in a URI. */
 export const escaped = (part: string) => encodeURIComponent(part.replaceAll('~', '~0').replaceAll('/', '~1'));

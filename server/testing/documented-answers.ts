@@ -11,15 +11,15 @@ const responseSchema = z.object({
 
 const answered: string[] = [];
 
-/** Which answers have come. @returns `since`: those from now on, as `getCommand 200` */
+/** Notes which answers come. @returns `since`: the ones from now on, as `getCommand 200` */
 export function documented() {
   const from = answered.length;
   return { since: () => new Set(answered.slice(from)) };
 }
 
 /**
- * What is wrong with an answer by the document: a status, a media type, a header or a body that it does
- * not tell of.
+ * Returns the faults of an answer by the document: a status, a media type, a header or a body that it does
+ * not describe.
  *
  * @param path with its query
  */
@@ -55,7 +55,7 @@ function responseTo(operation: Operation, status: number) {
   return { pointer: own.$ref, response: document.components.responses[name] };
 }
 
-/** Others depend on what happened. */
+/** Whether the header is in every answer with this status: others depend on what happened. */
 const isAlwaysThere = (name: string, status: number) =>
   ['Location', 'ETag'].includes(name) || (name === 'Retry-After' && status === 503);
 

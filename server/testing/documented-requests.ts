@@ -5,8 +5,8 @@ import { builtInTypes } from '../../shared/protocol/command-types.js';
 import { document, faultsOf, operationOf, pointerOf } from './document.js';
 
 /**
- * What is wrong, by the document, with a request that the server has carried out: then it is the
- * document that asks for too much.
+ * Returns the faults, by the document, of a request that the server has carried out: they show that the
+ * document asks for too much.
  *
  * @param path with its query
  * @param body as text
@@ -42,7 +42,7 @@ function queryFaults(operation: Operation, query: URLSearchParams): string[] {
   ];
 }
 
-/** What the text in a query stands for, in the style that the document says. */
+/** Returns the value of a text in a query, in the style that the document describes. */
 function valueOf(text: string, type: unknown): unknown {
   if (type === 'integer') return Number(text);
   if (type === 'array') return text === '' ? [] : text.split(',');
@@ -60,7 +60,7 @@ function bodyFaults(operation: Operation, body: string | undefined): string[] {
 const submissionSchema = z.object({ type: z.string() });
 const batchSchema = z.object({ commands: z.array(submissionSchema) });
 
-/** The document of the tests has no others. Of what is no submission: yes. */
+/** Whether all types are built in: the document of the tests has no others. True for a body that is no submission. */
 function isOfBuiltInTypes(value: unknown): boolean {
   const batch = batchSchema.safeParse(value).data?.commands;
   const one = submissionSchema.safeParse(value).data;

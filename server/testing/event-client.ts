@@ -14,7 +14,7 @@ export interface Block {
 export class EventClient {
   readonly headers: IncomingHttpHeaders;
   readonly blocks: Block[] = [];
-  /** Those with data: what an EventSource would tell of. */
+  /** The blocks with data, which an EventSource would dispatch. */
   readonly events: Block[] = [];
   /** Resolves when the stream is over: `end` in good order, else `cut`. */
   readonly over: Promise<'end' | 'cut'>;

@@ -1,4 +1,4 @@
-/** JSON texts, made from a seed, and what they say to the last digit: a judge of JSON that shares nothing with the server's. */
+/** JSON texts made from a seed, and their values to the last digit, by a reader that shares no code with the server. */
 
 type Random = () => number;
 const pick = <T>(random: Random, from: readonly T[]): T => from[Math.floor(random() * from.length)] as T;
@@ -108,7 +108,7 @@ const names = [
 ];
 const nameText = (random: Random, i: number) => (random() < 0.8 ? `"${'xyz'[i]}"` : pick(random, names));
 
-/** What a text says: numbers as digits, names in their order. */
+/** The value of a text: numbers as digits, names in their order. */
 export type Said =
   | { readonly kind: 'number'; readonly token: string }
   | { readonly kind: 'other'; readonly value: string | boolean | null }
@@ -165,7 +165,7 @@ export function comesBack(said: Said): boolean {
   return distinct === said.members.length && said.members.every(([, child]) => comesBack(child));
 }
 
-/** Whether what was read says the same as what was written, in whatever order its members are. */
+/** Whether what was read is the same value as what was written, in whatever order its members are. */
 export function isSame(written: Said, read: Said): boolean {
   if (written.kind === 'number') return read.kind === 'number' && isSameNumber(written.token, read.token);
   if (written.kind === 'other') return read.kind === 'other' && read.value === written.value;

@@ -1,6 +1,6 @@
 import { type TestAnswer, type TestApi, type TestRequest } from './test-api.js';
 
-/** What an agent in any language sends, by hand. */
+/** Sends, by hand, the requests of an agent in any language. */
 export class TestAgents {
   readonly #api: TestApi;
 

@@ -24,8 +24,8 @@ const isJson = (type: string | undefined) => type !== undefined && /^application
  * Sends requests as a plain client does: one connection each, any header. Not `fetch`, which has its
  * own mind about some headers, and a pool that outlives a test.
  *
- * Every answer is held against the OpenAPI document, and every request that was carried out, so that
- * every test shows that it tells the truth.
+ * Every answer, and every request that was carried out, is compared with the OpenAPI document, so that
+ * every test shows that the document is true.
  */
 export class TestApi {
   readonly url: string;

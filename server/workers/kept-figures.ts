@@ -2,8 +2,8 @@ import { AggregatorRegistry } from 'prom-client';
 import { type Figures } from './worker-messages.js';
 
 /**
- * Keeps the figures that each worker sent last. What a worker has counted stays when it has ended, or does not answer in time: a sum
- * that falls is a restart to Prometheus, which then counts all of it once more.
+ * Keeps the figures that each worker sent last. What a worker has counted stays when it has ended, or does not answer
+ * in time: a sum that falls is a restart to Prometheus, which then counts all of it once more.
  */
 export class KeptFigures<Worker> {
   readonly #last = new Map<Worker, Figures>();
@@ -33,5 +33,5 @@ export class KeptFigures<Worker> {
   }
 }
 
-/** A gauge says how things are: of one that has ended, nothing is. */
+/** A gauge shows a present state, which a worker that has ended does not have. */
 const isCounted = ({ type }: Figures[number]) => ['counter', 'histogram'].includes(String(type));

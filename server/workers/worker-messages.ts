@@ -31,7 +31,7 @@ export function isOfKind<Message extends { readonly kind: string }>(
   );
 }
 
-/** What a server says when it is ready, to whichever process started it (shared/runtime/parent.ts). */
+/** Returns the URL that a server sends to the process that started it, when it is ready (shared/runtime/parent.ts). */
 export function readyUrl(message: unknown): string | undefined {
   if (typeof message !== 'object' || message === null || !('ready' in message)) return undefined;
   return 'url' in message && typeof message.url === 'string' ? message.url : undefined;

@@ -14,10 +14,10 @@ export interface WorkerPoolOptions {
   readonly logger: Logger;
 }
 
-/** How long a worker may take to say its figures: one that is busy is counted with those that it said last. */
+/** How long a worker may take to send its figures: a busy one is counted with the figures that it sent last. */
 const measureMs = 1000;
 
-/** The first worker ended before it was ready: it said why, unless a signal ended it. */
+/** The first worker ended before it was ready: it logged why, unless a signal ended it. */
 export class WorkerCannotStart extends Error {
   override readonly name = 'WorkerCannotStart';
   readonly signal: string | null;
@@ -29,20 +29,20 @@ export class WorkerCannotStart extends Error {
 }
 
 /**
- * The processes of a server that share its port: each is a whole server, and connections go to them in turn. Servers hold
- * nothing that matters, so any number may work side by side, and one that dies is replaced.
+ * The processes of a server that share its port: each is a whole server, and connections go to them in turn. Servers
+ * hold nothing that matters, so any number may work side by side, and one that dies is replaced.
  *
  * When this process dies, Node ends its workers, but for one whose event loop is blocked: as soon as that goes on.
  */
 export class WorkerPool {
   readonly #options: WorkerPoolOptions;
   readonly #stopping = new AbortController();
-  /** The workers that said that they are ready. */
+  /** The workers that reported that they are ready. */
   readonly #ready = new Set<Worker>();
   readonly #figures = new KeptFigures<Worker>();
   readonly #measurements = new Map<number, (figures: Figures) => void>();
   #measured = 0;
-  /** In a row that ended before they were ready. */
+  /** The number of workers in a row that ended before they were ready. */
   #failures = 0;
 
   constructor(options: WorkerPoolOptions) {
@@ -61,8 +61,8 @@ export class WorkerPool {
   }
 
   /**
-   * Starts the first worker alone, so that what keeps a server from starting is said once, then the others. Resolves when
-   * each of them is ready, or has ended and is being replaced.
+   * Starts the first worker alone, so that what keeps a server from starting is logged once, then the others. Resolves
+   * when each of them is ready, or has ended and is being replaced.
    *
    * @returns where to reach them
    * @throws WorkerCannotStart when the first one ended before it was ready
@@ -162,7 +162,7 @@ export class WorkerPool {
     const figures = await Promise.race([answer, pause(measureMs, over.signal).then(() => undefined)]);
     over.abort();
     this.#measurements.delete(request);
-    // One that ended meanwhile is counted among those.
+    // A worker that ended meanwhile is counted among the ended ones.
     if (figures && this.#ready.has(worker)) this.#figures.note(worker, figures);
   }
 }

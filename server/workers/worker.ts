@@ -16,7 +16,7 @@ const patienceMs = 2000;
 let requests = 0;
 const waiting = new Map<number, (figures: readonly Figures[]) => void>();
 
-/** Lets whoever collects the figures of all have those of this worker. @param own gives them */
+/** Answers the pool, which collects the figures of all, with those of this worker. @param own gives them */
 export function answerWithFigures(own: () => Promise<Figures>): void {
   process.on('message', (message: unknown) => {
     if (!isOfKind<ToWorker>(message, ['measure', 'measured all'])) return;

@@ -84,7 +84,7 @@ async function scrape(url: string): Promise<Map<string, number>> {
   const samples = lines.map(
     (line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))] as const,
   );
-  // Each once, whoever said it.
+  // Each sample is there once, whichever worker reported it.
   expect(new Set(samples.map(([name]) => name)).size).toBe(samples.length);
   return new Map(samples);
 }

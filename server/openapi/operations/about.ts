@@ -6,7 +6,7 @@ import { type Answer, type Operation } from '../operation.js';
 
 const unchanged: Answer = { description: 'It is what the client has.' };
 
-/** Of server/http/status-routes.ts and server/openapi: the API about itself. */
+/** The operations of server/http/status-routes.ts and server/openapi: the API about itself. */
 export const aboutOperations: readonly Operation[] = [
   {
     method: 'get',

@@ -21,7 +21,7 @@ import { example } from '../examples.js';
 import { type Operation } from '../operation.js';
 
 const commandId = '01a2035e-5cb7-7444-be00-fbf838063719';
-// A made-up one: each run has its own, and shows it to nobody.
+// A made-up session: each run has its own, and keeps it secret.
 const session = '9c1f4e7ab2d05386.1795360481239.r2f0d7c61b9e85a34';
 const caller = { agentId: 'http-1', session };
 
@@ -207,7 +207,7 @@ const attemptOperations: readonly Operation[] = [
   },
 ];
 
-/** Of server/agents: what agents that reach only the server say to it, in the order in which they do. */
+/** The operations of server/agents: requests of agents that reach only the server, in the order of their use. */
 export const agentOperations: readonly Operation[] = [
   registerAgent,
   {

@@ -51,7 +51,7 @@ const submissions = {
   },
 };
 
-/** Of server/http/command-routes.ts. */
+/** The operations of server/http/command-routes.ts. */
 export const commandOperations: readonly Operation[] = [
   {
     method: 'post',

@@ -129,5 +129,5 @@ const queueControl: readonly Operation[] = [
   },
 ];
 
-/** Of server/control and server/http/queue-routes.ts. */
+/** The operations of server/control and server/http/queue-routes.ts. */
 export const controlOperations: readonly Operation[] = [...commandControl, ...queueControl];

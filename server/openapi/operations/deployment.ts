@@ -134,7 +134,7 @@ const views: readonly Operation[] = [
   },
 ];
 
-/** Of server/http/status-routes.ts, server/http/queue-routes.ts and server/metrics. */
+/** The operations of server/http/status-routes.ts, server/http/queue-routes.ts and server/metrics. */
 export const deploymentOperations: readonly Operation[] = [
   ...views,
   {

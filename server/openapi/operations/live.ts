@@ -13,7 +13,7 @@ const events = [
   '',
 ].join('\n');
 
-/** Of server/events. */
+/** The operations of server/events. */
 export const liveOperations: readonly Operation[] = [
   {
     method: 'get',
