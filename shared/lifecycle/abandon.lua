@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- abandon: an agent's new session settles what earlier ones left, at once and without waiting for the
--- lease: those whose processes it has proved dead. It is called only after every journalled outcome had
--- its answer.
+-- abandon: an agent's new session settles what its earlier sessions left, at once and without waiting for the
+-- lease, where it has proved that their processes are dead. It is called only after every journalled outcome
+-- had its answer.
 --
 -- KEYS  root
 -- ARGV  agentId session
@@ -11,9 +11,9 @@
 --       e, then e sessions: earlier runs whose processes the caller has proved dead
 --
 -- Guards, in order: the session is the agent's newest, else `old-session`. Per entry pending under
---   agentId: it is the command's current one, else a stray; PENDING and no marker: put back; RUNNING
---   and the marker names agentId and one of those sessions: the rule for a lost agent; anything
---   else is not mine to settle and waits for its lease. Of a session without a random part, of an agent
+--   agentId: it is the command's current one, else a stray; PENDING and no marker: requeued; RUNNING
+--   and the marker names agentId and one of those sessions: the lost-agent policy; anything else is
+--   not this session's to settle and waits for its lease. To a session without a random part, of an agent
 --   of an earlier version, every lower boot of its instance counts as proved dead.
 -- Reply   { 'old-session' } | { 'ok', now, after, items… }   after: '' at the end; each item
 --   { 'requeued' | 'lost' | 'stray' | 'moot' | 'broken', queue, entry, id, attempt }

@@ -6,11 +6,11 @@
 -- ARGV  agentId session
 --       seen    what `session:<agentId>` held before the caller registered, or ''
 --
--- Guards: the key still holds `seen`, else somebody came in between and this call is late:
+-- Guards: the key still holds `seen`, else another session was admitted in between and this call is late:
 --   `old-session`. A session of the same instance with a higher boot is never replaced. One that a
 --   session of another instance, or of the same boot, or without a boot, has replaced never comes back:
---   nothing in their names tells which of them is older. A key of another type counts as unset.
--- The key expires a week after its session was last heard of here (heartbeats call this): much later than
+--   nothing in their names shows which of them is older. A key of another type counts as unset.
+-- The key expires a week after its session was last seen here (heartbeats call this): much later than
 --   any request of an older one can arrive. Without it nothing is refused, and the next admission sets it.
 -- Reply   { 'ok' } | { 'old-session' }
 -- Events  none

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- announce: changes no command. An agent says which command types it knows, each in a version of its own:
+-- announce: changes no command. An agent announces the command types that it knows, each in a version of its own:
 -- agents that mean different things by one name must not undo each other's announcements.
 --
 -- KEYS  fencepost:types
@@ -8,14 +8,14 @@
 --         text     JSON { payload, result, onAgentLost, defaultTimeoutMs }
 --
 -- Guards: the key is a hash, else `broken`. A text has at most 65 KiB, else `large`. A version that was
---   announced within the last minute is left as it is. One that nobody has announced for seven days is
+--   announced within the last minute is left as it is. One that no agent has announced for seven days is
 --   dropped when another one is new, and of a type with more than twenty versions those that were
 --   announced longest ago. There are 1,000 versions and 2 MiB of texts at most: for a new one those are
 --   dropped that were announced longest ago, but none that was announced within two minutes, else `full`.
 -- Cost    what is announced again within a minute reads its own text, and the names of all versions. All
 --   texts are read only when a version is new, and never one that is larger than a text may be.
 -- Reply   { now, words… }: 'ok' | 'differs' | 'broken' | 'large' | 'full'
---   differs: somebody announced another version of it within the last two minutes
+--   differs: another version of it was announced within the last two minutes
 -- Events  none
 local KEEP_MS, REFRESH_MS, RECENT_MS, MOST_VERSIONS = 7 * 24 * 3600 * 1000, 60 * 1000, 120 * 1000, 20
 local MOST_FIELDS, MOST_BYTES, MOST_TEXT = 1000, 2 * 1024 * 1024, 65 * 1024
@@ -98,7 +98,7 @@ end
 
 local function isFresh(before, text)
   local time = before and timeOf(before)
-  -- Somebody may have edited it.
+  -- The stored text may have been edited by hand, so its time and its content are checked.
   return time and time <= now and now - time < REFRESH_MS and string.sub(before, 1, #text - 1) == string.sub(text, 1, -2)
 end
 

@@ -12,7 +12,7 @@ afterAll(() => bench.stop());
 
 const resize = (more: Partial<AnnouncedType> = {}): AnnouncedType => ({
   type: 'RESIZE',
-  // What Lua's cjson would not write back as it was: an empty array.
+  // Lua's cjson would not write the empty array back as it was.
   payload: { type: 'object', properties: { size: { enum: [1, 2.5] } }, required: [] },
   result: {},
   onAgentLost: 'fail',
@@ -24,7 +24,7 @@ const [one, other] = [resize(), resize({ payload: { type: 'string' } })];
 const dayMs = 24 * 3600 * 1000;
 let since: number;
 
-/** As the script writes it, so many ms ago. */
+/** The text of a type as the script writes it, announced so many ms ago. */
 const announced = (type: AnnouncedType, agoMs: number) =>
   `${textOfType(type).slice(0, -1)},"announcedAt":${since - agoMs}}`;
 

@@ -15,7 +15,7 @@ export class NotAnnounced extends Error {
 }
 
 /**
- * Writes down which command types an agent knows, so that servers can check payloads at the door.
+ * Announces the command types that an agent knows, so that servers can check payloads at submission.
  *
  * @returns the names of those of which others announce another version
  * @throws NotAnnounced for those that are too large, or for which there is no room

@@ -101,7 +101,7 @@ describe.each(calls)('%s with a foreign %s', (name, _what, args) => {
     },
   );
 
-  // Else the call would be refused for another argument, whatever this one is.
+  // Otherwise the call would be refused for another argument, whatever this one is.
   test('is refused for that alone: it takes a number', async () => {
     const calls = ['0', '1'].map((good) => callScript(bench.redis, name, bench.keys.root, args(good)));
     const answers = await Promise.allSettled(calls);

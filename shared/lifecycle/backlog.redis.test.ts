@@ -41,7 +41,7 @@ async function trySubmit(id: string, more: Partial<NewCommand> = {}): Promise<Su
   return replies[0]?.word ?? 'broken';
 }
 
-/** As many as may wait. */
+/** Submits as many commands as may wait. */
 async function fill(more: Partial<NewCommand> = {}): Promise<void> {
   for (let i = 0; i < cap; i++) expect(await trySubmit(`c${i}`, more)).toBe('accepted');
   expect(await trySubmit('refused')).toBe('full');
@@ -100,7 +100,7 @@ test('what failed and is tried again waits', async () => {
 test('what was recovered from a lost agent waits', async () => {
   await fill({ onAgentLost: 'retry' });
   await startNext();
-  // The first call is told to hold off, as after an outage; nobody has to wait for that here.
+  // The first call has to hold off, as after an outage; this test skips the wait for that.
   await recover(bench.redis, bench.keys, 1000);
   await bench.redis.hset(bench.keys.recovery, 'holdUntil', 0, 'leaseMs', 0);
   const entry = await bench.redis.hget(bench.keys.command('c0'), 'entry');

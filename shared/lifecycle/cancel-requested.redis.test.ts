@@ -14,8 +14,8 @@ import { release, renew } from './holding.js';
 import { abandon, recover, rescue } from './recovery.js';
 import { report } from './transitions.js';
 
-// What the other scripts do with an attempt that was asked to stop: it goes on until it ends, in
-// whatever way, and no other attempt follows.
+// The other scripts let an attempt that was asked to stop go on until it ends, in whatever way, and
+// no other attempt follows.
 
 let bench: ScriptBench;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stop());
 
-/** It may be tried again, for every reason that there is. */
+/** A command that was asked to stop, and that might be retried for every reason that there is. */
 const asked = {
   ...running,
   onAgentLost: 'retry',

@@ -1,10 +1,10 @@
 #!lua flags=allow-oom
--- cancel: PENDING -> FAILED, at once; of a RUNNING command it asks the agent to stop, and the agent's
--- report ends it. Or, by whoever looks for attempts that hang: RUNNING -> FAILED, once the time for
--- which an attempt may take is over, and its agent has had a margin to say so by itself.
+-- cancel: PENDING -> FAILED, at once; for a RUNNING command it asks the agent to stop, and the agent's
+-- report ends it. Or, called by maintenance for attempts that hang: RUNNING -> FAILED, once the time that
+-- an attempt may take is over, and its agent has had a margin to report by itself.
 --
 -- KEYS  root
--- ARGV  reason     CANCELLED: somebody wants it; TIMEOUT: it may hang
+-- ARGV  reason     CANCELLED: an operator wants it; TIMEOUT: it may hang
 --       marginMs   with TIMEOUT: how long after its deadline, or after it was asked to stop
 --       n, how many items; each: id attempt retried timeoutMs
 --         attempt retried   as the caller saw them, '' for none: it is for this life only
@@ -17,7 +17,7 @@
 -- Events  FAILED for each one that it ended. To `cancels:<agentId>`: `id attempt` of each one asked to stop
 local reason, marginMs = ARGV[1], numberAt(2)
 
--- `own`: whether the attempt that this ends was executed, as far as anybody can say.
+-- `own`: whether the attempt that this ends was executed, as far as can be known.
 local function fail(command, code, message, own)
   redis.pcall('ZREM', root .. 'scheduled', command.id)
   redis.pcall('ZREM', root .. 'expiring', command.id)
@@ -40,7 +40,7 @@ end
 
 local function isOver(since, ms) return since ~= nil and ms ~= nil and since + ms + marginMs <= now end
 
--- Its handler may still be at work, and nobody can say what it has done.
+-- The handler may still be at work, and what it has done is unknown.
 local function endOverdue(command, typesTimeout)
   local silent = (command.agentId or 'its agent') .. ' has not said that it stopped'
   local timeout = tonumber(command.timeoutMs or typesTimeout)

@@ -4,9 +4,9 @@ import { runAll } from '../store/command-reader.js';
 import { type PartitionKeys } from '../store/keys.js';
 import { callScript } from './scripts.js';
 
-/** What people do with commands, and what servers do with attempts that hang. */
+/** Operators cancel and retry commands here, and servers end attempts that hang. */
 
-/** A moment of a command's life, as somebody saw it: a call that names it cannot hit a later one. */
+/** A moment of a command's life, as the caller saw it: a call that names it cannot hit a later one. */
 export interface SeenLife {
   readonly id: string;
   readonly attempt: number;
@@ -14,14 +14,14 @@ export interface SeenLife {
   readonly retried: string;
 }
 
-/** All that `cancel` and `retry` need to know, and to tell about it. */
+/** All that `cancel` and `retry` need to know, and to report, about a command. */
 export interface SeenCommand extends SeenLife {
   readonly status: string;
-  /** As its hash has it: '' unless terminal. */
+  /** The field of its hash: '' unless terminal. */
   readonly finishedAt: string;
   /**
-   * Nobody has said how its last attempt ended: its agent may be cut off, frozen or hanging, and its
-   * handler still at work.
+   * Whether the end of its last attempt was never reported: its agent may be cut off, frozen or hanging, and
+   * its handler still at work.
    */
   readonly mayStillRun: boolean;
 }
@@ -53,7 +53,7 @@ export async function seeCommands(
 }
 
 const cancelWordSchema = z.enum(['cancelled', 'requested', 'refused', 'gone', 'broken']);
-/** `requested`: its agent is told, and its report ends it; `refused`: it has ended, or moved on since it was seen. */
+/** `requested`: its agent is to stop, and its report ends it; `refused`: it ended, or moved on since it was seen. */
 export type CancelWord = z.infer<typeof cancelWordSchema>;
 
 /** PENDING → FAILED; a RUNNING one is asked to stop. @returns a word per command, in order */
@@ -63,7 +63,7 @@ export function cancel(redis: Redis, keys: PartitionKeys, seen: readonly SeenLif
 
 /** An attempt that may hang. */
 export interface Overdue extends SeenLife {
-  /** What a command of its type without a `timeoutMs` gets; undefined when nobody knows. */
+  /** The time-out of its type, for a command without a `timeoutMs`; undefined when it is not known. */
   readonly typesTimeoutMs: number | undefined;
 }
 

@@ -7,7 +7,7 @@
 --
 -- Guards, per id: its expiry has come (by the read and by its hash), PENDING and no marker; anything
 --   else is dropped from `expiring` only. A RUNNING command has no place there: `start` takes it
---   away, and whoever puts the command back restores it.
+--   away, and the script that requeues the command restores it.
 -- Reply   { now, expired, left }   left: 1 when more are due
 -- Events  FAILED for each expired one
 local most = numberAt(1)

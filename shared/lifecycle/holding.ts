@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type PartitionKeys } from '../store/keys.js';
 import { callScript } from './scripts.js';
 
-/** What an agent does with commands that it holds, beside starting and reporting them. */
+/** Calls for the commands that an agent holds, besides starting and reporting them. */
 
 /** One attempt that an agent holds. */
 export interface HeldAttempt {
@@ -13,12 +13,12 @@ export interface HeldAttempt {
 
 const renewWordSchema = z.enum(['ok', 'cancelled', 'lost', 'gone', 'broken']);
 /**
- * `lost`: the attempt is no longer this session's, and whoever executes it must stop. `cancelled`: it is,
- * but somebody wants it to stop; its report ends it.
+ * `lost`: the attempt is no longer this session's, and the process that executes it must stop. `cancelled`:
+ * it is, but an operator wants it to stop; its report ends it.
  */
 export type RenewWord = z.infer<typeof renewWordSchema>;
 
-/** Says that a session is still at work on these attempts. @returns a word per attempt, in order */
+/** Renews the leases of attempts that a session still works on. @returns a word per attempt, in order */
 export async function renew(
   redis: Redis,
   keys: PartitionKeys,
@@ -31,7 +31,7 @@ export async function renew(
   return z.tuple([z.number(), z.array(renewWordSchema)]).parse(reply)[1];
 }
 
-/** What an agent hands back. */
+/** A delivery or an attempt that an agent gives up. */
 export interface Release {
   readonly queue: string;
   readonly entry: string;
@@ -44,7 +44,7 @@ const releaseWordSchema = z.enum(['released', 'refused', 'gone', 'broken']);
 export type ReleaseWord = z.infer<typeof releaseWordSchema>;
 
 /**
- * Hands commands back unexecuted: no loss. Whoever called this never executes these attempts, also
+ * Releases commands unexecuted: no loss. The caller must never execute these attempts, also
  * when it got no answer.
  *
  * @returns a word per item, in order

@@ -15,7 +15,7 @@ import { release } from './holding.js';
 import { abandon, pendingOf, recover, rescue } from './recovery.js';
 import { expire, promote, report, start, type StartOptions, submit } from './transitions.js';
 
-// What the scripts do with a lane: the commands of a queue whose type not every agent knows.
+// The scripts treat a lane, which holds the commands of a queue whose type not every agent knows, like a queue.
 
 let bench: ScriptBench;
 beforeAll(async () => {
@@ -163,7 +163,7 @@ describe('a queue full of a type that an agent does not know', () => {
     expect(lengths.map((length) => length <= 103 * 3)).toEqual([true, true, true]);
     expect(lengths[0]).toBeLessThanOrEqual(103);
     expect(lengths.at(-1)).toBe(count);
-    // In their order, to whoever knows them.
+    // They start in their order, at an agent that knows their type.
     expect(await startedBy({ agentId: 'knows', types: ['ODD'], limit: count })).toEqual(ids);
   });
 });

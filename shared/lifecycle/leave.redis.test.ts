@@ -18,7 +18,7 @@ const held = (instance: string, boot: string): RedisState => ({
 test('gives the name back, once', async () => {
   await bench.seed({ ...held('i1', '2'), 'session:agent-1': 'i1.2' });
   expect(await call()).toBe('left');
-  // The session stays: what this one sent before, and arrives later, is still told apart.
+  // The session key stays, so that a call of this session that arrives late can still be recognized.
   expect(await bench.state()).toEqual({ 'session:agent-1': 'i1.2' });
   expect(await call()).toBe('moot');
   expect(await bench.state()).toEqual({ 'session:agent-1': 'i1.2' });

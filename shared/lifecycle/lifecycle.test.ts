@@ -13,7 +13,7 @@ import {
   transitions,
 } from './states.js';
 
-// One table of truth: the scripts, their headers, transitions.ts, states.ts and README.md say the same.
+// One table of truth: the scripts, their headers, transitions.ts, states.ts and README.md agree.
 
 /** These files are parts of scripts: the prelude stands in front of each, the other one joins two of them. */
 const ofOthers = ['prelude.lua', 'report-and-start.lua'];

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
--- pause: from the end of this call on nothing is started from a queue, by whichever agent. What runs
--- is not touched. A queue that nobody has used yet may be paused too: its first command then waits. It
+-- pause: from the end of this call on no agent starts anything from a queue. What runs
+-- is not touched. A queue that was not used yet may be paused too: its first command then waits. It
 -- counts as a queue from then on, until it is resumed and `retire` finds nothing in it.
 --
 -- KEYS  root

@@ -38,7 +38,7 @@ test.each(shortCuts)('the general script differs in its short cuts alone: %s', (
   expect(general).not.toContain(from);
 });
 
-/** `GENERATED_VALUES` says another number. */
+/** 300 calls, unless `GENERATED_VALUES` sets another number. */
 const calls = Math.min(generatedCount, process.env['GENERATED_VALUES'] === undefined ? 300 : Infinity);
 
 const ids = ['a', 'b', 'c', 'd', 'e', 'f'] as const;

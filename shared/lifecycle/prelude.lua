@@ -40,16 +40,16 @@ local function runOf(session)
   return instance, tonumber(boot), false
 end
 
--- A key that somebody replaced with another type would raise in the middle of a script, and Redis
--- does not roll back: look before the first write.
+-- A key that was replaced with another type by hand would raise an error in the middle of a script, and
+-- Redis does not roll back: check the type before the first write.
 local kinds = {}
 local function isKind(key, kind)
   kinds[key] = kinds[key] or redis.call('TYPE', key).ok
   return kinds[key] == kind or kinds[key] == 'none'
 end
 
--- What scripts compute with: anything but digits here would raise in the middle of a batch, and so
--- would more of them than a number has.
+-- The fields that scripts compute with: a value with anything but digits would raise in the middle of a batch,
+-- and so would one with more digits than a number has.
 local NUMBERS = {
   attempt = true, failures = true, maxAttempts = true, losses = true, maxLosses = true, expiresAt = true, runAt = true,
   renewedAt = true,
@@ -75,7 +75,7 @@ end
 local function readValues(id, ...) return checked(redis.pcall('HMGET', commandOf(id), ...)) end
 
 -- The named fields of a command, or nil and why: 'gone' (no such command) or 'broken' (the key is
--- not what Fencepost put there, or somebody edited it). The first field must be `status`, and
+-- not what Fencepost put there, or was edited by hand). The first field must be `status`, and
 -- `queue` must be among the others.
 local function readCommand(id, ...)
   local values, why = readValues(id, ...)
@@ -97,8 +97,8 @@ local function readMarker(id)
   return value or nil
 end
 
--- What this call changed, and what it used up: told, and put away, once at its end (`tell`). One
--- command for a whole batch costs a fraction of one each.
+-- The changes that this call made, and the entries and markers that it used up: `tell` counts and publishes
+-- the former and deletes the latter, once at the end. One command for a whole batch costs a fraction of one each.
 local moved, delta = {}, {}
 local spentEntries, spentMarkers = {}, {}
 
@@ -111,8 +111,8 @@ local function move(id, from, to, attempt)
 end
 
 -- An entry leaves the pending list and the stream at the end of this call, which is one atomic step.
--- XACK knows no owner: whoever calls this has checked that the entry is the command's current one, or
--- is nobody's.
+-- XACK knows no owner: the caller must have checked that the entry is the command's current one, or is no
+-- command's.
 local function acknowledge(queue, entry)
   local entries = spentEntries[queue]
   if not entries then
@@ -131,8 +131,8 @@ local afterReports
 -- More arguments than this would not fit on the stack of Lua.
 local MOST_AT_ONCE = 1000
 
--- Somebody may have written a thing into a command's hash that is no entry's id: Redis then refuses
--- the whole list, and its neighbours must go all the same.
+-- A command's hash that was edited by hand may name something that is no entry id: Redis then refuses the
+-- whole list, and the other entries must be removed all the same.
 local function drop(queue, entries, from, to)
   local stream = streamOf(queue)
   if type(redis.pcall('XACK', stream, GROUP, unpack(entries, from, to))) == 'number' then
@@ -173,7 +173,7 @@ local function tell()
   if #moved > 0 then redis.pcall('PUBLISH', channels .. 'events', table.concat(moved, '\n')) end
 end
 
--- What cannot be understood goes where people can see it, and out of the way.
+-- Quarantines an entry that cannot be understood: out of the way, on the dead stream, where operators see it.
 local function bury(queue, entry, why, fields)
   local flat = {}
   for i = 1, math.min(#fields, 20) do flat[i] = string.sub(tostring(fields[i]), 1, 200) end
@@ -216,11 +216,11 @@ local function canPutBack(command, runAt)
   return isKind(place, kind) and (not command.expiresAt or isKind(root .. 'expiring', 'zset'))
 end
 
--- Puts a command back as PENDING: a new entry, or `runAt` in the future and no entry. The old entry
--- is spent: an entry is a ticket for one delivery. `extra` are more fields to set. Out of a lane it goes
--- back to its queue, so that a lane that is empty has nothing to come, and can go.
--- Needs: command.id status queue entry attempt expiresAt, and that canPutBack said yes. False, and
--- nothing is changed, when the stream takes no entries any more: somebody used up its last id.
+-- Requeues a command as PENDING: with a new entry, or with `runAt` in the future and no entry. The old entry
+-- is spent: an entry is a ticket for one delivery. `extra` are more fields to set. A command in a lane returns
+-- to its queue, so that a lane that is empty has nothing to come, and can be retired.
+-- Needs: command.id status queue entry attempt expiresAt, and that canPutBack returned true. Returns false,
+-- and changes nothing, when the stream takes no entries any more: a stray XADD used up its last id.
 local function putBack(command, runAt, extra)
   local fields, home = { 'status', 'PENDING', 'entry', '' }, homeOf(command.queue)
   if runAt then
@@ -295,7 +295,7 @@ local function listLane(queue, name, isListed)
   return true
 end
 
--- What the rule for a lost agent needs to know.
+-- The fields that the lost-agent policy depends on.
 local LOSS_FIELDS = {
   'status', 'attempt', 'entry', 'queue', 'losses', 'maxLosses', 'onAgentLost', 'executed', 'agentId', 'expiresAt', 'runAt',
   'renewedAt', 'cancelRequestedAt',
@@ -314,10 +314,12 @@ local function commandAt(queue, entry, fields, read)
   acknowledge(queue, entry)
 end
 
--- The rule for a lost agent: its attempt may have had its effect, so it is executed again only if the
--- command says so, and only so many times: one poisonous command must not take agents down one after
--- another; and not once somebody has asked it to stop. Needs LOSS_FIELDS. `conceded` is the marker when its agent itself says that it gave the
--- attempt up, and `why` that it was stopped meanwhile, in its own words. Says what became of it, or 'broken' and changes nothing.
+-- The lost-agent policy. The attempt may have had its effect, so the command is executed again only if its
+-- `onAgentLost` is `retry`, and only while its losses, with this one, are below `maxLosses`: a poisonous
+-- command must not take down one agent after another. No other attempt begins once a cancel was requested.
+-- Needs LOSS_FIELDS. `conceded` is the marker when the agent itself reported that it gave the attempt up, and
+-- `why` is the agent's own message when it was stopped meanwhile. Returns what became of the command, or
+-- 'broken' and changes nothing.
 local function lose(command, conceded, why)
   local losses = (tonumber(command.losses) or 0) + 1
   local most = tonumber(command.maxLosses) or 3
@@ -345,8 +347,8 @@ local function lose(command, conceded, why)
   return 'lost'
 end
 
--- What becomes of a command whose entry nobody holds any more: never started, whatever its policy,
--- it goes back, not before its runAt; started, the rule for a lost agent. Needs LOSS_FIELDS.
+-- Resolves a command whose entry no agent holds any more: one that was never started is requeued, whatever its
+-- policy, and not before its runAt; to one that was started the lost-agent policy applies. Needs LOSS_FIELDS.
 local function resolve(command)
   if command.status == 'RUNNING' then return lose(command) end
   local runAt = tonumber(command.runAt)
@@ -355,13 +357,13 @@ local function resolve(command)
   return 'requeued'
 end
 
--- The pulse of recovery: what every script does that may declare an agent lost whose process nobody
--- has proved dead. An entry's idle time also grows while Redis is down, stopped, or its clock jumps,
--- and no process can tell for sure; so Redis does, from the distance of two calls and its own run_id.
--- Returns until when nobody may be declared lost, so that live agents renew first, and the lease.
+-- The pulse of recovery, called by every script that may declare an agent lost without a proof that its process
+-- is dead. An entry's idle time also grows while Redis is down, stopped, or its clock jumps, and no process
+-- can be sure of that; so Redis decides, from the time between two calls and its own run_id.
+-- Returns until when no agent may be declared lost, so that live agents renew first, and the lease.
 --
--- Leases of several lengths may be in use at once, while one is being changed: nobody's may be cut
--- short, so the longest counts. It is forgotten once nobody has called with it for that long; an
+-- Leases of several lengths may be in use at once, while one is being changed: no agent's may be cut
+-- short, so the longest counts. It is forgotten once no process has called with it for that long; an
 -- outage does not count into that, and at the change entries get a lease of the new length.
 local function beat(callersLease)
   local key = root .. 'recovery'
@@ -375,7 +377,7 @@ local function beat(callersLease)
     redis.call('DEL', key)
     values = {}
   end
-  -- What somebody spoiled counts as unset.
+  -- Malformed values count as unset.
   local function known(i) return values[i] and isNumber(values[i]) and tonumber(values[i]) or nil end
   local lastTick, longest = known(2), known(4) or 0
   local lease, usedAt = math.max(callersLease, longest), math.min(known(5) or now, now)
@@ -383,7 +385,7 @@ local function beat(callersLease)
   local forgotten = steady and callersLease < longest and now - usedAt > longest
   if forgotten then lease = callersLease end
   if forgotten or not steady or callersLease >= longest then usedAt = now end
-  -- A clock that was set back must not make anybody hold off for longer than a lease.
+  -- A clock that was set back must not hold off recovery for longer than a lease.
   local holdUntil, holdOffs = math.min(known(3) or 0, now + lease), known(6) or 0
   if forgotten or not steady then holdUntil = now + lease end
   -- The first pulse of all is no outage.

@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- progress: RUNNING stays RUNNING. An agent says how far its attempts are. It stands beside the attempt
--- that said it, so whoever starts the next one has nothing to clear.
+-- progress: RUNNING stays RUNNING. An agent reports how far its attempts are. Each progress is stored with
+-- the attempt that reported it, so the start of the next one has nothing to clear.
 --
 -- KEYS  root
 -- ARGV  agentId session
 --       n, how many items; each: id attempt sequence progress
---         sequence   grows with each telling of an attempt: a later one that arrived first stays
+--         sequence   grows with each progress of an attempt: a later one that arrived first stays
 --         progress   JSON on one line, of at most 1 KiB
 --
 -- Guards, per item: RUNNING and the marker is attempt:agentId:session, else `lost`; `progressOf` does

@@ -4,9 +4,9 @@ import { type PartitionKeys } from '../store/keys.js';
 import { type HeldAttempt } from './holding.js';
 import { callScript } from './scripts.js';
 
-/** What an attempt says of how far it is. */
+/** How far an attempt is, as it reports it. */
 export interface ToldProgress extends HeldAttempt {
-  /** Grows with each telling of an attempt: one that arrives late does not replace a later one. */
+  /** Grows with each progress of an attempt: one that arrives late does not replace a later one. */
   readonly sequence: number;
   /** JSON, as `JSON.stringify` writes it. */
   readonly progress: string;
@@ -16,7 +16,7 @@ const progressWordSchema = z.enum(['ok', 'again', 'lost', 'gone', 'broken']);
 /** `again`: this one, or a later one of the same attempt, is stored. `lost`: the attempt is no longer this session's. */
 export type ProgressWord = z.infer<typeof progressWordSchema>;
 
-/** Stores how far attempts are, and tells whoever listens. @returns a word per item, in order */
+/** Stores how far attempts are, and publishes it. @returns a word per item, in order */
 export async function tellProgress(
   redis: Redis,
   keys: PartitionKeys,

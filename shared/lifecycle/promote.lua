@@ -9,7 +9,7 @@
 --   else is dropped from `scheduled` only. Where the queue's stream is something else by now, the
 --   command keeps its place, a second later, so that it is neither lost nor in the way of others.
 -- Reply   { now, promoted, ms until the next one is due: 0 when it is now; empty when there is none }
--- Events  PENDING for each promoted one: those who wait for a command hear of it
+-- Events  PENDING for each promoted one: it notifies clients that wait for the command
 local most = numberAt(1)
 local due = redis.pcall('ZRANGEBYSCORE', root .. 'scheduled', '-inf', whole(now), 'LIMIT', 0, most)
 if due.err then return { now, 0, '' } end
@@ -20,7 +20,7 @@ local promoted = 0
 for _, id in ipairs(due) do
   local command = readCommand(id, 'status', 'entry', 'queue', 'attempt')
   local waits = command and command.status == 'PENDING' and (command.entry or '') == ''
-  -- An error when somebody's key is in the way, or a stray XADD used up the stream's last id.
+  -- XADD fails when a key of another type is in the way, or a stray XADD used up the stream's last id.
   local home = waits and homeOf(command.queue)
   local entry = waits and redis.pcall('XADD', streamOf(home), '*', 'id', id)
   if type(entry) == 'table' then

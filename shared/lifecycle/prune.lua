@@ -6,18 +6,18 @@
 -- KEYS  root
 -- ARGV  retentionMs   how long a command is kept after it ended
 --       retentionMax  most ended commands that are kept: beyond it, the oldest go sooner
---       floorMs       nothing that ended later than that ago goes, whatever the two say: a submission may
---                     be on its way for so long, and would be carried out a second time
+--       floorMs       nothing that ended later than that ago goes, whatever the two allow: a submission may
+--                     be in flight for so long, and would be carried out a second time
 --       crowdedMs     the same, where only retentionMax wants it to go
 --       rank          where in the index to go on: 0, or what the last call answered
 --       most          how many commands to look at
 --
 -- Guards, per id: COMPLETED or FAILED, and `finishedAt` is at least max(retentionMs, floorMs) ago; or it
 --   is at least max(crowdedMs, floorMs) ago, and more than retentionMax have ended. Else it is left as
---   it is, also when its key is not what Fencepost put there. An id without a command (somebody deleted
---   its key) is dropped from the indexes, once it is as old.
+--   it is, also when its key is not what Fencepost put there. An id without a command (its key was deleted
+--   by hand) is dropped from the indexes, once it is as old.
 -- Reply   { now, pruned, next }   next: the rank to go on at; 0 when nothing behind it can be due yet
--- Events  none: who asks for a command that is gone is told that there is none
+-- Events  none: a client that asks for a command that is gone is answered that there is none
 local retentionMs, retentionMax, floorMs = numberAt(1), numberAt(2), numberAt(3)
 local crowdedMs, rank, most = numberAt(4), numberAt(5), numberAt(6)
 
@@ -42,7 +42,7 @@ local function condemn(id)
   keys[#keys + 1] = root .. 'history:' .. id
 end
 
--- How many commands each queue loses, so that `retire` can tell which have none left.
+-- How many commands each queue loses, so that `retire` knows which have none left.
 local lost = {}
 
 local pruned = 0
@@ -87,7 +87,7 @@ for queue, by in pairs(lost) do
   local left = redis.pcall('HINCRBY', kept, queue, -by)
   if type(left) ~= 'number' or left <= 0 then redis.pcall('HDEL', kept, queue) end
 end
--- Whatever somebody deleted by hand is counted there still, until nothing is left.
+-- Commands that were deleted by hand are still counted there, until no command is left.
 if #doomed > 0 and redis.call('EXISTS', index) == 0 then redis.call('DEL', kept) end
 if pruned > 0 then
   local key = root .. 'retention'

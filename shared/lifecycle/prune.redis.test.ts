@@ -55,7 +55,7 @@ test('deletes what ended long enough ago with all that is theirs, and nothing el
   const { retention, ...state } = await bench.state();
   expect(state).toEqual(onlyC);
   expect(retention).toMatchObject({ pruned: '2', prunedAt: 'now' });
-  // What waits for it is told nothing: it has known the end of it for an hour.
+  // Clients that waited for it need no event: they have known its end for an hour.
   expect(await bench.events()).toEqual([]);
 });
 
@@ -162,7 +162,7 @@ describe('however short the retention', () => {
     const again = [{ id: 'a', digest: 'd', type: 'DELAY', payload: '{}', queue: 'default' }];
     const allowed = { notAfter: sentAt + longestSubmissionMs, maxBacklog: 10 };
     await submit(bench.redis, bench.keys, again, allowed);
-    // As if all of it had been that long ago: the least by which it may be pruned.
+    // Moves all of it into the past by the least time after which it may be pruned.
     const endedAt = sentAt - longestSubmissionMs;
     await bench.redis.hset(bench.keys.command('a'), 'status', 'COMPLETED', 'finishedAt', endedAt);
     await bench.redis.zadd(bench.keys.index, endedAt * 1000, 'a');

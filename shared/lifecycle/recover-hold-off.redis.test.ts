@@ -21,7 +21,7 @@ const overdue = [
   ['1-1', 'agent-1', 'now-70000'],
   ['1-2', 'agent-1', 'now-70000'],
 ] as const;
-/** `a` is executed, `b` was only delivered; nobody has said anything of them for longer than a lease. */
+/** `a` is executed, `b` was only delivered; neither was renewed for longer than a lease. */
 const silent = {
   ...oneRunning,
   'command:b': { ...pending, entry: '1-2' },
@@ -335,7 +335,7 @@ describe('a caller who may not ask for INFO', () => {
     expect(await pulse()).toMatchObject({ interpreter, runId, holdOffs: '0' });
     await recoverBy();
     expect(await pulse()).toMatchObject({ holdOffs: '0' });
-    // As after a restart: its scripts are gone.
+    // A flush looks like a restart: the scripts are gone.
     await bench.redis.script('FLUSH');
     await recoverBy();
     const after = await pulse();

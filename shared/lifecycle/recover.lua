@@ -1,13 +1,13 @@
 #!lua flags=allow-oom
 -- recover: finds entries whose lease has run out, and resolves each: never started: PENDING with a
--- new entry; started: the rule for a lost agent, RUNNING -> PENDING or FAILED.
+-- new entry; started: the lost-agent policy, RUNNING -> PENDING or FAILED.
 --
 -- It claims under `~recovery` and resolves in the same step, so that nothing can come between. It is
 -- called by every server and agent, every lease/12, for every queue of which something is pending, and for
 -- every lane; also with nothing to do, since its calls are the pulse by which Redis itself notices an outage.
 --
--- It is also what retires a lane: one that is empty goes, with its stream and its place in the lists. One
--- that is not, and that somebody took out of its queue's list, is entered there again.
+-- It also retires lanes: one that is empty goes, with its stream and its place in the lists. One
+-- that is not, and that was taken out of its queue's list by hand, is entered there again.
 --
 -- KEYS  root
 -- ARGV  leaseMs  of the caller
@@ -17,9 +17,9 @@
 --
 -- Guards, in order: no hold-off: the same run of Redis as at the last call, no more than lease/6
 --   ago and not in the future; else nothing is resolved for one lease, so that live agents renew
---   first. Per entry: nobody renewed it for a lease, the longest that is in use; it names a command,
+--   first. Per entry: it was not renewed for a lease, the longest that is in use; it names a command,
 --   else the dead stream; it is the command's current one, PENDING or RUNNING, else a stray. A marker
---   that somebody set on a PENDING command does not count, and goes.
+--   that was set on a PENDING command by hand does not count, and goes.
 -- Reply   { 'hold', now, until } | { 'ok', now, cursor, items… }, each item
 --   { 'requeued' | 'lost' | 'stray' | 'broken', queue, entry, id, attempt }
 -- Events  PENDING or FAILED for each resolved one

@@ -16,7 +16,7 @@ import { renew } from './holding.js';
 import { recover, type Resolved } from './recovery.js';
 import { report } from './transitions.js';
 
-// What becomes of entries whose lease has run out. When nothing may be resolved: recover-hold-off.
+// Recovery resolves entries whose lease has run out. When it may resolve nothing: recover-hold-off.
 
 let bench: ScriptBench;
 let pulse: HashState;

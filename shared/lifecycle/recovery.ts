@@ -4,7 +4,7 @@ import { group, type PartitionKeys } from '../store/keys.js';
 import { laneOf, withLanes } from '../store/lanes.js';
 import { callScript } from './scripts.js';
 
-/** What becomes of commands whose agent is gone. */
+/** Recovery of commands whose agent is gone. */
 
 /** Entries in one call: a script must stay short, and a page that is full has a next one. */
 const pageSize = 100;
@@ -21,7 +21,7 @@ const resolvedSchema = z
 /**
  * `requeued`: it will be delivered again; `lost`: FAILED with AGENT_LOST; `stray`: no command's
  * current entry, put out of the way; `moot`: not this agent's to settle; `broken`: a key that it needs
- * holds something else, so it is tried again a lease later.
+ * holds something else, so it is retried a lease later.
  */
 export type Resolved = z.infer<typeof resolvedSchema>;
 
@@ -88,7 +88,7 @@ const abandonReplySchema = z.union([
 ]);
 
 /**
- * Settles what earlier sessions left under this agent's name, in every queue, also those that nobody
+ * Settles what earlier sessions left under this agent's name, in every queue, also those that no agent
  * serves any more. Call it only after every journalled outcome was answered.
  *
  * @param earlier sessions of earlier runs whose processes are proved dead
@@ -125,7 +125,7 @@ export interface Suspect {
   readonly entry: string;
 }
 
-/** Resolves commands whose entry somebody deleted. @returns a word per suspect, in order */
+/** Resolves commands whose entry was deleted by hand. @returns a word per suspect, in order */
 export async function rescue(
   redis: Redis,
   keys: PartitionKeys,
@@ -167,7 +167,7 @@ async function pendingPage(redis: Redis, stream: string, agentId: string, from: 
     const rows = await redis.xpending(stream, group, from, '+', pageSize, agentId);
     return pendingPageSchema.parse(rows).map(([entry]) => entry);
   } catch (error) {
-    // Nobody served this queue yet, or somebody deleted its stream: nothing is pending there.
+    // No agent served this queue yet, or its stream was deleted by hand: nothing is pending there.
     if (error instanceof Error && error.message.startsWith('NOGROUP')) return [];
     throw error;
   }

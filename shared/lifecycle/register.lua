@@ -1,11 +1,11 @@
 #!lua flags=allow-oom
--- register: an agent takes its name, or says that it is still there. The name belongs to one
+-- register: an agent takes its name, or renews its hold on it. The name belongs to one
 -- session until that has been silent for its lease, or is proved dead.
 --
 -- KEYS  fencepost:agent:<agentId>   (no partition tag: an agent serves every partition)
 -- ARGV  instance boot host leaseMs ttlMs
 --       k, then k fields as name, value: what GET /agents shows; in `announced` (`<session> <type>@<version>,…`)
---       the versions that this session said before of types that `types` still names are kept, so that it may
+--       the versions that this session announced before of types that `types` still names stay, so that it may
 --       announce its types in parts
 --       e, then e sessions: earlier runs of the caller whose processes it has proved dead
 --
@@ -13,9 +13,9 @@
 --   other live session, else `taken`: one that the caller names among its dead ones
 --   lives no more. A lock on a data directory proves nothing by itself, since a directory may be a copy.
 --   Among sessions without a random part, of agents of earlier versions, the lock counts all the same:
---   those of one instance on one host take over from each other ('' is a host that nobody told).
--- Who was refused as `taken` last is noted in the registration, `refusedAt refusedHost refusedPid`: two
---   agents that want one name are seen by nobody else.
+--   those of one instance on one host take over from each other ('' is a host that was not sent).
+-- The agent that was refused as `taken` last is noted in the registration, `refusedAt refusedHost refusedPid`:
+--   nothing else shows that two agents want one name.
 -- Reply   { 'ok', now, 1 if `drain` marked this session, else 0 } |
 --         { 'taken', instance, host, pid, lastSeen, leaseMs left, session } | { 'old-session' }
 -- Events  none
@@ -60,7 +60,7 @@ if redis.call('TYPE', key).ok ~= 'hash' then redis.call('DEL', key) end
 local holder = redis.call('HMGET', key, 'instance', 'boot', 'host', 'pid', 'lastSeen', 'leaseMs', 'session')
 local held, heldHost, heldSession = holder[1], holder[3] or '', holder[7] or ''
 if held then
-  -- Numbers that somebody spoiled count as a holder that was never heard of.
+  -- Malformed numbers count as those of a holder that was never seen.
   local lastSeen, heldLease = tonumber(holder[5]) or 0, tonumber(holder[6]) or 0
   local left = lastSeen + heldLease - now
   local other = isOther(held, heldHost, holder[4], heldSession)
@@ -70,7 +70,7 @@ if held then
     redis.call('HSET', key, 'refusedAt', whole(now), 'refusedHost', host, 'refusedPid', given.pid or '')
     return { 'taken', held, heldHost, holder[4] or '', whole(lastSeen), whole(left), heldSession }
   end
-  -- It has the name now that it was refused.
+  -- This agent now has the name that it may have been refused before.
   if other then redis.call('HDEL', key, 'refusedAt', 'refusedHost', 'refusedPid') end
 end
 local fields = { 'instance', instance, 'boot', ARGV[2], 'host', host, 'leaseMs', ARGV[4], 'lastSeen', whole(now) }

@@ -36,7 +36,7 @@ const held = (more: HashState = {}): RedisState => ({
 });
 const holderOf = (state: RedisState) => hashSchema.parse(state[key]);
 const hashSchema = z.record(z.string(), z.string());
-/** Beside the registration: who there is. */
+/** The set of all agents, besides the registration. */
 const listed = { [agentsKey]: { set: ['agent-1'] } };
 const ok = { word: 'ok', now: expect.any(Number) as number, draining: false };
 
@@ -119,7 +119,7 @@ test.each<[string, RedisState, object]>([
   const left = reply.word === 'taken' ? reply.holder.leaseLeftMs : 0;
   expect(left).toBeGreaterThan(0);
   expect(left).toBeLessThanOrEqual(59_000);
-  // Whoever looks at the registration sees that two want its name.
+  // The registration shows that two agents want its name.
   expect(await bench.state()).toEqual({
     [key]: { ...holderOf(state), refusedAt: 'now', refusedHost: 'h1', refusedPid: '7' },
   });

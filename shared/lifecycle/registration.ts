@@ -27,7 +27,7 @@ export interface NameHolder {
   readonly session: string;
   /** Redis time in ms. */
   readonly lastSeen: number;
-  /** How long until it counts as gone, unless it is heard of again. */
+  /** How long until the holder counts as gone, unless it sends another heartbeat. */
   readonly leaseLeftMs: number;
 }
 
@@ -73,7 +73,7 @@ const sessionOf = (agent: { readonly instance: string; readonly boot: number }) 
 /**
  * The field `announced` of a registration: in which versions a session knows its types. It names the
  * session, since heartbeats leave it alone, and another session may know others. The script `register`
- * keeps in it what that session said before of types that it names and does not announce anew.
+ * keeps in it the versions that the session announced before, of types that it names and does not announce anew.
  */
 export const announcedBy = (session: string, versions: readonly string[]) =>
   `${session} ${versions.join(',')}`;
@@ -117,16 +117,16 @@ export async function newestSession(redis: Redis, keys: PartitionKeys, agentId: 
   try {
     return (await redis.get(keys.session(agentId))) ?? '';
   } catch (error) {
-    // Somebody put something else there: `admit` counts it as unset, and replaces it.
+    // The key holds something else: `admit` counts it as unset, and replaces it.
     if (error instanceof Error && error.message.startsWith('WRONGTYPE')) return '';
     throw error;
   }
 }
 
 /**
- * Makes a session the newest of its agent, after `register` said ok.
+ * Makes a session the newest of its agent, after `register` replied ok.
  *
- * @param seen what `newestSession` said before `register` was called
+ * @param seen what `newestSession` returned before `register` was called
  */
 export async function admit(
   redis: Redis,
@@ -139,7 +139,7 @@ export async function admit(
   return z.tuple([z.enum(['ok', 'old-session'])]).parse(reply)[0];
 }
 
-/** Gives an agent's name back. */
+/** Releases an agent's name. */
 export async function leave(
   redis: Redis,
   agentId: string,
@@ -150,7 +150,7 @@ export async function leave(
   return z.tuple([z.enum(['left', 'moot'])]).parse(reply)[0];
 }
 
-/** Asks whoever is registered under this name to take no more commands. @returns its session */
+/** Asks the session that is registered under this name to take no more commands. @returns its session */
 export async function drain(redis: Redis, agentId: string): Promise<string | undefined> {
   const reply = await callScript(redis, 'drain', agentKey(agentId), ['']);
   return z

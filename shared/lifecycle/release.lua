@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- release: an agent hands commands back that it does not execute and never will: no loss. One that
+-- release: an agent gives up commands that it does not execute and never will: no loss. One that
 -- was delivered and not started stays PENDING with a new entry; one whose attempt was started goes
 -- RUNNING -> PENDING, and that attempt's number is spent; or -> FAILED when it was asked to stop.
 --
@@ -31,7 +31,7 @@ local function release(queue, entry, id, attempt)
     may = command.status == 'RUNNING' and marker == attempt .. ':' .. agentId .. ':' .. session
   end
   if not may then return 'refused' end
-  -- Nobody may be given it any more.
+  -- A cancelled command must not be given to another agent.
   if command.cancelRequestedAt then
     local error = cjson.encode({ code = 'CANCELLED', message = 'it was cancelled, and handed back unexecuted' })
     finish(command, 'FAILED', 'error', error, 'executed', raised(command.executed, 'no'))

@@ -64,7 +64,7 @@ test.each<[string, RedisState, Partial<Report>, JsonObject]>([
     { agentId: 'agent', session: '' },
     { agentId: 'agent', session: '' },
   ],
-  // It was deleted, and submitted anew with its key, and the same session has started it again.
+  // The command was deleted, and submitted anew with its key, and the same session has started it again.
   [
     'of another delivery of the same attempt',
     oneRunning,

@@ -12,7 +12,7 @@ import {
 import { ScriptBench } from '../testing/script-bench.js';
 import { type Outcome, report, type Report } from './transitions.js';
 
-// An agent gave its attempt up, because it could not renew its lease: the rule for a lost agent.
+// An agent gave its attempt up, because it could not renew its lease: the lost-agent policy applies.
 
 let bench: ScriptBench;
 beforeAll(async () => {

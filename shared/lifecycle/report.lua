@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- report: RUNNING -> COMPLETED | FAILED, or -> PENDING when the command may be tried again. Stores
+-- report: RUNNING -> COMPLETED | FAILED, or -> PENDING when the command may be retried. Stores
 -- the outcome of an attempt, ends the command and acknowledges its entry in this one step. The error AGENT_LOST is
--- no failure of the command's own: its agent gave the attempt up, and the rule for a lost agent holds.
+-- no failure of the command's own: its agent gave the attempt up, and the lost-agent policy applies.
 --
 -- KEYS  root
 -- ARGV  g, how many groups, then of each:
@@ -11,7 +11,7 @@
 --   n, how many, then per item:
 --     id
 --     attempt     '' stands for the first, as long as no other was started
---     ticket      of the delivery that the attempt had, `<queue or lane>/<entry>`; '' when the reporter does not say
+--     ticket      of the delivery that the attempt had, `<queue or lane>/<entry>`; '' when the reporter sends none
 --     result      JSON, or ''
 --     and where the kind is ended
 --     status      COMPLETED or FAILED
@@ -24,7 +24,7 @@
 -- Guards, per item and in order: there is such a command, else `gone`; its keys are what they should
 --   be, else `broken`; RUNNING, the marker is attempt:agentId:session, and the ticket, if there is one, is of
 --   the command's current entry, else it changes nothing:
---   `again` when `reported` or the history says that this very report was accepted before, or it is
+--   `again` when `reported` or the history shows that this very report was accepted before, or it is
 --   `late`, and is kept once in the history. A reporter without a session may report what was started
 --   without one. An omitted attempt with a later one started is late: it may mean either. Another ticket is of a
 --   command that was deleted, and submitted anew with its key: its attempts are counted from 1 again.
@@ -68,17 +68,17 @@ local function evidence(why, item)
   }
 end
 
--- What the history has of this attempt: 'failed' when its report was accepted and another attempt
--- followed, 'late' when it was refused. Anybody may have written there: no item is trusted.
+-- Returns what the history has of this attempt: 'failed' when its report was accepted and another attempt
+-- followed, 'late' when it was refused. The list may have been edited by hand: no item is trusted.
 local function rememberedAs(item)
   local kept = redis.pcall('LRANGE', root .. 'history:' .. item.id, 0, HISTORY_CAP - 1)
   if kept.err then return nil end
   for _, json in ipairs(kept) do
     local isJson, one = pcall(cjson.decode, json)
     if isJson and type(one) == 'table' and one.attempt == attemptOf(item) and one.agentId == item.agentId then
-      -- Of another delivery, it is not this report. Items of earlier versions name none.
+      -- An item of another delivery is not this report. Items of earlier versions name no delivery.
       local same = item.session == one.session and (one.ticket == nil or item.ticket == '' or one.ticket == item.ticket)
-      -- `recover` notes no status: only what an agent has said itself has one. After an operator's retry, too.
+      -- `recover` notes no status: only an agent's own report has one. The same holds after an operator's retry.
       local isTold = (one.why == 'lost' or one.why == 'retried') and one.status == 'FAILED'
       local why = isTold and 'failed' or one.why
       if same and (why == 'failed' or why == 'late') then return why end
@@ -104,7 +104,7 @@ local function complete(id, queue, entry, attempt, result, marker)
   return 'accepted'
 end
 
--- Of an agent that was stopped its clients are to know that. Any other reason is one of its lease.
+-- Returns the reason of an agent that was stopped, which clients are to know. Any other reason is one of its lease.
 local function stopIn(json)
   if #json > MOST_KEPT or not string.find(json, '"message":"its agent was stopped', 1, true) then return nil end
   return string.match(json, '"message":"([^"\\]+)')
@@ -118,7 +118,7 @@ local function concede(item, marker)
   return lose(command, marker, stopIn(item.error)) == 'broken' and 'broken' or 'accepted'
 end
 
--- Somebody has asked it to stop: no other attempt. Not on the hot path, so it is read only here.
+-- No other attempt follows once a cancel was requested. This is not the hot path, so the field is read only here.
 local function isCancelled(id) return type(redis.pcall('HGET', commandOf(id), 'cancelRequestedAt')) == 'string' end
 
 local function fail(item, marker)

@@ -136,7 +136,7 @@ test.each<[string, Partial<Report>, string]>([
   expect(await bench.state()).toEqual(after);
 });
 
-// Whoever knows an agent's name could end its work otherwise.
+// Otherwise any client that knows an agent's name could end its work.
 test.each([{ session: '' }, { session: '', attempt: undefined }])(
   'a report without a session does not end what a session runs: %j',
   async (more) => {

@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
--- rescue: a command that is neither terminal, nor scheduled, nor on a stream or pending, because
--- somebody deleted what named it. It is given a new entry, or its place in `scheduled`; or, if it was
--- running and nobody renews it, the rule for a lost agent. Called for what a slow scan saw twice, one
+-- rescue: requeues a command that is neither terminal, nor scheduled, nor on a stream or pending, because
+-- what named it was deleted by hand. It is given a new entry, or its place in `scheduled`; or, if it was
+-- running and is not renewed, the lost-agent policy applies. Called for what a slow scan saw twice, one
 -- lease apart.
 --
 -- KEYS  root
@@ -10,8 +10,8 @@
 --
 -- Guards, per item: recovery does not hold off (this call is a pulse too); PENDING or RUNNING; the
 --   hash still names that entry; the entry is neither in the stream nor pending, or in a lane that is
---   not in the set of queues, or, for none, the id is not scheduled; RUNNING: not renewed for a lease, the longest that is in use,
---   else its lane is entered in the set again.
+--   not in the set of queues, or, for none, the id is not scheduled; RUNNING: not renewed for a lease, the
+--   longest that is in use, else its lane is entered in the set again.
 -- Reply   { now, words… }: 'requeued' | 'lost' | 'moot' | 'hold' | 'gone' | 'broken'
 -- Events  PENDING or FAILED for each resolved one
 local holdUntil, lease = beat(numberAt(1))
@@ -22,9 +22,9 @@ local function isNamed(command)
     local runAt = redis.call('ZSCORE', root .. 'scheduled', command.id)
     return runAt ~= false
   end
-  -- A lane that was retired, or that somebody took out of the set, is looked after by nobody.
+  -- Recovery does not visit a lane that was retired, or that was taken out of the set by hand.
   if homeOf(command.queue) ~= command.queue and redis.pcall('SISMEMBER', root .. 'queues', command.queue) ~= 1 then return false end
-  -- What somebody wrote there may be no entry's id: then it names nothing.
+  -- A value that was written by hand may be no entry id: then it names nothing.
   local stream, entry = streamOf(command.queue), command.entry
   local found = redis.pcall('XRANGE', stream, entry, entry)
   if not found.err and #found > 0 then return true end
@@ -32,13 +32,13 @@ local function isNamed(command)
   return not row.err and #row > 0
 end
 
--- A time in the future is of a clock that was set back since: whoever lives has renewed after that.
+-- A time in the future is of a clock that was set back since: a live agent has renewed after that.
 local function isRenewed(command)
   local renewedAt = tonumber(command.renewedAt)
   return renewedAt ~= nil and renewedAt <= now and now - renewedAt < lease
 end
 
--- Nor does anything but its entry's idle time say that its agent lives, while that entry is pending.
+-- While a command's entry is pending, only the idle time of that entry shows that its agent lives.
 local function isHeld(command)
   local row = redis.pcall('XPENDING', streamOf(command.queue), GROUP, command.entry, command.entry, 1)
   return not row.err and row[1] ~= nil and row[1][3] < lease
@@ -52,12 +52,12 @@ local function rescue(id, entry)
   command.entry = command.entry or ''
   local place, kind = streamOf(command.queue), 'stream'
   if command.entry == '' then place, kind = root .. 'scheduled', 'zset' end
-  -- What cannot be asked whether it names the command.
+  -- A key of another type cannot be asked whether it names the command.
   if not isKind(place, kind) then return 'broken' end
   if command.entry ~= entry or isNamed(command) then return 'moot' end
   if command.status == 'RUNNING' and isRenewed(command) then return 'moot' end
   if command.status == 'RUNNING' and isHeld(command) then
-    -- Its lane is looked after again: recovery decides, as about any other.
+    -- Recovery visits the lane again, and decides about the command as about any other.
     join(command.queue)
     return 'moot'
   end

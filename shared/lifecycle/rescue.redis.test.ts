@@ -12,7 +12,7 @@ import { type HashState, type RedisState, type Value } from '../testing/redis-st
 import { ScriptBench } from '../testing/script-bench.js';
 import { rescue, type RescueWord } from './recovery.js';
 
-// Commands whose entry, or whose place in `scheduled`, somebody deleted.
+// Commands whose entry, or whose place in `scheduled`, was deleted by hand.
 
 let bench: ScriptBench;
 let pulse: HashState;

@@ -13,8 +13,8 @@ import { callScript } from './scripts.js';
 export const longestSubmissionMs = 10_000;
 
 /**
- * What `RETENTION_MAX` leaves alone, however many there are: a client that had no answer has long sent
- * its request again by then, with its key, and must be told the first id.
+ * How long `RETENTION_MAX` leaves an ended command alone, however many there are: a client that had no answer
+ * has long resent its request by then, with its key, and must be given the first id.
  */
 export const crowdedMs = 60_000;
 

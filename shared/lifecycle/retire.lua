@@ -1,22 +1,23 @@
 #!lua flags=allow-oom
--- retire: takes queues that nobody needs any more out of `queues`, and deletes their streams with the
+-- retire: takes queues that are no longer in use out of `queues`, and deletes their streams with the
 -- consumers: else each name that was ever used would cost every look at the queues something, for ever.
 -- The next `submit` puts such a queue back; an agent that waits at its stream opens it again.
 --
 -- KEYS  root
 -- ARGV  n, how many queues; each: its name
 --
--- Guards, per queue: it is no lane, which `recover` retires, and has none; it is not paused; no command of it is kept, whatever its status, as far as they were
---   counted (`queue-commands`); its stream is one, or there is none; it has no entries, and nothing of it
---   is pending. Else it is `kept`. What is not counted (it was submitted before there was a count) and waits
---   in `scheduled`, or is retried, puts its queue back when it gets an entry.
+-- Guards, per queue: it is no lane, which `recover` retires, and has none; it is not paused; no command of it
+--   is kept, whatever its status, as far as they were counted (`queue-commands`); its stream is one, or there
+--   is none; it has no entries, and nothing of it is pending. Else it is `kept`. A command that is not counted
+--   (it was submitted before there was a count) and waits in `scheduled`, or is retried, puts its queue back
+--   when it gets an entry.
 -- Reply   { words… }: 'retired' | 'kept'
 -- Events  none: no command changes
 local function isEmpty(stream)
   if not isKind(stream, 'stream') then return false end
   if redis.call('XLEN', stream) > 0 then return false end
   local pending = redis.pcall('XPENDING', stream, GROUP)
-  -- Without the group, or the stream, nobody was given anything.
+  -- Without the group, or the stream, no agent was given anything.
   return pending.err ~= nil or pending[1] == 0
 end
 

@@ -1,5 +1,5 @@
 #!lua
--- retry: FAILED -> PENDING, the only way out of a terminal status: somebody wants a failed command to
+-- retry: FAILED -> PENDING, the only way out of a terminal status: an operator wants a failed command to
 -- be executed again. A new life: its losses and failures are counted from none, and it does not
 -- expire; its attempts go on counting, and `executed` is never lowered. How it had ended goes to the
 -- history. Without allow-oom: a full Redis refuses new work.

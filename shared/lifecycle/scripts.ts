@@ -76,7 +76,7 @@ export function shaOf(name: ScriptName): string {
   return scriptOf(name).sha;
 }
 
-/** What is sent, by name. */
+/** The text of each script that is sent, by its name. */
 export const scriptText = (): ReadonlyMap<ScriptName, string> =>
   new Map([...scripts].map(([name, { text }]) => [name, text]));
 
@@ -112,7 +112,7 @@ export async function callScript(
   }
 }
 
-/** A script publishes, and cannot know on which database it is called: where that is not 0, a second key says it. */
+/** A script publishes, and cannot know its database: where that is not 0, a second key has the root of its channels. */
 function keysOf({ options: { db = 0 } }: Redis, key: string): string[] {
   return db === 0 ? [key] : [key, channelRoot(key, db)];
 }

@@ -3,7 +3,7 @@ import { type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
-// What stands beside a command, in its queue or under other keys, and must not keep it from being started.
+// Foreign entries and keys beside a command, in its queue or elsewhere, must not keep it from being started.
 
 let bench: ScriptBench;
 beforeAll(async () => {

@@ -11,7 +11,7 @@ import { type RedisState } from '../testing/redis-state.js';
 import { ScriptBench } from '../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
-// What `start` does with queues that an operator paused.
+// `start` starts nothing from queues that an operator paused.
 
 let bench: ScriptBench;
 beforeAll(async () => {

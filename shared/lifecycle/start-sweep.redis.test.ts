@@ -11,8 +11,8 @@ import {
 import { ScriptBench } from '../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
-// What was delivered to an agent before and is not in its hands: an answer was lost, or its blocking
-// read took an entry.
+// Entries that were delivered to an agent before and are not in flight there: an answer was lost, or its
+// blocking read took an entry.
 
 let bench: ScriptBench;
 beforeAll(async () => {

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
--- start: PENDING -> RUNNING. Gives an agent work: first what was delivered to it before and is not
--- in its hands (an answer was lost, or its blocking read took an entry), then what waits in its
--- queues, in their order, and in front of each in those of its lanes whose type it knows. Reading inside the script makes the delivery and the start one step, and
--- the agent owns the entry by construction.
+-- start: PENDING -> RUNNING. Gives an agent work: first what was delivered to it before and is not in flight
+-- there (an answer was lost, or its blocking read took an entry), then what waits in its queues, in their
+-- order, and in front of each in those of its lanes whose type it knows. Reading inside the script makes the
+-- delivery and the start one step, and the agent owns the entry by construction.
 --
 -- KEYS  root
 -- ARGV  agentId
@@ -10,7 +10,7 @@
 --       limit     most commands that this agent may have started at once
 --       q, queues…  the queues that it serves, most important first
 --       t, types…   the types that it knows; none: all
---   h, tickets… of what it has in its hands, until their report or release is answered. A ticket is
+--   h, tickets… of what it has in flight, until their report or release is answered. A ticket is
 --               `<queue>/<entry>`: entries of two streams that were added in one millisecond bear
 --               the same id
 --
@@ -46,7 +46,7 @@ for _, ticket in ipairs(inHands) do held[ticket] = true end
 
 local TOO_MANY_LANES_PAUSE_MS = 1000
 local MOST_MOVED = 100
--- What follows the attempt in a marker of this session.
+-- The part of a marker of this session that follows the attempt.
 local signature = ':' .. agentId .. ':' .. session
 local startedAt = whole(now)
 
@@ -170,7 +170,7 @@ local function readStartable(id)
   local values, why = checked(read(id))
   if not values then return nil, why end
   local attempt, expiresAt = values[ATTEMPT], values[EXPIRES]
-  -- What is about to be handed to an agent must be whole.
+  -- A command that is about to be given to an agent must be whole.
   if not (values[QUEUE] and values[TYPE] and values[PAYLOAD]) then return nil end
   if attempt and not isNumber(attempt) or expiresAt and not isNumber(expiresAt) then return nil end
   return {
@@ -186,14 +186,14 @@ local function expireUnmarked(command)
   expire(command)
 end
 
--- One that cannot be put back because somebody's key is in the way stays in the pending list, too.
+-- A command that cannot be requeued, because a key of another type is in the way, stays in the pending list, too.
 local function handOn(command, runAt, extra)
   if readMarker(command.id) ~= nil or not canPutBack(command, runAt) then return end
   putBack(command, runAt, extra)
 end
 
--- Its entry is a ticket for a delivery that is over: the lane gives it another, for an agent that knows
--- its type. Once per lane and call it is made sure that those agents, and recovery, know of the lane.
+-- A command that moves to a lane needs a new entry there, for an agent that knows its type: the old one is a
+-- ticket for a delivery that is over. Once per lane and call, those agents and recovery are made to know the lane.
 local lanes, laneNames, movedHere = {}, {}, 0
 local function open(lane, home, name)
   if lanes[lane] == nil then
@@ -249,8 +249,8 @@ local function takePlain(queue, entry, fields)
   return true
 end
 
--- A started command of this session that is not in its hands: the answer that gave it was lost. A
--- caller without a session cannot prove that it is the same run of the process, so its command only
+-- Gives a started command of this session again that is not in flight there: the answer that gave it was lost.
+-- A caller without a session cannot prove that it is the same run of the process, so its command only
 -- counts as running.
 local function giveAgain(queue, entry, command)
   if not command.attempt or readMarker(command.id) ~= command.attempt .. signature then return end
@@ -262,14 +262,14 @@ local function giveAgain(queue, entry, command)
   give('yours', queue, entry, command.id, command.values, command.attempt)
 end
 
--- What was delivered to this agent and is not in its hands. What it has started counts before
--- anything new is started.
+-- Looks through the entries that were delivered to this agent and are not in flight there. The commands that it
+-- has started count before anything new is started.
 local unstarted = {}
 local function sweep(queue)
   local stream = streamOf(queue)
   local rows = redis.pcall('XPENDING', stream, GROUP, '-', '+', #inHands + limit + 100, agentId)
   if rows.err then
-    -- Nobody served this queue before, or somebody deleted the group. A queue that holds nothing gets no
+    -- No agent served this queue before, or the group was deleted by hand. A queue that holds nothing gets no
     -- stream: an agent may name any, and each would stay for ever.
     if not string.find(rows.err, 'NOGROUP', 1, true) then return false end
     return redis.pcall('XGROUP', 'CREATE', stream, GROUP, '0').ok ~= nil
@@ -326,6 +326,6 @@ for _, queue in ipairs(usable) do
   if not paused[queue] then readQueue(queue) end
 end
 tell()
--- Who knows the type may be idle; a hint, which spoils nothing when it may not be published.
+-- An agent that knows the type may be idle. This is a hint: nothing breaks where it may not be published.
 if #laneNames > 0 then redis.pcall('PUBLISH', channels .. 'lanes', table.concat(laneNames, '\n')) end
 return { 'ok', now, items, pausedQueues, more }

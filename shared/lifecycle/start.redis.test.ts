@@ -212,7 +212,7 @@ test('does not start again what a group that was made anew delivers a second tim
   const stream = [['1-1', { id: 'a' }]] as const;
   await bench.seed({ ...oneRunning, 'commands:default': { stream } });
   expect(await ask({ agentId: 'agent-2', session: 'i2.1' })).toEqual(ok([]));
-  // Its agent takes the entry back when it renews.
+  // The agent that executes it takes the entry back when it renews.
   expect(await bench.state()).toEqual({
     ...oneRunning,
     'commands:default': { stream, delivered: '1-1', pending: [['1-1', 'agent-2', 'now']] },

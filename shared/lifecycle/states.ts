@@ -102,10 +102,10 @@ export const transitions: readonly Transition[] = [
   { from: 'FAILED', to: 'PENDING', script: 'retry', when: 'an operator wants it to be executed again' },
 ];
 
-/** Scripts that change no status of a command, but say that its agent still executes it. */
+/** Scripts that change no status of a command, but record that its agent still executes it. */
 export const leaseScripts = ['renew'] as const satisfies readonly ScriptName[];
 
-/** Scripts that change no status of a command, but say what its attempt says of itself. */
+/** Scripts that change no status of a command, but record what its attempt reports of itself. */
 export const progressScripts = ['progress'] as const satisfies readonly ScriptName[];
 
 /** Scripts that end the existence of commands: from a terminal status there is no way on but this. */

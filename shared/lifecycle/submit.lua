@@ -9,7 +9,7 @@
 --       cap       most PENDING commands there may be
 --       queueCap  most queues there may be
 --       whole     '1': a conflict of one keeps all of them from being stored, else ''
---       g         how many groups follow. A group is what commands that follow each other share, said once:
+--       g         how many groups follow. A group is what commands that follow each other share, sent once:
 --         queue
 --         when    '' at once, 'at' an instant, 'in' a pause;  ms  of that
 --         ttlMs   '' or how long they may wait to be started
@@ -40,7 +40,7 @@ for g = 1, numberAt(5) do
   }
   local step = group.isKeyed and 3 or 2
   at = last + 3
-  -- Before the loop: it must not run for as long as a number can say.
+  -- Checked before the loop, which must not run as often as any number may ask for.
   if group.to < n or at + step * (group.to - n) - 1 > #ARGV then
     error('argument ' .. last + 2 .. ' must be how many commands follow, but is ' .. ARGV[last + 2])
   end
@@ -75,7 +75,7 @@ local function inPieces(list, body)
 end
 
 -- Whether every command would be accepted, as nearly always: nothing is in the way, and no key is there
--- under any of the names, which one call says of all. If not, each has its own verdict.
+-- under any of the names, which one call checks for all. If not, each has its own verdict.
 local function allAreNew()
   if now > notAfter then return false end
   for _, group in ipairs(groups) do
@@ -116,7 +116,7 @@ else
   for i = 1, n do words[i] = verdict(i) end
 end
 
--- Who submits a batch is given all the ids or none, so one key in the way stops them all.
+-- A client that submits a batch is given all the ids or none, so one key in the way stops them all.
 for _, broken in ipairs(words) do
   if type(broken) == 'table' then
     for i, word in ipairs(words) do
@@ -163,7 +163,7 @@ end
 local waiting = tonumber(redis.pcall('HGET', root .. 'counts', 'PENDING') or 0) or 0
 local isFull = howMany > 0 and waiting + howMany > cap
 if isFull or needsTooMany() then
-  -- Also the second of two with one new id: it must not be told that the first is there.
+  -- Also the second of two with one new id: its reply must not claim that the first is there.
   for i, command in ipairs(commands) do
     local word = words[i]
     if word == 'accepted' or fresh[command] and type(word) == 'string' then words[i] = isFull and 'full' or 'queues-full' end
@@ -174,8 +174,8 @@ end
 local createdAt, order = whole(now), clock[1] * 1000000 + clock[2]
 local places, queues, stored = {}, {}, 0
 
--- What only some commands have. Before the one write of all fields, since the order in a hash is that
--- in which they came, and `status` is asked for most.
+-- Collects the fields that only some commands have, before the one write of all fields: a hash keeps the order
+-- in which they came, and `status`, which is read most, must come first.
 local function rareFields(group, at, runAt)
   local id, fields = ARGV[at], { unpack(ARGV, group.first + 2, group.last) }
   local function set(name, value) fields[#fields + 1] = name; fields[#fields + 1] = value end
@@ -195,7 +195,7 @@ local function store(i, group, runAt)
   local at, entry = begins[i], ''
   local id, payload = ARGV[at], ARGV[at + 1]
   local command, first = commands[i], group.first
-  -- First, since it can fail: a stray XADD with the largest id leaves none for anybody else.
+  -- This comes first, since it can fail: a stray XADD with the largest id leaves none for later entries.
   if runAt <= now then entry = redis.pcall('XADD', streamOf(group.queue), '*', 'id', id) end
   if type(entry) == 'table' then return { 'broken', streamOf(group.queue) } end
   if runAt <= now and not group.isKeyed and group.ttl == '' then

@@ -6,13 +6,13 @@
 -- ARGV  what   'consumers', or '' for none
 --       n, how many queues; each: its name
 --
--- Guards: a key of another type counts as no stream; one without the group as one that nobody has read.
--- Reply   { now, rows }, a row per queue: { length, pending, when the first entry that nobody was given was
+-- Guards: a key of another type counts as no stream; one without the group as one that no agent has read.
+-- Reply   { now, rows }, a row per queue: { length, pending, when the first entry that no agent was given was
 --   put there, in ms, or '', then of each consumer its name and how much is pending under it }
 -- Events  none: no command changes
 local withConsumers = ARGV[1] ~= ''
 
--- What XINFO says, by name.
+-- Turns a flat reply of XINFO into fields by name.
 local function named(flat)
   local fields = {}
   for i = 1, #flat, 2 do fields[flat[i]] = flat[i + 1] end

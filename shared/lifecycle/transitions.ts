@@ -11,7 +11,7 @@ import { callScript } from './scripts.js';
  * Every function throws what ioredis throws when Redis is away or full, and nothing else.
  */
 
-/** A new command, ready to be stored. JSON values are text: nobody between client and handler parses them. */
+/** A new command, ready to be stored. JSON values are text: the scripts carry them and never parse them. */
 export interface NewCommand {
   readonly id: string;
   /** Digest of what was asked for, when the id comes from an Idempotency-Key; else ''. */
@@ -50,7 +50,7 @@ const submitWordSchema = z.enum([
 ]);
 /** `unstored`: another command of a whole request is a `conflict`. */
 export type SubmitWord = z.infer<typeof submitWordSchema>;
-/** `broken`: a key that Fencepost needs holds something else, which somebody must delete. */
+/** `broken`: a key that Fencepost needs holds something else, which an operator must delete. */
 export type SubmitReply = { readonly word: SubmitWord } | { readonly word: 'broken'; readonly key: string };
 
 const submitReplySchema = z.tuple([
@@ -145,8 +145,8 @@ export interface StartedCommand {
    */
   readonly entry: string;
   /**
-   * Over HTTP, where `entry` is the attempt itself: the ticket. A command that was deleted, and submitted
-   * anew with its Idempotency-Key, has its id and its attempts again; only the ticket tells them apart.
+   * The ticket over HTTP, where `entry` is the attempt itself. A command that was deleted, and submitted
+   * anew with its Idempotency-Key, has its id and its attempts again; only the ticket distinguishes them.
    */
   readonly ticket?: string;
   readonly id: string;
@@ -167,7 +167,7 @@ export interface StartOptions {
   readonly queues: readonly string[];
   /** The command types it knows; none: all. */
   readonly types: readonly string[];
-  /** What it has in its hands, by `StartedCommand.entry`. */
+  /** The attempts that it has in flight, by `StartedCommand.entry`. */
   readonly inHands: readonly string[];
 }
 
@@ -187,9 +187,9 @@ export type StartReply =
       readonly now: number;
       readonly started: readonly StartedCommand[];
       readonly waiting: readonly WaitingEntry[];
-      /** Those of the queues from which nothing is started, since an operator paused them. */
+      /** The queues among them from which nothing is started, since an operator paused them. */
       readonly paused: readonly string[];
-      /** It stopped at its bound, and there may be more to start: ask again. */
+      /** Whether `start` stopped at its bound, and there may be more to start: ask again. */
       readonly more: boolean;
     };
 
@@ -276,7 +276,7 @@ const placeOf = (ticket: string) => ticket.slice(0, ticket.lastIndexOf('/'));
 const badItem = (line: unknown) =>
   new Error(`start answered what it does not answer: ${String(line).slice(0, 200)}`);
 
-/** How an attempt ended, as its agent tells it. */
+/** How an attempt ended, as its agent reports it. */
 export type Outcome =
   | { readonly status: 'COMPLETED'; /** JSON. */ readonly result: string }
   | {
@@ -353,8 +353,8 @@ const isLikeReport = (one: Report, other: Report): boolean =>
 /**
  * Reports, then starts what now fits, as one step.
  *
- * @returns a word per report, in order, and what was started: undefined when only that failed. Whoever
- *   starts next meets the reason; the reports are not to be sent again for it.
+ * @returns a word per report, in order, and what was started: undefined when only that failed. The next
+ *   start meets the reason; the reports are not to be sent again for it.
  */
 export async function reportAndStart(
   redis: Redis,

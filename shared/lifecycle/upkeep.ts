@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { type PartitionKeys } from '../store/keys.js';
 import { callScript } from './scripts.js';
 
-/** What keeps names that were used once from costing something for ever: of queues, and of agents in their groups. */
+/** Keeps names that were used once from costing something for ever: of queues, and of agents in their groups. */
 
 /** How long an empty stream that an agent opened stays when nothing comes and the agent is gone. */
 const openMs = 3600 * 1000;
@@ -47,13 +47,13 @@ export async function dismissConsumers(
   return words.filter((word) => word === 'dismissed').length;
 }
 
-/** What is in a queue, and who reads from it. */
+/** The contents of a queue, and the agents that read from it. */
 export interface SurveyedQueue {
   readonly queue: string;
   /** Entries on the stream: waiting and in flight. */
   readonly length: number;
   readonly pending: number;
-  /** When the oldest entry that nobody was given was put there; undefined when there is none. */
+  /** When the oldest entry that no agent was given was put there; undefined when there is none. */
   readonly waitsSinceMs: number | undefined;
   /** Empty when they were not asked for. */
   readonly consumers: readonly { readonly name: string; readonly pending: number }[];

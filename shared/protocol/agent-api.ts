@@ -62,7 +62,7 @@ export const nextQuerySchema = z.strictObject({
   types: listOf(commandTypeSchema, 500).optional(),
 });
 
-/** Of `GET /commands/next`, 200. */
+/** Response of `GET /commands/next`, 200. */
 export const nextCommandSchema = z.object({
   commandId: commandIdSchema,
   type: z.string(),
@@ -113,7 +113,7 @@ export const reportBodySchema = z.strictObject({
 });
 export type ReportBody = z.infer<typeof reportBodySchema>;
 
-/** Of `PUT /commands/:id/result`. */
+/** Response of `PUT /commands/:id/result`. */
 export const reportedSchema = z.object({
   commandId: commandIdSchema,
   again: z.boolean().describe('This very report had been stored before.'),
@@ -124,8 +124,8 @@ const heldAttemptSchema = z.strictObject({ commandId: commandIdSchema, attempt: 
 /** Body of `POST /commands/renew`. */
 export const renewBodySchema = z.strictObject({ ...caller, held: z.array(heldAttemptSchema).max(1000) });
 /**
- * Of `POST /commands/renew`: those whose execution must stop. `lost`: nobody wants to hear how they end;
- * `cancelled`: they were renewed, and their report ends them.
+ * Response of `POST /commands/renew`: the attempts whose execution must stop. `lost`: no report of them is
+ * expected; `cancelled`: they were renewed, and their report ends them.
  */
 export const renewedSchema = z.object({
   lost: z.array(heldAttemptSchema),
@@ -149,7 +149,7 @@ export const progressBodySchema = z.strictObject({
     )
     .max(100),
 });
-/** Of `POST /commands/progress`. */
+/** Response of `POST /commands/progress`. */
 export const progressToldSchema = z.object({
   lost: z
     .array(heldAttemptSchema)
@@ -158,7 +158,7 @@ export const progressToldSchema = z.object({
 
 /** Body of `POST /commands/:id/release`. */
 export const releaseBodySchema = z.strictObject({ ...caller, attempt: z.int().min(1) });
-/** Of `POST /commands/:id/release`. */
+/** Response of `POST /commands/:id/release`. */
 export const releasedSchema = z.object({ commandId: commandIdSchema });
 
 /** Sessions of earlier runs whose processes are proved dead. */
@@ -166,7 +166,7 @@ const earlierSchema = z.array(sessionSchema).max(20);
 
 /** Body of `POST /agents/:agentId/settle`. */
 export const settleBodySchema = z.strictObject({ session: sessionSchema, earlier: earlierSchema });
-/** Of `POST /agents/:agentId/settle`. */
+/** Response of `POST /agents/:agentId/settle`. */
 export const settledSchema = z.object({
   agentId: agentIdSchema,
   settled: z
@@ -211,7 +211,7 @@ export const registerBodySchema = z.strictObject({
 });
 export type RegisterBody = z.infer<typeof registerBodySchema>;
 
-/** Of `PUT /agents/:agentId`. */
+/** Response of `PUT /agents/:agentId`. */
 export const registeredSchema = z.object({
   agentId: agentIdSchema,
   session: sessionSchema,
@@ -226,9 +226,9 @@ export const registeredSchema = z.object({
 
 /** Query of `DELETE /agents/:agentId`. */
 export const leaveQuerySchema = z.strictObject({ session: sessionSchema });
-/** Of `DELETE /agents/:agentId`. */
+/** Response of `DELETE /agents/:agentId`. */
 export const leftSchema = z.object({ agentId: agentIdSchema, left: z.boolean() });
-/** Of `POST /agents/:agentId/drain`. */
+/** Response of `POST /agents/:agentId/drain`. */
 export const drainingSchema = z.object({
   agentId: agentIdSchema,
   session: z.string().describe('Which run: a digest of its session, which is a secret.'),

@@ -111,9 +111,9 @@ const resyncReasonNames = Object.keys(resyncReasons) as [ResyncReason, ...Resync
 export const resyncEventSchema = z.object({ reason: z.enum(resyncReasonNames) });
 export type ResyncEvent = z.infer<typeof resyncEventSchema>;
 
-/** Of `POST /commands`. */
+/** Response of `POST /commands`. */
 export const submittedSchema = z.object({ commandId: commandIdSchema });
-/** Of `POST /commands/batch`: one id per command, in order. */
+/** Response of `POST /commands/batch`: one id per command, in order. */
 export const batchSubmittedSchema = z.object({ commandIds: z.array(commandIdSchema) });
 
 /**
@@ -123,7 +123,7 @@ export const batchSubmittedSchema = z.object({ commandIds: z.array(commandIdSche
 export const commandSummarySchema = commandViewSchema.omit({ payload: true, result: true, history: true });
 export type CommandSummary = z.infer<typeof commandSummarySchema>;
 
-/** Of `GET /commands`. A short page with a `nextCursor` means: go on. */
+/** Response of `GET /commands`. A short page with a `nextCursor` means: go on. */
 export const commandListSchema = z.object({
   commands: z.array(commandSummarySchema),
   nextCursor: z
@@ -159,7 +159,7 @@ export const agentViewSchema = z.object({
   lastSeen: z.iso.datetime(),
 });
 export type AgentView = z.infer<typeof agentViewSchema>;
-/** Of `GET /agents`. */
+/** Response of `GET /agents`. */
 export const agentListSchema = z.object({ agents: z.array(agentViewSchema) });
 
 const jsonSchemaSchema = z.record(z.string(), z.unknown()).nullable();
@@ -198,7 +198,7 @@ export const typeViewSchema = z.object({
     .describe('Live agents mean different things by this name; null: they do not.'),
 });
 export type TypeView = z.infer<typeof typeViewSchema>;
-/** Of `GET /types`. */
+/** Response of `GET /types`. */
 export const typeListSchema = z.object({ types: z.array(typeViewSchema) });
 
 export const queueViewSchema = z.object({
@@ -214,7 +214,7 @@ export const queueViewSchema = z.object({
   pausedAt: z.iso.datetime().nullable().describe('Since when.'),
 });
 export type QueueView = z.infer<typeof queueViewSchema>;
-/** Of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: a page, by name. */
+/** Response of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: a page, by name. */
 export const queueListSchema = z.object({
   queues: z.array(queueViewSchema),
   nextCursor: z.string().nullable().describe('Pass it as `cursor` to go on; null: these were the last.'),
@@ -237,14 +237,14 @@ export const leftoversSchema = z.object({
 });
 export type Leftovers = z.infer<typeof leftoversSchema>;
 
-/** Of `GET /stats`. */
+/** Response of `GET /stats`. */
 export const statsSchema = z.object({
   counts: z.object({ PENDING: z.int(), RUNNING: z.int(), COMPLETED: z.int(), FAILED: z.int() }),
   scheduled: z.int().describe('PENDING with a `runAt` to come.'),
   pendingEntries: z.int().describe('Delivered to an agent and not acknowledged.'),
   oldestWaitingMs: z.int().nullable(),
   deadEntries: z.int().describe('Entries that could not be understood and were put aside.'),
-  /** Of finding lost agents. */
+  /** The state of finding lost agents. */
   recovery: z.object({
     holdOffs: z
       .int()
@@ -256,7 +256,7 @@ export const statsSchema = z.object({
         'Until then nobody is declared lost, so that live agents renew first; null when nothing is held off.',
       ),
   }),
-  /** Of deleting what ended long enough ago. */
+  /** The state of deleting what ended long enough ago. */
   retention: z.object({
     pruned: z.int().describe('Commands that were pruned since the beginning.'),
     lastPrunedAt: z.iso.datetime().nullable(),
@@ -272,10 +272,10 @@ export const statsSchema = z.object({
 });
 export type Stats = z.infer<typeof statsSchema>;
 
-/** Of `GET /health`: this process answers. It says nothing of Redis. */
+/** Response of `GET /health`: this process answers. The state of Redis does not enter into it. */
 export const healthSchema = z.object({ status: z.literal('ok') });
 
-/** Of `GET /ready`, when the server can take commands. */
+/** Response of `GET /ready`, when the server can take commands. */
 export const readinessSchema = z.object({
   status: z.literal('ready'),
   durability: z
@@ -287,7 +287,7 @@ export const readinessSchema = z.object({
     .describe('What works less well because the Redis user may not do it, for example events.'),
 });
 
-/** Of `GET /`. */
+/** Response of `GET /`. */
 export const indexSchema = z.object({
   name: z.string(),
   version: z.string(),

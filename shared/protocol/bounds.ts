@@ -8,11 +8,11 @@ export const mostHeld = 200;
 export const problemErrors = 20;
 
 /**
- * What an announced JSON Schema may be, so that neither reading nor compiling it nor applying it can
+ * The bounds of an announced JSON Schema, so that neither reading nor compiling it nor applying it can
  * cost a server more than a request deserves. `docs/how-to/write-command-types.md` has them for authors.
  */
 export const schemaLimits = {
-  /** Of a type's payload and result schema together, as JSON in UTF-8. */
+  /** Size of a type's payload and result schema together, as JSON in UTF-8. */
   bytes: 64 * 1024,
   /** Schemas in a schema, itself included. */
   schemas: 500,

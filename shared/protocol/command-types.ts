@@ -2,13 +2,13 @@ import { z } from 'zod';
 import builtIn from './builtin-types.json';
 import { onAgentLostSchema } from './commands.js';
 
-/** A JSON Schema (2020-12), as an object: whether it can be used, only compiling it tells. */
+/** A JSON Schema (2020-12), as an object: whether it can be used, only compiling it shows. */
 const jsonSchemaSchema = z.record(z.string(), z.unknown());
 export type JsonSchema = z.infer<typeof jsonSchemaSchema>;
 
 /**
- * How long an attempt may take whose command does not say: so many ms, or as many as a number in its
- * payload says and more. As data, so that servers know it of agents that hang.
+ * How long an attempt may take whose command does not specify it: so many ms, or the number of ms in a field of
+ * its payload and `plusMs` more. This is data, so that servers can apply it to agents that hang.
  */
 export const typeTimeoutSchema = z.union([
   z.int().min(1),
@@ -28,13 +28,13 @@ export function timeoutOf(timeout: TypeTimeout, payload: unknown): number | unde
   return named.success ? Math.ceil(named.data) + plusMs : undefined;
 }
 
-/** What everyone may know of a command type: how its payload and result look, and what happens when its agent is lost. */
+/** The public facts of a command type: how its payload and result look, and what happens when its agent is lost. */
 export const commandTypeInfoSchema = z.object({
   payload: jsonSchemaSchema,
   result: jsonSchemaSchema,
-  /** What a submission without `onAgentLost` gets. */
+  /** The policy of a submission without `onAgentLost`. */
   onAgentLost: onAgentLostSchema,
-  /** What a submission without `timeoutMs` gets; null: only its agents know. */
+  /** The time-out of a submission without `timeoutMs`; null: only its agents know. */
   defaultTimeoutMs: typeTimeoutSchema.nullable().default(null),
 });
 export type CommandTypeInfo = z.infer<typeof commandTypeInfoSchema>;

@@ -13,7 +13,7 @@ export const limits = {
   resultBytes: 1024 * 1024,
   /** Less than a body's, which has the result within it: what an agent may store, it may send to a server. */
   resultDepth: 60,
-  /** Of an error. */
+  /** Length of an error's message. */
   messageChars: 4096,
   /** Small: it is kept beside the command, in every list, and by each server with the last events. */
   progressBytes: 1024,
@@ -40,13 +40,13 @@ export const statusSchema = z.enum(statuses);
 export type Status = z.infer<typeof statusSchema>;
 
 export const executedSchema = z.enum(['no', 'unknown', 'yes']);
-/** Whether execution began: an agent said so, a fault left it open, or never. Only ever raised. */
+/** Whether execution began: an agent reported so, a fault left it open, or never. Only ever raised. */
 export type Executed = z.infer<typeof executedSchema>;
 
 export const onAgentLostSchema = z.enum(['fail', 'retry']);
 export type OnAgentLost = z.infer<typeof onAgentLostSchema>;
 
-/** What a PENDING command waits for, beside its turn: the first that applies. */
+/** The reasons why a PENDING command waits, besides its turn: the first that applies is shown. */
 export const waitingReasons = {
   runAt: 'its time: it is delayed, or waits to be tried again',
   resume: 'its queue is paused',
@@ -69,7 +69,7 @@ export const agentIdSchema = nameSchema('an agentId', 64);
 export const commandTypeSchema = nameSchema('a command type', 64);
 export const commandIdSchema = z.guid({ error: 'must be the id of a command: a UUID' });
 
-/** Of an Idempotency-Key. */
+/** The form of an Idempotency-Key. */
 export const keyPattern = new RegExp(`^[\\x21-\\x7e]{1,${limits.idempotencyKeyChars}}$`);
 export const keyRule = `must be 1 to ${limits.idempotencyKeyChars} visible ASCII characters, without spaces`;
 
@@ -80,7 +80,7 @@ export type Json = null | boolean | number | string | Json[] | { [key: string]: 
 
 const utf8Bytes = (value: unknown) => Buffer.byteLength(JSON.stringify(value));
 
-/** How far an attempt says that it is. Not null, which says that it has said nothing. */
+/** How far an attempt is, as it reports it. Not null, which means that it has reported nothing. */
 export type Progress = Exclude<Json, null>;
 export const progressSchema = z
   .json({ error: 'must be JSON' })

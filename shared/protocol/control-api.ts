@@ -22,7 +22,7 @@ const filter = {
     .describe('The `nextCursor` of the call before, with the same `status`.'),
 };
 
-/** Query of `POST /commands/cancel`. Never everything: `status` says which half is meant. */
+/** Query of `POST /commands/cancel`. Never everything: `status` selects the half that is meant. */
 export const cancelQuerySchema = z.strictObject({ status: z.enum(['PENDING', 'RUNNING']), ...filter });
 export type CancelQuery = z.infer<typeof cancelQuerySchema>;
 
@@ -45,7 +45,7 @@ export const retryOneQuerySchema = z.strictObject({
     .describe('Of the failure that is meant, as the command shows it: then the call may be sent again.'),
 });
 
-/** Of `POST /commands/:id/cancel`. */
+/** Response of `POST /commands/:id/cancel`. */
 export const cancelledSchema = z.object({
   commandId: commandIdSchema,
   state: z
@@ -55,7 +55,7 @@ export const cancelledSchema = z.object({
     ),
 });
 
-/** Of `POST /commands/:id/retry`. */
+/** Response of `POST /commands/:id/retry`. */
 export const retriedSchema = z.object({
   commandId: commandIdSchema,
   mayStillRun: z
@@ -74,9 +74,9 @@ const step = {
     .describe('null: all were looked at. Else go on with it; a call looks at a bounded number.'),
 };
 
-/** Of `POST /commands/cancel`. */
+/** Response of `POST /commands/cancel`. */
 export const cancelledManySchema = z.object({ cancelled: z.int(), requested: z.int(), ...step });
-/** Of `POST /commands/retry`. */
+/** Response of `POST /commands/retry`. */
 export const retriedManySchema = z.object({
   retried: z.int(),
   mayStillRun: z.int().describe('Of those retried: attempts of which nobody has said how they ended.'),

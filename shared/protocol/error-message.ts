@@ -2,8 +2,8 @@ import { toUSVString } from 'node:util';
 import { limits } from './commands.js';
 
 /**
- * What is kept of an error's message: its first characters, none of them cut through. A lone half of a
- * surrogate pair becomes U+FFFD: it is no Unicode, and what parses strictly (jq, PostgreSQL) would refuse the
+ * Cuts an error's message down to its first characters, none of them cut through. A lone half of a
+ * surrogate pair becomes U+FFFD: it is no Unicode, and a strict parser (jq, PostgreSQL) would refuse the
  * whole answer for it.
  */
 export function keptMessage(text: string, mostChars: number = limits.messageChars): string {

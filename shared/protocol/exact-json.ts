@@ -12,16 +12,16 @@ export type JsonPath = readonly (string | number)[];
 /** The first place of a text that would not come back as it was written. */
 export interface InexactJson {
   readonly path: JsonPath;
-  /** What is wrong; reads on from the name of the field. */
+  /** The fault; reads on from the name of the field. */
   readonly message: string;
-  /** What its author can do about it; reads on from the message. */
+  /** The remedy for its author; reads on from the message. */
   readonly advice: string;
 }
 
 export interface ExactJson {
-  /** As JSON.parse gives it. */
+  /** The value as JSON.parse gives it. */
   readonly value: unknown;
-  /** undefined: `JSON.stringify(value)` says what the text said. */
+  /** undefined: `JSON.stringify(value)` means the same as the text. */
   readonly fault: InexactJson | undefined;
 }
 
@@ -203,7 +203,7 @@ function membersOf(value: unknown): number {
 interface Level {
   /** The name or the place that is being read. */
   key: string | number;
-  /** Of an object: the names so far. */
+  /** The names of an object so far; undefined for an array. */
   readonly names: Set<string> | undefined;
   isAtName: boolean;
 }

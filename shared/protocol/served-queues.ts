@@ -26,13 +26,13 @@ export const servedQueuesSchema = z
     return weights.length === 0 ? { queues } : { queues, weights };
   });
 
-/** What `servedQueuesSchema` reads as these. */
+/** Formats queues and weights in the form that `servedQueuesSchema` reads. */
 export const namesOf = ({ queues, weights }: ServedQueues): string[] =>
   queues.map((queue, i) => (weights === undefined ? queue : `${queue}:${weights[i]}`));
 
 interface Part {
   readonly queue: string;
-  /** As it was written; undefined: there is no colon. */
+  /** The weight as it was written; undefined: there is no colon. */
   readonly weight: string | undefined;
 }
 

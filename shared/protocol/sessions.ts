@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
  */
 
 /**
- * A session that no other run has, whatever its disk says: `<instance>.<boot>.r<random>`.
+ * Makes a session that no other run has, whatever its disk holds: `<instance>.<boot>.r<random>`.
  *
  * @param boot orders the runs of one instance: what an earlier one sent late is refused
  */
@@ -29,8 +29,8 @@ export function bootOf(session: string, instance: string): number | undefined {
 }
 
 /**
- * What is shown of a session, or of an instance, to everybody: it tells two of them apart, and nobody can
- * act by it.
+ * Returns the digest that is shown of a session, or of an instance, to everybody: it distinguishes two of
+ * them, and no reader can act by it.
  */
 export const shownAs = (secret: string) =>
   secret === '' ? '' : createHash('sha256').update(secret).digest('hex').slice(0, 12);

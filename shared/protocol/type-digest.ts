@@ -5,7 +5,7 @@ import { type CommandTypeInfo } from './command-types.js';
 /** Keys in order, so that what means the same reads the same. */
 const stringify = configure({ strict: true });
 
-/** What agents say of a type, whatever the order in which they wrote it. */
+/** The description of a type by its agents, whatever the order in which they wrote it. */
 type Described = { readonly [Name in keyof CommandTypeInfo]: unknown };
 
 /** All that makes a version of a command type, as JSON: the same text for the same version. */
@@ -13,7 +13,7 @@ export function textOfType({ payload, result, onAgentLost, defaultTimeoutMs }: D
   return stringify({ payload, result, onAgentLost, defaultTimeoutMs }) ?? '';
 }
 
-/** Tells two versions of one command type apart. */
+/** Returns a digest that distinguishes two versions of one command type. */
 export function digestOfType(type: Described): string {
   return createHash('sha256').update(textOfType(type)).digest('base64url').slice(0, 12);
 }

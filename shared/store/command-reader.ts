@@ -74,9 +74,9 @@ const summaryFields = {
   // The hash has the type that an agent did not know; who else waits for what, servers compute.
   waitingFor: nullable(z.string()),
   cancelRequestedAt: nullable(instant),
-  // What somebody spoiled here must not hide the command.
+  // A malformed progress must not hide the command.
   progress: nullable(jsonText).catch(null),
-  /** Which attempt said it. */
+  /** The attempt that reported the progress. */
   progressOf: nullable(z.string()),
 };
 const summarySchema = z.object(summaryFields);
@@ -107,20 +107,20 @@ export class CommandReader {
     const { status, type, payload, result, error, executed, ...others } = parse(key, hashSchema, hash);
     const { progress, progressOf, ...rest } = others;
     const told = isOf(progressOf, rest.attempt, status) ? progress : null;
-    // What one looks for first stands first.
+    // The fields that readers look for first stand first.
     const outcome = { result, error: withExecuted(error, executed) };
     const first = { commandId: id, status, type, payload, ...outcome, progress: told };
     return { ...first, ...rest, waitingFor: reasonIn(status, rest.waitingFor), history };
   }
 
-  /** Its status as it is stored; null when there is none, or its key holds something else. */
+  /** Reads a command's status as it is stored; null when there is none, or its key holds something else. */
   readStatus(id: string): Promise<string | null> {
     return this.#redis.hget(this.#keys.command(id), 'status').catch(ifWrongType(null));
   }
 
   /**
    * @returns a summary per id, in order: undefined for one that does not exist, or that cannot be
-   * understood, which must not hide the others from whoever lists them, and for one that is not `wanted`:
+   * understood, which must not hide the others from a list, and for one that is not `wanted`:
    * that costs a tenth of a summary, and a list may look at a thousand
    */
   async summaries(
@@ -138,7 +138,7 @@ export class CommandReader {
       const row = z.array(z.string().nullable()).safeParse(rows[i]);
       if (!row.success || row.data[0] === null) return undefined;
       const { data } = row;
-      // As it is shown: a command in a lane is in the queue that it was submitted to.
+      // The filters go by what is shown: a command in a lane is in the queue that it was submitted to.
       const shown = (field: (typeof fields)[number]) => {
         const value = data[summaryNames.indexOf(field)] ?? '';
         return field === 'queue' ? homeOf(value) : value;
@@ -162,7 +162,7 @@ export class CommandReader {
   }
 }
 
-/** As the scripts write it: `result` and `error` are JSON in JSON, or a note that they were too long to keep. */
+/** An item as the scripts write it: `result` and `error` are JSON in JSON, or a note of being too long to keep. */
 const historyTextSchema = parsedText.pipe(
   z.object({
     why: historyItemSchema.shape.why,

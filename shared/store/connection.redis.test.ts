@@ -55,7 +55,7 @@ test('a database that may no longer be selected gets nothing after the connectio
   await admin.call('ACL', 'SETUSER', 'app', '-select');
   await admin.call('CLIENT', 'KILL', 'USER', 'app');
   const fault = await setOver(redis).catch((error: unknown) => error);
-  // It may have been under way as the connection broke: then it waits for one over which it may be sent.
+  // The call may have been in flight as the connection broke: then it waits for one over which it may be sent.
   expect(String(fault)).toMatch(/names database 3|timed out/);
   await expect(setOver(redis)).rejects.toThrow(/names database 3/);
   expect(await admin.dbsize()).toBe(0);

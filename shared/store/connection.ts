@@ -3,7 +3,7 @@ import { backoffMs } from '../runtime/backoff.js';
 import { redisAddress } from '../runtime/redis-url.js';
 import { checkBeforeUse } from './handshake.js';
 
-/** What a connection says of itself, for logs. */
+/** The events of a connection, for logs. */
 export interface ConnectionEvents {
   /** The connection is usable, for the first time or again. */
   onReady?: () => void;
@@ -22,7 +22,7 @@ const commandTimeoutMs = 1500;
 
 const common = {
   connectTimeout: 1000,
-  // What is closed while it has no connection keeps a timer for this long, and its process with it.
+  // A client that is closed while it has no connection keeps a timer for this long, and its process alive with it.
   disconnectTimeout: 250,
   retryStrategy: (times: number) => 10 + backoffMs(times, { firstMs: 20, maxMs: longestReconnectMs - 10 }),
   // A failover turns the old primary into a replica: connect anew. Not with a resend (2), which would
@@ -57,12 +57,12 @@ export function connectCommands(
  * A connection for blocking reads, and nothing else: they would hold up whatever is sent behind them.
  *
  * `socketTimeout` is what notices a link that died in silence. Never `blockingTimeout` or
- * `commandTimeout` here: both settle a read whose entry then arrives for nobody.
+ * `commandTimeout` here: both settle a read whose entry then arrives when no caller waits for it.
  *
  * @param blockMs the BLOCK of its reads
  */
 export function connectBlocking(url: string, blockMs: number, events: ConnectionEvents = {}): Redis {
-  // The fetch loop tries again by itself, so a read is never resent behind its back.
+  // The fetch loop retries by itself, so a read is never resent behind its back.
   return connect(url, events, { maxRetriesPerRequest: 0, socketTimeout: 3 * blockMs });
 }
 
@@ -71,8 +71,8 @@ export function connectBlocking(url: string, blockMs: number, events: Connection
  * `onReady`. ioredis would do so after a break without handling its promise: a connection that is closed before the answer
  * is then an unhandled rejection, which ends the process.
  *
- * @param silenceMs how long an answer may take before the link counts as dead. Who only listens never
- *   learns of a link that died in silence: something has to be asked over it now and then
+ * @param silenceMs how long an answer may take before the link counts as dead. A connection that only
+ *   listens never notices a link that died in silence: something has to be asked over it now and then
  */
 export function connectSubscriber(url: string, events: ConnectionEvents = {}, silenceMs?: number): Redis {
   const ends = silenceMs === undefined ? {} : { socketTimeout: silenceMs };

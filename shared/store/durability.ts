@@ -1,22 +1,22 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 
-/** What Redis really runs with, as far as the guarantees rest on it. */
+/** The settings and the state that Redis really runs with, as far as the guarantees rest on them. */
 export interface Durability {
   /** Nothing that was acknowledged can be lost by a crash, and nothing is ever evicted. */
   readonly ok: boolean;
-  /** What is not guaranteed, and which setting mends it. For people. */
+  /** For people: each guarantee that does not hold, and which setting fixes it. */
   readonly reasons: readonly string[];
   /** Why Redis takes no writes at all, or undefined when it does. */
   readonly readOnly: string | undefined;
 }
 
-/** What INFO or CONFIG GET say, by name. */
+/** The fields of a reply of INFO or CONFIG GET, by name. */
 export type RedisFields = ReadonlyMap<string, string>;
 
 /**
- * Asks Redis, and believes no configuration file: somebody may have started it without, or changed
- * it since.
+ * Asks Redis, and trusts no configuration file: Redis may have been started without it, or its settings
+ * changed since.
  *
  * @throws what ioredis throws when Redis is away
  */

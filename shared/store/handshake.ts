@@ -12,8 +12,8 @@ type Checked = (error: unknown, info?: unknown) => void;
  * database that it is for, and Redis has loaded its data.
  *
  * ioredis alone passes over a SELECT that is refused, and works on database 0; and where INFO is not
- * allowed it says so in plain text on standard error. So its own check of a new connection is replaced:
- * what that reports as an error ends the connection and everything that waits for it.
+ * allowed it writes that as plain text to standard error. So its own check of a new connection is replaced:
+ * an error that this check reports ends the connection and everything that waits for it.
  */
 export function checkBeforeUse(redis: Redis): void {
   // ioredis looks this method up by name at each connection; its types hide it.
@@ -41,7 +41,7 @@ async function examine(redis: Redis): Promise<void> {
   while (redis.stream === stream && (await isLoading(redis))) await pause(loadingMs);
 }
 
-/** Where INFO is not allowed nobody knows: whatever is sent is answered LOADING then, and tried again. */
+/** Where INFO is not allowed, loading goes unnoticed: whatever is sent is then answered LOADING, and retried. */
 async function isLoading(redis: Redis): Promise<boolean> {
   try {
     return /^loading:1/m.test(await redis.info('persistence'));

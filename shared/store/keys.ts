@@ -11,7 +11,7 @@ export const defaultPartition: Partition = '0';
 /** Consumer group of every queue's stream. */
 export const group = 'agents';
 
-/** Recovery claims entries under this consumer: no legal agentId, so that nobody mistakes them for its own. */
+/** Recovery claims entries under this consumer: no legal agentId, so that no agent mistakes them for its own. */
 export const recoveryConsumer = '~recovery';
 
 /**
@@ -52,9 +52,9 @@ export function partitionKeys(partition: Partition = defaultPartition, database 
     failedIndex: `${root}index:failed`,
     counts: `${root}counts`,
     recovery: `${root}recovery`,
-    /** What retention did: how many commands were pruned, when last, and how late. */
+    /** The work of retention: how many commands were pruned, when last, and how late. */
     retention: `${root}retention`,
-    /** Channel: `id attempt` of what that agent executes and somebody wants to stop. A hint: its renewals say it too. */
+    /** Channel: `id attempt` of what that agent executes and is asked to stop. A hint: its renewals return it too. */
     cancels: (agentId: string) => `${channels}cancels:${agentId}`,
     dead: `${root}dead`,
     /** Channel: each lane that something was just moved to, one a line. A hint: `start` looks by itself. */
@@ -64,8 +64,8 @@ export function partitionKeys(partition: Partition = defaultPartition, database 
 }
 
 /**
- * What the names of channels begin with. Database 0 has none in it, as all of them had before 1.0:
- * processes of two versions hear each other while one is replaced by the other.
+ * The prefix of channel names. For database 0 it holds no number, as for every database before 1.0:
+ * processes of two versions receive each other's messages while one is replaced by the other.
  */
 export const channelRoot = (root: string, database: number) =>
   database === 0 ? root : `${root}@${database}:`;
@@ -73,7 +73,7 @@ export const channelRoot = (root: string, database: number) =>
 export type PartitionKeys = ReturnType<typeof partitionKeys>;
 
 export const agentKey = (agentId: string) => `fencepost:agent:${agentId}`;
-/** Set: every agentId whose registration may still be there, so that nobody has to walk all keys for it. */
+/** Set: every agentId whose registration may still be there, so that no reader has to walk all keys for it. */
 export const agentsKey = 'fencepost:agents';
 export const typesKey = 'fencepost:types';
 export const metaKey = 'fencepost:meta';

@@ -6,7 +6,7 @@ import { type PartitionKeys } from './keys.js';
  * Lanes. The commands of a queue whose type not every agent knows wait in a queue of their own, the lane
  * `<queue>/<type>`, which only agents that know the type read. `start` makes it when an agent meets the first of
  * them, `recover` retires it once it is empty. To the scripts it is a queue like any other, with a stream and
- * a place in the set of queues; whoever looks from outside sees the queue that the command was submitted to.
+ * a place in the set of queues; to clients a command is always in the queue that it was submitted to.
  */
 
 export interface Lane {

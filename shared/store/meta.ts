@@ -4,7 +4,7 @@ import { metaKey } from './keys.js';
 /** Fixed when the first server starts on a Redis: changing either means moving every key. */
 export const meta = { schemaVersion: '1', partitions: '1' } as const;
 
-/** This Redis holds the data of another Fencepost. The message says the way forward. */
+/** This Redis holds the data of another Fencepost. The message shows the way forward. */
 export class MetaMismatch extends Error {
   override readonly name = 'MetaMismatch';
 }

@@ -137,7 +137,7 @@ function anyRules(random: Random): string[] {
   ];
 }
 
-/** What Redis says when an administrator asks for that user. */
+/** Asks Redis itself, as an administrator, what that user may do. */
 async function dryRun(some: readonly (readonly string[])[]): Promise<boolean[]> {
   const pipeline = admin.pipeline();
   for (const call of some) pipeline.call('ACL', 'DRYRUN', 'app', ...call);
@@ -165,7 +165,7 @@ test('what the check says of any rules is what Redis says', () =>
       for (const [i, call] of sample.entries()) {
         expect([call.join(' '), !missed.has(call.join(' '))]).toEqual([call.join(' '), allowed[i]]);
       }
-      // One that lacks something is refused, whatever it is; the others are let in.
+      // A user that lacks something is refused, whatever it is; the others are accepted.
       if (index % 20 !== 0) return;
       const verdict = await checkRedis(user, role).then(
         () => 'ok',
@@ -176,7 +176,7 @@ test('what the check says of any rules is what Redis says', () =>
     },
   ));
 
-/** What an agent at Redis calls. */
+/** The scripts that an agent at Redis calls. */
 const ofAgents = new Set<string>([
   ...['register', 'admit', 'announce', 'open', 'start', 'renew', 'progress', 'report', 'release'],
   'report_and_start',

@@ -2,23 +2,23 @@ import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { agentKey, agentsKey, group, metaKey, partitionKeys, typesKey } from './keys.js';
 
-/** Who signs in to Redis. A server does all that an agent does, since agents over HTTP work through it. */
+/** The role of a Redis user. A server does all that an agent does, since agents over HTTP work through it. */
 export type RedisRole = 'server' | 'agent';
 
 /** A command as Redis is to be asked about it: its name and arguments, on a key or channel of each kind. */
 export type Call = readonly [command: string, ...args: string[]];
 
-/** What works without, but not as well. */
+/** A call without which Fencepost works, but not as well. */
 interface Wish {
   readonly call: Call;
-  /** What does not work when it is not allowed: a sentence without its subject. */
+  /** The effect when the call is not allowed: a clause that reads on from a colon. */
   readonly without: string;
 }
 
 export interface Permissions {
-  /** What this user may not do although Fencepost needs it. */
+  /** The calls that this user may not make although Fencepost needs them. */
   readonly missing: readonly Call[];
-  /** What does not work, or not as well, because this user may not do it: for people. */
+  /** For people: what does not work, or not as well, because this user may not make a call. */
   readonly limits: readonly string[];
 }
 
@@ -231,10 +231,10 @@ for i, call in ipairs(cjson.decode(ARGV[1])) do
 end
 return refused`;
 
-/** What makes all of it work, for an operator to type. docs/how-to/configure-redis.md has it, too. */
+/** The grant that makes all of it work, for an operator to type. docs/how-to/configure-redis.md has it, too. */
 export const grant = 'ACL SETUSER <user> ~fencepost:* &fencepost:* +@all -@dangerous +info +config|get';
 
-/** What is missing, for people: `XADD on fencepost:{0}:commands:…`. */
+/** Names what is missing, for people: `XADD on fencepost:{0}:commands:…`. */
 export function describeMissing(missing: readonly Call[]): string {
   const named = missing.slice(0, 5).map(nameOf);
   const rest = missing.length - named.length;

@@ -4,7 +4,7 @@ import { describeMissing, grant, readPermissions, type RedisRole } from './permi
 import { unusable, UnusableRedisError } from './unusable-redis.js';
 
 /**
- * What every process asks of a Redis before its first call: that it is one that can be used at all, that
+ * Checks a Redis before the first call of a process: that it is one that can be used at all, that
  * its user may do everything that this role does, and that the data are of this version.
  *
  * @returns what works less well because this user may not do it: for people

@@ -1,4 +1,4 @@
-/** This Redis cannot be used, and waiting does not help. The message says what to do, and holds no password. */
+/** This Redis cannot be used, and waiting does not help. The message explains what to do, and holds no password. */
 export class UnusableRedisError extends Error {
   override readonly name = 'UnusableRedisError';
 }
@@ -17,7 +17,7 @@ const noCluster =
   'This is a Redis Cluster, and Fencepost needs a single Redis, or a primary with its replicas';
 
 /**
- * What an answer means for whoever starts: the fault that no waiting mends, or undefined when it may
+ * Interprets an answer for a process that starts: the fault that no waiting fixes, or undefined when it may
  * pass. To a process that was connected before, all of these may pass: a password is being changed,
  * or the address is given to another Redis.
  */
