@@ -3,8 +3,8 @@ import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment } from '../shared/testing/deployment.js';
 
 /**
- * What restarts keep: every accepted command, and its result. One deployment for all tests: each but the last
- * leaves a server and an agent at work, and nothing that runs.
+ * Restarts keep every accepted command, and its result. One deployment for all tests: each but the last leaves
+ * a server and an agent at work, and nothing that runs.
  */
 
 let deployment: Deployment;
@@ -44,7 +44,7 @@ it('keeps everything when Redis is killed, and goes on by itself when it is back
   const before = await submit(50);
   await deployment.redis.kill();
   await deployment.redis.start();
-  // Until the server has connected again it says 503, and to come back.
+  // Until the server has connected again it answers 503, with a Retry-After.
   await deployment.client.ready();
   const after = await submit(1);
   expect(await statusesOf([...before, ...after])).toEqual(completed([...before, ...after]));
@@ -69,9 +69,10 @@ it('keeps everything when everything is killed', async () => {
 });
 
 it('logs the leftover RUNNING commands that it finds at its start, and shows them at /stats', async () => {
-  const [id] = await submit(1, { ms: 60_000 });
+  const [id = ''] = await submit(1, { ms: 60_000 });
   const agent = deployment.agents[0];
-  await agent?.waitForLine(/"started"/);
+  // By its id: the agent has started commands of the tests before.
+  await agent?.waitForLine(new RegExp(`${id}.*"started"`));
   agent?.kill('SIGKILL');
   await agent?.exited;
   const server = await deployment.startServer();
