@@ -14,23 +14,23 @@ import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { holderOf, readStanding, type Standing } from './standing.js';
 
-/** Who calls: an agent's name, one run of its process, and the data directory that this run has locked. */
+/** The identity of a caller: an agent's name, one run of its process, and the data directory that run has locked. */
 export interface Caller {
   readonly agentId: string;
   /** '' for a caller without one. */
   readonly session: string;
-  /** undefined: it has none, and no earlier runs that it may continue. */
+  /** undefined for a caller without a data directory, which has no earlier runs that it may continue. */
   readonly instance: string | undefined;
 }
 
-/** @param instance as it was named; a session with a random part says it by itself */
+/** @param instance as the caller named it; a session with a random part contains it */
 export const callerOf = (agentId: string, session: string, instance: string | undefined): Caller => ({
   agentId,
   session,
   instance: instance ?? runOf(session)?.instance,
 });
 
-/** One that holds its name. */
+/** A caller that holds its name. */
 export interface Registered extends Caller {
   readonly host: string;
 }
@@ -45,7 +45,7 @@ export type Admission =
   | {
       readonly word: 'ok';
       readonly standing: Standing;
-      /** undefined: it holds no name, so it need not show that it is there. */
+      /** undefined when the caller holds no name, so that it needs no heartbeats. */
       readonly registered: Registered | undefined;
     };
 
@@ -56,16 +56,16 @@ export interface AdmissionsOptions {
   readonly logger: Logger;
 }
 
-/** Of so many agents it is remembered whether their past was settled; of others it is settled again, in vain. */
+/** How many agents are remembered as settled; the past of any other is settled once more, which changes nothing. */
 const mostRemembered = 10_000;
 
 /**
- * Lets sessions of agents in that speak HTTP: decides nothing by itself, but calls `register`,
- * `admit` and `abandon` in the order in which an agent at Redis does.
+ * Admits the sessions of agents that use HTTP. Decides nothing itself, but calls `register`, `admit` and
+ * `abandon` in the order in which an agent connected to Redis does.
  */
 export class Admissions {
   readonly #options: AdmissionsOptions;
-  /** By agentId, the session that has settled here. */
+  /** The session that has settled here, by agentId. */
   readonly #settled = new Map<string, string>();
 
   constructor(options: AdmissionsOptions) {
@@ -73,10 +73,10 @@ export class Admissions {
   }
 
   /**
-   * An agent takes its name, or says that it is still there.
+   * Takes an agent's name, or renews the hold on it.
    *
    * @param fields more that `GET /agents` shows
-   * @param earlier sessions of its earlier runs that are over for certain
+   * @param earlier the sessions of its earlier runs that are over for certain
    */
   async register(
     caller: Caller,
@@ -93,16 +93,16 @@ export class Admissions {
       if (reply.word !== 'ok') return reply;
       const word = await admit(redis, keys, agentId, session, seen);
       if (word === 'ok') return reply;
-      // Between the two calls somebody deleted everything: nobody took the name over.
+      // When no session is the newest, the keys were deleted between the two calls, and no session took over.
       if ((await newestSession(redis, keys, agentId)) !== '') return { word };
       throw new RedisUnavailable('the session was deleted while it was being registered');
     });
   }
 
   /**
-   * A session polls. One that was not seen before becomes the newest; with an instance, whose lock
-   * proves that its earlier runs are over, it also holds the name from now on, and what those left is
-   * settled at once. Only a poll does that: by then the agent has reported every outcome in its journal.
+   * Admits a session that polls. One that was not seen before becomes the newest; with an instance, whose
+   * lock proves that its earlier runs are over, it also holds the name from now on, and what those runs left
+   * is settled at once. Only a poll does that: by then the agent has reported every outcome in its journal.
    */
   async admit(polling: Caller): Promise<Admission> {
     const { link, keys } = this.#options;
@@ -126,7 +126,7 @@ export class Admissions {
     const { newest, registration } = standing;
     const isNewest = newest === session;
     if (isNewest && registration?.session === session) {
-      // The poll of an agent is its heartbeat. While one waits, `Heartbeats` shows that it is there.
+      // An agent's poll is its heartbeat. While a poll is held, `Heartbeats` renews the registration.
       const isLate = registration.silentMs > (leaseMs * 2) / 3;
       const [refusal] = isLate ? await this.beat([{ ...caller, host: registration.host }]) : [];
       if (refusal) return refusal;
@@ -141,7 +141,7 @@ export class Admissions {
   }
 
   /**
-   * Heartbeats of sessions that hold their names.
+   * Sends the heartbeats of sessions that hold their names.
    *
    * @returns per caller, in order, why it may not go on; undefined when it may
    */
@@ -153,9 +153,9 @@ export class Admissions {
   }
 
   /**
-   * A session settles what its earlier runs left, once it has reported every outcome in its journal.
+   * Settles what the earlier runs of a session left. The session must have reported every outcome in its journal.
    *
-   * @param earlier those that are over for certain
+   * @param earlier the sessions that are over for certain
    */
   async settle(
     { agentId, session }: Caller,
@@ -183,7 +183,7 @@ export class Admissions {
   }
 }
 
-/** A session that registered with its instance need not say it at every poll. */
+/** A session that registered with its instance need not repeat it at every poll. */
 function recognized(caller: Caller, { registration }: Standing): Caller {
   const { session, instance } = caller;
   if (instance !== undefined || session === '' || registration?.session !== session) return caller;
@@ -193,14 +193,14 @@ function recognized(caller: Caller, { registration }: Standing): Caller {
 function holdsName(caller: Caller, { registration }: Standing): boolean {
   const { session } = caller;
   if (session === '' || !registration) return false;
-  // One instance is no proof: its data directory may be a copy.
+  // The same instance is no proof: the data directory may be a copy.
   if (runOf(session) ?? runOf(registration.session)) return registration.session === session;
   return registration.instance === nameOf(caller).instance;
 }
 
 /**
- * What `register` knows a caller by. One without a data directory is an instance of its own in every
- * run: it holds its name until it has been silent for a lease, or leaves.
+ * Returns the instance and the boot by which `register` knows a caller. A caller without a data directory
+ * is an instance of its own in every run: it holds its name until it has been silent for a lease, or leaves.
  */
 export function nameOf({ session, instance }: Caller): { readonly instance: string; readonly boot: number } {
   if (instance === undefined) return { instance: session, boot: 0 };

@@ -38,7 +38,7 @@ export interface AgentRoutesOptions {
   readonly leaseMs: number;
 }
 
-/** What an agent says of itself, and what an operator says to it. */
+/** The endpoints by which agents register, settle and deregister, and by which operators drain them. */
 export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRoutesOptions): Endpoint[] {
   const vetting = new AnnouncementVetting();
 
@@ -78,7 +78,7 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
     const left = await link.call(async (redis) => {
       const { registration } = await readStanding(redis, keys, agentId);
       if (registration?.session !== session) return false;
-      // What was delivered to it and not started, when it served Redis itself before.
+      // These entries were delivered to the agent and not started when it was connected to Redis itself before.
       const pending = await pendingOf(redis, keys, agentId, registration.queues);
       const items = pending.map((one) => ({ ...one, attempt: 0 }));
       if (items.length > 0) await release(redis, keys, agentId, session, items);
@@ -102,7 +102,7 @@ export function agentRoutes({ link, keys, admissions, polls, leaseMs }: AgentRou
       method: 'put',
       path: '/agents/:agentId',
       about: 'for agents: takes a name, or says that it is still there',
-      // Announced schemas count.
+      // Leaves room for announced schemas.
       bodyBytes: limits.reportBodyBytes,
       handle: registerAgent,
     },
@@ -140,12 +140,12 @@ function fieldsOf({
   const versions = types.flatMap((type) => (typeof type === 'string' ? [] : [fieldOfType(type)]));
   return {
     queues: queues.join(','),
-    // Also when there are none: an earlier session of the agent may have had some.
+    // Written even when there are none: an earlier session of the agent may have had some.
     weights: weights.join(','),
     types: types.map((type) => (typeof type === 'string' ? type : type.type)).join(','),
     concurrency,
-    // A heartbeat that names its types only says nothing new of them; where some are announced, `register`
-    // keeps what was said before of those that are named.
+    // A heartbeat that only names its types leaves their versions unchanged. Where it announces some, `register`
+    // keeps the versions that were announced before of the types that are only named.
     ...(versions.length === 0 ? {} : { announced: announcedBy(session, versions) }),
     ...(pid === undefined ? {} : { pid }),
     ...(version === undefined ? {} : { version }),
@@ -158,7 +158,7 @@ function agentIdOf(request: Request): string {
   return id;
 }
 
-/** The agent is registered all the same, and is given what it can execute. */
+/** The agent is registered all the same, and is given the commands that it can execute. */
 function refuseAnnouncement(error: unknown): never {
   if (!(error instanceof NotAnnounced)) throw error;
   throw new Problem('conflict', error.message, { cause: error });

@@ -8,7 +8,7 @@ import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
 
 /**
- * Attacks on the agent protocol by one who may send any request, and read whatever is shown, but not Redis.
+ * Attacks on the agent protocol by a client that may send any request, and read all that is shown, but not Redis.
  * Before each, an agent runs a command; after each, it still has its name and its command, which no other
  * has been given, and whose end is its own to report.
  */
@@ -47,7 +47,7 @@ const boot = 1_795_360_481_239;
 let session: string;
 const host = 'box-1';
 const pid = 4711;
-/** What the victim executes. */
+/** The command that the victim executes. */
 let id: string;
 let bait: string;
 
@@ -64,7 +64,7 @@ beforeEach(async () => {
   bait = String(bodyOf(await api.post('/commands', { type: 'DELAY', payload: { ms: 2 } })).commandId);
 });
 
-/** What readers, and those who are refused, are answered. */
+/** Returns every answer that readers, and refused callers, are given. */
 async function everythingShown(): Promise<string> {
   const taken = await agents.register('victim', { session: 'curious' });
   expect(taken.status).toBe(409);
@@ -90,7 +90,7 @@ const guessed = () => newSession(instance, boot + 1);
 const takeOver = (body: Readonly<Record<string, unknown>>) =>
   agents.register('victim', { host, pid, types: ['DELAY'], ...body });
 
-/** The request, and by what it is refused. */
+/** Each request, and the status by which it is refused. */
 const attacks: readonly [string, number, () => Promise<TestAnswer>][] = [
   ['a report without session and attempt', 409, () => agents.report(id, { agentId: 'victim', ...forged })],
   ['a report without session', 409, () => agents.report(id, { agentId: 'victim', attempt: 1, ...forged })],
@@ -249,7 +249,7 @@ test.each(attacks)('%s is refused', async (_, status, attack) => {
     agentId: 'victim',
     progress: null,
   });
-  // It is who it was, and nobody is told to stop.
+  // The victim keeps its name and its attempt, and is not asked to stop.
   expect(await agents.register('victim', { session, host, pid })).toMatchObject({
     status: 200,
     body: { draining: false },
@@ -284,7 +284,7 @@ test('sessions and instances are shown to nobody: not to readers, not to those w
   const history = JSON.stringify((await api.get(`/commands/${id}`)).body);
   expect(history).toContain(digest());
   for (const text of [shown, drained, history, lines.join('\n')]) {
-    // As booleans: the texts are long.
+    // Compared as booleans, since the texts are long.
     expect([text.includes(session), text.includes(instance)]).toEqual([false, false]);
   }
 });

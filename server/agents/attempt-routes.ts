@@ -41,7 +41,7 @@ export interface AttemptRoutesOptions {
   readonly held: HeldAnswers;
 }
 
-/** What an agent does with commands: is given one, keeps it, hands it back, tells how it ended. */
+/** The endpoints by which an agent starts, renews, releases and reports attempts. */
 export function attemptRoutes({
   link,
   keys,
@@ -77,7 +77,7 @@ export function attemptRoutes({
     const id = commandIdOf(request, response);
     const body = parseBody(reportBodySchema, request);
     const { agentId, session = '', attempt } = body;
-    // Just parsed, so it is an object.
+    // The body was just parsed, so it is an object.
     const outcome = outcomeOf(body, (request.body as { result?: unknown }).result);
     const given = { id, agentId, session, attempt, ticket: request.get(ticketHeader), outcome };
     const [word] = await link.call((redis) => report(redis, keys, [given]));
@@ -107,7 +107,7 @@ export function attemptRoutes({
     const { agentId, session = '', held } = parseBody(renewBodySchema, request);
     const attempts = held.map(({ commandId, attempt }) => ({ id: commandId.toLowerCase(), attempt }));
     const words = await link.call((redis) => renew(redis, keys, agentId, session, attempts));
-    // What is broken is for somebody to mend; nobody is told to stop for it.
+    // A corrupted key needs an operator; it does not cancel the attempt.
     const lost = held.filter((_, i) => words[i] === 'lost' || words[i] === 'gone');
     const cancelled = held.filter((_, i) => words[i] === 'cancelled');
     response.json({ lost, cancelled } satisfies z.input<typeof renewedSchema>);
@@ -193,7 +193,7 @@ function viewOf(command: StartedCommand, leaseMs: number, heldMs: number): NextC
   return { commandId, type, payload, attempt, ticket, queue, timeoutMs, onAgentLost, leaseMs, heldMs };
 }
 
-/** It is started by now, so it must be answered: null for what somebody wrote into the hash, which no type takes. */
+/** The attempt has started, so the agent must get an answer: null for a corrupted payload, which no type accepts. */
 function parsed(text: string): Json {
   try {
     return JSON.parse(text) as Json;

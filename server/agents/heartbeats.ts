@@ -15,11 +15,11 @@ export interface HeartbeatsOptions {
 const mostAtOnce = 200;
 
 /**
- * Shows that agents whose polls wait here are there: a connection that is held open is a sign of life.
- * All that are due go together, so that hundreds of idle agents cost next to nothing.
+ * Renews the registrations of agents whose polls are held here: a connection that is held open is a sign
+ * of life. All that are due are sent together, so that hundreds of idle agents cost next to nothing.
  *
- * When it dies, or Redis is away, an agent's name is free to others a lease later; nothing else rests
- * on it.
+ * When this process dies, or Redis is unavailable, an agent's name is free to others a lease later; nothing
+ * else depends on these heartbeats.
  */
 export class Heartbeats implements Service {
   readonly #options: HeartbeatsOptions;
@@ -65,7 +65,7 @@ export interface RegisteredPoll {
   readonly registered: Registered;
 }
 
-/** One whose name is another's by now is told so at its next poll. */
+/** Ends the poll of an agent whose name was taken over: its next poll is refused with the reason. */
 function told(poll: WaitingPoll, isRefused: boolean): void {
   poll.heardOfAt = performance.now();
   if (isRefused) poll.end();

@@ -8,8 +8,9 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 const rowSchema = z.tuple([z.string(), z.string(), z.string()]);
 
 /**
- * What an agent says that it holds, as `start` knows it: by the tickets of their deliveries. An attempt
- * that is no longer current has none, but takes up one of the agent's slots until it has heard of that.
+ * Translates the attempts that an agent reports as held into the tickets of their deliveries, by which `start`
+ * knows them. An attempt that is no longer current has none, but takes up one of the agent's slots until the
+ * agent has learned of that.
  */
 export async function ticketsOf(
   redis: Redis,

@@ -7,10 +7,10 @@ import { conformance, type LosableCall, type TransportRig } from '../../shared/t
 import { HttpTransport } from '../../shared/transport/http-transport.js';
 import { Server } from '../server.js';
 
-// Here and not beside the transport: it needs a server, which shared/ must not know.
+// This test is not next to the transport because it needs a server, which shared/ must not know.
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
-// Nothing here waits for it. An answer may take a sixth of it, which must be long on a busy machine.
+// No test waits for the lease. An answer may take a sixth of it, which must be long on a busy machine.
 const leaseMs = 12_000;
 const calls: Record<LosableCall, SeenMatch> = {
   next: ({ path }) => path.startsWith('/commands/next'),
@@ -42,7 +42,7 @@ describe.each(byExtent([1, 2], [2]))('through %s server(s)', (count) => {
         const more = { leaseMs, pollIntervalMs: 50, logger, faults: noFaults };
         return new HttpTransport({ serverUrls, agent, description, ...more });
       },
-      // Lost by the one that is asked first; the other, if there is one, is asked next.
+      // The server that is asked first loses the answer; the other, if there is one, is asked next.
       loseAnswer: (call) => {
         const isLost = ({ status }: { status: number }) => call !== 'next' || status === 200;
         const lost = Promise.race(proxies.map((proxy) => proxy.loseAnswer(calls[call], isLost).lost));

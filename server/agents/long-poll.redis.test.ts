@@ -63,7 +63,7 @@ async function held(
 function nextStart(agentId: string): Promise<void> {
   return new Promise((seen) => {
     const look = ([name = '', ...args]: readonly string[]) => {
-      // Of all scripts only this one takes a list of queues behind the limit.
+      // Only this script takes a list of queues behind the limit.
       if (!name.startsWith('eval') || args[3] !== agentId || args.length < 9) return;
       lookers.delete(look);
       seen();

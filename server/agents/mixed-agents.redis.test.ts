@@ -13,9 +13,9 @@ import { Admissions } from './admissions.js';
 import { NextCommands } from './next-commands.js';
 import { WaitingPolls } from './waiting-polls.js';
 
-// One agent that knows a type among three that do not, over both transports. Whatever would find the command
-// later without a hint, the end of a blocked read or a server's look at the queues, is an hour away: where a
-// test ends at all, the command came by itself.
+// One agent that knows a type among three that do not, over both transports. The two events that would find
+// the command later without a hint, the end of a blocked read and a server's look at the queues, are an hour
+// away: where a test ends at all, a hint delivered the command.
 
 const keys = partitionKeys();
 const logger = createLogger({ side: 'server', level: 'silent' });
@@ -26,7 +26,7 @@ let link: RedisLink;
 let feed: TransitionFeed;
 let polls: WaitingPolls;
 let server: NextCommands;
-/** Answers of Redis reach those who look for a command once this has come. */
+/** Answers of Redis reach the polls that look for a command once this has resolved. */
 let gate: Promise<void> = Promise.resolve();
 /** How many looks for a command are over. */
 let looks = 0;
@@ -141,7 +141,7 @@ function withResolvers(): { promise: Promise<void>; resolve: () => void } {
   return { promise, resolve };
 }
 
-/** Resolves once it holds; the test's own limit is the only one. */
+/** Resolves once `holds` is true; the test's own limit is the only one. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
   const before = turn;
   while (!(await holds())) {
@@ -170,7 +170,7 @@ describe.each(ways)('one that knows the type, over %s, among three that do not, 
     const knowing = agent(way, ['ODD', 'DELAY']);
     const others = [1, 2, 3].map(() => agent(otherWay, ['DELAY']));
     const [isFree = false, ...areFree] = waits;
-    // The one that knows it comes last: Redis gives an entry to whoever has waited longest.
+    // The agent that knows it comes last: Redis gives an entry to the client that has waited longest.
     const free = [...others.filter((_, i) => areFree[i]), ...(isFree ? [knowing] : [])];
     const answers = new Map<TestAgent, Promise<string | undefined>>();
     for (const [i, one] of free.entries()) {
@@ -180,13 +180,13 @@ describe.each(ways)('one that knows the type, over %s, among three that do not, 
 
     await client.config('RESETSTAT');
     const id = await submitOne('ODD');
-    // Busy, it comes once all is done that the others could do.
+    // A busy agent polls once the others have done all that they could.
     const isMovedFirst = !isFree && areFree.includes(true);
     if (isMovedFirst) await until(async () => (await client.xlen(keys.stream('default/ODD'))) === 1);
     expect(await (answers.get(knowing) ?? knowing.next())).toBe(id);
     // The index of all commands, and nothing that would have to wait for its time.
     expect(await callsOf('zadd')).toBe(1);
-    // submit, and what it takes: an agent that was given the entry, a hint, and who heard of it.
+    // The calls of submit, of the agent that was given the entry, and of the agents that received a hint.
     expect(await callsOf('evalsha')).toBeLessThanOrEqual(10);
   });
 });
@@ -199,7 +199,7 @@ test.each(ways)(
     const ids: string[] = [];
     for (let i = 0; i < 10; i++) ids.push(await submitOne('ODD'));
     await until(async () => (await client.xlen(keys.stream('default/ODD'))) === 10);
-    // Nobody spins: the agent that does not know them waits, and calls nothing.
+    // No agent spins: the one that does not know them waits, and calls nothing.
     await client.config('RESETSTAT');
     const known = await submitOne('DELAY');
     expect(await answer).toBe(known);

@@ -12,14 +12,14 @@ import { type Standing } from './standing.js';
 import { type WaitingPoll } from './waiting-poll.js';
 import { type WaitingPolls } from './waiting-polls.js';
 
-/** What an agent asks for. */
+/** A request for the next command. */
 export interface NextRequest extends Caller {
-  /** Most commands that it may have in its hands; 0: give again what was lost, and nothing new. */
+  /** The most commands that the agent may have in flight; 0: repeat answers that were lost, and start nothing new. */
   readonly concurrency: number;
-  /** undefined: it cannot tell, and is given one command at a time. */
+  /** undefined for an agent that does not report them: it is given one command at a time. */
   readonly holding: readonly HeldAttempt[] | undefined;
   readonly waitMs: number;
-  /** undefined: those that it registered with. */
+  /** undefined for the queues that the agent registered with. */
   readonly queues?: ServedQueues | undefined;
   readonly types?: readonly string[] | undefined;
 }
@@ -29,10 +29,10 @@ export type NextAnswer =
   | {
       readonly word: 'command';
       readonly command: StartedCommand;
-      /** How long the poll had been held when it was started. */
+      /** How long the poll had been held when the command was started. */
       readonly heldMs: number;
     }
-  /** @param draining it is to take no more commands */
+  /** @param draining whether the agent is to take no more commands */
   | { readonly word: 'none'; readonly draining: boolean };
 
 export interface NextCommandsOptions {
@@ -48,9 +48,9 @@ const none = { word: 'none', draining: false } as const;
 /**
  * Starts commands for agents that poll, one per answer.
  *
- * Whatever it has started it never hands back, also when the client went away or this server dies
- * before the answer: the agent may have been given it again meanwhile, by another server. Its next
- * poll gives it again, or the lease deals with it.
+ * A command that was started is never released here, even when the client went away or this server dies
+ * before the answer: another server may have given it to the agent again meanwhile. The agent's next poll
+ * returns it again, or its lease expires.
  */
 export class NextCommands {
   readonly #options: NextCommandsOptions;
@@ -59,16 +59,16 @@ export class NextCommands {
     this.#options = options;
   }
 
-  /** @param gone aborted when nobody waits for the answer any more */
+  /** @param gone aborted when the client no longer waits for the answer */
   async next(request: NextRequest, gone: AbortSignal): Promise<NextAnswer> {
     const { admissions, polls } = this.#options;
     const askedAt = performance.now();
     const admission = await admissions.admit(request);
     if (admission.word !== 'ok') return admission;
-    // Such a session is stopping: whatever else of it still waits must not be given a command now.
+    // Such a session is stopping: its other polls that still wait must not be given a command now.
     if (request.concurrency === 0) polls.endSession(request.agentId, request.session);
     const asked = { ...request, ...servedBy(request, admission.standing), askedAt };
-    // Before the first look, so that no command falls between that and the wait.
+    // The poll joins before the first look, so that no command falls between the look and the wait.
     const { registered, standing } = admission;
     const queues = isFull(request) ? [] : asked.queues.queues;
     const poll = polls.join({ ...asked, queues, registered, silentMs: standing.registration?.silentMs });
@@ -98,7 +98,7 @@ export class NextCommands {
         if (wake) void polls.passOn(wake);
         break;
       }
-      // Much may have happened meanwhile: its name taken over, or it is to take no more commands.
+      // Meanwhile the name may have been taken over, or the agent may have been drained.
       const admission = await admissions.admit(request);
       if (admission.word !== 'ok') answer = admission;
       else answer = await this.#attempt(request, admission.standing, gone);
@@ -112,17 +112,17 @@ export class NextCommands {
     const { link, keys, faults } = this.#options;
     const { agentId, session, types, holding = [], askedAt } = request;
     const queues = drawOrder(request.queues);
-    // One that drains is given again what it lost, and nothing new.
+    // A draining agent is given commands again whose answers were lost, and nothing new.
     const limit = draining ? 0 : limitOf(request);
     let heldMs = 0;
     const started = await link.call(async (redis) => {
       const inHands = await ticketsOf(redis, keys, holding);
-      // The last look before a command is started for it: from here on it has it.
+      // The last check before a command is started: from here on the agent has it.
       if (gone.aborted) return undefined;
       heldMs = Math.floor(performance.now() - askedAt);
       const asked = { agentId, session, limit, queues, types, inHands };
       let reply = await start(redis, keys, asked);
-      // It stopped behind many commands of types that this agent does not know.
+      // The script stopped behind many commands of types that this agent does not know.
       while (reply.word === 'ok' && reply.more && reply.started.length === 0 && !isAborted(gone)) {
         reply = await start(redis, keys, asked);
       }
@@ -145,19 +145,19 @@ interface Asked extends NextRequest {
   readonly askedAt: number;
 }
 
-/** What it names, else what it registered with. */
+/** Returns the queues and types that the request names, else those that the agent registered with. */
 function servedBy({ queues, types, session }: NextRequest, { registration }: Standing) {
   const own = registration?.session === session ? registration : undefined;
   const registered = own && own.queues.length > 0 ? own : { queues: [defaults.queue] };
   return { queues: queues ?? registered, types: types ?? own?.types ?? [] };
 }
 
-/** One more than it has: an answer has room for one command. Without `holding` it has at most one. */
+/** One more than the agent holds: an answer has room for one command. Without `holding` it has at most one. */
 function limitOf({ concurrency, holding }: NextRequest): number {
   return Math.min(concurrency, (holding?.length ?? 0) + 1);
 }
 
-/** By its own account; what it does not tell is counted in the script. */
+/** Whether the agent reports as many commands as it may hold; those it does not report are counted in the script. */
 const isFull = (request: NextRequest) => limitOf(request) <= (request.holding?.length ?? 0);
 
 const isDraining = ({ session }: Caller, { registration }: Standing) =>

@@ -7,7 +7,7 @@ import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
 
-/** Who is given which command by `GET /commands/next`, asked one by one and without waiting. */
+/** The commands that agents are given by `GET /commands/next`, called one by one and without waiting. */
 
 const keys = partitionKeys();
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });

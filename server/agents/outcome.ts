@@ -4,7 +4,7 @@ import { limits } from '../../shared/protocol/commands.js';
 import { invalid } from '../http/problem.js';
 
 /**
- * How an attempt ended, as its agent tells it.
+ * Converts an agent's report into the outcome of its attempt.
  *
  * @param raw the result as it was sent: zod's copy of it lacks keys named `__proto__`
  * @throws Problem

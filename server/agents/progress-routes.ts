@@ -15,14 +15,14 @@ export interface ProgressRoutesOptions {
   readonly keys: PartitionKeys;
 }
 
-/** How far attempts are, as their agents say it. */
+/** The endpoint by which agents report the progress of their attempts. */
 export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[] {
   const rate = new ProgressRate();
 
   async function storeProgress(request: Request, response: Response): Promise<void> {
     const { agentId, session = '', told } = parseBody(progressBodySchema, request);
     rate.count(agentId);
-    // As it was sent: zod's copy of it lacks keys named `__proto__`. Just parsed, so it has this shape.
+    // Taken as it was sent: zod's copy of it lacks keys named `__proto__`. It was just parsed, so it has this shape.
     const sent = (request.body as { told: { progress: unknown }[] }).told;
     const items = told.map(({ commandId, attempt, sequence }, i) => ({
       ...{ id: commandId.toLowerCase(), attempt, sequence },
@@ -48,9 +48,9 @@ export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[
 /** Calls that one agent may make here in a second; agents of this package make four. */
 const mostPerSecond = 20;
 
-/** Each call is written to Redis and sent to every client that follows: an agent that tells in a loop must not fill both. */
+/** Limits agents that report in a loop, since every call is written to Redis and sent to all clients that follow. */
 class ProgressRate {
-  /** By agentId, in the second that is under way. */
+  /** The calls in the current second, by agentId. */
   readonly #calls = new Map<string, number>();
   #second = 0;
 

@@ -17,7 +17,7 @@ const oldSession = (agentId: string) =>
     { errors: [{ field: 'session', message: 'must be the newest of its agent' }] },
   );
 
-/** Of the holder's secrets only what tells them apart: who knows them may act as that agent. */
+/** Shows the holder's secrets only as digests: a client that knows the secrets can act as that agent. */
 function nameTaken(agentId: string, { lastSeen, ...secret }: NameHolder): Problem {
   const holder = { ...secret, instance: shownAs(secret.instance), session: shownAs(secret.session) };
   const { instance, host, pid, leaseLeftMs } = holder;
@@ -36,9 +36,9 @@ const sendAgain = 'Whether the request was carried out is unknown: send the same
 const refusedChange = 'Redis refused the change, so it was not made: send the same request again';
 
 /**
- * For what agents and operators send: it may be sent again, so that is what they are told when Redis is away.
+ * Wraps an endpoint whose requests agents or operators may repeat: when Redis is unavailable, the problem advises it.
  *
- * @param advice in other words
+ * @param advice how to repeat the request, where the usual advice does not fit
  */
 export function repeatable(endpoint: Endpoint, advice: string = sendAgain): Endpoint {
   const handle: Endpoint['handle'] = async (request, response) => {

@@ -10,7 +10,7 @@ import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
 
-/** What an agent says of itself, and what is said to it. */
+/** Agents register, renew and announce themselves, deregister, and are drained. */
 
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 const leaseMs = 60_000;
@@ -40,7 +40,7 @@ beforeEach(async () => {
 });
 
 const self = { session: 'i1.1', instance: 'i1', host: 'box-1', pid: 7 };
-/** What everybody may see of it. */
+/** The public view of a registration: its secrets are shown as digests. */
 const shownOf = ({ session, instance, ...open }: typeof self) => ({
   session: shownAs(session),
   instance: shownAs(instance),
@@ -185,7 +185,7 @@ describe('two agents that announce different versions of a type', () => {
     expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['height'] } });
     await agents.register('old', { ...self, types: ['RESIZE'] });
     expect((await resizeView())?.conflict).not.toBeNull();
-    // A heartbeat of another session says nothing of what that knows.
+    // A heartbeat of another session does not report which versions it knows.
     await agents.register('old', { ...self, session: 'i1.2', types: ['RESIZE'] });
     expect((await resizeView())?.conflict).toBeNull();
     await agents.register('old', { ...self, session: 'i1.2', types: [resize('height')] });
@@ -198,7 +198,7 @@ test('a type whose agents have left is known for seven days: its commands wait, 
   await agents.register('agent-1', { ...self, types: [resize] });
   await agents.register('agent-2', { session: 's', types: ['DELAY'] });
   await agents.leave('agent-1', 'i1.1');
-  // What the server knows may be a second old.
+  // The server's catalog may be a second old.
   await api.get('/types');
   const answer = await api.post('/commands', { type: 'RESIZE', payload: { width: 1 } });
   expect(answer.status).toBe(202);
@@ -207,7 +207,7 @@ test('a type whose agents have left is known for seven days: its commands wait, 
     status: 'PENDING',
     waitingFor: 'agent-with-type',
   });
-  // As if they had left a week ago.
+  // The announcement is backdated, as if they had left a week ago.
   const [field = '', text = ''] = Object.entries(await client.hgetall(typesKey)).flat();
   const then = text.replace(/"announcedAt":\d+/, `"announcedAt":${Date.now() - 7 * 24 * 3600 * 1000}`);
   await client.hset(typesKey, field, then);

@@ -6,7 +6,7 @@ import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
 
-/** What an agent tells of the commands that it holds: result, renewal, release. */
+/** The calls of an agent for the commands that it holds: result, renewal, release. */
 
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 let redis: TestRedis;

@@ -13,16 +13,16 @@ const keptBytes = 4096;
 type Ending = Pick<HistoryItem, 'status' | 'result' | 'error'>;
 
 /**
- * Whether a report of an attempt whose report was accepted before says the same as that one. Asked
- * only after `report` said `again`, which is about who reports, and not about what.
+ * Whether a report has the same content as the one that was accepted before for its attempt. Called only
+ * after `report` replied `again`, which compares who reports, and not what.
  */
 export async function isSameReport(redis: Redis, keys: PartitionKeys, report: Report): Promise<boolean> {
   const command = await new CommandReader(redis, keys).read(report.id);
   const stored = command && endingOf(command, report);
-  // It is no longer told how that attempt ended: nothing says that this is another story.
+  // The history no longer shows how that attempt ended, so nothing contradicts this report.
   if (!stored) return true;
   const given = endingIn(report);
-  // Of a lost attempt its agent tells no outcome, and what is kept are the words of `report` itself.
+  // A report of a lost attempt has no outcome, and `report` composes the stored message: only the codes are compared.
   if (given.error?.code === 'AGENT_LOST') return stored.error?.code === 'AGENT_LOST';
   return (
     stored.status === given.status &&
@@ -44,14 +44,14 @@ function endingIn({ outcome }: Report): Ending {
   return { status: 'FAILED', result, error: { code: outcome.code, message: outcome.message } };
 }
 
-/** By value, whatever the order of keys; what was cut cannot be compared. */
+/** Compares by value, whatever the order of keys; a value that was cut cannot be compared, and counts as the same. */
 function isSame(stored: unknown, given: unknown): boolean {
   const json = stringify(given) ?? '';
   const isCut = Buffer.byteLength(json) > keptBytes && isNote(stored);
   return isCut || stringify(stored) === json;
 }
 
-/** What `report.lua` leaves of what is too long to keep. */
+/** Whether this is the note that `report.lua` stores instead of a value that is too long to keep. */
 function isNote(stored: unknown): boolean {
   const text = typeof stored === 'object' && stored !== null && 'message' in stored ? stored.message : stored;
   return typeof text === 'string' && /^\(\d+ bytes, not kept\)$/.test(text);

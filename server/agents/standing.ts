@@ -5,7 +5,7 @@ import { runAll } from '../../shared/store/command-reader.js';
 import { type ServedQueues } from '../../shared/protocol/served-queues.js';
 import { agentKey, type PartitionKeys } from '../../shared/store/keys.js';
 
-/** Who holds an agent's name, and which of its sessions is the newest, at one moment. */
+/** The holder of an agent's name, and the newest of its sessions, at one moment. */
 export interface Standing {
   /** '' when none was ever admitted. */
   readonly newest: string;
@@ -21,10 +21,10 @@ export interface RegistrationState extends ServedQueues {
   /** Redis time in ms. */
   readonly lastSeen: number;
   readonly silentMs: number;
-  /** How long until it counts as gone; 0 when it does. */
+  /** How long until the holder counts as gone; 0 when it does. */
   readonly leaseLeftMs: number;
   readonly types: readonly string[];
-  /** Its session is to take no more commands. */
+  /** Whether its session is to take no more commands. */
   readonly draining: boolean;
 }
 
@@ -48,11 +48,11 @@ const text = z
   .transform((value) => value ?? '');
 const number = text.transform((value) => (/^\d{1,16}$/.test(value) ? Number(value) : 0));
 const list = text.transform((value) => (value === '' ? [] : value.split(',')));
-/** Numbers that somebody spoiled count as a holder that was never heard of, as in `register`. */
+/** Malformed numbers count as a holder that never sent a heartbeat, as in `register`. */
 const rowSchema = z.tuple([z.string(), number, text, text, text, number, number, list, list, list, text]);
 const timeSchema = z.tuple([z.coerce.number(), z.coerce.number()]);
 
-/** One round trip: asked before every start. */
+/** Reads both in one round trip, since this precedes every start. */
 export async function readStanding(redis: Redis, keys: PartitionKeys, agentId: string): Promise<Standing> {
   const pipeline = redis
     .pipeline()
@@ -92,14 +92,14 @@ function registrationOf(
   };
 }
 
-/** Those of a registration: one per queue. What somebody spoiled, or left from other queues, counts as none. */
+/** Returns the weights of a registration, one per queue. Malformed ones, or those of other queues, count as none. */
 export function weightsOf(queues: readonly string[], weights: readonly string[]): number[] | undefined {
   const isWhole =
     weights.length === queues.length && weights.every((weight) => /^[1-9]\d{0,3}$/.test(weight));
   return isWhole && weights.length > 0 ? weights.map(Number) : undefined;
 }
 
-/** Of whom another one that wants the name must know. */
+/** Returns what another agent that wants the name must know of its holder. */
 export const holderOf = (registration: RegistrationState): NameHolder => ({
   instance: registration.instance,
   session: registration.session,

@@ -6,20 +6,20 @@ import { homeOf, laneOf, withLanes } from '../../shared/store/lanes.js';
 import { entriesSchema, ifNoGroup } from '../reading/pending-rows.js';
 import { lastDelivered } from '../reading/queues.js';
 
-/** A command that an agent could start now. A hint: whoever wants it calls `start`. */
+/** A command that an agent could start now. This is only a hint: `start` decides. */
 export interface Startable {
   readonly id: string;
   readonly queue: string;
-  /** undefined: not asked for. */
+  /** undefined when it was not read. */
   readonly type: string | undefined;
-  /** It waits in the lane of its type: an agent that does not know that cannot start it. */
+  /** Whether it waits in the lane of its type: an agent that does not know that type cannot start it. */
   readonly inLane: boolean;
 }
 
 const rowSchema = z.tuple([z.literal('PENDING'), z.string().min(1), z.string(), z.string()]);
 const pausedSchema = z.array(z.string()).catch([]);
 
-/** Those of these commands that wait on the stream of a queue that is not paused. */
+/** Returns those of these commands that wait on the stream of a queue that is not paused. */
 export async function startable(
   redis: Redis,
   keys: PartitionKeys,
@@ -35,15 +35,15 @@ export async function startable(
   });
 }
 
-/** @param queue or lane in which it waits */
+/** @param queue the queue or lane in which it waits */
 function startableOf(id: string, queue: string, type?: string): Startable {
   const lane = laneOf(queue);
   return { id, queue: homeOf(queue), type: lane?.type ?? type, inLane: lane !== undefined };
 }
 
 /**
- * The oldest entries of these queues that nobody was given yet, `most` of each; none of those that are
- * paused. Also those of their lanes. Three round trips in all.
+ * Returns the oldest entries of these queues, and of their lanes, that no agent was given yet, `most` of each;
+ * none of queues that are paused. Takes three round trips in all.
  */
 export async function undelivered(
   redis: Redis,

@@ -1,6 +1,6 @@
 import { type Registered } from './admissions.js';
 
-/** A command that came, and which polls were woken for it. */
+/** A command that came, and the polls that were woken for it. */
 export interface Wake {
   readonly id: string;
   readonly tried: Set<WaitingPoll>;
@@ -9,29 +9,29 @@ export interface Wake {
 export interface WaitingPollOptions {
   readonly agentId: string;
   readonly session: string;
-  /** Empty: it can take nothing, and only waits for its time to be up. */
+  /** Empty for a poll that can take nothing, and only waits for its time to be up. */
   readonly queues: readonly string[];
   /** Empty: all. */
   readonly types: readonly string[];
-  /** undefined: it holds no name. */
+  /** undefined when the agent holds no name. */
   readonly registered?: Registered | undefined;
   /** How long ago its name was last renewed, when the poll began. */
   readonly silentMs?: number | undefined;
 }
 
 export interface WaitingPollEvents {
-  /** It may be woken again. */
+  /** Called when the poll may be woken again. */
   readonly onReady: () => void;
   readonly onLeave: () => void;
 }
 
-/** One poll that is held until there is a command for it. It is woken for one command at a time. */
+/** One poll that is held until there is a command for it. A poll is woken for one command at a time. */
 export class WaitingPoll {
   readonly agentId: string;
   readonly session: string;
   readonly queues: readonly string[];
   readonly registered: Registered | undefined;
-  /** By `performance.now()`. */
+  /** The agent's last sign of life, by `performance.now()`. */
   heardOfAt: number;
   /** The number of hints that `WaitingPolls` had received when it last woke this poll. */
   hintsWhenWoken = 0;
@@ -54,19 +54,19 @@ export class WaitingPoll {
     this.#events = events;
   }
 
-  /** @param type undefined: not known, so it may */
+  /** @param type undefined when it is not known: then the agent may know it */
   knows(type: string | undefined): boolean {
     return type === undefined || this.#types.size === 0 || this.#types.has(type);
   }
 
-  /** There is a command. It is not woken for another one before `wait` was called again. */
+  /** Wakes the poll for a command. It is not woken for another one before `ready` was called. */
   wake(wake: Wake): void {
     this.#isOut = true;
     this.#wake = wake;
     this.#tell();
   }
 
-  /** Nothing more comes. */
+  /** Ends the poll: nothing more comes. */
   end(): void {
     this.#ended = true;
     this.#tell();
@@ -94,7 +94,7 @@ export class WaitingPoll {
     return this.#ended || gone.aborted ? undefined : this.takeWake();
   }
 
-  /** The command that it was woken for and has not tried to start; whoever takes that must try, or pass it on. */
+  /** Takes the command that the poll was woken for and has not tried to start. The caller must try, or pass it on. */
   takeWake(): Wake | undefined {
     const wake = this.#wake;
     this.#wake = undefined;
@@ -108,7 +108,7 @@ export class WaitingPoll {
     this.#events.onReady();
   }
 
-  /** It is over. @returns what it was woken for and has not tried to start */
+  /** Removes the poll. @returns the command that it was woken for and has not tried to start */
   leave(): Wake | undefined {
     this.#events.onLeave();
     return this.takeWake();

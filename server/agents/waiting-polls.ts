@@ -16,17 +16,17 @@ export interface WaitingPollsOptions {
   readonly lookMs?: number;
 }
 
-/** Most commands that one look wakes polls for, and most that are asked about in one call. */
+/** The most commands that one look wakes polls for, and the most that are read in one call. */
 const mostAtOnce = 100;
 /** A command that so many polls could not start is left to the next look: they may all be full. */
 const mostTries = 16;
 
 /**
- * The polls that wait for a command, and who of them is woken when one comes: one poll per command,
- * in the order in which they came. What a woken poll does not take is passed on to the next.
+ * Holds the polls that wait for a command, and wakes one of them when a command comes: one poll per command,
+ * in the order in which they came. A command that a woken poll does not take is passed on to the next.
  *
- * The feed's hints make it fast. What a hint missed, a look finds: once a second each queue is looked
- * at once, however many polls wait for it. When Redis is away nobody is woken, and the polls end when
+ * The feed's hints make it fast, and a look finds what they missed: once a second each queue is looked at
+ * once, however many polls wait for it. While Redis is unavailable no poll is woken, and the polls end when
  * their time is up.
  */
 export class WaitingPolls implements Service {
@@ -37,7 +37,7 @@ export class WaitingPolls implements Service {
   #heard = new Set<string>();
   /** The number of hints received so far: commands that became PENDING, and gaps in the feed. */
   #hints = 0;
-  /** Whether this turn of the event loop brought more hints than there are polls: only a look finds those that matter. */
+  /** Whether this event-loop tick brought more hints than there are polls: only a look finds those that matter. */
   #isTooMuch = false;
   /** Queues to look at once the look that is under way has ended. */
   readonly #toLookAt = new Set<string>();
@@ -89,14 +89,14 @@ export class WaitingPolls implements Service {
     return this.#all.size;
   }
 
-  /** Those that hold a name. */
+  /** Returns the polls whose agents hold a name. */
   registered(): RegisteredPoll[] {
     return [...this.#all].flatMap((poll) => (poll.registered ? { poll, registered: poll.registered } : []));
   }
 
   /**
-   * Takes a poll in, which hears of commands from now on; it must `leave`. An older one of the same
-   * session ends: nobody waits for its answer any more, and it must not be given a command.
+   * Adds a poll, which may be woken from now on; it must `leave`. An older one of the same session ends:
+   * its client no longer waits for the answer, and it must not be given a command.
    */
   join(options: WaitingPollOptions): WaitingPoll {
     if (options.session !== '') this.endSession(options.agentId, options.session);
@@ -117,7 +117,7 @@ export class WaitingPolls implements Service {
     return poll;
   }
 
-  /** A woken poll did not take the command that it was woken for: the next one may. */
+  /** Wakes the next poll for a command that a woken poll did not take. */
   async passOn({ id, tried }: Wake): Promise<void> {
     if (tried.size >= mostTries || this.#byQueue.size === 0) return;
     await this.#quietly(async () => {
@@ -126,7 +126,7 @@ export class WaitingPolls implements Service {
     });
   }
 
-  /** Behind all that wait already: whoever was woken has had its turn. */
+  /** Places the poll behind all that wait already: one that was woken has had its turn. */
   #index(poll: WaitingPoll): void {
     for (const queue of poll.queues) {
       const ofQueue = this.#byQueue.get(queue) ?? new Set();
@@ -142,11 +142,11 @@ export class WaitingPolls implements Service {
     }
   }
 
-  /** What is heard in one turn of the event loop is asked about in one call. */
+  /** Collects the hints of one event-loop tick, so that their commands are read together. */
   #hear(id: string): void {
     this.#hints++;
     if (this.#byQueue.size === 0) return;
-    // More than there are polls, nobody could take; but some of it may be for queues that none of them serves.
+    // The polls could take no more than this; but some may be for queues that none of them serves, so a look follows.
     if (this.#heard.size >= this.#all.size) {
       this.#isTooMuch = true;
       return;
@@ -183,7 +183,7 @@ export class WaitingPolls implements Service {
     this.#isLooking = false;
   }
 
-  /** @param of the queues to look at, of those that are waited for */
+  /** @param of the queues to look at; those that no poll waits for are left out */
   async #look(of: Iterable<string> = this.#byQueue.keys()): Promise<void> {
     const queues = [...of].flatMap((queue) => {
       const polls = this.#byQueue.get(queue);
@@ -196,7 +196,7 @@ export class WaitingPolls implements Service {
     });
   }
 
-  /** A poll that knows its type, else any: `start` then moves it to the lane of its type. */
+  /** Wakes a poll that knows the type, else any: `start` then moves the command to the lane of its type. */
   #wake({ id, queue, type, inLane }: Startable, tried: Set<WaitingPoll> = new Set()): void {
     let anybody: WaitingPoll | undefined;
     for (const poll of this.#byQueue.get(queue) ?? []) {
@@ -213,7 +213,7 @@ export class WaitingPolls implements Service {
     anybody.wake({ id, tried });
   }
 
-  /** A hint that is lost with Redis is made up for by the next look. */
+  /** Only logs failures: the next look makes up for hints that were lost while Redis was unavailable. */
   async #quietly(work: () => Promise<void>): Promise<void> {
     await work().catch((error: unknown) => {
       this.#options.logger.debug({ err: error }, 'could not look for commands');

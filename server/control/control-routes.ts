@@ -27,7 +27,7 @@ export interface ControlRoutesOptions {
   readonly keys: PartitionKeys;
 }
 
-/** What an operator asks of commands that exist. */
+/** The endpoints by which operators cancel and retry commands. */
 export function controlRoutes({ link, keys }: ControlRoutesOptions): Endpoint[] {
   const operator = new Operator(link, keys);
 

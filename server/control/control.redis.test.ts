@@ -13,7 +13,7 @@ let client: Redis;
 let server: Server;
 let api: TestApi;
 let agents: TestAgents;
-/** What agent a was given. */
+/** The attempts that agent a was given. */
 let held: string[];
 beforeAll(async () => {
   redis = await TestRedis.start();
@@ -140,7 +140,7 @@ describe('POST /commands/:id/retry', () => {
   test('of a lost attempt says that its agent may still be at work', async () => {
     const id = await running();
     const key = keys.command(id);
-    // As recovery leaves it.
+    // Recovery leaves a lost attempt in this state.
     await client.hset(key, { status: 'FAILED', executed: 'unknown', finishedAt: '5', losses: '1' });
     await client.hset(key, 'error', '{"code":"AGENT_LOST","message":"a vanished during attempt 1"}');
     const answer = await post(`/commands/${id}/retry`);

@@ -18,20 +18,20 @@ import { type RedisCalls } from '../redis/redis-link.js';
 export type Refused =
   | { readonly word: 'gone' }
   | { readonly word: 'broken' }
-  /** The status does not allow it; undefined: it moved on each time that it was looked at. */
+  /** The status does not allow it; undefined when the command moved on each time that it was looked at. */
   | { readonly word: 'refused'; readonly status: Status | undefined };
 
 export type CancelAnswer = Refused | { readonly word: 'cancelled' } | { readonly word: 'requested' };
 export type RetryAnswer = Refused | { readonly word: 'retried'; readonly seen: SeenCommand };
 
-/** A command that moves on between look and call is looked at again, so often. */
+/** How often a command that keeps moving on between look and call is looked at. */
 const mostTries = 5;
-/** Longer than the millisecond for which a failure cannot be told from the next. */
+/** Longer than the millisecond within which a failure cannot be distinguished from the next. */
 const againMs = 2;
 
 /**
- * Carries out what operators ask for. It looks, names what it saw, and lets the scripts decide: whatever
- * a call meets that has moved on since is not hit by it.
+ * Carries out the requests of operators. It looks at a command, names the state that it saw, and lets the
+ * scripts decide: a command that has moved on since is left alone.
  */
 export class Operator {
   readonly #link: RedisCalls;
@@ -52,7 +52,7 @@ export class Operator {
   /** @param finishedAt of the failure that is meant, in ms; the last one when left out */
   retry(id: string, finishedAt?: number): Promise<RetryAnswer> {
     const meant = finishedAt === undefined ? undefined : String(finishedAt);
-    // Of a named failure that is not the last one, nothing will ever make it so.
+    // A named failure that is not the last one will never be the last again, so the call is not repeated.
     const mayTryAgain: Status[] = meant === undefined ? ['FAILED'] : [];
     return this.#insist(id, mayTryAgain, async (redis, seen) => {
       const [word = 'gone'] = await retry(redis, this.#keys, [{ id, finishedAt: meant ?? seen.finishedAt }]);
@@ -60,7 +60,7 @@ export class Operator {
     });
   }
 
-  /** One step: a page of what waits, or runs, and passes the filter. */
+  /** Cancels one page of the commands that wait, or run, and pass the filter. */
   cancelSome(query: CancelQuery, start: Position | undefined): Promise<z.input<typeof cancelledManySchema>> {
     return this.#link.call(async (redis) => {
       const { seen, nextCursor } = await this.#page(redis, query, start);
@@ -70,7 +70,7 @@ export class Operator {
     });
   }
 
-  /** One step: a page of what failed and passes the filter. */
+  /** Retries one page of the commands that failed and pass the filter. */
   retrySome(query: RetryQuery, start: Position | undefined): Promise<z.input<typeof retriedManySchema>> {
     const { code, executed } = query;
     const passes = ({ error }: CommandSummary) =>
@@ -85,7 +85,7 @@ export class Operator {
     });
   }
 
-  /** What a page shows, as it is a moment later: what has left the status since is left alone. */
+  /** Reads a page, and each of its commands a moment later: those that have left the status since are left alone. */
   async #page(
     redis: Redis,
     query: CancelQuery | RetryQuery,
@@ -99,7 +99,7 @@ export class Operator {
     return { seen: still, nextCursor };
   }
 
-  /** Looks and calls, again as long as it is refused in a status that allows it. */
+  /** Looks at the command and calls, and repeats both while the call is refused in a status that allows it. */
   async #insist<Answer>(
     id: string,
     mayTryAgain: readonly Status[],
@@ -110,7 +110,7 @@ export class Operator {
       const answer = await this.#link.call(async (redis) => {
         const [seen] = await seeCommands(redis, this.#keys, [id]);
         status = statusSchema.safeParse(seen?.status).data;
-        // What cannot be read the script cannot read either, and says why.
+        // The script cannot read a command that cannot be read here either, and returns the reason.
         return call(redis, seen ?? unseen(id));
       });
       if (answer !== 'refused') return answer;

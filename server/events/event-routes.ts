@@ -14,11 +14,11 @@ const head = {
   'Content-Type': 'text/event-stream',
   // A proxy that compresses would hold events back until it has enough of them.
   'Cache-Control': 'no-store, no-transform',
-  // As nginx does, unless it is told so.
+  // Keeps nginx from buffering the stream.
   'X-Accel-Buffering': 'no',
 } as const;
 
-/** Transitions as they happen. */
+/** The endpoint that streams transitions as they happen. */
 export function eventRoutes({ eventStreams, held }: EventRoutesOptions): Endpoint[] {
   return [
     {

@@ -1,19 +1,19 @@
 import { type ServerResponse } from 'node:http';
 
-/** A stream that took nothing for so many beats is given up. */
+/** A stream that took nothing for so many heartbeats is given up. */
 const mostFullBeats = 2;
 
-/** One client of `GET /events`. What it cannot take now is not kept for it: it is behind, and read from the ring. */
+/** One client of `GET /events`. Events that it cannot take now are not kept for it, but read from the ring later. */
 export class EventStream {
   readonly commandId: string | undefined;
-  /** The position up to which it was told everything; undefined while that is all that was sent to anybody. */
+  /** The position up to which it was sent everything; undefined while it was sent all that any client was sent. */
   behind: number | undefined;
   readonly #response: ServerResponse;
   #fullBeats = 0;
 
   /**
-   * @param commandId the only command that it wants to hear of
-   * @param onDrain it can take more
+   * @param commandId the only command that it follows; undefined for all
+   * @param onDrain called when it can take more
    */
   constructor(response: ServerResponse, commandId: string | undefined, onDrain: () => void) {
     this.#response = response;
@@ -24,7 +24,7 @@ export class EventStream {
     });
   }
 
-  /** Its socket takes nothing now: more would only be held in memory. */
+  /** Whether its socket takes nothing now, so that more would only be held in memory. */
   get isFull(): boolean {
     return this.#response.writableNeedDrain;
   }
@@ -33,13 +33,13 @@ export class EventStream {
     if (!this.#response.destroyed) this.#response.write(text);
   }
 
-  /** A moment in the steady beat of all streams. @returns whether it still takes anything */
+  /** Counts a heartbeat of all streams. @returns whether this one still takes anything */
   beat(): boolean {
     if (this.isFull) this.#fullBeats++;
     return this.#fullBeats < mostFullBeats;
   }
 
-  /** Ends it in good order, or, when that would have to wait for its client, at once. */
+  /** Ends the stream in good order, or at once when that would have to wait for its client. */
   end(): void {
     if (this.isFull) this.#response.destroy();
     else this.#response.end();

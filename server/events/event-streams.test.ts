@@ -12,7 +12,7 @@ import { EventStreams, type EventStreamsOptions } from './event-streams.js';
 
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 
-/** The feed speaks through it. */
+/** The listener through which the fake feed sends. */
 let listener: TransitionListener | undefined;
 const feed = {
   listenToAll(given: TransitionListener) {
@@ -79,14 +79,14 @@ const told = (client: EventClient) => client.events.map(wordsOf);
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 
 /**
- * Lets things happen, in turns of the event loop, until its response takes nothing more.
+ * Lets things happen, a hundred per event-loop tick, until the response takes nothing more.
  *
  * @param happen the nth thing, from 1 on
  * @returns how many there were
  */
 async function fill(response: ServerResponse, happen = (n: number) => say(`c${n}`)): Promise<number> {
   let count = 0;
-  // What the kernel takes is not ours to know: full is what stays so over a few turns.
+  // The kernel takes an unknown amount: a response is full when it stays so for 50 ticks.
   for (
     let fullTurns = 0;
     fullTurns < 50 && !response.destroyed;
@@ -275,7 +275,7 @@ describe('a client that does not read', () => {
     await client.until(({ data }) => (data as { status?: string } | undefined)?.status === 'COMPLETED');
     const all = told(client);
     const resync = all.indexOf('resync too_slow');
-    // Nothing is left out before it is told so, nor after.
+    // No event is missing before the resync, nor once events follow it.
     expect(all.slice(0, resync)).toEqual(numbers(1, resync).map((n) => `c${n} RUNNING 1`));
     expect(resync).toBeLessThan(said);
     const rest = all.slice(resync + 1, -1);

@@ -15,24 +15,24 @@ export interface EventStreamsOptions {
 }
 
 export interface EventRequest {
-  /** Tell of this command only. */
+  /** The only command to send transitions of; all commands when left out. */
   readonly commandId?: string | undefined;
-  /** Begin after this id. */
+  /** The id after which to begin. */
   readonly lastEventId?: string | undefined;
 }
 
-/** Most events in one write: what a full socket can hold back is bounded by it. */
+/** The most events in one write, which bounds what a full socket can hold back. */
 const mostAtOnce = 500;
-/** The first event goes out at once; what follows within this time goes together. */
+/** The first event is sent at once; those that follow within this time are sent together. */
 const gatherMs = 50;
 
 /**
- * The streams of `GET /events`. Each event is written once for all who get it; a client that does
- * not keep up falls behind in the ring, not in memory of its own, and is told to read again when the
- * ring has moved on without it.
+ * The streams of `GET /events`. Clients that keep up share one text of each event; a client that does
+ * not keep up falls behind in the ring, not in memory of its own, and is sent `resync` when the ring has
+ * moved on without it: it must read again.
  *
- * It tells what the feed hears, so it may miss something, and then says so: `resync`. When its process
- * dies, clients come back to it, or to another, with an id that is not of its ring, and read again.
+ * The feed may miss transitions, and every gap is sent as a `resync` too. When this process dies, clients
+ * come back to it, or to another server, with an id that is not of its ring, and read again.
  */
 export class EventStreams implements Service {
   readonly #options: EventStreamsOptions;
@@ -41,7 +41,7 @@ export class EventStreams implements Service {
   readonly #toAll = new Set<EventStream>();
   readonly #toOne = new Map<string, Set<EventStream>>();
   #size = 0;
-  /** Everything up to here was sent. */
+  /** The position up to which everything was sent. */
   #sent = 0;
   #sentAt = -Infinity;
   #sending: NodeJS.Timeout | undefined;
@@ -86,13 +86,13 @@ export class EventStreams implements Service {
     return this.#size;
   }
 
-  /** Makes an answer, whose head is sent, a stream until its client goes away or the server stops. */
+  /** Turns a response whose head is sent into a stream, until its client goes away or the server stops. */
   open(response: ServerResponse, { commandId, lastEventId }: EventRequest): void {
     if (this.#ending) {
       response.end();
       return;
     }
-    // Whoever comes now must not be told of what came before.
+    // A client that connects now must not be sent what happened before.
     this.#send();
     const stream = new EventStream(response, commandId, () => this.#catchUp(stream));
     this.#add(stream);
@@ -134,7 +134,7 @@ export class EventStreams implements Service {
     this.#sending ??= setTimeout(() => this.#send(), waitMs);
   }
 
-  /** Sends what was heard since the last time. */
+  /** Sends the events that arrived since the last call. */
   #send(): void {
     clearTimeout(this.#sending);
     this.#sending = undefined;
@@ -167,7 +167,7 @@ export class EventStreams implements Service {
     return text;
   }
 
-  /** Tells a stream that is behind what it missed, as long as its socket takes it. */
+  /** Sends a stream that is behind the events that it missed, as long as its socket takes them. */
   #catchUp(stream: EventStream): void {
     while (stream.behind !== undefined && !stream.isFull) {
       const from = stream.behind;
@@ -195,7 +195,7 @@ export class EventStreams implements Service {
   }
 }
 
-/** @param from the position before it */
+/** @param from the position before the text */
 function give(stream: EventStream, text: string | Buffer, from: number): void {
   if (stream.isFull || stream.behind !== undefined) stream.behind ??= from;
   else stream.write(text);

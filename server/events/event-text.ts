@@ -17,11 +17,11 @@ export function resyncText(id: string, reason: ResyncReason): string {
   return `id: ${id}\nevent: resync\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
-/** So that a client that was told nothing yet can still ask for what comes after this. */
+/** A block with only an id, so that a client that was sent no event yet can still resume from here. */
 export const openingText = (id: string) => `id: ${id}\n\n`;
 
 /** Keeps proxies from closing a quiet stream, and the client's id from growing old in it. */
 export const heartbeatText = (id: string) => `: heartbeat\nid: ${id}\n\n`;
 
-/** How long a client waits until it connects again: not all at once, when a server stops. */
+/** How long a client waits before it reconnects: random, so that not all do at once when a server stops. */
 export const retryText = () => `retry: ${1000 + Math.floor(Math.random() * 2000)}\n`;

@@ -44,7 +44,7 @@ async function startServer(): Promise<Server> {
   };
   const started = new Server({ ...options, redisUrl: redis.url });
   await started.start();
-  // It listens before it has subscribed: what a test makes happen must be heard, and the gap be over.
+  // The server listens before its feed has subscribed: the transitions of a test must reach it, and the gap be over.
   const probe = await EventClient.open(`${started.url}/events?commandId=${marker}`);
   const heard = (status: string) =>
     probe.until(({ data }) => (data as { status?: string } | undefined)?.status === status).then(() => true);
@@ -106,7 +106,7 @@ test('tells how far an attempt says that it is, between its steps', async () => 
   const progress = { done: 3, of: 'many words' };
   const told = [{ commandId, attempt: 1, sequence: 1, progress }];
   await api.post('/commands/progress', { agentId: 'a', told });
-  // The same again is no news.
+  // A repeated progress report is no event.
   await api.post('/commands/progress', { agentId: 'a', told });
   const body = { agentId: 'a', status: 'COMPLETED', result: { ok: true, tookMs: 1 } };
   await api.send('PUT', `/commands/${commandId}/result`, { body });
@@ -181,7 +181,7 @@ test('a stop of the server ends streams at once, in good order', async () => {
   const streams = await Promise.all(
     Array.from({ length: 20 }, () => EventClient.open(`${server.url}/events`)),
   );
-  // Its grace time is a minute, and longer than the test's own.
+  // The server's grace time is a minute, which is longer than the test's own limit.
   await server.stop();
   expect(await Promise.all(streams.map((stream) => stream.over))).toEqual(streams.map(() => 'end'));
 });

@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { type Transition } from '../waiting/transition-feed.js';
 
-/** What a server heard: a transition, or that some may have been missed just before. */
+/** One item of the ring: a transition, or a gap, before which some may have been missed. */
 export type Heard = (Transition & { readonly atMs: number }) | 'gap';
 
 /**
- * The last transitions that this run of this server heard of, in their order. A position counts what
- * was heard up to there; its id names the ring too, since another server, or the next run of this one,
- * counts on its own.
+ * The last transitions that this run of this server received, in their order. A position counts the items
+ * up to there; its id names the ring too, since another server, or the next run of this one, counts on
+ * its own.
  */
 export class TransitionRing {
   readonly #name = randomBytes(6).toString('hex');
@@ -45,7 +45,7 @@ export class TransitionRing {
     return position <= this.#end && position >= this.#end - this.#capacity;
   }
 
-  /** What came after one position, up to another, each with its own. The ring must reach the first. */
+  /** Yields the items after one position, up to another, each with its own position. The ring must reach the first. */
   *between(from: number, to: number): Generator<readonly [position: number, heard: Heard]> {
     for (let at = from; at < to; at++) {
       const heard = this.#items[at % this.#capacity];

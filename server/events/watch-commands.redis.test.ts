@@ -47,7 +47,7 @@ test('stays right through what it hears, a gap, and a restart of the server', as
   await watch.waitForLine(/^PENDING 299 {2}RUNNING 0 {2}COMPLETED 1/);
   await client.hset(keys.command(first), 'status', 'COMPLETED');
 
-  // In one step, so that nobody is subscribed when it happens.
+  // One transaction, so that no client is subscribed when it happens.
   await client
     .multi([
       ['client', 'kill', 'type', 'pubsub'],

@@ -30,7 +30,7 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** A command that agent-1 started so long ago. */
+/** Submits a command, and lets agent-1 have started it so long ago. */
 async function running(id: string, sinceMs: number, more: object = {}, hash: object = {}): Promise<void> {
   const options = { notAfter: Date.now() + 60_000, maxBacklog: 1000 };
   await submit(client, keys, [newCommand(id, more)], options);
@@ -98,7 +98,7 @@ test('ends an attempt that was asked to stop, and did not', async () => {
   expect(await errorOf('over')).toMatchObject({ code: 'CANCELLED', executed: 'unknown' });
 });
 
-/** A watch that has swept once, with nothing there. @returns waits until it has swept twice more */
+/** Starts a watch that has swept once, with nothing there. @returns how to wait until it has swept twice more */
 async function watching(): Promise<{ sweptTwice: () => Promise<void>; stop: () => Promise<void> }> {
   const swept = new EventEmitter();
   const watch = deadlineWatch({
@@ -113,7 +113,7 @@ async function watching(): Promise<{ sweptTwice: () => Promise<void>; stop: () =
   await watch.start();
   await first;
   const sweptTwice = async () => {
-    // The one that is under way may have begun before.
+    // The sweep that is under way may have begun before.
     for (let i = 0; i < 3; i++) await once(swept, 'one');
   };
   return { sweptTwice, stop: () => watch.stop() };
@@ -127,7 +127,7 @@ test('leaves one alone that it saw begin, whatever the clock of Redis says', asy
   await stop();
   expect(await client.hget(keys.command('jumped'), 'status')).toBe('RUNNING');
   expect(await client.hget(keys.command('asked'), 'status')).toBe('RUNNING');
-  // One that comes new finds both as they are.
+  // A watch that starts anew believes Redis's clock about both.
   expect((await sweep()).sort()).toEqual(['asked', 'jumped']);
 });
 

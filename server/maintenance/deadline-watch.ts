@@ -25,19 +25,19 @@ export interface DeadlineWatchOptions {
 }
 
 /**
- * Ends attempts that hang: their time is over, or they were asked to stop, and their agent renews them
- * but does not say how they end.
+ * Ends attempts that hang: their time is over, or their cancellation was requested, and their agent renews
+ * them but does not report how they end.
  *
- * Whoever executes keeps to its deadline by itself, gives a handler that is deaf `graceMs` more, and has
- * told how that ended soon after its next start. So a server waits for the grace, and a lease and a half
- * beyond it: by then recovery has dealt with agents that are gone. Nothing is written when an attempt
- * starts: the pending lists say what runs, and each attempt is read when its deadline may have come, or
- * a lease after it was last looked at, since it may have been asked to stop meanwhile.
+ * An agent enforces the deadline by itself, gives a handler that ignores its abort signal `graceMs` more,
+ * and has reported how that ended soon after its next start. So a server waits for the grace, and a lease
+ * and a half beyond it: by then recovery has dealt with agents that are gone. Nothing is written when an
+ * attempt starts: the pending lists show what runs, and each attempt is read when its deadline may have
+ * come, or a lease after it was last looked at, since its cancellation may have been requested meanwhile.
  *
- * Redis's clock may jump, and must not end what has only begun. So an attempt is over when that clock
- * says so and when it can be: no attempt is older than the time, by a clock that nobody can set, since
- * this server last saw that it did not run. Only of attempts that ran before the server's first look is
- * Redis's clock believed alone.
+ * Redis's clock may jump, and must not end an attempt that has only begun. So an attempt is over when it is
+ * by that clock, and when it can be: by a monotonic clock, no attempt is older than the time since this
+ * server last saw that it did not run. Only for attempts that ran before the server's first look does
+ * Redis's clock suffice.
  */
 export function deadlineWatch(options: DeadlineWatchOptions): Sweeper {
   const { link, leaseMs, logger } = options;
@@ -54,7 +54,7 @@ export function deadlineWatch(options: DeadlineWatchOptions): Sweeper {
 class Deadlines {
   readonly #options: DeadlineWatchOptions;
   readonly #marginMs: number;
-  /** By ticket. */
+  /** The observations of each delivered entry, by ticket. */
   #watched = new Map<string, Watched>();
   /** When the last sweep began. */
   #sweptAt = -Infinity;
@@ -109,7 +109,7 @@ class Deadlines {
     });
   }
 
-  /** How long it may still take, with the margin. The script decides, by Redis's clock. */
+  /** How long the attempt may still take, with the margin. The script decides, by Redis's clock. */
   #leftMs({ startedAt, timeoutMs, cancelRequestedAt }: Attempt, watched: Watched, nowMs: number): number {
     const at = performance.now();
     const ranMs = Math.min(nowMs - startedAt, at - watched.idleAt);
@@ -117,7 +117,7 @@ class Deadlines {
     return Math.min(timeoutMs - ranMs, -askedMs) + this.#marginMs;
   }
 
-  /** @returns per id what runs; undefined for what does not */
+  /** @returns per id its running attempt; undefined when none runs */
   async #read(redis: Redis, ids: readonly string[]): Promise<(Attempt | undefined)[]> {
     const { keys, catalog } = this.#options;
     const names = ['status', 'attempt', 'retried', 'startedAt', 'timeoutMs', 'cancelRequestedAt', 'type'];
@@ -153,11 +153,11 @@ class Deadlines {
   }
 }
 
-/** What this server has seen of one that was delivered. Times by `performance.now()`, -Infinity: never. */
+/** The observations of one delivered entry by this server. Times are by `performance.now()`; -Infinity: never. */
 interface Watched {
-  /** When it last did not run. */
+  /** When it was last seen not to run. */
   idleAt: number;
-  /** When it had last not been asked to stop. */
+  /** When it was last seen without a requested cancellation. */
   unaskedAt: number;
   /** When to look at it again. */
   lookAt: number;
@@ -165,9 +165,9 @@ interface Watched {
 
 interface Attempt extends Overdue {
   readonly startedAt: number;
-  /** Infinity: nobody knows. */
+  /** Infinity when it is unknown. */
   readonly timeoutMs: number;
-  /** Infinity: nobody has asked it to stop. */
+  /** Infinity when no cancellation was requested. */
   readonly cancelRequestedAt: number;
 }
 

@@ -7,7 +7,7 @@ import { consumersOf, readRegistrations } from '../reading/consumers.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
 
-/** Between two looks at a part of the queues. */
+/** The pause between two looks at a part of the queues. */
 const intervalMs = 5000;
 /** Queues of one look, and names of one script: Redis does nothing else meanwhile. */
 const queuesAtOnce = 50;
@@ -20,11 +20,11 @@ export interface DismisserOptions {
 }
 
 /**
- * Removes names from the queues' consumers, and from the list of agents, whose agents left, or whose
- * registrations are gone: thousands of them a day where agents have no volume. Every server does it; where
- * each is, it alone knows.
+ * Removes the names of agents that left, or whose registrations are gone, from the queues' consumers and from
+ * the list of agents: thousands of them a day where agents have no volume. Every server does so, and alone
+ * knows its position.
  *
- * An agent that is there all the same, without a registration, is made a consumer again by its next read.
+ * An agent that is alive all the same, without a registration, is made a consumer again by its next read.
  */
 export function dismisser({ link, keys, logger }: DismisserOptions): Sweeper {
   let after = '';
@@ -45,7 +45,7 @@ export function dismisser({ link, keys, logger }: DismisserOptions): Sweeper {
   });
 }
 
-/** One that comes back adds itself to the list again. */
+/** Removes agents that are gone from the list. One that comes back adds itself again. */
 async function forgetGone(redis: Redis): Promise<void> {
   const names = await redis.smembers(agentsKey).catch(ifWrongType<string[]>([]));
   const pipeline = redis.pipeline();

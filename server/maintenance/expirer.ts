@@ -6,7 +6,7 @@ import { Sweeper } from './sweeper.js';
 
 /** Agents refuse an expired command by themselves: this is only for those that no agent asks for. */
 const intervalMs = 500;
-/** In one script, during which Redis does nothing else. */
+/** The most commands in one script call, during which Redis does nothing else. */
 const most = 200;
 
 /** Ends commands that were not started within their `ttlMs`. */

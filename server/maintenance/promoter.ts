@@ -5,16 +5,16 @@ import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
 
 /**
- * How long it sleeps at most, less or more a fifth: one that was submitted meanwhile and is due sooner
- * may be so late. All others are due while it sleeps exactly until then.
+ * The longest sleep, plus or minus a fifth: a command that is submitted meanwhile and is due sooner may be
+ * this late. For all others the promoter sleeps exactly until they are due.
  */
 const intervalMs = 75;
-/** In one script, during which Redis does nothing else. */
+/** The most commands in one script call, during which Redis does nothing else. */
 const most = 200;
 
 /**
- * Puts commands whose `runAt` has come on their queues. Every server does, each at the very time: whoever
- * is first does it, and the others find nothing.
+ * Puts commands whose `runAt` has come on their queues. Every server does so at that very time: the first one
+ * does the work, and the others find nothing.
  */
 export function promoter(link: RedisCalls, keys: PartitionKeys, logger: Logger): Sweeper {
   return new Sweeper({

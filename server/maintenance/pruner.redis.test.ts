@@ -29,7 +29,7 @@ afterEach(async () => {
   await redis.stop();
 });
 
-/** As a server has one: with a connection of its own. */
+/** Starts a pruner as a server does, with a connection of its own. */
 async function startPruner(retention: { retentionMs?: number; retentionMax?: number } = {}): Promise<void> {
   const link = new RedisLink({ url: redis.url, logger, check: async (one) => void (await one.ping()) });
   await link.start();
@@ -39,7 +39,7 @@ async function startPruner(retention: { retentionMs?: number; retentionMax?: num
   await one.start();
 }
 
-/** Resolves when `holds`, asked again after every change that is told of a key. */
+/** Resolves once `holds` is true, which is checked again after every notification about a key. */
 async function until(key: string, holds: () => Promise<boolean>): Promise<void> {
   await client.config('SET', 'notify-keyspace-events', 'KA');
   const subscriber = redis.client();
@@ -91,7 +91,7 @@ test('two servers prune at once what ended long ago, each command once', async (
 });
 
 test('what has not ended, and stands in front of it, keeps it from nothing', async () => {
-  // More than two looks at once see.
+  // More than two looks cover together.
   await make(1200, 'waiting', { status: 'PENDING' });
   await make(1, 'behind', ended);
   const gone = until(keys.counts, async () => (await countOf('COMPLETED')) === 0);
@@ -109,7 +109,7 @@ test('what waits in front is looked at once in a while, not at every look', asyn
   await startPruner();
   await gone;
   const [, looks] = /cmdstat_evalsha:calls=(\d+)/.exec(await client.info('commandstats')) ?? [];
-  // One is told that Redis does not know the script yet.
+  // One call fails, since Redis does not know the script yet.
   expect(Number(looks)).toBe(1 + Math.ceil(5001 / 500));
 });
 
@@ -154,7 +154,7 @@ test('a command that was executed while the pruner runs stays until its time is 
   const by = { agentId: 'agent-1', session: 'i1.1' };
   await start(client, keys, { ...by, limit: 1, queues: ['default'], types: [], inHands: [] });
   expect(await report(client, keys, [reportOf(completed)])).toEqual(['accepted']);
-  // What comes after it in the index is looked at after it.
+  // Commands that come after it in the index are looked at after it.
   await make(1, 'old', ended);
   await client.hset(keys.command('a'), 'createdAt', 1);
   await until(keys.counts, async () => (await countOf('COMPLETED')) === 1);

@@ -6,7 +6,7 @@ import { Sweeper } from './sweeper.js';
 
 /** How long something may be overdue when nothing else is; and the pause after a look that found nothing due. */
 const intervalMs = 250;
-/** In one script, during which Redis does nothing else: some 2 ms when all of them go. */
+/** The most commands in one script call, during which Redis does nothing else: some 2 ms when all of them go. */
 const most = 500;
 
 export interface PrunerOptions extends Retention {
@@ -16,13 +16,13 @@ export interface PrunerOptions extends Retention {
 }
 
 /**
- * Deletes commands that ended long enough ago. Every server does it: what one has deleted, the others
- * do not find.
+ * Deletes commands that ended long enough ago. Every server does so: the others do not find what one has
+ * deleted.
  *
- * The index is in the order of submission, so among what is old there may be much that has not ended, or
- * ended only now. The look goes on behind it instead of beginning anew each time, and takes a pause after
- * each part in which nothing was due: a backlog of a million costs Redis a small share of its time,
- * whatever waits in front. Where it is, this process alone knows: after a restart it begins at the front.
+ * The index is in the order of submission, so many of the old commands may not have ended, or have ended only
+ * now. The scan goes on behind them instead of beginning anew each time, and takes a pause after each part in
+ * which nothing was due: a backlog of a million costs Redis a small share of its time, whatever waits in
+ * front. Only this process knows the position of its scan: after a restart it begins at the front.
  */
 export function pruner({ link, keys, logger, ...retention }: PrunerOptions): Sweeper {
   let rank = 0;

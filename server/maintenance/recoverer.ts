@@ -14,9 +14,9 @@ export interface RecovererOptions {
 }
 
 /**
- * Resolves commands whose agent was lost. Agents do the same: whoever is alive is enough.
+ * Resolves commands whose agent was lost. Agents do the same: any process that is alive is enough.
  *
- * Its calls are also the pulse by which Redis notices that it was away, so the interval is part of the
+ * The calls are also the pulse by which Redis notices an outage of its own, so the interval is part of the
  * protocol: a twelfth of the lease, where a sixth without any call counts as an outage.
  */
 export function recoverer({ link, keys, leaseMs, faults, logger }: RecovererOptions): Sweeper {

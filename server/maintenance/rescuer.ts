@@ -19,12 +19,12 @@ export interface RescuerOptions {
 }
 
 /**
- * Finds commands that nothing names any more, because somebody deleted a stream, a group's entries or
- * `scheduled`, and has them resolved.
+ * Finds orphaned commands, which nothing names any more because a stream, a group's entries or `scheduled`
+ * were deleted, and has them resolved.
  *
- * Every command that has not ended is on a stream or scheduled, once. So the numbers tell whether any is
+ * Every command that has not ended is on a stream or scheduled, once. So the numbers show whether any is
  * missing, and only then is every command looked at. One that is missing twice, a lease apart, is
- * resolved: in between, its agent may have been about to say that it lives.
+ * resolved: in between, its agent may have been about to renew it.
  */
 export function rescuer({ link, keys, leaseMs, logger }: RescuerOptions): Sweeper {
   const search = new Search(keys, leaseMs);
@@ -47,7 +47,7 @@ class Search {
   readonly #leaseMs: number;
   /** When a command was first missed, and with which entry. */
   readonly #missed = new Map<string, { readonly entry: string; readonly atMs: number }>();
-  /** Where the look at every command is; undefined while none is under way. */
+  /** The position of the scan of every command; undefined while none is under way. */
   #rank: number | undefined;
 
   constructor(keys: PartitionKeys, leaseMs: number) {
@@ -55,7 +55,7 @@ class Search {
     this.#leaseMs = leaseMs;
   }
 
-  /** Does a part of the work. @returns what `rescue` said of whom, and whether there is more to look at */
+  /** Processes one page. @returns the reply of `rescue` by command, and whether there is more to look at */
   async goOn(redis: Redis): Promise<{ words: Map<string, string>; more: boolean }> {
     if (this.#rank === undefined) {
       if (await this.#isComplete(redis)) {
@@ -76,7 +76,7 @@ class Search {
     const queues = await redis.smembers(this.#keys.queues);
     const { counts, scheduled } = this.#keys;
     const streams = queues.map((queue) => this.#keys.stream(queue));
-    // At one moment: under load the numbers fit together at no other.
+    // Read at one moment: under load the numbers fit together at no other.
     const [open, ...named] = await readAtOnce(
       redis,
       [counts, scheduled, ...streams],
@@ -90,7 +90,7 @@ class Search {
     return sum(countsSchema.parse(open)) <= sum(named.map((length) => z.number().catch(0).parse(length)));
   }
 
-  /** Those of `ids` that have not ended and that nothing names. */
+  /** Returns those of `ids` that have not ended and that nothing names. */
   async #unnamed(redis: Redis, ids: readonly string[]): Promise<Suspect[]> {
     const hashes = await readAll(redis, ids, (batch, id) =>
       batch.hmget(this.#keys.command(id), 'status', 'entry', 'queue'),
@@ -106,7 +106,7 @@ class Search {
         ? batch.zscore(this.#keys.scheduled, id)
         : batch.xrange(this.#keys.stream(queue), entry, entry),
     );
-    // A lane that is not among the queues is looked after by nobody: `rescue` takes its commands out of it.
+    // No process looks after a lane that is not among the queues: `rescue` takes its commands out of it.
     const queues = new Set(await redis.smembers(this.#keys.queues));
     const isLost = (queue: string) => laneOf(queue) !== undefined && !queues.has(queue);
     const pending = await readAll(redis, open, (batch, { entry, queue }) =>
@@ -118,7 +118,7 @@ class Search {
     );
   }
 
-  /** Remembers who is missed. @returns those that were missed with the same entry a lease ago already */
+  /** Remembers the missing commands. @returns those that were missed with the same entry a lease ago already */
   #note(unnamed: readonly Suspect[], looked: readonly string[]): Suspect[] {
     const now = performance.now();
     const missing = new Set(unnamed.map(({ id }) => id));
@@ -136,7 +136,7 @@ const fieldsSchema = z
   .tuple([z.string().nullable(), z.string().nullable(), z.string().nullable()])
   .catch([null, null, null]);
 
-/** An error counts: a key of another type, or a group that was deleted, names no command. */
+/** An error counts as nothing: a key of another type, or a group that was deleted, names no command. */
 const isNothing = (reply: unknown) =>
   reply === null || reply === undefined || (Array.isArray(reply) && reply.length === 0);
 

@@ -7,9 +7,9 @@ import { laneOf } from '../../shared/store/lanes.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
 
-/** How long a queue that nobody needs any more may still be in use. */
+/** How long a queue that is no longer needed may still be in use. */
 const intervalMs = 5000;
-/** In one script, during which Redis does nothing else. */
+/** The most queues in one script call, during which Redis does nothing else. */
 const most = 200;
 
 export interface RetirerOptions {
@@ -19,8 +19,8 @@ export interface RetirerOptions {
 }
 
 /**
- * Takes queues out of use of which no command is kept any more. Every server does it: what one has
- * retired, the others do not find.
+ * Takes queues out of use of which no command is kept any more. Every server does so: the others do not
+ * find what one has retired.
  */
 export function retirer({ link, keys, logger }: RetirerOptions): Sweeper {
   return new Sweeper({
@@ -30,14 +30,14 @@ export function retirer({ link, keys, logger }: RetirerOptions): Sweeper {
     sweep: async (redis) => {
       const unused = await readUnused(redis, keys);
       const retired = unused.length === 0 ? [] : await retireQueues(redis, keys, unused.slice(0, most));
-      // What was left alone holds something that is not counted: no hurry.
+      // A queue that was left alone holds something that is not counted: there is no hurry.
       return { count: retired.length, more: retired.length === most };
     },
     logger,
   });
 }
 
-/** Queues of which no command is counted, in an order of chance: those that stay must not hide the others. */
+/** Returns queues of which no command is counted, from a random one on: those that stay must not hide the others. */
 async function readUnused(redis: Redis, keys: PartitionKeys): Promise<string[]> {
   const [inUse, counted, paused] = await Promise.all([
     redis.smembers(keys.queues).catch(ifWrongType<string[]>([])),

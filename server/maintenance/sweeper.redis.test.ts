@@ -56,7 +56,7 @@ async function running(sweeper: Sweeper): Promise<Sweeper> {
   return sweeper;
 }
 
-/** Resolves when Redis tells of a change of this key; listening begins with the call. */
+/** Resolves `seen` when Redis notifies of a change of this key; listening begins with the call. */
 async function changed(key: string): Promise<{ readonly seen: Promise<unknown> }> {
   await client.config('SET', 'notify-keyspace-events', 'KA');
   const subscriber = redis.client();

@@ -8,7 +8,7 @@ export interface SweeperOptions {
   readonly name: string;
   readonly intervalMs: number;
   readonly link: RedisCalls;
-  /** Does some of what is due. Safe to call twice, and from several servers at once. */
+  /** Processes one batch of due items. Safe to call twice, and from several servers at once. */
   readonly sweep: (redis: Redis) => Promise<Swept>;
   readonly logger: Logger;
 }
@@ -16,7 +16,7 @@ export interface SweeperOptions {
 export interface Swept {
   readonly count: number;
   readonly more: boolean;
-  /** When the next is due, if that is known: the sweeper then sleeps no longer than that. */
+  /** How long until the next item is due, if that is known: the sweeper then sleeps no longer than that. */
   readonly nextInMs?: number | undefined;
 }
 
@@ -26,7 +26,7 @@ const leastMs = 5;
 /**
  * Calls a sweep again and again, without a pause while more is due.
  *
- * It survives every outage of Redis: the link has logged it, once, and the next tick tries again. When
+ * A sweeper survives every outage of Redis: the link has logged it, once, and the next tick retries. When
  * its process dies, another server does its work, or it is done at the next start.
  */
 export class Sweeper implements Service {

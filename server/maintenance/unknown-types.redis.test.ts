@@ -26,7 +26,7 @@ afterAll(async () => {
 
 beforeEach(() => client.flushall());
 
-/** Submits one of this type, and lets an agent meet it that does not know it. */
+/** Submits a command of this type, and lets an agent receive it that does not know the type. */
 async function meet(id: string, type: string, queue = 'default'): Promise<void> {
   await submit(client, keys, [newCommand(id, { type, queue })], {
     notAfter: Number.MAX_SAFE_INTEGER,

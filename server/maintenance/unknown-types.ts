@@ -9,7 +9,7 @@ import { readTime } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
 
-/** How late the line may be. Each look costs one read while there is no lane. */
+/** How late the log line may be. Each look costs one read while there is no lane. */
 const intervalMs = 1000;
 
 /**
@@ -41,7 +41,7 @@ export function unknownTypes(link: RedisCalls, keys: PartitionKeys, logger: Logg
   });
 }
 
-/** Lanes in which something waits: those whose type no live agent of their queue knows, and the other types. */
+/** Returns lanes with waiting commands whose type no live agent of the queue knows, and the types that some know. */
 async function look(
   redis: Redis,
   keys: PartitionKeys,

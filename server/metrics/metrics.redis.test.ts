@@ -50,7 +50,7 @@ async function scrape(): Promise<ReadonlyMap<string, number>> {
       const [, name = '', labels = '', value] = sample.exec(line) ?? [];
       const family = name.replace(/_(bucket|sum|count)$/, '');
       expect({ line, isTyped: typed.has(name) || typed.has(family) }).toEqual({ line, isTyped: true });
-      // The lag of an event loop that nobody measured yet is no number, which Prometheus can read.
+      // The lag of an event loop that was not measured yet is NaN, which Prometheus can read.
       const isNumber = !Number.isNaN(Number(value)) || value?.toLowerCase() === 'nan';
       expect({ line, isNumber }).toEqual({ line, isNumber: true });
       return [`${name}${labels}`, Number(value)];
@@ -120,7 +120,7 @@ test('counts requests by route and status, and never by what a path or a method 
   const names = [...samples.keys()].join('\n');
   expect(names).not.toContain(commandId);
   expect(names).not.toContain('secret');
-  // Nor does every scrape make a line in the log.
+  // Scrapes must not write lines to the log either.
   expect(log.filter((line) => line.includes('/metrics'))).toEqual([]);
 });
 

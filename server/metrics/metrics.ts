@@ -16,7 +16,7 @@ interface Sized {
 export interface FellowWorkers {
   /** The figures of this process and of all others. */
   figuresOfAll(): Promise<readonly Figures[]>;
-  /** Lets them have the figures of this one. */
+  /** Answers their requests for the figures of this process. */
   answerWithFigures(own: () => Promise<Figures>): void;
 }
 
@@ -35,7 +35,7 @@ export interface MetricsOptions {
 
 let ofProcess: Registry | undefined;
 
-/** Memory, event loop, files: of this process, so once for all servers in it. */
+/** Memory, event loop and files belong to the process, so there is one registry for all servers in it. */
 function processRegistry(): Registry {
   if (ofProcess) return ofProcess;
   const registry = new Registry();
@@ -44,7 +44,7 @@ function processRegistry(): Registry {
   return (ofProcess = registry);
 }
 
-/** Counted where it happens: whoever logs must not depend on who is asked for metrics. */
+/** The log output counts dropped lines by itself, since logging must not depend on the metrics. */
 function countDroppedLines(registry: Registry): void {
   const dropped: Counter = new Counter({
     name: 'fencepost_log_lines_dropped_total',
@@ -58,8 +58,8 @@ function countDroppedLines(registry: Registry): void {
 }
 
 /**
- * What Prometheus is told: of Redis, of this server's requests, and of its process. Of several workers a scrape reaches
- * one: it answers for all of them.
+ * The metrics of Redis, of this server's requests, and of its process. A scrape reaches one of several workers, which
+ * answers for all of them.
  */
 export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE;

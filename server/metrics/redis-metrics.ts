@@ -23,8 +23,8 @@ interface State {
 }
 
 /**
- * What is in Redis, as numbers: the same at every server. While Redis is away there are none, rather
- * than those of some time ago.
+ * The contents of Redis as metrics, the same at every server. While Redis is unavailable there are none,
+ * rather than those of some time ago.
  */
 export class RedisMetrics {
   readonly #options: RedisMetricsOptions;
@@ -103,7 +103,7 @@ export class RedisMetrics {
     ];
   }
 
-  /** Reads Redis. @throws what reading threw, unless Redis is away */
+  /** Reads Redis. @throws what reading threw, unless Redis is unavailable */
   async update(): Promise<void> {
     const state = await this.#read();
     this.#up.set(state ? 1 : 0);
@@ -132,7 +132,7 @@ export class RedisMetrics {
   }
 }
 
-/** Most queues with time series of their own: whoever names queues must not decide what a scrape costs. */
+/** The most queues with time series of their own: clients that name queues must not decide what a scrape costs. */
 export const mostSeries = 1000;
 /** No queue can have this name. */
 const others = '~others';

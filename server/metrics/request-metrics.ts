@@ -7,8 +7,8 @@ import { type Check } from '../http/check.js';
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 /**
- * Counts requests by pattern of the path (never the path itself: it would make a time series of every
- * id), and measures how long answers took. One that its client asked to be held says nothing of that.
+ * Counts requests by pattern of the path (never the path itself: it would make a time series of every id),
+ * and measures how long answers took, except those that were held because the client asked for it.
  */
 export function requestMetrics(registry: Registry): Check {
   const requests = new Counter({

@@ -30,7 +30,7 @@ const registrationSchema = z.object({
   draining: z.string().nullable().default(null),
 });
 
-/** Every agent that registered and did not leave, by name; those that were lost for an hour. */
+/** Returns every agent that registered and did not leave, by name; lost agents for an hour. */
 export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<AgentView[]> {
   const [members, running, nowMs] = await Promise.all([
     redis.smembers(agentsKey).catch(ifWrongType([])),
@@ -41,11 +41,11 @@ export async function readAgents(redis: Redis, keys: PartitionKeys): Promise<Age
   const pipeline = redis.pipeline();
   for (const id of ids) pipeline.hgetall(agentKey(id));
   const hashes = await runAll(pipeline);
-  // Left, or lost so long ago that the registration is gone. One that comes back adds itself again.
+  // These left, or were lost so long ago that the registration is gone. One that comes back adds itself again.
   const gone = ids.filter((_, i) => isEmpty(hashes[i]));
   if (gone.length > 0) await redis.srem(agentsKey, ...gone);
   return ids.flatMap((agentId, i) => {
-    // One that left in this moment is empty; one that somebody wrote by hand may be anything.
+    // The hash of an agent that left just now is empty; one that was written by hand may hold anything.
     const registration = registrationSchema.safeParse(hashes[i]).data;
     if (!registration) return [];
     const { lastSeen, draining, session, instance, ...rest } = registration;

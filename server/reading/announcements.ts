@@ -7,7 +7,7 @@ import { ifWrongType, orBroken, runAll } from '../../shared/store/command-reader
 import { agentKey, agentsKey, typesKey } from '../../shared/store/keys.js';
 import { readTime } from '../redis/redis-clock.js';
 
-/** What agents have announced of command types. */
+/** The command types that agents have announced. */
 export interface Announcements {
   /** Redis time. */
   readonly nowMs: number;
@@ -18,7 +18,7 @@ export interface Announcements {
 }
 
 /**
- * Reads what the catalog of a server is made of. Who announces what matters only where versions differ.
+ * Reads what a server's catalog is built from. The announcing agents are read only where versions differ.
  *
  * @throws BrokenCommand when the key is no hash
  */
@@ -40,7 +40,7 @@ function hasRivals(fields: readonly string[]): boolean {
   return false;
 }
 
-/** What somebody spoiled is no agent. */
+/** A malformed registration counts as no agent. */
 const rowSchema = z.tuple([
   z.string(),
   z.string(),

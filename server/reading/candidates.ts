@@ -10,10 +10,10 @@ export interface Candidate {
   readonly position: Position;
 }
 
-/** Where a list looks for commands, newest first. */
+/** A source of the commands of a list, newest first. */
 export interface Candidates {
   readonly order: ListOrder;
-  /** @returns up to `count` that come after `after`; fewer mean that these were the last */
+  /** @returns up to `count` candidates that come after `after`; fewer mean that these were the last */
   next(after: Position | undefined, count: number): Promise<Candidate[]>;
 }
 
@@ -24,15 +24,15 @@ export function indexed(redis: Redis, key: string, order: 'created' | 'failed'):
 }
 
 /**
- * Commands that may be PENDING: what is on the streams and what is scheduled. By the instant at which
- * each was, or will be, put on its queue: for one that is neither delayed nor tried again that is its
- * creation. Not by the index of all commands: what waits for long may lie behind a million that ended.
+ * Commands that may be PENDING: those on the streams and those that are scheduled, by the instant at which
+ * each was, or will be, put on its queue; for one that is neither delayed nor retried that is its creation.
+ * The index of all commands is not used: one that waits for long may lie behind a million that ended.
  *
- * Of many queues each is read a little, and further only where that did not reach: a page of as many
- * entries of each would be a thousand pages.
+ * Many queues are each read a little, and further only where that did not suffice: a full page of every
+ * queue would be a thousand pages.
  */
 export function queued(redis: Redis, keys: PartitionKeys, queues: readonly string[]): Candidates {
-  // Before the entries of the same millisecond, whose minor number is their sequence.
+  // Sorts before the entries of the same millisecond, whose minor number is their sequence.
   const place = (runAt: number, id: string): Position => [runAt, Number.MAX_SAFE_INTEGER, id];
   return {
     order: 'queued',
@@ -61,19 +61,19 @@ export function queued(redis: Redis, keys: PartitionKeys, queues: readonly strin
   };
 }
 
-/** Where candidates come from, newest first, as far as it has been read. */
+/** One stream or sorted set with candidates, newest first, as far as it has been read. */
 interface Source {
   readonly read: (after: Position | undefined, most: number) => Promise<Candidate[]>;
   readonly found: Candidate[];
-  /** Behind which it is to be read next. */
+  /** The position behind which it is to be read next. */
   after: Position | undefined;
-  /** How many to read next; 0: it was read to its end. */
+  /** How many to read next; 0 when it was read to its end. */
   most: number;
 }
 
 const unread = (after: Position | undefined, most: number) => ({ found: [], after, most: Math.max(2, most) });
 
-/** Whether what was not read of it yet could come before `last`, the last of a full page. */
+/** Whether candidates of a source that were not read yet could come before `last`, the last of a full page. */
 function mayHaveMore({ after, most, found }: Source, last: Position | undefined): boolean {
   if (most === 0) return false;
   return last === undefined || found.length === 0 || after === undefined || comesAfter(last, after);
@@ -87,9 +87,9 @@ async function readOn(source: Source): Promise<void> {
 }
 
 /**
- * Commands that may be RUNNING: what was delivered and not acknowledged, by the instant at which it
- * was put on its queue. The pending lists are read whole, since Redis shows them oldest first: they
- * hold no more than the agents have in their hands.
+ * Commands that may be RUNNING: those that were delivered and not acknowledged, by the instant at which
+ * each was put on its queue. The pending lists are read whole, since Redis shows them oldest first: they
+ * hold no more than the agents have in flight.
  */
 export function delivered(redis: Redis, keys: PartitionKeys, queues: readonly string[]): Candidates {
   let reading: Promise<{ row: PendingRow; position: Position }[]> | undefined;
@@ -143,7 +143,7 @@ async function onStream(
     .slice(0, count);
 }
 
-/** A sorted set from `after` down. Members of one score follow each other by name, so those before it are skipped. */
+/** Reads a sorted set down from `after`. Members of one score are in order of name, so those before it are skipped. */
 async function descend(
   redis: Redis,
   key: string,

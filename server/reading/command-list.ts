@@ -7,10 +7,10 @@ import { withLanes } from '../../shared/store/lanes.js';
 import { type Candidates, delivered, indexed, queued } from './candidates.js';
 import { decodeCursor, encodeCursor, type ListOrder, type Position } from './position.js';
 
-/** How many more are looked at when the first ones did not fill the page. */
+/** How many more commands are looked at when the first ones did not fill the page. */
 const chunk = 200;
 
-/** In which order a list with this filter runs. */
+/** Returns the order of a list with this filter. */
 export function orderOf({ status }: Pick<ListQuery, 'status'>): ListOrder {
   switch (status) {
     case 'PENDING':
@@ -31,7 +31,7 @@ export function startOf(query: ListQuery): Position | undefined | 'bad' {
 }
 
 /**
- * One page of commands, newest first. It looks at 1,000 commands at most, so a filter that few pass
+ * Reads one page of commands, newest first. It looks at 1,000 commands at most, so a filter that few pass
  * gives short pages, with a `nextCursor` for as long as there is more to look at.
  *
  * @param passes a filter beside those of the query

@@ -13,9 +13,9 @@ export const consumersOf = (rows: readonly SurveyedQueue[]): Consumer[][] =>
   rows.map(({ consumers }) => consumers.filter(({ name }) => name !== recoveryConsumer));
 
 /**
- * Whether each name is a registered agent's: `live` when it was heard of within its lease, else `lost`.
+ * Reads which names are those of registered agents: `live` with a heartbeat within the lease, else `lost`.
  *
- * @returns nothing of one that left, or that was lost so long ago that its registration is gone
+ * @returns no state for an agent that left, or was lost so long ago that its registration is gone
  */
 export async function readRegistrations(
   redis: Redis,
@@ -35,5 +35,5 @@ export async function readRegistrations(
 }
 
 const ms = z.coerce.number().int().catch(0);
-/** What somebody spoiled counts as an agent that was never heard of. */
+/** Malformed values count as those of an agent that never sent a heartbeat. */
 const rowSchema = z.tuple([z.string().nullable(), ms, ms]).catch([null, 0, 0]);

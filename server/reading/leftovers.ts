@@ -8,8 +8,8 @@ const listed = 20;
 const chunk = 500;
 
 /**
- * The commands that are RUNNING now, and whether their leases are alive. Changes nothing: a lease
- * lives in Redis, and what has run out is for recovery to deal with.
+ * Finds the commands that are RUNNING now, and whether their leases are alive. Changes nothing: a lease
+ * is kept in Redis, and recovery deals with those that have run out.
  */
 export async function findLeftovers(
   link: RedisCalls,

@@ -7,7 +7,7 @@ import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
 
-// Names are free to choose: none of them may cost for ever, and all together no more than a bound.
+// Clients choose the names of queues: none of them may cost for ever, and all together no more than a bound.
 
 const maxQueues = 1000;
 const keys = partitionKeys();
@@ -22,7 +22,7 @@ beforeAll(async () => {
   redis = await TestRedis.start();
   client = redis.client();
   const options = { host: '127.0.0.1', port: 0, leaseMs: 60_000, graceMs: 1000, maxBacklog: 10_000, logger };
-  // What has ended stays only as long as a submission may be on its way.
+  // Commands that ended stay only as long as a submission may be on its way.
   server = new Server({ ...options, redisUrl: redis.url, maxQueues, retentionMs: 0 });
   await server.start();
   api = new TestApi(server.url);
@@ -45,8 +45,8 @@ const queuesOf = async (query = '') => queueListSchema.parse((await api.get(`/qu
 const mostMs = 250;
 
 /**
- * The processor time in ms of this process, server and client, for one request: the least of some, since a machine that is
- * busy with other things makes each dearer. Not by the test's own client, which holds each answer against the document.
+ * The processor time in ms of this process, server and client, for one request: the least of several, since a machine
+ * that is busy makes each more expensive. The test's own client is not used: it checks answers against the document.
  */
 async function cpuMsOf(path: string): Promise<number> {
   const spent: number[] = [];
@@ -56,7 +56,7 @@ async function cpuMsOf(path: string): Promise<number> {
     const { status } = answer;
     await answer.arrayBuffer();
     const { user, system } = process.cpuUsage(before);
-    // On a machine that is busy with other things Redis may be late: that says nothing about the cost.
+    // On a machine that is busy with other things Redis may be late; such an answer is no measure of the cost.
     if (status === 200) spent.push((user + system) / 1000);
   }
   return Math.min(...spent);
@@ -141,7 +141,7 @@ test('polls that name queues which nobody uses leave nothing behind', async () =
   expect(await client.keys('*commands*')).toEqual([]);
 });
 
-/** Resolves when `holds`, asked again after every change in Redis. */
+/** Resolves once `holds` is true, which is checked again after every change in Redis. */
 async function until(holds: () => Promise<boolean>): Promise<void> {
   await client.config('SET', 'notify-keyspace-events', 'EA');
   const subscriber = redis.client();

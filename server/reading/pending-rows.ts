@@ -9,7 +9,7 @@ export interface PendingRow {
   readonly entry: string;
   /** The agent, or `~recovery`. */
   readonly consumer: string;
-  /** Since it was delivered, or last renewed: an age of the lease. */
+  /** The time since it was delivered or last renewed, which is the age of the lease. */
   readonly idleMs: number;
 }
 
@@ -30,7 +30,7 @@ export async function pendingRows(redis: Redis, keys: PartitionKeys, queue: stri
   }
 }
 
-/** A reply of XRANGE. An entry's only field is `id`; a stray one has others, and is nobody's command. */
+/** A reply of XRANGE. An entry's only field is `id`; a stray one has others, and belongs to no command. */
 export const entriesSchema = z.array(
   z.tuple([z.string(), z.array(z.string()).nullable()]).transform(([entry, fields]) => ({
     entry,
@@ -50,7 +50,7 @@ export async function commandsOf(
   return replies.map((reply) => entriesSchema.parse(reply ?? [])[0]?.id ?? '');
 }
 
-/** For `catch`: this value for a queue that nobody has read from yet, or whose stream is gone or broken. */
+/** For `catch`: this value for a queue that no agent has read from yet, or whose stream is gone or broken. */
 export function ifNoGroup<T>(value: T): (error: unknown) => T {
   return (error) => {
     if (error instanceof Error && /^(NOGROUP|WRONGTYPE|ERR no such key)/.test(error.message)) return value;

@@ -5,7 +5,7 @@
  */
 export type Position = readonly [major: number, minor: number, tie: string];
 
-/** Which order a position belongs to: a cursor of one list means nothing in another. */
+/** The order that a position belongs to: a cursor of one list means nothing in another. */
 export type ListOrder = 'created' | 'failed' | 'queued' | 'running';
 
 const letters = { created: 'c', failed: 'f', queued: 'q', running: 'r' } as const;
@@ -23,7 +23,7 @@ export function compare(one: Position, other: Position): number {
   return one[2] < other[2] ? 1 : -1;
 }
 
-/** A position as the text that clients hand back. */
+/** Encodes a position as the text that clients send to continue a list. */
 export function encodeCursor(order: ListOrder, [major, minor, tie]: Position): string {
   return Buffer.from(`${letters[order]}.${major}.${minor}.${tie}`).toString('base64url');
 }

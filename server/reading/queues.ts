@@ -19,7 +19,7 @@ export async function readQueueNames(redis: Redis, keys: PartitionKeys): Promise
 
 export interface QueuesPage {
   readonly queues: QueueView[];
-  /** The last of them, when there are more; else null. */
+  /** The last of these queues when there are more; else null. */
   readonly nextCursor: string | null;
 }
 
@@ -35,7 +35,7 @@ export async function readQueues(
   return { queues, nextCursor: names.length > limit ? (page.at(-1) ?? null) : null };
 }
 
-/** One queue, also if nobody has ever heard of it. */
+/** Reads one queue, even one that was never used. */
 export async function readQueue(redis: Redis, keys: PartitionKeys, queue: string): Promise<QueueView> {
   const [view] = await readThese(redis, keys, [queue]);
   if (!view) throw new Error(`no view of ${queue}`);
@@ -57,7 +57,7 @@ async function readThese(redis: Redis, keys: PartitionKeys, names: readonly stri
   }));
 }
 
-/** What is in these queues, each with its lanes: to a client they are one. */
+/** Surveys these queues, each together with its lanes: to a client they are one. */
 async function surveyWithLanes(
   redis: Redis,
   keys: PartitionKeys,
@@ -89,7 +89,7 @@ function sumOf(queue: string, rows: readonly SurveyedQueue[]): SurveyedQueue {
   };
 }
 
-/** How many consumers of each queue are of live agents, or have something in hand. */
+/** Counts the consumers of each queue that belong to live agents, or have entries in flight. */
 async function liveConsumers(redis: Redis, rows: readonly SurveyedQueue[]): Promise<number[]> {
   const consumers = consumersOf(rows);
   const registrations = await readRegistrations(
@@ -102,7 +102,7 @@ async function liveConsumers(redis: Redis, rows: readonly SurveyedQueue[]): Prom
   );
 }
 
-/** null also for what somebody spoiled: paused it is all the same. */
+/** null also for a malformed time: the queue is paused all the same. */
 const pausedAtSchema = z
   .string()
   .regex(/^\d{1,15}$/)
@@ -110,10 +110,10 @@ const pausedAtSchema = z
   .nullable()
   .catch(null);
 
-/** What a queue has to do. */
+/** The load of a queue. */
 export type QueueLoad = Pick<QueueView, 'queue' | 'length' | 'pending' | 'oldestWaitingMs'>;
 
-/** @returns a load per queue, in order; nothing of one whose key holds something else */
+/** @returns a load per queue, in order; an empty one where the key holds something else */
 export async function readLoads(
   redis: Redis,
   keys: PartitionKeys,
@@ -140,11 +140,11 @@ const groupsSchema = z.array(
   }),
 );
 
-/** The newest entry that some agent was given; undefined when nobody ever read. @param groups reply of XINFO GROUPS */
+/** The newest entry that an agent was given; undefined when none ever read. @param groups reply of XINFO GROUPS */
 export const lastDelivered = (groups: unknown) =>
   groupsSchema.parse(groups ?? []).find(({ name }) => name === group)?.lastDelivered;
 
-/** How many entries each agent has in its hands, over all queues. */
+/** Counts the entries that each agent has in flight, over all queues. */
 export async function readPendingByAgent(
   redis: Redis,
   keys: PartitionKeys,

@@ -6,15 +6,15 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type QueueLoad } from './queues.js';
 
 const count = z.coerce.number().int().catch(0);
-/** No later than a Date can be: somebody may have written there. */
+/** Limited to what a Date can hold, since the stored value may be malformed. */
 const instant = z.coerce.number().int().min(0).max(8.64e15).catch(0);
 const countsSchema = z.object({ PENDING: count, RUNNING: count, COMPLETED: count, FAILED: count });
 
 /**
- * The whole in numbers.
+ * Reads the figures of the whole deployment.
  *
- * @param queues what all queues in use have to do
- * @param leftoverRunning what this server found when it started
+ * @param queues the loads of all queues in use
+ * @param leftoverRunning the commands that this server found when it started
  */
 export async function readStats(
   redis: Redis,
@@ -43,7 +43,7 @@ export async function readStats(
   };
 }
 
-/** @param pulse what the `recover` script keeps: its last call says what time it is for it */
+/** @param pulse what the `recover` script keeps; the time of its last call counts as now */
 function recoveryOf([holdOffs, holdUntil, lastTick]: readonly (string | null)[]): Stats['recovery'] {
   const until = count.parse(holdUntil);
   const isHeld = until > count.parse(lastTick);

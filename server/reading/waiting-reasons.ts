@@ -9,25 +9,25 @@ import { type RedisCalls } from '../redis/redis-link.js';
 export interface WaitingReasonsOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
-  /** How old what is known of agents may be: half a second when left out. */
+  /** How old the registrations that were read may be; half a second when left out. */
   readonly freshMs?: number;
 }
 
-/** A registration, as far as it says who could execute a command. */
+/** A registration, as far as it shows which commands the agent could execute. */
 export interface ServingAgent {
   readonly queues: ReadonlySet<string>;
   /** Empty: all. */
   readonly types: ReadonlySet<string>;
-  /** Redis time in ms until which it counts as there, unless it is heard of again. */
+  /** Redis time in ms until which the agent counts as live, unless it sends another heartbeat. */
   readonly liveUntilMs: number;
 }
 
-/** What is asked of a command. */
+/** The part of a command that its reason depends on. */
 type Waiting = Pick<CommandSummary, 'status' | 'type' | 'queue' | 'runAt' | 'waitingFor'>;
 
 /**
- * Says what PENDING commands wait for, beside their turn. Nobody writes that down: it follows from the
- * clock, the paused queues and the agents that are registered at the moment of the question.
+ * Determines what PENDING commands wait for, apart from their turn. The reason is not stored: it follows from
+ * the clock, the paused queues and the agents that are registered at the moment of the request.
  */
 export class WaitingReasons {
   readonly #options: WaitingReasonsOptions;
@@ -48,7 +48,7 @@ export class WaitingReasons {
     return commands.map((command) => ({ ...command, waitingFor: reasonOf(command, moment, live) }));
   }
 
-  /** Many ask at once, and there may be many agents. */
+  /** Shares one read among concurrent requests, since there may be many agents. */
   async #refresh(): Promise<void> {
     const { freshMs = 500 } = this.#options;
     if (performance.now() - this.#readAt < freshMs) return;
@@ -68,14 +68,14 @@ interface Moment {
   readonly paused: readonly string[];
 }
 
-/** The first that applies: nothing else would help before. */
+/** Returns the first reason that applies: until that is gone, nothing else would help. */
 function reasonOf(command: Waiting, moment: Moment, live: readonly ServingAgent[]): WaitingReason | null {
   const { status, type, queue, runAt, waitingFor } = command;
   if (status !== 'PENDING') return null;
   const isLater = runAt !== null && Date.parse(runAt) > moment.nowMs;
-  // An agent that did not know its type has met it.
+  // An agent that does not know its type has already received it.
   const wasMet = waitingFor === 'agent-with-type';
-  // Where its queue has too many lanes it was put off for a second: that is not its time.
+  // A command whose queue has too many lanes is delayed by a second, which is no `runAt` of its own.
   if (isLater && !wasMet) return 'runAt';
   if (moment.paused.includes(queue)) return 'resume';
   const serving = live.filter(({ queues }) => queues.has(queue));
@@ -99,7 +99,7 @@ const listSchema = z
   .string()
   .nullable()
   .transform((text) => (text === null || text === '' ? [] : text.split(',')));
-/** What somebody spoiled is no agent. */
+/** A malformed registration counts as no agent. */
 const rowSchema = z.tuple([
   z.string().nullable(),
   z.string().nullable(),
@@ -120,7 +120,7 @@ export async function readServing(redis: Redis): Promise<ServingAgent[]> {
     if (!row) return [];
     const [session, draining, queues, types, leaseMs, lastSeen] = row;
     if (draining !== null && draining === session) return [];
-    // One that registered by polling alone has named none.
+    // Agents that only ever polled did not register their queues.
     const served = queues.length > 0 ? queues : [defaults.queue];
     return [{ queues: new Set(served), types: new Set(types), liveUntilMs: lastSeen + leaseMs }];
   });

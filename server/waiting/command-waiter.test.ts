@@ -3,7 +3,7 @@ import { CommandWaiter, type CommandWaiterOptions } from './command-waiter.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
 import { type TransitionListener } from './transition-feed.js';
 
-/** A feed that a test speaks through. */
+/** A feed through which a test sends. */
 class FakeFeed {
   readonly listeners = new Map<string, Set<TransitionListener>>();
 
@@ -49,7 +49,7 @@ afterEach(() => {
 });
 
 function newWaiter(options: Pick<CommandWaiterOptions, 'rereadMs'>): CommandWaiter {
-  // What `whenRead` throws is what the read rejects with.
+  // The read rejects with the error that `whenRead` throws.
   const read = async (which: keyof typeof reads) => {
     await Promise.resolve();
     reads[which]++;
@@ -65,7 +65,7 @@ function newWaiter(options: Pick<CommandWaiterOptions, 'rereadMs'>): CommandWait
   });
 }
 
-/** Resolves when it was asked so many times in all. */
+/** Resolves once the command was read so many times in all. */
 const readTimes = (times: number) =>
   new Promise<void>((resolve) => {
     whenRead = () => {

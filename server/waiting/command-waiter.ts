@@ -5,14 +5,14 @@ import { type TransitionFeed } from './transition-feed.js';
 
 export interface CommandWaiterOptions {
   readonly read: (id: string) => Promise<CommandView | undefined>;
-  /** Without the rest, which may be large: this is what is asked again and again. Null when there is none. */
+  /** Reads the status without the rest, which may be large, since this is read repeatedly. Null when there is none. */
   readonly readStatus: (id: string) => Promise<string | null>;
   readonly feed: Pick<TransitionFeed, 'listen'>;
   /** How long a hint may be late: a waiting caller reads at least this often, while they are few. */
   readonly rereadMs?: number;
 }
 
-/** Reads per second that all who wait may cost together, whatever their number. */
+/** Reads per second that all waiting callers may cost together, whatever their number. */
 const mostRereads = 1000;
 
 const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAILED';
@@ -20,9 +20,9 @@ const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAI
 /**
  * Holds callers until a command is terminal.
  *
- * The feed's hints make it fast; reading makes it true: before the first wait (after listening has
- * begun, so that nothing falls between), after every gap of the feed, and now and then: once a second,
- * or, of more than a thousand who wait, a thousand of them each second.
+ * The feed's hints make it fast; reading makes it reliable: before the first wait (after listening has
+ * begun, so that nothing falls between), after every gap of the feed, and periodically: once a second, or,
+ * when more than a thousand callers wait, a thousand of them each second.
  */
 export class CommandWaiter {
   readonly #options: CommandWaiterOptions;
@@ -46,7 +46,7 @@ export class CommandWaiter {
 
   /**
    * @param waitMs at most
-   * @param gone aborted when nobody waits for the answer any more
+   * @param gone aborted when the client no longer waits for the answer
    * @returns the command, terminal or as it was at the end of the wait; undefined when there is none
    * @throws what `read` throws; RedisUnavailable only when Redis is still away at the end of the wait: a
    *   client that waits is not sent away because Redis is restarted, or loads what it has stored
@@ -89,7 +89,7 @@ export class CommandWaiter {
     return Math.max(rereadMs, (this.#waiting.size * 1000) / mostRereads);
   }
 
-  /** @returns `away` when Redis is, and there is time to ask again. @throws what `read` throws otherwise */
+  /** @returns `away` when Redis is, and there is time to read again. @throws what `read` throws otherwise */
   async #readIfThere(id: string, goesOn: () => boolean): Promise<CommandView | undefined | 'away'> {
     try {
       return await this.#options.read(id);
@@ -99,7 +99,7 @@ export class CommandWaiter {
     }
   }
 
-  /** Whether there is a reason to read all of it: it is terminal, or gone. */
+  /** Whether there is a reason to read the whole command: it is terminal, or gone. */
   async #hasEnded(id: string): Promise<boolean> {
     try {
       const status = await this.#options.readStatus(id);
@@ -111,9 +111,9 @@ export class CommandWaiter {
   }
 }
 
-/** One caller who waits. */
+/** One waiting caller. */
 class Wait {
-  // A bell rings once; when it has, there is a new one. One that rings during a read is not lost.
+  // A bell rings once, and is then replaced. A ring during a read is not lost.
   #bell = new AbortController();
 
   ring(): void {

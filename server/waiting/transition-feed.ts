@@ -7,40 +7,40 @@ import { connectSubscriber } from '../../shared/store/connection.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { isAnswer } from '../redis/redis-fault.js';
 
-/** One change of a command, as the scripts publish it: a step, or how far its attempt says that it is. */
+/** One change of a command, as the scripts publish it: a step, or the progress that its attempt reports. */
 export interface Transition {
   readonly id: string;
   readonly status: Status;
   readonly attempt: number;
-  /** null: it is a step. */
+  /** null for a step. */
   readonly progress: Json;
 }
 
 export interface TransitionListener {
   onTransition(transition: Transition): void;
-  /** Messages may have been missed up to now: whoever wants the truth must read. */
+  /** Messages may have been missed up to now: a listener that needs the current state must read it. */
   onGap(): void;
 }
 
 export interface TransitionFeedOptions {
   readonly url: string;
   readonly logger: Logger;
-  /** How often Redis is asked for a sign of life; one that is late by twice that means a dead link. */
+  /** How often Redis is probed; an answer that is late by twice that means a dead connection. */
   readonly probeMs?: number;
   /** How often listeners are sent a gap, and how often it is logged, while Redis refuses the subscription. */
   readonly refusedMs?: { readonly gap: number; readonly log: number };
 }
 
-/** Whoever follows events reads everything again at a gap: often enough to follow, and not all the time. */
+/** Clients of the events read everything again at a gap: often enough to follow, and not all the time. */
 const usualRefusedMs = { gap: 5000, log: 60_000 };
 
-/** A line of a message: `<id> <STATUS> <attempt>`, and behind it, when it is no step, a progress as JSON. */
+/** A line of a message: `<id> <STATUS> <attempt>`, followed by the progress as JSON when it is no step. */
 const lineSchema = z
   .tuple([z.string(), statusSchema, z.coerce.number().int()], z.string())
   .transform(([id, status, attempt, ...rest], context): Transition => {
     if (rest.length === 0) return { id, status, attempt, progress: null };
     try {
-      // As the script wrote it.
+      // Joined, this is the JSON as the script wrote it.
       return { id, status, attempt, progress: JSON.parse(rest.join(' ')) as Json };
     } catch {
       context.addIssue({ code: 'custom', message: 'is not JSON' });
@@ -49,11 +49,11 @@ const lineSchema = z
   });
 
 /**
- * The transitions of all commands, for whoever listens. Hints, not a log: a channel forgets what
- * nobody hears, so after every (re)subscription listeners are told of a gap.
+ * Delivers the transitions of all commands to its listeners. They are hints, not a log: a channel keeps
+ * nothing for subscribers that are absent, so listeners are sent a gap after every (re)subscription.
  *
- * When its connection dies, or falls silent, it comes back by itself; until then listeners hear
- * nothing and live on what they read. Where Redis does not let it subscribe, it tries again, and sends
+ * When its connection dies, or falls silent, it reconnects by itself; until then listeners receive nothing
+ * and rely on what they read. Where Redis refuses the subscription, it is retried, and listeners are sent
  * a gap every few seconds, since nothing else ever comes.
  */
 export class TransitionFeed implements Service {
@@ -77,7 +77,7 @@ export class TransitionFeed implements Service {
     });
   }
 
-  /** Resolves at once: a Redis that is away is subscribed to when it is there. */
+  /** Resolves at once: when Redis is unavailable, the subscription follows once it is back. */
   async start(): Promise<void> {
     if (!this.#redis) {
       const onReady = () => void this.#subscribe(redis);
@@ -94,7 +94,7 @@ export class TransitionFeed implements Service {
     await this.#probes.stop();
   }
 
-  /** Listens to one command. @returns how to end that */
+  /** Listens to one command. @returns a function that ends that */
   listen(id: string, listener: TransitionListener): () => void {
     const ofCommand = this.#listeners.get(id) ?? new Set();
     this.#listeners.set(id, ofCommand.add(listener));
@@ -104,13 +104,13 @@ export class TransitionFeed implements Service {
     };
   }
 
-  /** Listens to all commands. @returns how to end that */
+  /** Listens to all commands. @returns a function that ends that */
   listenToAll(listener: TransitionListener): () => void {
     this.#listenersToAll.add(listener);
     return () => void this.#listenersToAll.delete(listener);
   }
 
-  /** How many commands somebody listens to. */
+  /** The number of commands that have a listener. */
   get size(): number {
     return this.#listeners.size;
   }
@@ -148,7 +148,7 @@ export class TransitionFeed implements Service {
     for (const listener of this.#listenersToAll) listener.onGap();
   }
 
-  /** Asks for what it has already; the connection breaks when there is no answer in time. */
+  /** Probes the connection by subscribing once more; the connection breaks when there is no answer in time. */
   async #probe(): Promise<void> {
     const redis = this.#redis;
     if (redis?.status !== 'ready') return;

@@ -110,7 +110,7 @@ test('what ended while the connections were cut is found when they are back', as
   const watch = await watchFor(id);
   const waiting = api.get(`/commands/${id}?wait=60`);
   await watch.read;
-  // In one step, so that nobody is connected who could hear of the end; it is over before anyone can be.
+  // One transaction, so that no server is connected that could be notified; it is over before any can reconnect.
   const kills = ['pubsub', 'normal'].map((type) => ['client', 'kill', 'type', type, 'skipme', 'yes']);
   const hash = keys.command(id);
   await client
@@ -149,7 +149,7 @@ test(`${crowd} clients wait on one subscription, and each is answered`, async ()
     new TestApi(other.url).get(`/commands/${ids[i % 50]}?wait=60`),
   );
   await read;
-  // Of the two servers, one each.
+  // Each of the two servers has one.
   expect(
     String(await client.client('LIST', 'TYPE', 'PUBSUB'))
       .trim()
@@ -165,7 +165,7 @@ interface Watch {
   readonly read: Promise<void>;
 }
 
-/** @returns a promise that resolves when Redis was asked, so often in all, to read any of these commands */
+/** @returns a promise that resolves when any of these commands were read from Redis so often in all */
 async function watchFor(id: string | readonly string[], times = 1): Promise<Watch> {
   const watched = new Set([id].flat().map((one) => keys.command(one)));
   return watchRequests(times, ([command, key]) => command === 'hgetall' && watched.has(key ?? ''));
@@ -202,7 +202,7 @@ describe('the feed', () => {
     let subscribed = nextGap();
     await feed.start();
     await subscribed;
-    /** Resolves when so many have been heard in all. */
+    /** Publishes a message. Resolves once so many transitions were received in all. */
     const say = async (message: string, inAll: number) => {
       await client.publish(keys.events, message);
       while (heard.length < inAll) await new Promise<void>((told) => (news = told));
@@ -245,7 +245,7 @@ describe('the feed', () => {
     ).read;
     expect(gaps).toBe(1);
     const again = nextGap();
-    // Neither it nor anything behind it arrives any more; the connection stays open.
+    // Neither the next request nor anything behind it arrives any more; the connection stays open.
     await proxy.holdNext(requestOf('SUBSCRIBE')).held;
     await again;
     expect(gaps).toBe(2);
