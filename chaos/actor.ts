@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type Line } from './lines.js';
 import { type Arm, flagOf, type Schedule } from './schedule.js';
 
-/** What happened to a process without anybody's doing but its own. */
+/** Callbacks for what a process does on its own, without a fault injected from outside. */
 export interface ActorEvents {
   onEnded(actor: Actor, arm: Arm | null): void;
 }
@@ -27,9 +27,9 @@ interface ActorOptions {
 export abstract class Actor {
   readonly name: string;
   readonly lines: readonly Line[];
-  /** A fault of the whole process is at work on it: no other may be. */
+  /** Whether a fault of the whole process is active on it: then no other may be. */
   taken = false;
-  /** What its present process was told at its start. */
+  /** How the current process was armed at its start; null: not at all. */
   arm: Arm | null = null;
   /**
    * How often in a row it was refused its name since it came back without its data; null: it has had its
@@ -56,12 +56,12 @@ export abstract class Actor {
     return this.#process?.running ?? false;
   }
 
-  /** Resolves when it does its work; at once if it has ended since, as it may have been told to. */
+  /** Resolves when the process does its work, or at once if it has ended since, for example at its armed point. */
   get ready(): Promise<void> {
     return this.#ready;
   }
 
-  /** @param armed whether the schedule may tell it to die at a point */
+  /** @param armed whether the schedule may arm the process to die or freeze at a point */
   async start({ armed = true } = {}): Promise<void> {
     this.starts++;
     this.arm = armed ? this.draw() : null;
@@ -72,12 +72,12 @@ export abstract class Actor {
       () => undefined,
     );
     void process.exited.then(() => {
-      // Whoever takes it kills it, and looks after it.
+      // A fault that took the process killed it, and handles its end.
       if (this.#process === process && !this.taken) this.options.events.onEnded(this, this.arm);
     });
   }
 
-  /** Whoever took it is done; if it has died meanwhile, that is looked after now. */
+  /** Releases the process after a fault; if it died meanwhile, its end is handled now. */
   release(): void {
     this.taken = false;
     if (!this.running) this.options.events.onEnded(this, this.arm);
@@ -91,7 +91,7 @@ export abstract class Actor {
 
 export class AgentActor extends Actor {
   readonly transport: AgentTransport;
-  /** Raised when it is gone for good and another takes its place, with another data directory. */
+  /** Incremented when the agent is gone for good and another takes its place, with another data directory. */
   #generation = 1;
   #directories = 1;
 
@@ -104,7 +104,7 @@ export class AgentActor extends Actor {
     return `${this.name}.${this.#generation}`;
   }
 
-  /** All that it had so far. */
+  /** All identities that the agent has had so far. */
   get identities(): readonly string[] {
     return Array.from({ length: this.#generation }, (_, i) => `${this.name}.${i + 1}`);
   }
@@ -115,7 +115,7 @@ export class AgentActor extends Actor {
     this.refusals = null;
   }
 
-  /** Its next process has its name and nothing else, as a container without a volume. */
+  /** The next process keeps the name and nothing else, like a container without a volume. */
   loseData(): void {
     this.#directories++;
     this.refusals ??= 0;
@@ -142,7 +142,7 @@ export class AgentActor extends Actor {
 
 export class ServerActor extends Actor {
   readonly port: number;
-  /** Requests that clients have under way here: keys of submissions, ids of commands that are read. */
+  /** Requests that clients have in flight here: keys of submissions, ids of commands that are read. */
   readonly requests = new Set<{ readonly about: readonly string[] }>();
 
   constructor(port: number, options: ActorOptions) {
@@ -164,13 +164,13 @@ export class ServerActor extends Actor {
     return [...this.requests].flatMap(({ about }) => about);
   }
 
-  /** What was under way when it died by itself: its clients learn of that as soon as the harness does. */
+  /** Requests that were in flight when the server died on its own: clients notice as soon as the harness does. */
   get brokenJustNow(): string[] {
     const since = performance.now() - 500;
     return this.#broken.filter(({ atMs }) => atMs >= since).flatMap(({ about }) => about);
   }
 
-  /** A client's request to it got no answer. */
+  /** Records a client's request to this server that got no answer. */
   noteBroken(about: readonly string[]): void {
     this.#broken.push({ about, atMs: performance.now() });
     if (this.#broken.length > 200) this.#broken.splice(0, 100);

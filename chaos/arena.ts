@@ -26,9 +26,9 @@ export interface ArenaOptions {
 }
 
 const agentConcurrency = 4;
-/** Shorter than the longest command: an agent that is told to stop does not finish everything. */
+/** Shorter than the longest command, so that an agent that is stopped does not finish everything. */
 const graceMs = 1000;
-/** As a user gives types of his own to an agent. */
+/** The agents get a command type of the harness's own, in the way that users add theirs. */
 const commands = { AGENT_COMMANDS: join(repositoryRoot, 'chaos/commands/steps.mjs') };
 /** Agents announce their types before they do anything else. */
 const longestAnnouncingMs = 30_000;
@@ -39,9 +39,9 @@ export class Arena {
   readonly ledger: HitSource;
   readonly servers: ServerActor[] = [];
   readonly agents: AgentActor[] = [];
-  /** Of the harness: past all proxies. */
+  /** The harness's own connection, which bypasses all proxies. */
   readonly redis: Redis;
-  /** A fault of Redis itself is at work. */
+  /** Whether a fault of Redis itself is active. */
   redisTaken = false;
   readonly #ledgerProcess: TestProcess;
 
@@ -59,7 +59,8 @@ export class Arena {
     const deployment = await Deployment.start({
       servers: 0,
       ownGroup: true,
-      // Everybody reaches it through a proxy, and these by its socket: no port that it could lose while it is down.
+      // Processes reach Redis through proxies, and the proxies by its socket: no port that it could lose while
+      // it is down.
       redisConfig: { port: '0' },
       env: { GRACE_MS: String(graceMs), ...env, AGENT_CONCURRENCY: String(agentConcurrency) },
     });
@@ -73,18 +74,24 @@ export class Arena {
     return arena;
   }
 
-  /** Resolves when all do their work; somebody must look after those that were told to freeze before that. */
+  /**
+   * Resolves when all processes do their work. The caller must look after processes that are armed to freeze
+   * before that.
+   */
   async ready(): Promise<void> {
     await Promise.all(this.actors.map(({ ready }) => ready));
     const deadline = performance.now() + longestAnnouncingMs;
-    // One that was told to die may have died before, and is started again.
+    // An agent that was armed to die may have died before it announced its types, and is started again.
     while (!(await this.#knows(ownType))) {
       if (performance.now() > deadline) throw new Error(`no agent has announced ${ownType}`);
       await pause(50);
     }
   }
 
-  /** Servers do as soon as they are asked for it: none of them has looked before. */
+  /**
+   * Whether an agent has announced the type. Servers learn of it when a client uses it: none of them has looked
+   * before.
+   */
   async #knows(type: string): Promise<boolean> {
     const fields = await this.redis.hkeys(typesKey);
     return fields.some((field) => partsOfField(field).type === type);
@@ -158,7 +165,7 @@ export class Arena {
   }
 }
 
-/** Two of four, one on each transport, know the built-in types alone: what else they meet goes to a lane. */
+/** Two of four, one on each transport, know the built-in types alone: other commands they meet go to a lane. */
 const knowsOwnType = (agent: number) => agent % 4 < 2;
 
 /** Two of four, one on each transport, serve the queues strictly in their order, and two by weight. */

@@ -6,7 +6,10 @@ import { Dice } from './dice.js';
 
 const unknown: Post = { begin: 1, end: 2, idempotencyKey: null, count: 1, outcome: 'unknown', ids: [] };
 
-/** One client, whose submissions get no answer the first times. @returns the keys that it sent, in order, until `over` */
+/**
+ * Runs one client, whose submissions get no answer the first times. @returns the keys that it sent, in order,
+ * until `over`
+ */
 async function keysSent(retentionMs: number, over: (keys: readonly string[]) => boolean): Promise<string[]> {
   const keys: string[] = [];
   const log = new ClientLog();

@@ -9,9 +9,9 @@ import { isKey, type Watch } from './watch.js';
 /** A server as its clients see it. */
 export interface Desk {
   readonly url: string;
-  /** What clients have under way there: keys of submissions, ids of commands that are read. */
+  /** The requests that clients have in flight there: keys of submissions, ids of commands that are read. */
   readonly requests: Set<{ readonly about: readonly string[] }>;
-  /** A request to it got no answer. */
+  /** Records a request to this server that got no answer. */
   noteBroken(about: readonly string[]): void;
 }
 
@@ -22,12 +22,12 @@ export interface ClientsOptions {
   readonly watch: Watch;
   /** How long an idempotency key is known after its command has ended: `RETENTION_MS` of the servers. */
   readonly retentionMs: number;
-  /** Of one client: what it asks for must not depend on how often it had to ask. */
+  /** The random numbers of one client: what it asks for must not depend on how often it had to ask. */
   readonly diceOf: (client: number, what: 'orders' | 'pauses') => Dice;
   readonly count: number;
 }
 
-/** What a server owes everybody within 2 s, these clients want sooner: they have another one to ask. */
+/** Servers guarantee an answer within 2 s; these clients want one sooner, since they have another server to ask. */
 const submitTimeoutMs = 1000;
 const readSeconds = 1;
 const readTimeoutMs = 500;
@@ -38,9 +38,9 @@ const readTimeoutMs = 500;
  */
 export class Clients {
   readonly #options: ClientsOptions;
-  /** By what a command was to be. */
+  /** The number of commands, by the label of their order. */
   readonly mix: Record<string, number> = {};
-  /** What no client should ever be told. */
+  /** Answers that no client should ever get. */
   readonly troubles: string[] = [];
   readonly #idsByKey = new Map<string, readonly string[]>();
   readonly #over = new AbortController();
@@ -52,12 +52,12 @@ export class Clients {
   }
 
   start(): void {
-    // As many wait for it as there are clients, and more with batches.
+    // Every client waits for this signal, and more than once with batches.
     setMaxListeners(0, this.#givenUp.signal);
     this.#done = Promise.all(Array.from({ length: this.#options.count }, (_, i) => this.#run(i + 1)));
   }
 
-  /** Each finishes what it is at. @returns whether all did, in that time */
+  /** Lets each client finish its current order. @returns whether all did within that time */
   async finish(withinMs: number): Promise<boolean> {
     this.#over.abort();
     const late = new AbortController();
@@ -71,7 +71,7 @@ export class Clients {
     return isDone;
   }
 
-  /** What a key was answered: the ids of its commands. What is an id itself stays one. */
+  /** Returns the command ids with which the submission of a key was answered; an id is returned as it is. */
   idsOf(idOrKey: string): readonly string[] {
     return this.#idsByKey.get(idOrKey) ?? (isKey(idOrKey) ? [] : [idOrKey]);
   }
@@ -92,7 +92,7 @@ export class Clients {
     if (commands.length === 1) return this.#insist(client, commands[0], key, label);
     const ids = await this.#placeBatch(client, commands, key, label);
     if (ids) return ids;
-    // A batch takes no key: sent again, it would be stored again. Each by itself can be.
+    // The batch was sent without a key: sent again, it would be stored again. Each command can be sent with its own.
     const each = commands.map((command, i) => this.#insist(client, command, `${key}-${i + 1}`, label));
     return (await Promise.all(each)).flat();
   }
@@ -106,15 +106,15 @@ export class Clients {
     const { log } = this.#options;
     const submit = (url: string) => log.submitBatch(url, commands, { timeoutMs: submitTimeoutMs });
     const post = await client.visit([key], submit, isUnknown);
-    // Answered or not, nobody waits for it any more.
+    // The batch is not sent again: answered or not, the client no longer waits for it.
     this.#answered(key, post, label);
     return post.outcome === 'accepted' ? post.ids : undefined;
   }
 
   /**
-   * Until it is accepted, or so long after the first try that its command may have ended and been pruned soon: what is
-   * sent then may be a new command, as the guide says. The other half of the retention is for a request that is on its
-   * way for long.
+   * Retries until the submission is accepted, or until so long after the first try that its command may soon
+   * have ended and been pruned: after that a retry may create a new command, as the guide explains. The other
+   * half of the retention is for a request that is in transit for long.
    */
   async #insist(client: Client, command: Submission, key: string, label: string): Promise<readonly string[]> {
     const { log, retentionMs } = this.#options;
@@ -149,12 +149,12 @@ export class Clients {
     }
     const ended = await this.#untilEnded(client, id);
     if (!retry || ended?.status !== 'FAILED') return;
-    // By its failure: however often that is sent, one life begins.
+    // The retry names the failure: however often it is sent, the command is retried once.
     await this.#operate(client, id, `/commands/${id}/retry?finishedAt=${ended.finishedAt}`);
     await this.#untilEnded(client, id);
   }
 
-  /** Until it is answered, by whichever server. */
+  /** Sends an operation until a server answers it. */
   async #operate(client: Client, id: string, path: string): Promise<void> {
     const options = { timeoutMs: submitTimeoutMs };
     while (!this.#givenUp.signal.aborted) {
@@ -174,7 +174,8 @@ export class Clients {
         this.#options.watch.sawEnded(id, view.status, view.attempt);
         return view;
       }
-      // Pruned, since there was no server to be asked for so long. Or it was lost: the judge will tell.
+      // The command was pruned while no server could be asked for long, or was lost; the history checker finds
+      // out which.
       if (view === null) {
         this.#options.watch.sawGone(id);
         return undefined;
@@ -213,7 +214,7 @@ class Client {
       const answer = await call(server.url);
       if (isBroken(answer)) {
         server.noteBroken(about);
-        // Several requests may learn of it at once.
+        // Several requests may notice the failure at once.
         if (this.#at === at) this.#at++;
       }
       return answer;
@@ -222,7 +223,7 @@ class Client {
     }
   }
 
-  /** Before the next try. */
+  /** Pauses before the next try. */
   rest(signal: AbortSignal): Promise<void> {
     return pause(this.#pauses.between(20, 150), signal);
   }
@@ -230,8 +231,9 @@ class Client {
 
 const isUnknown = ({ outcome }: Pick<Post | Operation, 'outcome'>) => outcome === 'unknown';
 /**
- * It crossed a 408, on a connection that had been opened for a request which was given up before it was sent:
- * to be sent again. That nothing came of it the judge is told, as of whatever else is refused.
+ * The request crossed a 408, on a connection that had been opened for a request that was given up before it was
+ * sent, and must be sent again. Like every other refusal, it is reported to the history checker as one that had
+ * no effect.
  */
 const wasNotHeard = ({ refusal }: Post) => refusal?.startsWith('408 ') ?? false;
 const isNothing = (view: unknown) => view === undefined;

@@ -16,7 +16,10 @@ export interface RoundFacts {
   /** By the wall clock. */
   readonly beganAtMs: number;
   readonly endedMs: number;
-  /** So long after a fault was healed, an attempt may still begin that it explains: what had waited comes all at once. */
+  /**
+   * How long after a fault was healed an attempt that it explains may still begin: what had waited comes all at
+   * once.
+   */
   readonly afterMs: number;
   /** When the machine was too busy for the lease. */
   readonly stalls: readonly Stall[];
@@ -27,10 +30,10 @@ export interface RoundFacts {
  * it began or later; less the time that the harness takes to see that it did.
  */
 const leastLeases = 0.5;
-/** An agent that cannot renew gives up what may be tried again a sixth of a lease earlier. */
+/** An agent that cannot renew gives up retriable attempts a sixth of a lease earlier. */
 const leastLeasesGivenUp = 0.35;
 
-/** Those after which a process comes back, and settles at once what it left. */
+/** Faults after which a process comes back, and settles at once what it left. */
 const deaths: ReadonlySet<FaultKind> = new Set([
   'agent killed',
   'agent killed at a point',
@@ -40,15 +43,18 @@ const deaths: ReadonlySet<FaultKind> = new Set([
 ]);
 
 /**
- * What each fault explains, as the judge wants it: the attempts of the agent that it hit, and not sooner
- * than a lease can end. An outage of Redis explains no lost agent: recovery holds off until the live
- * ones have renewed, and only what may be tried again do they give up by themselves.
+ * Returns what each fault explains, in the form that the history checker takes: the attempts of the agent that
+ * it hit, and not sooner than a lease can end. An outage of Redis explains no lost agent: recovery holds off
+ * until the live ones have renewed, and these give up only retriable attempts by themselves.
  */
 export function explanations(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
   return [...byStalls(facts), ...byFaults(faults, facts)];
 }
 
-/** What a busy machine costs: what agents give up that could not renew in time, and no more unless it was long. */
+/**
+ * Returns what a busy machine explains: retriable attempts of agents that could not renew in time, and more
+ * only if it was busy for long.
+ */
 function byStalls({ stalls, leaseMs, afterMs }: RoundFacts): Fault[] {
   return stalls.flatMap(({ what, fromMs, toMs }): Fault[] => {
     const interval = { what, fromMs, toMs: toMs + afterMs };
@@ -68,8 +74,8 @@ function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
     };
     const leastMs = leastLeases * facts.leaseMs;
     const givenUp = { onAgentLost: 'retry', leastMs: leastLeasesGivenUp * facts.leaseMs } as const;
-    // After a lost reply the call is sent again at once, on a new connection, and answered the same.
-    // A pause costs nobody an attempt: what runs goes on.
+    // After a lost reply the call is sent again at once, on a new connection, and gets the same answer. A pause
+    // costs no agent an attempt: what runs goes on.
     if (kind === 'entry doubled' || kind === 'reply lost' || kind === 'queue paused') return [];
     if (kind.startsWith('Redis')) return [{ ...interval, ...givenUp }];
     const agents = agentsHit(target, facts);
@@ -81,7 +87,10 @@ function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
   });
 }
 
-/** A server, or its line to Redis, may cost the agents that reach Redis through servers, and no other. */
+/**
+ * A fault of a server, or of its link to Redis, may cost the agents that reach Redis through servers, and no
+ * others.
+ */
 function agentsHit(target: string, { agents }: RoundFacts): string[] {
   const [from = ''] = target.split(' → ');
   const hit = agents.filter(({ name, transport }) =>

@@ -13,13 +13,13 @@ export interface FaultPlace {
 /** A fault that was injected, and what is seen of it from then on. */
 export interface OpenFault {
   /**
-   * It was seen to have happened.
+   * Records that the fault was seen to have happened.
    *
-   * @param inFlight commands, or keys of submissions under way; those that have ended by now do not count
+   * @param inFlight commands, or keys of submissions in flight; those that have ended by now do not count
    */
   verified(proof: string, inFlight: readonly string[]): void;
   healed(): void;
-  /** It did not come to pass, for want of what it was to hit: not one that was injected and failed. */
+  /** Removes a fault that did not happen because it had nothing to hit, unlike one that was injected and failed. */
   withdraw(): void;
 }
 
@@ -61,7 +61,7 @@ export class FaultLog {
     };
   }
 
-  /** Once the round has come to rest: keys of submissions become the ids that they were answered. */
+  /** Completes the records once the round is at rest: keys of submissions become the ids that answered them. */
   async close(idsOf: (idOrKey: string) => readonly string[]): Promise<void> {
     // At rest every command has ended; one that has not leaves its faults unrecovered.
     await Promise.race([Promise.all(this.#recoveries), new Promise((resolve) => setTimeout(resolve, 2000))]);

@@ -9,13 +9,13 @@ import { wasRefused } from './wire-tally.js';
 export interface StruckCall {
   readonly call: string;
   readonly commandIds: readonly string[];
-  /** On whose behalf, by its agentId; undefined when the call does not say. */
+  /** The agent on whose behalf it was made, by its agentId; undefined when the call does not name one. */
   readonly agentId?: string | undefined;
 }
 
 export interface LateDelivery {
   readonly answer: string;
-  /** A guard refused it, or knew that it had been carried out before. */
+  /** Whether a guard refused it, or knew that it had been carried out before. */
   readonly refused: boolean;
 }
 
@@ -35,13 +35,13 @@ export interface Line {
   /** `agent-2 → Redis`. */
   readonly name: string;
   readonly traffic: Traffic;
-  /** What can be hit on it by name, the most frequent first. */
+  /** The calls that can be hit on it by name, the most frequent first. */
   readonly calls: readonly [string, ...string[]];
   cut(): void;
   /** `requests`: they do not arrive; `replies`: they do, and their answers do not. */
   halfOpen(direction: 'requests' | 'replies'): void;
   heal(): void;
-  /** Breaks what is open. */
+  /** Breaks all open connections. */
   reset(): void;
   setPace(pace: Pace): void;
   loseReply(call: string): AwaitedCall;
@@ -157,12 +157,12 @@ const httpCalls: Readonly<Record<string, (request: SeenRequest) => boolean>> = {
 };
 
 /**
- * How long a late request's connection lasts. Nobody is at its other end: a poll on it that lasted as long
- * as servers hold polls would have them show for a minute that an agent which died is there.
+ * How long a late request's connection lasts. It has no client at its other end: if a poll on it lasted as long
+ * as servers hold polls, they would show an agent that died as alive for a minute.
  */
 const longestLateMs = 2000;
 
-/** An agent's way to one server. */
+/** An agent's link to one server. */
 export class HttpLine implements Line {
   readonly name: string;
   readonly calls = ['next', 'result', 'renew', 'progress'] as const;

@@ -22,7 +22,7 @@ test('agents that have not loaded that type are given none of it', () => {
 test('the same seed asks for the same, in the queues that are served', () => {
   const options: LoadOptions = { ...load, queues: ['one', 'other'] };
   const [first, second] = [draw(options), draw(options)];
-  // What is to run at a time is so long after now.
+  // A `runAt` is relative to the current time, so only its presence is compared.
   const drawn = (commands: typeof first) => commands.map(({ runAt, ...rest }) => [rest, runAt !== undefined]);
   expect(drawn(first)).toEqual(drawn(second));
   expect(new Set(first.map(({ queue }) => queue))).toEqual(new Set(['one', 'other']));

@@ -8,21 +8,21 @@ export type Queues = readonly [string, ...string[]];
 
 /** The type that no agent knows by itself: chaos/commands/steps.mjs. */
 export const ownType = 'STEPS';
-/** What its commands are called in the report. */
+/** The label of its commands in the report. */
 export const ownLabel = 'tells its progress';
 
-/** What a client asks for in one request, and what to call it in the report. */
+/** The commands that a client submits in one request, and their label in the report. */
 export interface Order {
   readonly commands: readonly [Submission, ...Submission[]];
   readonly label: string;
   readonly wish: Wish;
 }
 
-/** What an operator does with the commands of an order. */
+/** The operator's actions on the commands of an order. */
 export interface Wish {
-  /** So long after it was accepted he cancels it; null: never. */
+  /** How long after its acceptance the operator cancels it; null: never. */
   readonly cancelAfterMs: number | null;
-  /** Should it fail, he wants it to be executed again, once. */
+  /** Whether the operator retries it, once, should it fail. */
   readonly retry: boolean;
 }
 
@@ -43,12 +43,12 @@ const quick: Recipe['payload'] = (_dice, url) => ({ url });
 const long: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(1200, 2500)}` });
 const slow: Recipe['payload'] = (dice, url) => ({ url: `${url}/?delayMs=${dice.between(100, 600)}` });
 
-/** Told four times a second at most: of most of these several times. */
+/** Progress is reported four times a second at most: most of these report several times. */
 const inSteps: Recipe['payload'] = (dice, url) => ({ url, steps: dice.between(5, 30), everyMs: 50 });
 
 /**
- * All kinds of commands that there are. A slow share, so that faults hit executions; a long one, so that
- * whoever wakes up late finds another at work.
+ * All kinds of commands that there are. A share is slow, so that faults hit executions; another is long, so
+ * that an agent that wakes up late finds another at work.
  */
 const recipes: readonly Recipe[] = [
   { label: 'quick', weight: 30, type: 'HTTP_GET_JSON', payload: quick },
@@ -60,7 +60,7 @@ const recipes: readonly Recipe[] = [
     weight: 14,
     type: ownType,
     payload: inSteps,
-    // The judge knows the times of built-in types alone.
+    // The history checker knows the timeouts of built-in types alone.
     extra: () => ({ timeoutMs: 30_000 }),
   },
   {
@@ -131,9 +131,9 @@ const told = ({ cancelAfterMs, retry }: Wish) =>
   (cancelAfterMs === null ? '' : ', cancelled') + (retry ? ', retried if it fails' : '');
 
 export interface LoadOptions {
-  /** All effects are there. */
+  /** The ledger, at which all effects happen. */
   readonly ledgerUrl: string;
-  /** Those that agents serve; all that there are when left out. */
+  /** The queues that agents serve; all that there are when left out. */
   readonly queues?: Queues | undefined;
   /** Whether agents have loaded `ownType`: the load goes without it otherwise. */
   readonly hasOwnType: boolean;

@@ -44,7 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
     },
     second: () => process.exit(1),
   });
-  // Nobody will read the report: the run ends in good order, and takes its processes with it.
+  // The report has lost its reader: the run stops gracefully, and takes its processes with it.
   outliveOutput(() => stopped.abort());
   try {
     live.say(`Seed ${options.seed}`);
@@ -72,7 +72,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Of a run that is over: judged by the floors of this version, in whatever forms are asked for. */
+/** Reports a finished run again, by the coverage minimums of this version, in the formats that are asked for. */
 async function reportAgain(path: string, files: ReportFiles): Promise<number> {
   const { record, verdict } = await readJson(path).catch((error: unknown) => {
     if (error instanceof ZodError)
@@ -84,7 +84,7 @@ async function reportAgain(path: string, files: ReportFiles): Promise<number> {
   return verdict.exitCode;
 }
 
-/** The judge itself is on trial. @throws ConfigError when there is no such bug */
+/** Tests the history checker itself on planted bugs. @throws ConfigError when there is no such bug */
 async function tryJudge(planted: string, seed: number, signal: AbortSignal): Promise<number> {
   const bugs = planted === 'all' ? plantedBugs : plantedBugs.filter(({ name }) => name === planted);
   if (bugs.length === 0) {

@@ -5,8 +5,8 @@ import { faultKinds, type ProcessFaultKind } from './record.js';
 export type Mix = Readonly<Record<ProcessFaultKind, number>>;
 
 /**
- * Faults of processes cost a start each, those of Redis stop everybody, and recovery holds off for a
- * lease after each of them: often enough to matter, seldom enough that the rest goes on.
+ * Faults of processes cost a start each, those of Redis stop everything, and recovery holds off for a lease
+ * after each of them: often enough to matter, seldom enough that the rest goes on.
  */
 export const usualMix: Mix = {
   'agent killed': 8,
@@ -48,7 +48,7 @@ export const families: Readonly<Record<string, readonly ProcessFaultKind[]>> = {
 /** `agent killed at a point` as it is typed: `agent-killed-at-a-point`. */
 const slugOf = (kind: ProcessFaultKind) => kind.toLowerCase().replaceAll(' ', '-');
 
-/** What `--mix` knows: families, and each kind by itself. */
+/** The words that `--mix` accepts: families, and each kind by itself. */
 const words: ReadonlyMap<string, readonly ProcessFaultKind[]> = new Map([
   ...Object.entries(families),
   ...faultKinds.map((kind) => [slugOf(kind), [kind]] as const),
@@ -73,7 +73,7 @@ export function parseMix(text: string): Mix | undefined {
   return Object.values(mix).some((weight) => weight > 0) ? mix : undefined;
 }
 
-/** What is wrong with a text that `parseMix` does not take: the word that it does not know, or the rule. */
+/** Explains why `parseMix` rejects a text: the word that it does not know, or the rule. */
 export function mixFault(text: string): string {
   const unknown = text
     .split(',')
@@ -82,7 +82,7 @@ export function mixFault(text: string): string {
   return unknown === undefined ? mixRule : `${mixRule}${suggestion(unknown, [...words.keys()])}`;
 }
 
-/** What `parseMix` reads as this mix. */
+/** Returns the text that `parseMix` reads as this mix. */
 export function mixText(mix: Mix): string {
   const parts = faultKinds.flatMap((kind) => {
     const factor = mix[kind] / usualMix[kind];

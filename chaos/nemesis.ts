@@ -39,9 +39,9 @@ const strikes: Readonly<Record<PlannedKind, Strike>> = {
   'queue paused': pauseQueue,
 };
 
-/** Faults at work at once; further ones wait until one of them is over. */
+/** The number of concurrent faults; further ones wait until one of them is over. */
 const mostAtOnce = 8;
-/** How often armed processes are looked at: the kernel tells nobody here that one has stopped itself. */
+/** How often armed processes are polled: the kernel does not notify the harness that one has stopped itself. */
 const lookMs = 25;
 
 export interface NemesisOptions {
@@ -50,9 +50,9 @@ export interface NemesisOptions {
   readonly seed: number;
 }
 
-/** Carries the schedule of a round out: each fault when its event has come. */
+/** Carries out the schedule of a round: each fault when its event has come. */
 export class Nemesis {
-  /** What went wrong with the harness, or ended by itself. */
+  /** Errors of the harness, and processes that ended by themselves. */
   readonly troubles: string[] = [];
   readonly #scene: Scene;
   readonly #schedule: Schedule;
@@ -63,7 +63,7 @@ export class Nemesis {
   #timer: NodeJS.Timeout | undefined;
 
   constructor({ scene, schedule, seed }: NemesisOptions) {
-    // As many wait for it as there are faults at work.
+    // Every active fault waits for this signal.
     setMaxListeners(0, this.#over.signal);
     this.#scene = { ...scene, over: this.#over.signal, takenLines: new Set(), pausedQueues: new Set() };
     this.#schedule = schedule;
@@ -75,7 +75,7 @@ export class Nemesis {
     this.#timer = setInterval(() => void this.#lookAtArmed(), lookMs);
   }
 
-  /** So many commands have ended. */
+  /** Injects the faults that are due once so many commands have ended. */
   event(ended: number): void {
     while (!this.#over.signal.aborted && this.#next && this.#next.event <= ended) {
       if (this.#atWork.size >= mostAtOnce) return;
@@ -85,7 +85,7 @@ export class Nemesis {
     }
   }
 
-  /** A process ended that nobody had killed. */
+  /** Handles a process that ended without having been killed by the harness. */
   ended(actor: Actor, arm: Arm | null): void {
     const looking = lookAfterEnded(this.#scene, actor, arm, this.#dice);
     this.#work(
@@ -104,7 +104,7 @@ export class Nemesis {
     for (const { line } of this.#scene.arena.lines) heal(line, this.#scene);
   }
 
-  /** Looks after nobody any more. */
+  /** Stops looking after processes. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.stop();
@@ -129,7 +129,7 @@ export class Nemesis {
       if (actor.taken || arm?.flag !== 'freeze-at' || !actor.running) continue;
       const stat = await readFile(`/proc/${actor.process.pid}/stat`, 'utf8').catch(() => '');
       const isFrozen = stat.slice(stat.lastIndexOf(')') + 2).startsWith('T');
-      // Asked again: somebody may have taken it meanwhile.
+      // Checked again, since another fault may have taken the process meanwhile.
       if (isFrozen && !isTaken(actor)) {
         this.#work(actor.name, lookAfterFrozen(this.#scene, actor, arm, this.#dice));
       }

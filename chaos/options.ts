@@ -61,7 +61,7 @@ export const chaosSettings = {
 
 export type ChaosConfig = Config<typeof chaosSettings>;
 
-/** What a run is told: everything that decides what it does. */
+/** The options of a run: everything that decides what it does. */
 export interface ChaosOptions {
   readonly seed: number;
   readonly durationSeconds: number;
@@ -74,25 +74,25 @@ export interface ChaosOptions {
   readonly retentionMs: number;
   readonly mix: Mix;
   readonly planted?: string | undefined;
-  /** The first violation ends the run: at once if it is beyond doubt, else when its round was judged. */
+  /** The first violation ends the run: at once if it is beyond doubt, else when its round was checked. */
   readonly stopAtViolation?: boolean;
-  /** Aborted: the round in progress ends, is judged, and is the last. */
+  /** Aborted: the round in progress ends, is checked, and is the last. */
   readonly signal?: AbortSignal;
 }
 
 /** @throws ConfigError with every fault */
 export function loadChaosConfig(argv: readonly string[]): ChaosConfig {
-  // Flags only: in the environment these names would be anybody's.
+  // Flags only: in the environment these names could belong to any program.
   return loadConfig('npm run chaos --', chaosSettings, { argv, env: {}, dotenv: '' });
 }
 
 /**
- * The shortest that there is; with long leases longer: a server may be frozen for two of them, and must
- * not find, when it wakes up with a submission in its hands, that its command was carried out and pruned.
+ * The shortest retention that is allowed; with long leases longer: a server may be frozen for two of them, and
+ * must not find, when it wakes up with a submission in flight, that its command was carried out and pruned.
  */
 export const usualRetentionMs = (leaseMs: number) => Math.max(10_000, 4 * leaseMs);
 
-/** A run without a seed gets one, and says which. */
+/** Completes the options. A run without a seed gets one, and prints it. */
 export function optionsOf(config: ChaosConfig): ChaosOptions {
   const { json, page, markdown, read, mix, seed, retentionMs, ...rest } = config;
   void [json, page, markdown, read];

@@ -1,6 +1,9 @@
 import { type Counts, type Violation } from '../shared/testing/invariants.js';
 
-/** What a run did, saw and concluded: written by the rounds, read by the report in all of its forms. */
+/**
+ * The actions, observations and conclusions of a run: written by the rounds, read by the report in all of its
+ * forms.
+ */
 
 /** Every way in which a run hurts processes on loopback. */
 export const faultKinds = [
@@ -53,29 +56,29 @@ export interface FaultRecord {
   readonly kind: FaultKind;
   /** For people: `agent-2`, `server-1`, `redis`, `agent-2 → Redis`. */
   readonly target: string;
-  /** Crash point, or the call whose reply or request was hit; null where the kind says it all. */
+  /** The crash point, or the call whose reply or request was hit; null where the kind is enough. */
   readonly point: string | null;
   /** At which event of the round it was due: faults fire on events, not on the clock. */
   readonly event: number;
   readonly injectedMs: number;
   /** When it was seen to have happened; null if it never was, and then it counts for nothing. */
   readonly verifiedMs: number | null;
-  /** What was seen: `exit by SIGKILL`, `state T`, `812 bytes dropped`. */
+  /** The evidence that it happened: `exit by SIGKILL`, `state T`, `812 bytes dropped`. */
   readonly proof: string | null;
   /** Process back, thawed, link whole; null if the round ended before. */
   readonly healedMs: number | null;
   /** Commands delivered to the hit process, or under way on the hit link or Redis, and not yet ended. */
   readonly inFlight: readonly string[];
   /**
-   * When each command of `inFlight` had moved on: ended, put back, or started anew; null while one had
-   * not, or if there were none.
+   * When each command of `inFlight` had moved on: ended, requeued, or started anew; null while one had not, or
+   * if there were none.
    */
   readonly recoveredMs: number | null;
   /** Other faults that were verified and not healed when it hit. */
   readonly overlapping: number;
 }
 
-/** What shows that the guards were really needed. A run below a floor of these has proved nothing. */
+/** Evidence that the guards were really needed. A run below a floor of these has proved nothing. */
 export interface Tally {
   /** Starts, renewals, reports or releases of a stale session, attempt or entry: refused. */
   readonly zombiesRefused: number;
@@ -109,7 +112,7 @@ export interface RoundRecord {
   readonly restMs: number | null;
   readonly faults: readonly FaultRecord[];
   readonly samples: readonly Sample[];
-  /** How often the machine was too busy for the lease: what agents gave up then, no fault explains. */
+  /** How often the machine was too busy for the lease: no fault explains what agents gave up then. */
   readonly stalls: number;
   readonly tally: Tally;
   readonly counts: Counts;
@@ -139,7 +142,7 @@ export interface RunRecord {
     readonly redis: string;
   };
   readonly options: Readonly<Record<string, unknown>>;
-  /** Name of the planted bug, when the judge itself is on trial. */
+  /** The name of the planted bug, when the history checker itself is under test. */
   readonly planted: string | null;
   readonly rounds: readonly RoundRecord[];
 }

@@ -37,7 +37,7 @@ const sampleMs = 500;
 /** How long an effect may still be on its way at rest: longer than any answer of the ledger takes. */
 const settleMs = 1000;
 
-/** One round: fresh data, load, faults; then everything heals, comes to rest, and is judged. */
+/** One round: fresh data, load, faults; then everything heals, comes to rest, and is checked. */
 export async function playRound(options: RoundOptions): Promise<RoundRecord> {
   const round = await Round.begin(options);
   try {
@@ -62,7 +62,7 @@ class Round {
   readonly #began: Began;
   readonly #stalls: StallWatch;
   readonly #timer: NodeJS.Timeout;
-  /** What was wrong beyond doubt while it went on. */
+  /** Violations that were beyond doubt while the round went on. */
   #certain: readonly Violation[] = [];
   #restMs: number | null = null;
 
@@ -94,7 +94,7 @@ class Round {
     const began = begin();
     const schedule = new Schedule(seed, mix);
     const tally = new WireTally();
-    // Armed processes may die before there is anybody to look after them.
+    // Armed processes may die before the nemesis exists, which looks after them.
     const early: [Actor, Arm | null][] = [];
     const looking: { after?: Nemesis } = {};
     const events = {
@@ -114,7 +114,7 @@ class Round {
     return round;
   }
 
-  /** Load and faults, until its time is over. */
+  /** Runs load and faults, until the time of the round is over. */
   async hurt(): Promise<void> {
     this.#nemesis.start();
     await this.#arena.ready();
@@ -122,7 +122,7 @@ class Round {
     this.#certain = await this.#lasts();
   }
 
-  /** Everything heals, and what was begun ends. */
+  /** Heals everything, and lets what was begun end. */
   async rest(): Promise<void> {
     await this.#nemesis.stop();
     const healedMs = this.#began.nowMs();
@@ -139,7 +139,7 @@ class Round {
   async judge(): Promise<RoundRecord> {
     const { number, seed, servers, leaseMs } = this.#options;
     const report = await this.#report();
-    // Without rest, what the judge says beyond them may be of what was on its way.
+    // A round that broke was given no time to come to rest: other findings may concern work that was in flight.
     const violations = this.#certain.length > 0 ? this.#certain : report.violations;
     return {
       number,

@@ -17,7 +17,7 @@ export interface RunProgress extends RoundProgress {
   readonly elapsedMs: number;
 }
 
-/** What is left of a run may be too short for a round. */
+/** The time that is left of a run may be too short for a round. */
 const shortestRoundSeconds = 5;
 
 /**

@@ -3,7 +3,7 @@ import { Dice } from './dice.js';
 import { type Mix } from './mix.js';
 import { type ProcessFaultKind } from './record.js';
 
-/** Where a process is told, at its start, to die or to freeze by itself. */
+/** The point at which a process is armed, at its start, to kill or freeze itself. */
 export type Arm =
   | { readonly flag: 'crash-at'; readonly point: AgentPoint | ServerPoint; readonly arrival: number }
   | { readonly flag: 'freeze-at'; readonly point: AgentPoint; readonly arrival: number };
@@ -35,8 +35,8 @@ const quietEndings = 20;
 const journalledWeight = 3;
 
 /**
- * What a seed means: which fault comes at which event, and how each process is armed at each of its
- * starts. It knows no clock and no process: the same seed and mix give the same schedule anywhere.
+ * Derives from a seed which fault comes at which event, and how each process is armed at each of its starts. A
+ * schedule knows no clock and no process: the same seed and mix give the same schedule anywhere.
  */
 export class Schedule {
   readonly #seed: number;

@@ -1,7 +1,7 @@
 import { pause } from '../shared/runtime/service.js';
 import { type ServerActor } from './actor.js';
 
-/** The machine, and not a fault, kept somebody waiting. By the wall clock. */
+/** A time in which the machine, and not a fault, kept a process waiting. By the wall clock. */
 export interface Stall {
   readonly what: string;
   readonly fromMs: number;
@@ -11,9 +11,9 @@ export interface Stall {
 const tickMs = 50;
 
 /**
- * Notices when the machine is too busy for the lease: a timer of this process that is late, or a server
- * that nobody has hurt and that takes long to say that it is alive. An agent that cannot renew in time
- * gives up what may be tried again, which is right, and no fault explains it.
+ * Notices when the machine is too busy for the lease: a timer of this process is late, or a server that no
+ * fault has hit takes long to answer its health check. An agent that cannot renew in time gives up retriable
+ * attempts, which is right, and no fault explains it.
  */
 export class StallWatch {
   readonly stalls: Stall[] = [];

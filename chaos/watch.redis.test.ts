@@ -12,7 +12,7 @@ afterAll(() => server.stop());
 
 test('a command has moved when it is started, and not when it says how far it is', async () => {
   const redis = server.client();
-  // It is read again after a while.
+  // The watch reads the hash again after a while.
   await redis.hset(command('a'), { status: 'PENDING', attempt: 0 });
   let nowMs = 1;
   const ended: number[] = [];
@@ -28,7 +28,7 @@ test('a command has moved when it is started, and not when it says how far it is
     nowMs = 2;
     await redis.publish(events, 'a RUNNING 1 {"step": 1, "of": 2}');
     nowMs = 3;
-    // In one message with a step of another, whose end shows that it was heard.
+    // The message also holds the end of another command, which shows that it was processed.
     await redis.publish(events, 'a RUNNING 1 0.5\nb COMPLETED 1');
     while (ended.length === 0) await redis.ping();
     nowMs = 4;

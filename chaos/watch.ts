@@ -14,10 +14,10 @@ interface Wait {
 }
 
 const keys = partitionKeys();
-/** Whether it names a submission: nobody knows the ids of its commands before it is answered. */
+/** Whether it names a submission: the ids of its commands are not known before it is answered. */
 export const isKey = (idOrKey: string) => idOrKey.startsWith('client-');
 
-/** What stands for a status that nobody has seen: the command had ended, and was pruned. */
+/** Stands in for a status that was never seen: the command had ended, and was pruned. */
 const gone = 'GONE';
 
 const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAILED' || status === gone;
@@ -26,8 +26,8 @@ const isTerminal = (status: string) => status === 'COMPLETED' || status === 'FAI
 const rereadMs = 500;
 
 /**
- * What the commands of a round are doing, told by Redis's own events and, after an outage, read from
- * the hashes. It is the clock of the schedule: faults are due by how many commands have ended.
+ * Follows what the commands of a round are doing, by Redis's own events and, after an outage, by their hashes.
+ * It is the clock of the schedule: faults are due by how many commands have ended.
  */
 export class Watch {
   /** COMPLETED and FAILED now. */
@@ -65,13 +65,16 @@ export class Watch {
     clearInterval(this.#timer);
   }
 
-  /** A command that has not ended, or a submission that has not been answered; false for what is neither. */
+  /**
+   * Whether it is a command that has not ended, or a submission that has not been answered; false for what is
+   * neither.
+   */
   isOpen(idOrKey: string): boolean {
     if (isKey(idOrKey)) return !this.#accepted.has(idOrKey);
     return this.#known.has(idOrKey) && !this.hasEnded(idOrKey);
   }
 
-  /** A command has a terminal status, or a submission was answered. */
+  /** Whether a command has a terminal status, or a submission was answered. */
   hasEnded(idOrKey: string): boolean {
     return this.#accepted.has(idOrKey) || isTerminal(this.#known.get(idOrKey)?.status ?? '');
   }
@@ -81,7 +84,10 @@ export class Watch {
     this.#moved(key);
   }
 
-  /** A client was told so: events may be lost with a connection, and count once, however they come. */
+  /**
+   * Records an acceptance that a client received: events may be lost with a connection, and count once, however
+   * they come.
+   */
   sawAccepted(id: string): void {
     if (!this.#known.has(id)) this.#known.set(id, { status: 'PENDING', attempt: 0, movedMs: this.#nowMs() });
   }
@@ -90,7 +96,7 @@ export class Watch {
     if (!this.hasEnded(id)) this.#learn(id, { status, attempt, movedMs: this.#nowMs() });
   }
 
-  /** It was accepted, and is there no more. */
+  /** Records that a command that was accepted is there no more. */
   sawGone(id: string): void {
     this.sawEnded(id, gone, 0);
   }
@@ -104,7 +110,7 @@ export class Watch {
     }
   }
 
-  /** Resolves, with the time, when each of them has ended, was put back, or was started anew. */
+  /** Resolves, with the time, when each of them has ended, was requeued, or was started anew. */
   whenMoved(idsOrKeys: readonly string[]): Promise<number> {
     const waiting = new Set(idsOrKeys.filter((id) => this.isOpen(id)));
     if (waiting.size === 0) return Promise.resolve(this.#nowMs());
@@ -114,7 +120,7 @@ export class Watch {
   #hear(message: string): void {
     for (const line of message.split('\n')) {
       const [id = '', status = '', attempt = '', progress] = line.split(' ');
-      // An attempt that says how far it is has not moved on.
+      // An attempt that reports progress has not moved on.
       if (progress !== undefined) continue;
       this.#learn(id, { status, attempt: Number(attempt), movedMs: this.#nowMs() });
     }
@@ -132,7 +138,7 @@ export class Watch {
     this.#moved(id);
   }
 
-  /** What is waited for, and whatever was open when last heard of. */
+  /** Reads the commands that are waited for, and those that were open when last seen. */
   async #reread(): Promise<void> {
     const asked = new Set([...this.#waits].flatMap(({ waiting }) => [...waiting]));
     for (const [id, { status, movedMs }] of this.#known) {

@@ -14,13 +14,16 @@ type Mutable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** The place of `report`'s first group: it follows command, SHA, 1, key and the number of groups. */
 const reportStart = 5;
-/** Of `renew` and `release`: command, SHA, 1, key, agentId, session, n. */
+/**
+ * The places of the first item of `renew` and of `release`: it follows command, SHA, 1, key, agentId, session
+ * and n.
+ */
 const [renewStart, releaseStart] = [7, 7] as const;
 
 /**
- * Counts what the guards of the scripts answered, as it came over the wires of all processes: evidence
- * that does not depend on what the product says about itself. A script that travels as text, as it does
- * once after each start of Redis, is not counted.
+ * Counts what the guards of the scripts answered, as it came over the wires of all processes: evidence that
+ * does not depend on the product's own reports. A script that travels as text, as it does once after each start
+ * of Redis, is not counted.
  */
 export class WireTally {
   readonly #tally: Mutable<Tally> = {
@@ -47,7 +50,7 @@ export class WireTally {
 
   see({ request, reply, senderGone }: Exchange): void {
     const script = scriptCalledBy(request);
-    // An error is Redis's own: no guard has spoken.
+    // An error comes from Redis itself, and not from a guard.
     if (script === undefined || reply instanceof ReplyError) return;
     if (senderGone && wasRefused(script, reply)) this.#tally.lateRefused++;
     switch (script) {
@@ -72,7 +75,7 @@ export class WireTally {
       case 'register':
         this.#tally.zombiesRefused += isOldSession(reply) ? 1 : 0;
         return;
-      // The last one of an attempt may cross its report, and is then refused as a zombie's is.
+      // The last progress of an attempt may cross its report, and is then refused as a zombie's is.
       case 'progress':
       case 'recover':
       case 'rescue':
@@ -107,7 +110,7 @@ export class WireTally {
     this.#tally.zombiesRefused += countOf('late', words);
   }
 
-  /** An agent that stops asks for whatever it was delivered, and is refused what it runs: no zombie. */
+  /** An agent that stops tries to release whatever it was delivered, and is refused what it runs: no zombie. */
   #seeRelease(request: readonly string[], words: readonly string[]): void {
     words.forEach((word, i) => {
       const attempt = request[releaseStart + 4 * i + 3];
@@ -167,7 +170,7 @@ export function wasRefused(script: ScriptName, reply: Reply): boolean {
     case 'open':
     case 'dismiss':
     case 'survey':
-      // Not asked of these: as many calls as there are ticks say nothing.
+      // The harness does not ask about these: calls that come with every tick prove nothing.
       return false;
   }
 }

@@ -43,7 +43,7 @@ export async function strike(
   }
 }
 
-/** Resolves when this signal to it has had its effect. */
+/** Resolves when this signal to the agent has had its effect. */
 export async function untilStruck(agent: TestProcess, signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
   if (signal === 'SIGSTOP') return untilFrozen(agent);
   const exit = await agent.exited;
@@ -85,7 +85,7 @@ export async function strikeInTurn(
 }
 
 /**
- * A Redis that has never seen a script says so, and is sent its text next. An agent that dies in
+ * A Redis that has never seen a script refuses its SHA, and is sent its text next. An agent that dies in
  * between has asked for nothing.
  */
 async function loadScripts({ deployment }: Trial): Promise<void> {
@@ -107,7 +107,7 @@ async function strikeIdle(
   await untilBlocked(trial);
   for (;;) {
     const id = await submit(trial, { onAgentLost });
-    // Between two of its reads an agent finds what came meanwhile without reading it: the next one, then.
+    // Between two of its reads an agent finds a new command without reading its entry: the next one is struck, then.
     const executed = trial.ledger.waitForHits(1, id).then(() => 'executed' as const);
     if ((await Promise.race([struck, executed])) === 'struck') return { id, agent };
   }
@@ -118,7 +118,7 @@ async function untilBlocked({ deployment }: Trial): Promise<void> {
   while (!/^blocked_clients:[1-9]/m.test(await redis.info('clients'))) await delay(5);
 }
 
-/** From outside, in the very middle: its request has arrived, and the answer is held back for ever. */
+/** Strikes from outside, in the very middle: the agent's request has arrived, and the answer is held back for ever. */
 async function strikeWhileItWaits(
   trial: Trial,
   signal: 'SIGKILL' | 'SIGSTOP',
@@ -133,7 +133,7 @@ async function strikeWhileItWaits(
   return { id, agent };
 }
 
-/** Resolves when the lease of a queue's oldest execution has run out, and nobody has done anything about it. */
+/** Resolves when the lease of a queue's oldest execution has run out, and recovery has not dealt with it. */
 export async function untilOverdue({ deployment }: Trial, leaseMs: number, queue = 'default'): Promise<void> {
   const redis = deployment.redis.client();
   const stream = partitionKeys().stream(queue);
@@ -141,8 +141,8 @@ export async function untilOverdue({ deployment }: Trial, leaseMs: number, queue
 }
 
 /**
- * Lets the leases of everything that is pending in a queue run out, whatever the clock says: no test waits for one, and a
- * busy machine has all the time that it needs. Resolves when recovery has dealt with all of it.
+ * Lets the leases of everything that is pending in a queue run out, whatever the clock shows: no test waits for
+ * one, and a busy machine has all the time that it needs. Resolves when recovery has dealt with all of it.
  *
  * @param leaseMs of all agents and servers of the trial
  * @param queue that no live agent serves
@@ -150,9 +150,10 @@ export async function untilOverdue({ deployment }: Trial, leaseMs: number, queue
 export async function endLeases(redis: Redis, leaseMs: number, queue = 'default'): Promise<void> {
   const keys = partitionKeys();
   const stream = keys.stream(queue);
-  // What the dead agent had sent is carried out by now: Redis reads from all connections that have sent something in turn.
+  // Redis reads in turn from all connections that have sent something: after this, the dead agent's calls have
+  // been carried out.
   for (let round = 0; round < 2; round++) await redis.ping();
-  // The first call takes what went before it for an outage, after which leases hold for as long as they are.
+  // The first recovery takes the time before it for an outage, after which leases hold for their full length.
   await recover(redis, keys, leaseMs);
   await redis.hset(keys.recovery, 'holdUntil', 0);
   await until(async () => {
@@ -172,7 +173,7 @@ export function startStranger(trial: Trial): Promise<TestProcess> {
   return trial.deployment.startAgent({ env: { DATA_DIR: elsewhere(trial) } });
 }
 
-/** The same without a process of its own, and with all that `startAgentHere` says. */
+/** Starts one in the test's own process instead, with all the options of `startAgentHere`. */
 export function startStrangerHere(trial: Trial, options: AgentHereOptions = {}): Promise<Agent> {
   return startAgentHere(trial.deployment, { dataDir: elsewhere(trial), ...options });
 }

@@ -16,17 +16,17 @@ import { repositoryRoot } from '../shared/testing/processes.js';
 export interface AgentHereOptions {
   /** `redis` when left out. */
   readonly transport?: 'redis' | 'http' | undefined;
-  /** That of the deployment when left out: the first directory there that no live agent has. */
+  /** Default: the first directory below the deployment's that no live agent has. */
   readonly dataDir?: string | undefined;
-  /** Its name; kept in its data directory when left out. */
+  /** The agent's name; when left out, the data directory provides it. */
   readonly agentId?: string | undefined;
   readonly queue?: string | undefined;
   readonly concurrency?: number | undefined;
   /** The types that it executes beside the built-in ones. */
   readonly types?: readonly CommandType[] | undefined;
-  /** Where it finds Redis: a proxy before that of the deployment, for example. */
+  /** The address of Redis: a proxy before that of the deployment, for example. */
   readonly redisUrl?: string | undefined;
-  /** That of the deployment, if a lease may end in its test: then it has a keeper, which renews its own. */
+  /** The deployment's lease, if a lease may end in the test: then the agent has a keeper, which renews its leases. */
   readonly leaseMs?: number | undefined;
 }
 
@@ -76,7 +76,7 @@ const noKeeper = {
   tell: () => undefined,
 };
 
-/** As it was built: its thread is a file beside it. */
+/** Creates the keeper from the build, where its thread is a file beside it. */
 function keeperFor(agent: () => Agent, transport: TransportConfig, onOver: (why: string) => void) {
   // oxlint-disable-next-line typescript/no-require-imports
   const { Keeper } = require(join(repositoryRoot, 'dist/agent/keeper.js')) as typeof built;

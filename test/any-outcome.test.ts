@@ -37,16 +37,17 @@ import { RedisTransport } from '../shared/transport/redis-transport.js';
 import { type AgentIdentity, type Transport } from '../shared/transport/transport.js';
 
 /**
- * Whatever a handler returns, throws, attaches or tells: its command comes to rest, can be read, and does its
- * neighbours no harm, over both transports. In `npm test` a quarter of the values go over HTTP, where each costs
- * four times as much, with `TESTS=long` all.
+ * A command comes to rest, can be read, and does its neighbours no harm, over both transports, whatever its
+ * handler returns, throws, attaches or reports. In `npm test` a quarter of the values go over HTTP, where each
+ * costs four times as much, with `TESTS=long` all.
  */
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
 const keys = partitionKeys();
-// Nothing here is about a lease: none may end.
+// No test here is about a lease, so none may end.
 const leaseMs = 24 * 3600 * 1000;
-// Small: over HTTP each poll says all that is held, and an answer that was late has the whole batch reported again.
+// Small, since over HTTP each poll lists all held commands, and after a late answer the whole batch is reported
+// again.
 const perBatch = 20;
 
 let redis: TestRedis;
@@ -94,7 +95,7 @@ const description = {
 // Only so that a test that hangs ends: so many values take as long as they take.
 jest.setTimeout(3_600_000);
 
-/** What a handler does instead of work. Every tenth does what is right, beside the others in their batch. */
+/** Returns what a handler does instead of work. Every tenth does what is right, beside the others in their batch. */
 function handlerOf(random: Random, index: number): () => unknown {
   if (index % 10 === 0) return () => ({ ok: true });
   if (random() < 0.4) return () => anyValue(random);
@@ -128,7 +129,7 @@ const runner = new Runner({
   logger,
 });
 
-/** What everything behind a runner relies on, at Redis as over HTTP. */
+/** Checks what everything behind a runner relies on, at Redis as over HTTP. */
 function expectLegal(outcome: Outcome): void {
   const { error } = reportBodySchema.safeParse({ agentId: 'a', ...bodyOf(outcome) });
   expect(error).toBeUndefined();
@@ -162,7 +163,10 @@ async function startAll(transport: Transport, indices: readonly number[]): Promi
   return [...byEntry.values()];
 }
 
-/** As a reporter does it: on a machine that is busy an answer may be late. What was done before is then done `again`. */
+/**
+ * Retries as a reporter does: on a busy machine an answer may be late. A call that was carried out before is
+ * answered `again`.
+ */
 async function insist<T>(call: () => Promise<T>): Promise<T> {
   for (;;) {
     try {
@@ -206,7 +210,7 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
   test('whatever a handler does, its command comes to rest and its neighbours are unharmed', async () => {
     for (const indices of batches) {
       await bringToRest(indices);
-      // What a report that breaks off would leave.
+      // A report that breaks off would leave markers behind.
       const markers = indices.map((index) => keys.marker(idOf(index)));
       expect(await client.exists(...markers)).toBe(0);
       expect(await client.hget(keys.counts, 'RUNNING')).toBe('0');
@@ -234,7 +238,7 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
     const words = await insist(() => transport.report(reports));
     expect(words.filter((word) => word !== 'accepted' && word !== 'again')).toEqual([]);
     await each(indices, (index) => expectAtRest(index, outcomes.get(index)));
-    // Else what is to be tried again would be started among the next ones.
+    // Retriable commands would otherwise be started among the next ones.
     const seen = await seeCommands(client, keys, indices.map(idOf));
     await cancel(
       client,
@@ -278,10 +282,10 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
   });
 });
 
-/** As JSON.parse and JSON.stringify leave it: -0, and numbers that JSON writes in another way. */
+/** Changes a result as JSON.parse and JSON.stringify do: -0, and numbers that JSON writes in another way. */
 const resultIn = (text: string) => JSON.stringify(JSON.parse(text));
 
-/** What the teller makes of it; undefined when it refuses it. */
+/** Returns the progress that the progress reporter sends; undefined when it refuses it. */
 function toldBy(random: Random, attempt: StartedCommand): ToldProgress | undefined {
   const sent: ToldProgress[] = [];
   const teller = new ProgressTeller({
@@ -301,7 +305,7 @@ function toldBy(random: Random, attempt: StartedCommand): ToldProgress | undefin
     if (!(error instanceof BadProgress)) throw error;
     expect(error.message.length).toBeLessThan(400);
   }
-  // What was said last goes out when the attempt is over.
+  // The last progress goes out when the attempt is over.
   teller.end(attempt);
   return sent[0];
 }

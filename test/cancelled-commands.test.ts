@@ -5,11 +5,11 @@ import { type Fate, fateOf, fateOfAnother, undisturbed, violationsIn } from './f
 import { atWork, handlers, post } from './operations.js';
 import { onTrial, processesOf, testsOver } from './trial.js';
 
-/** What becomes of commands that somebody cancels, and of those that he wants to have executed after all. */
+/** The fate of commands that an operator cancels, and of those that the operator then retries after all. */
 
 const keys = partitionKeys();
 
-/** Nobody waits for it: what ends in these tests was heard of by other means than a renewal for the lease. */
+/** No test waits for this lease: the ends in these tests are noticed by other means than a lease renewal. */
 const endlessLease = { LEASE_MS: '600000' };
 
 const cancelled: Fate = { ...undisturbed, status: 'FAILED', code: 'CANCELLED', executed: 'yes' };
@@ -25,7 +25,7 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
       const id = await atWork(trial, 'STEADY');
       expect(await post(trial, `/commands/${id}/cancel`)).toEqual(requested(id));
       expect(await fateOf(trial, id)).toEqual(cancelled);
-      // Its lease, and so its renewal, is minutes away: it has ended by the hint alone.
+      // The lease, and so the renewal, is minutes away: the command has ended by the hint alone.
       expect(await fateOfAnother(trial)).toEqual(undisturbed);
       expect(processesOf(trial)).toEqual(before);
       expect(await violationsIn(trial)).toEqual([]);
@@ -51,7 +51,7 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
 it.concurrent('a hint that was lost is made up for by a renewal', () =>
   onTrial({ agents: 1, env: { ...handlers('steady'), LEASE_MS: '3000' } }, async (trial) => {
     const id = await atWork(trial, 'STEADY');
-    // As the script writes it, without the message.
+    // Sets what the script sets, without the message.
     await trial.deployment.redis.client().hset(keys.command(id), 'cancelRequestedAt', Date.now());
     expect(await fateOf(trial, id)).toEqual(cancelled);
   }));

@@ -17,12 +17,12 @@ import { RedisTransport } from '../shared/transport/redis-transport.js';
 import { type Transport } from '../shared/transport/transport.js';
 
 /**
- * Copies, clones and backups of data directories: whatever the disk says, nothing is executed twice. Runs
- * are an agent's journal and transport without the rest, and die by closing both: the kernel frees the
- * lock then, as when a process dies. A real process is started only where its death must be proved by its id.
+ * Copies, clones and backups of data directories: whatever the disk holds, nothing is executed twice. Runs are
+ * an agent's journal and transport without the rest, and die by closing both: the kernel frees the lock then,
+ * as when a process dies. A real process is started only where its death must be proved by its id.
  */
 
-/** Nobody sees it run out, but where a test says that it has. */
+/** The lease runs out in no test, except where one makes it. */
 const leaseMs = 600_000;
 const keys = partitionKeys();
 const logger = createLogger({ side: 'agent', level: 'silent' });
@@ -55,7 +55,7 @@ afterEach(async () => {
   rmSync(root, { recursive: true });
 });
 
-/** What really happened: `<commandId>:<attempt> by <run>`. */
+/** The real executions: `<commandId>:<attempt> by <run>`. */
 const executions: string[] = [];
 const living = new Set<Run>();
 let ids = 0;
@@ -73,7 +73,7 @@ async function submitSome(count: number, more: Parameters<typeof newCommand>[1] 
 const statusesOf = async (some: readonly string[]) =>
   Promise.all(some.map(async (id) => (await new CommandReader(client, keys).read(id))?.status));
 
-/** The lease of whoever holds the name is over. */
+/** Ends the lease of the agent that holds the name. */
 const silence = () => client.hset(agentKey('golden'), 'lastSeen', Date.now() - leaseMs - 1);
 
 class Run {
@@ -107,7 +107,7 @@ class Run {
     return new Run(`${name} ${journal.identity.session}`, journal, transport);
   }
 
-  /** As an agent starts: its name, its journal, what earlier runs left. @returns whether it may go on */
+  /** Starts as an agent does: its name, its journal, what earlier runs left. @returns whether it may go on */
   async start(): Promise<boolean> {
     if ((await this.#transport.register()).word !== 'ok') return false;
     const unanswered = this.journal.outcomes.unanswered();
@@ -116,7 +116,10 @@ class Run {
     return (await this.#transport.settle()) !== 'old-session';
   }
 
-  /** Takes and executes so many, which it is given without a wait: no more, and nothing that was given before. */
+  /**
+   * Fetches and executes so many commands, which it is given without a wait: no more, and none that was given
+   * before.
+   */
   async execute(count: number): Promise<void> {
     const before = this.#held.length;
     while (this.#held.length < before + count) {
@@ -136,7 +139,7 @@ class Run {
     return this.#held.map(({ id, attempt }) => ({ id, attempt, agentId, session, outcome: completed }));
   }
 
-  /** What it executed is in its journal, and is reported or not. */
+  /** Journals the outcomes of what it executed, and reports them or not. */
   async finish(reported = true): Promise<void> {
     this.journal.outcomes.keep(this.#reports());
     if (reported) await this.#transport.report(this.#reports());
@@ -157,7 +160,7 @@ class Run {
 
 type Over = 'redis' | 'http';
 
-/** What was given before would come first. */
+/** Commands that were given before would come first. */
 async function executesOnlyWhatIsNew(run: Run): Promise<void> {
   await submitSome(1);
   await run.execute(1);
@@ -244,7 +247,7 @@ const cases: readonly [string, (over: Over) => Promise<void>][] = [
       await first.die();
       await refused(over, 'run2');
       await silence();
-      // Its lease is over, but nothing proves that its process is: what it started waits for recovery.
+      // The first run has lost its lease, but nothing proves that its process is dead: its commands wait for recovery.
       const second = await started(over, 'run2');
       await executesOnlyWhatIsNew(second);
       expect(await statusesOf(some)).toEqual(['RUNNING']);
@@ -327,7 +330,7 @@ const cases: readonly [string, (over: Over) => Promise<void>][] = [
       copy('a', 'b');
       await original.die();
       await silence();
-      // Both tell how it ended; it ends once.
+      // Both report how the command ended; it ends once.
       await (await started(over, 'b')).stop();
       expect(await statusesOf(some)).toEqual(['COMPLETED', 'COMPLETED']);
       const again = await started(over, 'a');

@@ -11,9 +11,9 @@ import { startAgentHere } from './agent-here.js';
 import { until } from './trial.js';
 
 /**
- * What a command costs on the wire and on Redis's disk, however fast or busy the machine is: calls, arguments and bytes
- * of those that submit, start and report, and what they append to the append-only file. A figure that grows is to be
- * argued for where it is raised; one that falls is to be lowered here.
+ * The cost of a command on the wire and on Redis's disk, however fast or busy the machine is: calls, arguments
+ * and bytes of the processes that submit, start and report, and what they append to the append-only file. A
+ * figure that grows must be justified where it is raised; one that falls must be lowered here.
  */
 
 const keys = partitionKeys();

@@ -8,8 +8,8 @@ import { fates, fatesOverHttp, lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
 /**
- * An agent dies by SIGKILL at every crash point, under both policies; `fates.ts` says what must become of its command.
- * In `npm test` each case is in at most one of the four tables, with `TESTS=long` in all.
+ * An agent dies by SIGKILL at every crash point, under both policies; `fates.ts` defines what must become of
+ * its command. In `npm test` each case is in at most one of the four tables, with `TESTS=long` in all.
  */
 
 const policies = onAgentLostSchema.options;
@@ -79,7 +79,7 @@ describe('killed, given up, and back after all', () => {
   );
 });
 
-/** Nobody but a server reads an entry over HTTP. */
+/** Over HTTP only a server reads entries. */
 const overHttp = (from: number) =>
   sampled(cases, from, 8).flatMap(({ point, policy }) => (point === 'entry-read' ? [] : [{ point, policy }]));
 

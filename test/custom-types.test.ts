@@ -10,7 +10,7 @@ import { logged, onTrial, processesOf, testsOver, type Trial, until } from './tr
 
 /** Command types of one's own, from module to result, with real agents. In `npm test` some over one transport only. */
 
-/** What `npm run build` makes of examples/run-program.ts. */
+/** The output of `npm run build` for examples/run-program.ts. */
 const example = {
   AGENT_COMMANDS: join(repositoryRoot, 'dist/examples/run-program.js'),
   RUN_PROGRAM_ALLOW: 'sh,echo',
@@ -31,7 +31,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
       const { deployment } = trial;
       const stream = await EventClient.open(`${deployment.url}/events`);
       const id = await countTo(trial, 300);
-      // A second and a half of work, of which one second is told.
+      // The command works for a second and a half, which is long enough to see its progress.
       await until(async () => (await progressOf(trial, id)) !== null);
       expect(await fateOf(trial, id)).toEqual(undisturbed);
       expect(await viewOf(trial, id)).toMatchObject({ result: { counted: 300 } });
@@ -45,7 +45,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
         'COMPLETED',
       ]);
       const told = events.flatMap(({ progress }) => (progress === null ? [] : [progress]));
-      // Three hundred steps in a second and a half: a few of them are heard of.
+      // Three hundred steps in a second and a half: only a few of them are reported.
       expect(told.length).toBeGreaterThan(0);
       expect(told.length).toBeLessThan(100);
 
@@ -71,7 +71,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
       const id = await submit(trial, { type: 'COUNT', payload, onAgentLost: 'retry' });
       await until(async () => (await progressOf(trial, id)) !== null);
       deployment.agents[0]?.kill('SIGKILL');
-      // Nobody is there to start it.
+      // No agent is there to start it.
       await until(async () => (await viewOf(trial, id)).status === 'PENDING');
       expect(await viewOf(trial, id)).toMatchObject({ attempt: 1, losses: 1, progress: null });
       await deployment.startAgent();
@@ -118,7 +118,7 @@ it.concurrent('a program that is deaf to SIGTERM does not outlive an agent that 
     const [agent] = trial.deployment.agents;
     agent?.kill('SIGTERM');
     expect(await agent?.exited).toEqual({ code: 0, signal: null });
-    // It was killed by then; that it is gone shows a moment later.
+    // The program was killed by then; that it is gone shows a moment later.
     await until(() => Promise.resolve(!isRunning(program)));
   }));
 

@@ -5,7 +5,7 @@ import { startAgentHere } from './agent-here.js';
 import { startServerHere } from './server-here.js';
 import { onTrial, until } from './trial.js';
 
-/** What delays promise: never before their time, in the order of their times, by any server, once. */
+/** The guarantees of delays: never before their time, in the order of their times, by any server, once. */
 
 const count = 400;
 /** No test lives to see a lease end. */

@@ -26,7 +26,7 @@ interface Page {
   readonly links: readonly (readonly [line: number, target: string])[];
 }
 
-/** As GitHub makes it of a heading, for headings without links. */
+/** Returns the anchor that GitHub makes of a heading, for headings without links. */
 const anchorOf = (heading: string): string =>
   heading
     .trim()
@@ -50,7 +50,7 @@ function readPage(path: string): Page {
 
 const pages = new Map(sourcesWith(/\.md$/).map((path) => [path, readPage(path)]));
 
-/** What a link within the repository leads to; undefined for one that leaves it. */
+/** Returns the target of a link within the repository; undefined for one that leaves it. */
 function targetOf(from: string, link: string): { path: string; anchor: string } | undefined {
   if (/^[a-z]+:/.test(link)) return undefined;
   const [path = '', anchor = ''] = link.split('#');

@@ -4,11 +4,11 @@ import { join } from 'node:path';
 import { startProcess } from '../shared/testing/processes.js';
 import { handlers } from './operations.js';
 
-// What is left of a module that never loads is decided in agent/command-modules.test.ts; here is what an operator sees.
+// agent/command-modules.test.ts tests how a module that never loads is handled; this is what an operator sees.
 it('an agent whose module never loads ends with a fault, and names the module', async () => {
   const dataDir = await mkdtemp(join(tmpdir(), 'fencepost-data-'));
   try {
-    // It never gets as far as its Redis.
+    // The agent never gets as far as its Redis.
     const env = {
       ...handlers('never-loads'),
       REDIS_URL: 'redis://127.0.0.1:1',

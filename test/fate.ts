@@ -3,20 +3,20 @@ import { pause } from '../shared/runtime/service.js';
 import { type Violation } from '../shared/testing/invariants.js';
 import { type Trial, until } from './trial.js';
 
-/** All that became of one command, as people and the outside world saw it. */
+/** The whole fate of one command, as people and the outside world saw it. */
 export interface Fate {
   readonly status: CommandView['status'];
   readonly code: string | null;
   readonly executed: string | null;
   readonly attempt: number;
   readonly losses: number;
-  /** Of every request that arrived at the ledger: its attempt, in order. */
+  /** The attempts of all requests that arrived at the ledger, in order. */
   readonly effects: readonly number[];
   /** Ended attempts that were not the accepted one, newest first: `late 1 COMPLETED`. */
   readonly history: readonly string[];
 }
 
-/** As if nothing had happened. */
+/** The fate of a command that nothing disturbed. */
 export const undisturbed: Fate = {
   status: 'COMPLETED',
   code: null,
@@ -49,9 +49,9 @@ export function viewOf({ deployment }: Trial, id: string): Promise<CommandView> 
   return deployment.client.get(id);
 }
 
-/** What became of a command; waits until it has ended. */
+/** Returns the fate of a command, once it has ended. */
 export async function fateOf(trial: Trial, id: string): Promise<Fate> {
-  // Again: a server that was frozen itself may say at first that Redis does not answer.
+  // Repeated, since a server that was frozen itself may report at first that Redis does not answer.
   await until(async () => {
     const seen = await trial.clients.read(trial.deployment.url, id, { waitSeconds: 40 });
     return seen === null || seen?.status === 'COMPLETED' || seen?.status === 'FAILED';
@@ -68,12 +68,12 @@ export async function fateOf(trial: Trial, id: string): Promise<Fate> {
   };
 }
 
-/** What becomes of one more command: the agents that are left must be at work. */
+/** Returns the fate of one more command: the agents that are left must be at work. */
 export async function fateOfAnother(trial: Trial): Promise<Fate> {
   return fateOf(trial, await submit(trial));
 }
 
-/** Judges a trial that has come to rest by all eight invariants. */
+/** Checks all eight invariants of a trial that has come to rest. */
 export async function violationsIn({ deployment, clients, ledger }: Trial): Promise<readonly Violation[]> {
   await deployment.settled();
   return (await deployment.judge({ clients, ledger, faults: 'any' })).violations;

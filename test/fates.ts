@@ -2,12 +2,12 @@ import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { type AgentPoint } from '../shared/runtime/faults.js';
 import { type Fate, undisturbed } from './fate.js';
 
-/** What must become of a command, under either policy. */
+/** The required fate of a command, under either policy. */
 type Fates = Readonly<Record<OnAgentLost, Fate>>;
 
 const both = (fate: Fate): Fates => ({ fail: fate, retry: fate });
 
-/** The rule for a lost agent, after `effects`. */
+/** The fate under the lost-agent policy, after `effects`. */
 export const lostAfter = (effects: readonly number[]): Fates => ({
   fail: {
     status: 'FAILED',
@@ -24,9 +24,9 @@ export const lostAfter = (effects: readonly number[]): Fates => ({
 interface Row {
   /** The agent is started again on its data directory. */
   readonly restarted: Fates;
-  /** It never comes back, and another one does the rest when the lease has run out. */
+  /** The agent never comes back, and another one does the rest when the lease has run out. */
   readonly gone: Fates;
-  /** It was only frozen, and wakes up when another one has done the rest: what it then reports, too late. */
+  /** The agent was only frozen, and wakes up when another one has done the rest: what it then reports is too late. */
   readonly tooLate: readonly string[];
 }
 
@@ -35,7 +35,7 @@ export const fates: Readonly<Record<AgentPoint, Row>> = {
   'entry-read': { restarted: both(undisturbed), gone: both(undisturbed), tooLate: [] },
   'start-sent': { restarted: lostAfter([]), gone: lostAfter([]), tooLate: [] },
   'start-won': { restarted: lostAfter([]), gone: lostAfter([]), tooLate: [] },
-  // It is told that its attempt is no longer current, and aborts the request that it waits for.
+  // The agent learns that its attempt is no longer current, and aborts the request that it waits for.
   'mid-execution': { restarted: lostAfter([1]), gone: lostAfter([1]), tooLate: ['late 1 FAILED'] },
   executed: { restarted: lostAfter([1]), gone: lostAfter([1]), tooLate: ['late 1 COMPLETED'] },
   // Only its data directory knows how it ended.

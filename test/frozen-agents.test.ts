@@ -8,9 +8,9 @@ import { fates } from './fates.js';
 import { onTrial } from './trial.js';
 
 /**
- * An agent is frozen by SIGSTOP at every crash point, under both policies, and wakes up when its lease
- * has run out and another agent has done the rest; `fates.ts` says what must become of its command. In
- * `npm test` a sixth of the cases run, with `TESTS=long` all.
+ * An agent is frozen by SIGSTOP at every crash point, under both policies, and wakes up when its lease has run
+ * out and another agent has done the rest; `fates.ts` defines what must become of its command. In `npm test` a
+ * sixth of the cases run, with `TESTS=long` all.
  */
 
 const leaseMs = 1500;
@@ -24,7 +24,7 @@ const cases = [
     0,
     6,
   ),
-  // Over HTTP once each, under the policy by which there is another execution to be in the way of.
+  // Over HTTP each runs once, under the policy by which there is another execution that it could disturb.
   ...agentPoints
     .filter((point, i) => point !== 'entry-read' && (isLong || i % 6 === 1))
     .map((point) => ({ transport: 'http', point, policy: 'retry' }) as const),
@@ -38,7 +38,7 @@ it.concurrent.each(cases)(
       const stranger = await startStrangerHere(trial, { transport, leaseMs });
       const { gone, tooLate } = fates[point];
       expect(await fateOf(trial, id)).toEqual(gone[policy]);
-      // What is executed from here on, the woken one executes.
+      // From here on, the woken agent executes everything.
       await stranger.stop();
 
       agent.kill('SIGCONT');

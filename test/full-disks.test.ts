@@ -12,7 +12,7 @@ import { onTrial, type Trial } from './trial.js';
  */
 
 const commands = 12;
-// What does not end well is not mended by recovery here.
+// No lease ends here, so recovery cannot mend a command that does not end well.
 const leaseMs = '600000';
 const main = join(repositoryRoot, 'dist/agent/main.js');
 
@@ -54,7 +54,7 @@ it('an agent that cannot keep outcomes any more says what to do and stops; with 
     ]);
     expect(agent.output).not.toContain('did not stop in good order');
     const views = await Promise.all(ids.map((id) => viewOf(trial, id)));
-    // What it had in hand ended well; the rest was not begun.
+    // The commands in flight ended well; the rest was not begun.
     expect(views.filter(({ status }) => status === 'COMPLETED').length).toBeGreaterThan(0);
     expect(views.filter(({ status }) => status === 'RUNNING')).toEqual([]);
     const waiting = views.filter(({ status }) => status === 'PENDING');

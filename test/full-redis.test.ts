@@ -15,7 +15,7 @@ const slots = 40;
 const get = ({ ledger }: Trial): Submission => ({ type: 'HTTP_GET_JSON', payload: { url: ledger.url } });
 const quick: Submission = { type: 'DELAY', payload: { ms: 0 }, queue: 'bulk' };
 
-/** Submits by the hundred, then one by one: what does not fit any more as a batch may do so alone. @returns the refusal */
+/** Submits by the hundred, then one by one: what no longer fits as a batch may do so alone. @returns the refusal */
 async function fill({ deployment, clients }: Trial): Promise<Response> {
   const hundred = Array.from({ length: 100 }, () => quick);
   while ((await clients.submitBatch(deployment.url, hundred)).outcome === 'accepted');
@@ -34,7 +34,7 @@ async function fill({ deployment, clients }: Trial): Promise<Response> {
   }
 }
 
-/** A client that takes a 503 for what it is. */
+/** Submits as a client that takes a 503 for what it is. */
 async function insist({ deployment, clients }: Trial, idempotencyKey: string): Promise<void> {
   while ((await clients.submit(deployment.url, quick, { idempotencyKey })).outcome !== 'accepted')
     await pause(100);

@@ -11,8 +11,9 @@ import { flagOf } from '../shared/runtime/flags.js';
 import { seededRandom } from '../shared/testing/random.js';
 
 /**
- * Environments, `.env` files and flags as nobody means them. A program gets a configuration whose values are
- * all within their bounds, or one error that names each variable that is wrong; and no message holds a secret.
+ * Environments, `.env` files and flags as no operator means them. A program gets a configuration whose values
+ * are all within their bounds, or one error that names each variable that is wrong; and no message holds a
+ * secret.
  *
  * GENERATED_VALUES=200000 makes more of them, GENERATED_SEED=n the one that failed.
  */
@@ -25,7 +26,7 @@ const programs: Readonly<Record<string, Settings>> = {
   server: serverSettings,
   stack: stackSettings,
 };
-/** As .env.example and --help document them. */
+/** The bounds as .env.example and --help document them. */
 const bounds: Readonly<Record<string, readonly [number, number]>> = {
   PORT: [0, 65_535],
   REDIS_PORT: [1, 65_535],
@@ -235,7 +236,7 @@ function dotenvOf(variables: readonly string[], dice: Dice): Buffer {
   return Buffer.from(`${front}${text}${dice.isLucky(0.05) ? '\u0000' : ''}${dice.of('', '\n')}`, encoding);
 }
 
-/** What is wrong with how it was taken, undefined when nothing is. */
+/** Returns what is wrong with how the input was taken, undefined when nothing is. */
 function verdict(program: string, settings: Settings, given: Given, path: string): string | undefined {
   if (given.dotenv) writeFileSync(path, given.dotenv);
   else rmSync(path, { force: true });
@@ -274,7 +275,7 @@ function outOfBounds(settings: Settings, config: Readonly<Record<string, unknown
   return (killAfter?.ms ?? 0) < 2 ** 31 ? undefined : 'KILL_AFTER is longer than a timer';
 }
 
-/** Judged by itself, and not by what the programs take. The stack hands some on as they are. */
+/** Decides by the text itself, and not by what the programs take. The stack passes some on as they are. */
 function isWrong(settings: Settings, variable: string, raw: string): boolean {
   const [least, most] = bounds[variable] ?? [];
   const setting = Object.values(settings).find((one) => one.variable === variable);

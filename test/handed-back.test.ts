@@ -4,9 +4,9 @@ import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { post } from './operations.js';
 import { onTrial, until } from './trial.js';
 
-/** What an agent that stops leaves to others: the very state of what it had been given and had not begun. */
+/** A stopping agent leaves what it had been given and had not begun to others, in the very state that it was in. */
 
-// No lease ends here: nothing but the agent gives a command back.
+// No lease ends here: only the agent itself releases a command.
 const env = { LEASE_MS: '600000' };
 const keys = partitionKeys();
 const stream = keys.stream('default');
@@ -42,7 +42,7 @@ it.each(['redis', 'http'] as const)(
       await agent.stop();
       const after = await Promise.all([failedOnce, fresh].map((id) => viewOf(trial, id)));
       expect(after).toEqual(before);
-      // New entries, which nobody has been given.
+      // New entries, which have been given to no agent.
       expect(await redis.xpending(stream, group)).toEqual([0, null, null, null]);
       expect(await redis.xlen(stream)).toBe(2);
 
@@ -73,7 +73,7 @@ it('an agent over http that stops puts back what was started for it and never re
     expect(await poll.json()).toMatchObject({ commandId: lost, attempt: 1 });
     expect(await viewOf(trial, lost)).toMatchObject({ status: 'RUNNING', agentId, attempt: 1 });
 
-    // It is told to stop before it has room for what it would be given again.
+    // The agent is stopped before it has room for the command that it would be given again.
     const stopped = agent.stop();
     answers.release();
     await stopped;

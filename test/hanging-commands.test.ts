@@ -3,8 +3,8 @@ import { atWork, handlers, post } from './operations.js';
 import { onTrial } from './trial.js';
 
 /**
- * Commands whose handler blocks its agent's thread for ever, so that the agent can say nothing any more,
- * while its keeper renews. One after the other: each keeps a processor busy.
+ * Commands whose handler blocks its agent's thread for ever, so that the agent can report nothing any more,
+ * while its keeper renews. They run one after the other, since each keeps a processor busy.
  */
 
 const leaseMs = 1000;
@@ -20,7 +20,7 @@ it.each(['redis', 'http'] as const)('a cancel ends their agent, over %s', (trans
     const id = await atWork(trial, 'BUSY', { payload, onAgentLost: 'retry' });
     await post(trial, `/commands/${id}/cancel`);
     expect(await agent.exited).toEqual(killed);
-    // Asked to stop, it is given to nobody else, whatever its policy.
+    // A command that was asked to stop is given to no other agent, whatever its policy.
     expect(await fateOf(trial, id)).toEqual({ ...stubborn, code: 'AGENT_LOST', losses: 1 });
     expect(await violationsIn(trial)).toEqual([]);
   }),
@@ -32,9 +32,9 @@ it('the server ends them when their time is over, and no other attempt begins be
     const timeoutMs = 1000;
     const id = await atWork(trial, 'BUSY', { payload, timeoutMs, maxAttempts: 3, onAgentLost: 'retry' });
     expect(await fateOf(trial, id)).toEqual({ ...stubborn, code: 'TIMEOUT' });
-    // Told that the attempt is over, it cannot stop it in any other way.
+    // The agent learns that the attempt is over, and can stop it in no other way.
     expect(await trial.deployment.agents[0]?.exited).toEqual(killed);
-    // An operator may want it all the same, and is told what that means.
+    // An operator may retry it all the same, and is warned of what that means.
     const { body } = await post(trial, `/commands/${id}/retry`);
     expect(body).toMatchObject({ mayStillRun: true });
     await post(trial, `/commands/${id}/cancel`);

@@ -7,7 +7,7 @@ import { startServerHere } from './server-here.js';
 
 /** Agents over HTTP beside agents at Redis, while one of two servers dies by SIGKILL again and again. */
 
-/** And how many kills there must have been: each takes as long as a server needs to start. */
+/** The minimum of kills: each takes as long as a server needs to start. */
 const [commands, leastKills] = byExtent([2000, 4], [200, 1]);
 const agentsPerTransport = byExtent(2, 1);
 
@@ -31,7 +31,10 @@ afterAll(async () => {
   await ledger.stop();
 });
 
-/** Kills the server that has a process of its own as soon as it is ready, and starts it again on its port, until `done`. */
+/**
+ * Kills the server that has a process of its own as soon as it is ready, and starts it again on its port, until
+ * `done`.
+ */
 async function killServer(done: Promise<unknown>): Promise<number> {
   const over = new AbortController();
   void done.finally(() => over.abort());

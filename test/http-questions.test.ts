@@ -6,7 +6,10 @@ import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
-/** What people ask of agents over HTTP, answered by real processes. docs/how-to/run-agents-without-redis.md links each answer to its test. */
+/**
+ * Questions that users ask about agents over HTTP, answered by real processes.
+ * docs/how-to/run-agents-without-redis.md links each answer to its test.
+ */
 
 const overHttp = { transport: 'http' } as const;
 /** No test lives to see this lease run out: nothing here waits for one. */
@@ -49,7 +52,7 @@ it('an agent that asks for the next command while one is running: is given it ag
     const ask = (more: string) => trial.deployment.get(`/commands/next?agentId=a&session=s${more}`);
     const first = await ask('');
     expect(first).toMatchObject({ commandId: ids[0], attempt: 1 });
-    // It cannot have got the answer, since it does not list the command.
+    // The agent cannot have got the answer, since it does not list the command.
     expect(await ask('')).toMatchObject({ commandId: ids[0], attempt: 1 });
     const second = await ask(`&concurrency=2&holding=${ids[0]}:1`);
     expect(second).toMatchObject({ commandId: ids[1], attempt: 1 });
@@ -57,7 +60,7 @@ it('an agent that asks for the next command while one is running: is given it ag
 
 it('an agent that was idle for longer than its lease: the lease of a command begins with the command', () =>
   onTrial({ ...overHttp, agents: 1, env: { LEASE_MS: '1500' }, answerAfterMs: 500 }, async (trial) => {
-    // Its poll is held all the time.
+    // The agent's poll is held all the time.
     await pause(2500);
     expect(await fateOf(trial, await submit(trial, { onAgentLost: 'retry' }))).toEqual(undisturbed);
     expect(await violationsIn(trial)).toEqual([]);

@@ -25,7 +25,10 @@ afterAll(async () => {
   await ledger.stop();
 });
 
-/** Each time that so many more executions have begun; each victim is started again, by the same data directory. */
+/**
+ * Kills an agent each time that so many more executions have begun, and starts it again on the same data
+ * directory.
+ */
 async function killAgents(): Promise<void> {
   const random = seededRandom(seed);
   for (let kill = 1; kill <= kills; kill++) {

@@ -14,7 +14,7 @@ import { Stage } from './stage.js';
 const requests = ['start', 'report', 'last report', 'renew', 'release'] as const;
 type Request = (typeof requests)[number];
 
-/** The script that travels on the wire: an agent reports and starts in one call, until it is told to stop. */
+/** The script that is sent on the wire: an agent reports and starts in one call, until it is stopping. */
 const scripts = {
   start: 'start',
   report: 'report_and_start',
@@ -23,9 +23,9 @@ const scripts = {
   release: 'release',
 } as const;
 
-/** What has become of the command by the time the request arrives. */
+/** The state of the command by the time the request arrives. */
 type Moment =
-  /** Recovery has dealt with it, and nobody serves its queue. */
+  /** Recovery has dealt with it, and no agent serves its queue. */
   | 'recovered'
   /** Another agent executes its next attempt. */
   | 'runs elsewhere'
@@ -82,7 +82,10 @@ const cases = [
 /** In `npm test` one of three, each request and each moment among them; with TESTS=long all. */
 const tried = sampled(cases, 0, 3);
 
-/** It outlives every test: a lease runs out where a case says so. The first renewal, for which some wait, comes after a quarter. */
+/**
+ * Longer than every test: a lease runs out where a case makes it. The first renewal, for which some cases wait,
+ * comes after a quarter.
+ */
 const leaseMs = 40_000;
 let stage: Stage;
 
@@ -110,7 +113,7 @@ afterAll(() => stage.stop());
 /** Submits a command that the victim is given, and holds a request of the victim about it until it has died. */
 async function holdRequest({ request, onAgentLost }: Case, queue: string) {
   const { victim, proxy } = await stage.startVictim(queue);
-  // Its read is held, so that all is prepared before it learns of the command.
+  // The victim's read is held, so that all is prepared before it learns of the command.
   const read = proxy.holdNext(requestOf('xreadgroup'));
   await read.held;
   const id = await submit(stage, { queue, onAgentLost });
@@ -118,7 +121,7 @@ async function holdRequest({ request, onAgentLost }: Case, queue: string) {
   const answers = stage.ledger.hold((hit) => hit.commandId === id && (!isReport || hit.attempt > 1));
   const held = proxy.holdNext(requestOf('evalsha', shaOf(scripts[request])));
   if (request === 'release') {
-    // It is given the entry, is told to stop, and learns of the entry only then.
+    // The victim is given the entry, is signalled to stop, and learns of the entry only then.
     proxy.cut('replies');
     await read.deliver();
     victim.kill('SIGTERM');
@@ -154,7 +157,7 @@ async function deliverLate(one: Case): Promise<void> {
   if (moment !== 'settled') await stage.recover(queue);
   if (moment !== 'recovered') {
     await stage.startAgentHere(queue, moment === 'settled' ? 'victim' : 'heir');
-    // What was started or reported before is not executed again by that very attempt.
+    // A command that was started or reported before is not executed again by that very attempt.
     const isExecutedNow = request === 'start' || request === 'release' || fate.attempt === 2;
     if (isExecutedNow) await stage.ledger.waitForHits(fate.attempt, id);
     if (moment === 'ended elsewhere') answers.release();

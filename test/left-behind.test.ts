@@ -5,7 +5,7 @@ import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
 import { onTrial } from './trial.js';
 
-/** What the modules of an agent's types do to its process. */
+/** The effects of the modules of an agent's types on its process. */
 
 const handlers = (name: string) => ({ AGENT_COMMANDS: join(repositoryRoot, 'test/handlers', `${name}.mjs`) });
 
@@ -24,7 +24,7 @@ test('a handler that ends its process: its command is lost, and settled as soon 
     const id = await submit(trial, { type: 'EXITS', payload: null });
     expect(await trial.deployment.agents[0]?.exited).toEqual({ code: 0, signal: null });
     await startAgentHere(trial.deployment);
-    // No request went out: its effect is none that a ledger sees.
+    // No request went out, so the ledger sees no effect.
     expect(await fateOf(trial, id)).toEqual(lostAfter([]).fail);
     expect(await violationsIn(trial)).toEqual([]);
   }));

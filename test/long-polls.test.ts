@@ -6,16 +6,17 @@ import { Deployment } from '../shared/testing/deployment.js';
 import { byExtent } from '../shared/testing/extent.js';
 import { startServerHere } from './server-here.js';
 
-/** What waiting agents cost a server, and how soon they learn of a command. */
+/** The cost of waiting agents to a server, and how soon they learn of a command. */
 
 const idleAgents = byExtent(500, 200);
-/** As our own agents poll. */
+/** The wait of Fencepost's own agents. */
 const waitSeconds = limits.waitSeconds;
-/** WINDOW_MS=30000 measures as long as the claim says; this says the same sooner. */
+/** WINDOW_MS=30000 measures for as long as the claim states; this shows the same sooner. */
 const windowMs = Number(process.env.WINDOW_MS ?? 10_000);
 /**
- * The bounds that docs/how-to/run-agents-without-redis.md claims are asserted with TESTS=long, on a machine that has nothing else to do. Beside other
- * tests they are wider. The bound of the latency stays below a second, after which a server finds a command without a hint.
+ * The bounds that docs/how-to/run-agents-without-redis.md claims are asserted with TESTS=long, on a machine
+ * that has nothing else to do. Beside other tests they are wider. The bound of the latency stays below a
+ * second, after which a server finds a command without a hint.
  */
 const [mostShare, mostMs] = byExtent([0.03, 50], [0.06, 400]);
 
@@ -115,6 +116,6 @@ it(`${idleAgents} idle agents cost their server at most ${100 * mostShare} % of 
   expect(failures).toEqual([]);
   expect(held).toBe(idleAgents);
   over.abort();
-  // Beside what a server costs that has no agents.
+  // Compared with the cost of a server that has no agents.
   expect(share - without).toBeLessThan(mostShare);
 });

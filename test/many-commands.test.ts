@@ -8,8 +8,8 @@ import { Ledger } from '../shared/testing/ledger.js';
 import { startServerHere } from './server-here.js';
 
 /**
- * What many commands leave behind in Redis when their retention is over: nothing. `COMMANDS=1000000`
- * tries it with a million, as `.ci/nightly` does.
+ * Many commands leave nothing behind in Redis when their retention is over. `COMMANDS=1000000` tries it with a
+ * million, as `.ci/nightly` does.
  */
 
 const commands = Number(process.env.COMMANDS ?? byExtent(5000, 3000));
@@ -18,7 +18,10 @@ const batchesInFlight = 4;
 const mebibyte = 1024 * 1024;
 const keys = partitionKeys();
 const leastRetentionMs = 10_000;
-/** The judge reads the whole past of all of them. That of a million would fill a disk, and the judge. */
+/**
+ * The history checker reads the whole history of all of them. With a million, that would fill a disk, and the
+ * checker.
+ */
 const isJudged = commands <= 50_000;
 const redisConfig = { 'aof-disable-auto-gc': isJudged ? 'yes' : 'no' };
 
@@ -37,7 +40,7 @@ afterAll(async () => {
   await ledger.stop();
 });
 
-/** Of the allocator's fragmentation, and of what the process has not given back, this says nothing. */
+/** Returns the memory in use, without the allocator's fragmentation and what the process has not returned. */
 async function usedMemory(): Promise<number> {
   return Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
 }
@@ -54,7 +57,7 @@ async function submitAll(clients: ClientLog): Promise<void> {
       const size = Math.min(left, batch);
       left -= size;
       const some = Array.from({ length: size }, () => ({ type: 'DELAY', payload: { ms: 0 } }));
-      // On a machine that is too busy nobody may know whether it was stored: then there are more in the end.
+      // On a machine that is too busy it may stay unknown whether a batch was stored: then there are more in the end.
       while ((await clients.submitBatch(deployment.url, some)).outcome !== 'accepted') await pause(100);
     }
   };

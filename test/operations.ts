@@ -9,7 +9,7 @@ export const handlers = (name: string) => ({
   AGENT_COMMANDS: join(repositoryRoot, 'test/handlers', `${name}.mjs`),
 });
 
-/** What an operator asks of the first server. */
+/** Sends an operator's request to the first server. */
 export async function post({ clients, deployment }: Trial, path: string) {
   const { status, body } = await clients.operate(deployment.url, path);
   return { status, body };

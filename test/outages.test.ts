@@ -26,7 +26,7 @@ async function cutOff(trial: Trial, onAgentLost: OnAgentLost) {
   return { id, proxy, agent, other, answers };
 }
 
-/** The agent works again: nobody else is there any more to execute this. */
+/** Expects the agent to work again: no other agent is left to execute this. */
 async function expectWork(trial: Trial, other: Agent): Promise<void> {
   await other.stop();
   const id = await submit(trial);
@@ -58,7 +58,7 @@ it.concurrent('onAgentLost fail: it finishes, and what it reports late is kept a
     const { id, proxy, agent, other, answers } = await cutOff(trial, 'fail');
     const lost = { status: 'FAILED', code: 'AGENT_LOST', executed: 'unknown', losses: 1 } as const;
     expect(await fateOf(trial, id)).toEqual({ ...undisturbed, ...lost });
-    // Nobody else may execute it: it goes on, and its outcome waits in the journal.
+    // No other agent may execute it: it goes on, and its outcome waits in the journal.
     expect(logged(agent, 'aborted')).toEqual([]);
     answers.release();
     await agent.waitForLine(/outcomes wait in the journal/);

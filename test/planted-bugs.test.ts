@@ -3,8 +3,8 @@ import { byExtent } from '../shared/testing/extent.js';
 import { resultText, tryBug } from '../chaos/planted/trial.js';
 
 /**
- * The judge is judged: bugs that a chaos run has to find. Here is the one that it finds first, four with `TESTS=long`;
- * `npm run chaos -- --planted=all` tries all.
+ * The history checker itself is under test: bugs that a chaos run has to find. Here is the one that it finds
+ * first, four with `TESTS=long`; `npm run chaos -- --planted=all` tries all.
  */
 
 const seed = Number(process.env.SEED ?? 1);

@@ -12,7 +12,7 @@ import { onTrial, type Trial } from './trial.js';
  * is gone then; the process is killed, which leaves what the kernel has, and the test takes that away.
  */
 
-// No test lives to see this lease run out: who is back settles what it left.
+// No test lives to see this lease run out: the agent that is back settles what it left.
 const env = { LEASE_MS: '600000' };
 
 /** @param bytes of its outcomes that the disk has */

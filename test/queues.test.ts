@@ -21,7 +21,7 @@ async function runningOf({ deployment }: Trial): Promise<number> {
   return counts.RUNNING;
 }
 
-/** What an operator does, and what the judge is told of it. */
+/** Pauses a queue as an operator does, and records that for the history checker. @returns how to resume it */
 async function pauseQueue(trial: Trial, queue: string): Promise<() => Promise<void>> {
   const { client } = trial.deployment;
   expect(await client.pauseQueue(queue)).toMatchObject({ queue, paused: true });
@@ -68,7 +68,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
 
 it('a pause that was answered holds, whatever is killed, and costs what runs nothing', async () => {
   const env = { LEASE_MS: String(leaseMs), AGENT_QUEUES: 'mail,other', AGENT_CONCURRENCY: '2' };
-  // One server is the test's own, for whom nobody has to wait.
+  // One server is in the test's own process, so that no test has to wait for its start.
   await onTrial({ agents: byExtent(2, 1), env }, async (trial) => {
     const { deployment, clients, ledger } = trial;
     await deployment.startServer();
@@ -83,7 +83,7 @@ it('a pause that was answered holds, whatever is killed, and costs what runs not
     for (const process of [agent, server?.process]) process?.kill('SIGKILL');
     await Promise.all([agent?.exited, server?.process.exited]);
     await deployment.startServer({ port: server?.port });
-    // The pause is in Redis: also of agents and servers that come when it is made.
+    // The pause is in Redis: it also holds for agents and servers that start after it was made.
     await deployment.startAgent();
     const others = await submitTo(trial, 'other', 20, 0);
     const done = await Promise.all(others.map((id) => deployment.client.wait(id)));

@@ -7,7 +7,7 @@ import { type TestRedis } from '../shared/testing/redis-server.js';
 import { type Fate, fateOf, undisturbed } from './fate.js';
 import { logged, onTrial, type Trial } from './trial.js';
 
-/** Redis dies, freezes, is full, or tells another time: nothing accepted is lost, and nothing runs twice. */
+/** Redis dies, freezes, is full, or reports another time: nothing accepted is lost, and nothing runs twice. */
 
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 const hourMs = 3600 * 1000;
@@ -34,7 +34,10 @@ async function insist(trial: Trial, idempotencyKey: string): Promise<string> {
 const agents = byExtent(2, 1);
 const clientsUnderLoad = byExtent(24, 6);
 
-/** Each client submits a command, and the next one when it was executed, until `body` is done. @returns how many in all */
+/**
+ * Each client submits a command, and the next one when it was executed, until `body` is done. @returns how many
+ * in all
+ */
 async function underLoad(trial: Trial, body: () => Promise<void>): Promise<number> {
   const over = new AbortController();
   const client = async (name: number): Promise<number> => {
@@ -94,7 +97,7 @@ it.concurrent(`Redis is killed under load, ${kills} of 3 times that a long run k
       await moreEffects(trial, 20);
     });
     await expectAllDoneOnce(trial, accepted);
-    // Else the kills would have met nothing.
+    // Without such a hit, the kills would have met nothing.
     expect(Math.max(...hit)).toBeGreaterThan(0);
   });
 });
@@ -151,7 +154,7 @@ it.concurrent.each(tried)('Redis is $what while commands run', ({ leases, leaseM
     for (const id of outlastsLeases ? failing : [...failing, ...retried]) {
       expect(await fateOf(trial, id)).toEqual(undisturbed);
     }
-    // What may be tried again is given up, and only then begins its next attempt.
+    // A retriable command is given up first, and only then does its next attempt begin.
     const aborted = deployment.agents.flatMap((agent) => logged(agent, 'aborted'));
     expect(aborted.map(({ commandId }) => commandId).sort()).toEqual(
       outlastsLeases ? [...retried].sort() : [],
@@ -194,7 +197,7 @@ it.concurrent('Redis is out of memory: new work is refused, and what was accepte
     await ledger.waitForHits(2);
     const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
     await redis.config('SET', 'maxmemory', used + 16 * 1024);
-    // What its memory holds besides commands goes up and down: one may fit after another did not.
+    // The memory that Redis uses besides commands goes up and down: one may fit after another did not.
     const refusal = await untilRefused(trial);
     const accepted = clients.accepted().size;
     expect(refusal.status).toBe(503);
@@ -204,7 +207,7 @@ it.concurrent('Redis is out of memory: new work is refused, and what was accepte
     // For longer than a lease: renewals must pass, too.
     await pause(1.5 * leaseMs);
     answers.release();
-    // One that comes now must be able to work, as one must that crashed and has outcomes to report.
+    // An agent that starts now must be able to work, as must one that crashed and has outcomes to report.
     await deployment.startAgent();
     await deployment.settled(accepted);
     await redis.config('SET', 'maxmemory', 0);

@@ -10,9 +10,9 @@ import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { onTrial, type Trial, until } from './trial.js';
 
 /**
- * Redis is there and refuses what it is asked, for longer than a lease: what runs meanwhile, what ends, and what falls due
- * is done once, as if nothing had been. Agents are in the test's own process, with the thread that renews their leases.
- * `npm test` tries some, `TESTS=long` all.
+ * Redis is there and refuses what it is asked, for longer than a lease: what runs meanwhile, what ends, and
+ * what falls due is done once, as if nothing had been. Agents are in the test's own process, with the thread
+ * that renews their leases. `npm test` tries some, `TESTS=long` all.
  */
 
 // oxlint-disable-next-line typescript/no-require-imports -- as it was built: its thread is a file beside it
@@ -79,7 +79,7 @@ const refusals: readonly Refusal[] = [
   },
 ];
 
-/** It keeps a processor busy for as long as it lasts. */
+/** The script keeps a processor busy for as long as it lasts. */
 const busy: Refusal = {
   what: 'is busy with a script',
   begin: async (redis, { deployment }) => {

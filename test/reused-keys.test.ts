@@ -22,7 +22,10 @@ it.concurrent.each(['redis', 'http'] as const)('is executed again, by the same a
   }),
 );
 
-/** Deletes a command while it is executed, and submits it anew with its key; resolves when the same session has that too. */
+/**
+ * Deletes a command while it is executed, and submits it anew with its key; resolves when the same session has
+ * that too.
+ */
 async function submitAnew({ deployment, ledger }: Trial): Promise<string> {
   const { client } = deployment;
   const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
@@ -65,7 +68,7 @@ it.concurrent.each(['redis', 'http'] as const)(
     }),
 );
 
-// Over HTTP whatever a last poll gives is handed back. At Redis it is left to the rule for a lost agent.
+// Over HTTP the commands of a last poll are released. At Redis they are left to the lost-agent policy.
 it.concurrent.each([
   ['redis', 'RUNNING'],
   ['http', 'PENDING'],

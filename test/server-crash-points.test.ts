@@ -10,13 +10,13 @@ import { startServerHere } from './server-here.js';
 import { onTrial, type Trial } from './trial.js';
 
 /**
- * A server dies by SIGKILL at every crash point. In `npm test` a submission is sent again to either server in turn, with
- * `TESTS=long` to both.
+ * A server dies by SIGKILL at every crash point. In `npm test` a submission is sent again to either server in
+ * turn, with `TESTS=long` to both.
  */
 
 const killed = { code: null, signal: 'SIGKILL' };
 const keys = partitionKeys();
-/** Of the tests that are not about a lease: none lives to see it end. */
+/** For tests that are not about a lease: none lives to see it end. */
 const longLease = { LEASE_MS: '600000' };
 
 describe('killed with a submission: its client asks again, with the same Idempotency-Key', () => {
@@ -67,7 +67,7 @@ describe('killed between its write and its answer to an agent: the agent asks an
     onTrial({ env: longLease }, async (trial) => {
       const { deployment } = trial;
       const doomed = await deployment.startServer({ args: [`--crash-at=${point}`] });
-      // It asks the first one, which dies, until that does not answer.
+      // The agent asks the first server, which dies, until that does not answer.
       await startAgentHere(deployment, { transport: 'http' });
       deployment.servers.splice(0);
       const id = await submit(trial);
@@ -84,7 +84,10 @@ describe('killed in the middle of recovery, with one of two queues done: somebod
   const queues = ['left', 'right'];
   const env = { LEASE_MS: String(leaseMs), AGENT_QUEUES: queues.join(','), AGENT_CONCURRENCY: '2' };
 
-  /** Two commands whose agent is dead, whose lease has run out, and that nobody has looked at yet: no server is there. */
+  /**
+   * Leaves two commands whose agent is dead, whose lease has run out, and which recovery has not seen: no
+   * server is there.
+   */
   async function leaveTwoOverdue(trial: Trial, onAgentLost: OnAgentLost): Promise<string[]> {
     const { deployment, ledger } = trial;
     const server = await startServerHere(deployment, env);

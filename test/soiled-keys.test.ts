@@ -8,8 +8,8 @@ import { fateOf, submit, undisturbed } from './fate.js';
 import { processesOf, type Trial, until, violationsBeside } from './trial.js';
 
 /**
- * Somebody overwrites keys of Fencepost's with something else. It is never a crash loop: the same
- * processes go on with whatever was not touched, and with all of it once the key is free again.
+ * Keys of Fencepost's are overwritten with something else. That never causes a crash loop: the same processes
+ * go on with everything that was not touched, and with all of it once the key is free again.
  */
 
 const keys = partitionKeys();
@@ -20,19 +20,19 @@ const essential = [keys.index, keys.scheduled, keys.expiring, keys.queues, queue
 const helpful = [keys.counts, keys.failedIndex, keys.recovery, keys.dead, 'fencepost:types'];
 const ofAgent = ['fencepost:{0}:session:AGENT', 'fencepost:agent:AGENT'];
 
-/** In one step: between two, a process would put back what it misses. */
+/** In one step: between two, a process would restore what it misses. */
 const soilScript = `
   local existed = redis.call('EXISTS', KEYS[1])
   if existed == 1 then redis.call('RENAME', KEYS[1], KEYS[2]) end
   redis.call('RPUSH', KEYS[1], 'somebody was here')
   return existed`;
 
-/** What stands at a key is put away, and something that is of no use to Fencepost stands there instead. */
+/** Puts the value of a key aside, and stores one there that is of no use to Fencepost. @returns how to undo that */
 async function soil(redis: Redis, key: string): Promise<() => Promise<void>> {
   const aside = `aside ${key}`;
   const existed = (await redis.eval(soilScript, 2, key, aside)) === 1;
   return async () => {
-    // What stands there by now goes with it.
+    // Either way, what is stored there by now is removed.
     if (existed) await redis.rename(aside, key);
     else await redis.del(key);
   };
@@ -113,7 +113,7 @@ it.each([
     expect(await fateOf(trial, await submit(trial))).toEqual(undisturbed);
     const answer = await fetch(new URL(`/commands/${id}`, trial.deployment.url));
     expect([answer.status, await answer.json()]).toMatchObject([500, { code: 'redis_key_broken' }]);
-    // Its entry leads nowhere meanwhile.
+    // The command's entry leads nowhere meanwhile.
     await until(async () => (await redis.xlen(keys.dead)) > dead);
   }
   await mend();
@@ -144,7 +144,7 @@ it('all keys that commands share are, for two leases: what runs is done, and all
 });
 
 it('the judge finds nothing in what was not touched', async () => {
-  // The numbers were away for a while: whoever puts them back counts again.
+  // The numbers were away for a while: an operator who restores them counts again.
   const { deployment } = trial;
   const ids = await redis.zrange(keys.index, '0', '-1');
   const statuses = await Promise.all(ids.map((id) => redis.hget(keys.command(id), 'status')));

@@ -11,8 +11,8 @@ import { fateOf, submit, undisturbed } from './fate.js';
 import { onTrial, processesOf, type Trial, until, violationsBeside } from './trial.js';
 
 /**
- * Somebody writes into Fencepost's Redis by hand. It is never a crash loop: the same processes go on
- * with whatever was not touched, and what nobody can understand is put aside, where it can be seen.
+ * Fencepost's Redis is written to by hand. That never causes a crash loop: the same processes go on with
+ * everything that was not touched, and what they cannot understand is put aside, where it can be seen.
  */
 
 const keys = partitionKeys();
@@ -23,7 +23,7 @@ describe('a server and two agents outlive, one after the other,', () => {
   let trial: Trial;
   let redis: Redis;
   let before: unknown;
-  /** Tells what the judge finds of what the tests so far have done by hand. */
+  /** Match the violations that the tests so far have caused by hand. */
   const byHand: ((violation: Violation) => boolean)[] = [];
 
   beforeAll(async () => {
@@ -93,11 +93,11 @@ describe('a server and two agents outlive, one after the other,', () => {
     for (const id of ids) await ledger.waitForHits(1, id);
     ids.push(...(await submitMany(4)));
     await remove();
-    // Those that wait come back by themselves; those that run go on meanwhile, for more than a lease.
+    // Waiting commands are requeued without help; running ones go on meanwhile, for more than a lease.
     if (what === 'stream') await until(async () => (await redis.xlen(queue)) === 4);
     answers.release();
     for (const id of ids) expect(await fateOf(trial, id)).toEqual(undisturbed);
-    // A new group gives out again what runs; whoever runs it takes it back by its next renewal.
+    // A new group delivers running commands again; the agent that runs one takes it back by its next renewal.
     byHand.push(
       ({ invariant, commandId, what: said }) =>
         ids.includes(commandId ?? '') && (invariant === 5 || said.startsWith('its entry was taken')),
@@ -117,7 +117,7 @@ describe('a server and two agents outlive, one after the other,', () => {
     await until(async () => (await redis.keys('fencepost:agent:*')).length === 2);
     await until(async () => (await redis.hlen('fencepost:types')) === 2);
     expect(await deployment.get('/types')).toEqual(announced);
-    // A deletion is what it is: the judge tells of it, and of nothing else.
+    // A deletion counts as what it is: the history checker reports it, and nothing else.
     byHand.push(({ invariant, commandId }) => invariant === 1 && wiped.has(commandId ?? ''));
   });
 });

@@ -25,7 +25,7 @@ const saidSchema = z.object({
 });
 type Said = z.infer<typeof saidSchema>;
 
-/** What the fakes in `stack-fakes/` have said so far. */
+/** Returns the messages of the fakes in `stack-fakes/` so far. */
 const said = (stack: TestProcess, what: Said['what']): Said[] =>
   stack.lines
     .filter((line) => line.startsWith('{"fake"'))
@@ -66,7 +66,7 @@ describe('npm start', () => {
     });
   }
 
-  /** The end to write to of a pipe that nobody reads. */
+  /** Returns the write end of a pipe that has no reader. */
   function closedPipe(): number {
     const path = join(dataDir, 'pipe');
     execFileSync('mkfifo', [path]);
@@ -153,7 +153,7 @@ describe('npm start', () => {
 
   test('output that is closed before it is up stops nothing: it comes up, and stops in good order', async () => {
     const stack = start([], {}, closedPipe());
-    // It cannot say that it is up; this file comes with what it would say.
+    // The stack cannot print that it is up; this file appears at the same time.
     while (readStackFile(dataDir) === undefined) await pause(20);
     const redis = redisPid() ?? 0;
     expect(isAlive(redis)).toBe(true);
@@ -358,7 +358,7 @@ describe('npm start', () => {
   });
 });
 
-/** For processes that are not this one's children, whose end nothing tells us. */
+/** For processes that are not children of this one, which is not notified of their end. */
 async function untilNone(pids: number[]): Promise<void> {
   while (pids.some(isAlive)) await new Promise((resolve) => setTimeout(resolve, 10));
 }

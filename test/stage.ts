@@ -15,7 +15,7 @@ import { type Trial, until } from './trial.js';
 
 const keys = partitionKeys();
 
-/** A deployment, and in it a queue for each case, which nobody serves but the case's own agents. */
+/** A deployment, and in it a queue for each case, which only the case's own agents serve. */
 export class Stage implements Trial {
   readonly deployment: Deployment;
   readonly ledger: Ledger;
@@ -59,7 +59,8 @@ export class Stage implements Trial {
     });
     this.#proxies.push(proxy);
     const victim = await this.startAgent(queue, 'victim', { REDIS_URL: proxy.url });
-    // It looks for commands once, and once more when it has subscribed to hints; from then on it waits in its read.
+    // The victim looks for commands once, and once more when it has subscribed to hints; from then on it waits
+    // in its read.
     await until(() => Promise.resolve(starts >= 2));
     return { proxy, victim };
   }

@@ -9,14 +9,17 @@ import { startServerHere } from './server-here.js';
 import { onTrial, testsOver, type Trial } from './trial.js';
 
 /**
- * SIGTERM: an agent finishes what it runs and hands back what it has not started; a deploy costs nothing. In `npm test`
- * most is tried over one transport, with `TESTS=long` over both.
+ * On SIGTERM an agent finishes what it runs and releases what it has not started; a deploy costs nothing. In
+ * `npm test` most is tried over one transport, with `TESTS=long` over both.
  */
 
 const clean = { code: 0, signal: null };
 /** No test lives to see it end. */
 const longLease = { LEASE_MS: '600000' };
-/** An agent learns with its heartbeat, of which a lease has three. Its last command is executed long before this one ends. */
+/**
+ * An agent learns with its heartbeat, of which a lease has three. Its last command is executed long before this
+ * one ends.
+ */
 const drainEnv = { LEASE_MS: '12000' };
 
 /** The only agent, at work on a command whose answer is held back. */
@@ -60,7 +63,7 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
   it('http', 'drained, finishes what runs, and takes nothing more until its next run', () =>
     onTrial({ transport, servers: 1, env: drainEnv }, async (trial) => {
       const { deployment } = trial;
-      // Whichever of the two is asked, the agent learns of it from the other one as well.
+      // The drain may be sent to either server: the agent learns of it from the other one as well.
       await startServerHere(deployment, drainEnv);
       await deployment.startAgent();
       const { agent, id, answer } = await atWork(trial);
@@ -126,7 +129,8 @@ describe.each(['redis', 'http'] as const)('over %s', (transport) => {
         ids.push(...batch.ids);
       };
       for (const agent of [...deployment.agents]) {
-        // It has just begun to execute one when it is told to stop, however many the other one has taken meanwhile.
+        // The agent has just begun to execute a command when it is stopped, however many the other one has
+        // taken meanwhile.
         const hasBegun = agent.waitForLine(/"started"/, { from: agent.lines.length });
         for (let begun = false; !begun;) {
           await submitMore();

@@ -7,7 +7,7 @@ import { fateOf, fateOfAnother, submit, undisturbed, violationsIn } from './fate
 import { lostAfter } from './fates.js';
 import { onTrial, type Trial } from './trial.js';
 
-/** Handlers that do not do as they should: deaf to their signal, or blocking their agent's event loop. */
+/** Handlers that do not do as they should: they ignore their abort signal, or block their agent's event loop. */
 
 const handlers = (name: string) => ({ AGENT_COMMANDS: join(repositoryRoot, 'test/handlers', `${name}.mjs`) });
 
@@ -18,7 +18,7 @@ const submitBlocked = (trial: Trial, onAgentLost: OnAgentLost) =>
   submit(trial, { type: 'BLOCKED', payload: { url: trial.ledger.url, ms: 3 * leaseMs }, onAgentLost });
 
 it.concurrent('a handler that is deaf to its signal: TIMEOUT, by an agent that ends itself', () =>
-  // A lease that nobody sees run out: the outcome comes from the journal.
+  // The lease never runs out in this test: the outcome comes from the journal.
   onTrial({ agents: 1, env: { ...handlers('deaf'), GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
     const { deployment, ledger } = trial;
     const id = await submit(trial, { type: 'DEAF', payload: { url: ledger.url } });
@@ -46,7 +46,7 @@ it.concurrent('a handler that blocks its agent for longer than the lease keeps i
 it.concurrent('a handler that blocks its agent for longer than MAX_BLOCK_MS is given up', () =>
   onTrial({ agents: 1, env: { ...blocked, MAX_BLOCK_MS: '1000' } }, async (trial) => {
     const [agent] = trial.deployment.agents;
-    // onAgentLost fail: what it says when it is done is too late, and its agent goes on.
+    // onAgentLost fail: its report is too late when it is done, and its agent goes on.
     const failing = await submitBlocked(trial, 'fail');
     await agent?.waitForLine(/late report/);
     expect(await fateOf(trial, failing)).toEqual({ ...lostAfter([1]).fail, history: ['late 1 COMPLETED'] });

@@ -52,11 +52,11 @@ export const testsOver =
     if (isLong || transport === short) test.concurrent(name, body);
   };
 
-/** Which processes run: the same as before, or something has crashed. */
+/** Returns the processes that run: if they are not the same as before, something has crashed. */
 export const processesOf = ({ deployment: { servers, agents } }: Trial) =>
   [...servers.map(({ process }) => process), ...agents].map(({ pid, running }) => ({ pid, running }));
 
-/** Asks again and again, for what gives no sign when it has happened. */
+/** Polls a condition that gives no event when it becomes true. */
 export async function until(holds: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + hangMs;
   while (!(await holds())) {
@@ -65,7 +65,7 @@ export async function until(holds: () => Promise<boolean>): Promise<void> {
   }
 }
 
-/** Judges a run at rest, and leaves out the violations that the fault itself is. */
+/** Checks a run at rest, and leaves out the violations that the fault itself is. */
 export async function violationsBeside(
   { deployment, clients, ledger }: Trial,
   isTheFault: (violation: Violation) => boolean,

@@ -36,7 +36,7 @@ async function startAgent(
   return { process, again: () => startAgent(trial, undefined, transport, name) };
 }
 
-/** As a client should: each with its key until it is accepted, at whichever server answers. */
+/** Submits as a client should: each command with its key until it is accepted, at whichever server answers. */
 async function submitAll({ clients, ledger }: Trial, urls: readonly string[]): Promise<void> {
   for (let i = 0; i < commands; i++) {
     const payload = { url: ledger.url };

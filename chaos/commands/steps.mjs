@@ -2,9 +2,9 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
 
 /**
- * The command type of the chaos run's own, which its agents load as users load theirs: it has its effect,
- * and tells how far it is, step by step. Each progress names its attempt and what the ledger answered
- * that, so that the judge can tell whose it is, whatever Redis says.
+ * The chaos run's own command type, which its agents load as users load theirs. It has its effect, and reports
+ * its progress step by step. Each progress names its attempt and the ledger's answer to that attempt, so that
+ * the history checker can attribute it, whatever Redis holds.
  *
  * A plain object, since the agent's image has no package `fencepost`.
  */
@@ -19,7 +19,7 @@ export default {
       headers: {
         'idempotency-key': commandId,
         'fencepost-attempt': String(attempt),
-        // An agent that was frozen would send the next one over a connection that is closed by now.
+        // An agent that was frozen would send the next request over a connection that is closed by now.
         connection: 'close',
       },
       signal,

@@ -13,7 +13,7 @@ import { Tormentor } from './tormentor.js';
 const say = (line: string) => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 const askMs = 500;
 
-/** Aborts `over` when the load says so, or is gone. */
+/** Aborts `over` when the load reports its end, or is gone. */
 async function untilOver(teller: Teller, over: AbortController): Promise<void> {
   while (!over.signal.aborted) {
     const reply = await teller.ask().catch(() => ({ over: true }));

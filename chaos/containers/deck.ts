@@ -14,7 +14,7 @@ export type Weights<Name extends string> = Readonly<Record<Name, number>>;
 
 export const kindOf = ({ role, way }: Card): ContainerFaultKind => `${role} container ${way}`;
 
-/** Each kind as often as it weighs. @throws Error when nothing weighs anything */
+/** Returns each kind as often as its weight. @throws Error when all weights are 0 */
 export function cardsOf(ways: Weights<Way>, roles: Weights<Role>): Card[] {
   const of = <Name extends string>(weights: Weights<Name>) => Object.entries(weights) as [Name, number][];
   const cards = of(roles).flatMap(([role, times]) =>
@@ -25,8 +25,8 @@ export function cardsOf(ways: Weights<Way>, roles: Weights<Role>): Card[] {
 }
 
 /**
- * Which fault comes next, by a seed: a shuffled deck in which each kind is as often as it weighs, and
- * then the next one. Drawn independently, rare kinds could stay out of a whole run.
+ * Draws the next fault, by a seed: from a shuffled deck in which each kind occurs as often as its weight, and
+ * then from another one. With independent draws, rare kinds could stay out of a whole run.
  */
 export class Deck {
   readonly #cards: readonly Card[];

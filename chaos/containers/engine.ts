@@ -51,7 +51,7 @@ export class Engine {
     return inspectionSchema.parse(await this.#call('GET', `/containers/${id}/json`));
   }
 
-  /** SIGKILL. For the engine somebody stopped it by hand: no restart policy brings it back. */
+  /** SIGKILL. To the engine this is a manual stop: no restart policy brings the container back. */
   async kill(id: string): Promise<void> {
     await this.#call('POST', `/containers/${id}/kill?signal=SIGKILL`);
   }

@@ -6,7 +6,7 @@ import { LoadTeller } from './teller.js';
 
 const told = { fault: 1, kind: 'agent container killed', target: 'agent-2', host: 'c0ffee' } as const;
 
-/** A fault log that notes what it is told. */
+/** A fault log that records its calls. */
 function notingLog(notes: unknown[]) {
   return {
     begin: (place: FaultPlace) => {

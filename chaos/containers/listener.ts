@@ -10,17 +10,17 @@ export interface ListenerOptions {
   readonly seed: number;
   /** How many commands have ended. */
   readonly ended: () => number;
-  /** What a fault of this kind hits now: commands, and keys of submissions. */
+  /** The commands, and keys of submissions, that a fault of this kind hits now. */
   readonly inFlight: (hit: Hit) => Promise<readonly string[]>;
 }
 
-/** What is about to be hurt. */
+/** The fault that `chaos` is about to inject. */
 export type Hit = Extract<Message, { says: 'injecting' }>;
 
-/** Hears the service `chaos`, and writes its faults down. */
+/** Receives the messages of the service `chaos`, and records its faults. */
 export class Listener {
   readonly troubles: string[] = [];
-  /** What may come, as `chaos` says. */
+  /** The kinds of faults that may come, as reported by `chaos`. */
   kinds: readonly ContainerFaultKind[] = containerFaultKinds;
   /** The hosts that each target had. */
   readonly hosts = new Map<string, Set<string>>();
@@ -48,7 +48,7 @@ export class Listener {
     await once(this.#server, 'listening');
   }
 
-  /** No more faults, from the next answer on. */
+  /** Asks for no more faults, from the next reply on. */
   end(): void {
     this.#isOver = true;
   }
@@ -90,7 +90,8 @@ export class Listener {
     const { faults, ended } = this.#options;
     const hosts = this.hosts.get(hit.target) ?? new Set();
     this.hosts.set(hit.target, hosts.add(hit.host));
-    // Before it is hurt: of what it had in hand, only what is still open afterwards will count.
+    // Read before the container is hurt: of its commands in flight, only those that are still open afterwards
+    // will count.
     const inFlight = await this.#options.inFlight(hit);
     const open = faults.begin({ kind: hit.kind, target: hit.target, event: ended() });
     this.#open.set(hit.fault, { open, inFlight });

@@ -13,7 +13,7 @@ import { type PlayedRound, playLoad } from './load-round.js';
 import { type LoadServiceConfig, loadServiceSettings } from './settings.js';
 import { RedisClients } from './stage.js';
 
-/** The service `load`: submits, judges what happened, and ends with the report. @returns the exit code */
+/** The service `load`: submits commands, checks what happened, and ends with the report. @returns the exit code */
 async function main(config: LoadServiceConfig): Promise<number> {
   const startedAt = new Date().toISOString();
   const seed = config.seed ?? Date.now() % 1_000_000;
@@ -47,7 +47,7 @@ async function main(config: LoadServiceConfig): Promise<number> {
       await writeJson(join(config.reports, 'containers.json'), record, verdict);
       await writeFile(join(config.reports, 'containers.html'), reportPage(record, verdict));
     }
-    // What was seen until it was stopped is less than was asked for.
+    // A load that was stopped has seen less than was asked for, and so is inconclusive.
     return stopped.signal.aborted && verdict.passed ? 2 : verdict.exitCode;
   } finally {
     redisClients.close();

@@ -24,7 +24,7 @@ import { checkIsEmpty, keepHistory, type RedisClients, ServerDesk, untilComplete
 export interface LoadRoundOptions extends Omit<LoadServiceConfig, 'seed'> {
   readonly seed: number;
   readonly redisClients: RedisClients;
-  /** Aborted: the load ends, and what was seen until then is judged. */
+  /** Aborted: the load ends, and what was seen until then is checked. */
   readonly signal: AbortSignal;
   readonly onProgress: (sample: Sample, faults: readonly FaultRecord[]) => void;
 }
@@ -33,7 +33,7 @@ const sampleMs = 500;
 /** How long an effect may still be on its way at rest: longer than any answer of the ledger takes. */
 const settleMs = 1000;
 const longestHealMs = 60_000;
-/** Asked while Redis may be away. */
+/** How long reading the pending commands may take: Redis may be away. */
 const pendingMs = 800;
 
 /** A round, and the kinds of faults that it could have. */
@@ -42,7 +42,7 @@ export interface PlayedRound {
   readonly kinds: readonly FaultKind[];
 }
 
-/** One round inside a compose project: load until its time is over, while `chaos` tells what it hurts. */
+/** Plays one round inside a compose project: load until its time is over, while `chaos` reports what it hurts. */
 export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> {
   const { seed, queues, serverUrl, leaseMs, retentionMs, redisClients, signal, redisDirectory } = options;
   const roster = new Roster(serverUrl);
@@ -141,7 +141,7 @@ export async function playLoad(options: LoadRoundOptions): Promise<PlayedRound> 
       restMs,
       faults: faults.records,
       samples,
-      // Nobody looks at the wire between containers: the judge's late reports are what there is.
+      // No proxy watches the wire between containers: the history checker's late reports are the only evidence.
       tally: {
         zombiesRefused: 0,
         resentAbsorbed: 0,

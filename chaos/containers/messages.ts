@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { containerFaultKinds } from '../record.js';
 
 /**
- * What the service `chaos`, which hurts containers, tells the service `load`, which judges: each fault
- * before it is injected, once it was seen to have happened, and when it was healed.
+ * The messages from the service `chaos`, which hurts containers, to the service `load`, which checks the
+ * outcome: one for each fault before it is injected, once it was seen to have happened, and when it was healed.
  */
 export const messageSchema = z.discriminatedUnion('says', [
   /** With the kinds of faults that may come. */
@@ -24,7 +24,7 @@ export const messageSchema = z.discriminatedUnion('says', [
 export type Message = z.infer<typeof messageSchema>;
 
 export const replySchema = z.object({
-  /** No more faults: heal what is hurt, then say so. */
+  /** Whether to inject no more faults, heal what is hurt, and then report that. */
   over: z.boolean(),
   seed: z.int(),
 });

@@ -4,8 +4,8 @@ import { pause } from '../../shared/runtime/service.js';
 const readEveryMs = 500;
 
 /**
- * Which agents have run in which container. Not one for ever: two containers that start at once may take
- * each other's directory, and with it each other's name.
+ * Records which agents have run in which container. The mapping is not permanent: two containers that start at
+ * once may take each other's directory, and with it each other's name.
  */
 export class Roster {
   readonly #client: Client;
@@ -13,7 +13,7 @@ export class Roster {
   readonly #ever = new Map<string, Set<string>>();
 
   constructor(serverUrl: string) {
-    // What is not answered is asked again in its turn.
+    // The client does not retry: a read without an answer is repeated at the next interval.
     this.#client = createClient({ url: serverUrl, timeoutMs: 2000, retryForMs: 0 });
   }
 
@@ -21,7 +21,7 @@ export class Roster {
     return this.#present.size;
   }
 
-  /** The agent in a container, as last heard. */
+  /** The agent in a container, as last read. */
   agentAt(host: string): string | undefined {
     return this.#present.get(host);
   }
@@ -36,10 +36,10 @@ export class Roster {
     return [...(this.#ever.get(host) ?? [])];
   }
 
-  /** Reads again and again until it is told to stop, which is its end. */
+  /** Reads repeatedly until `signal` is aborted, and then closes the client. */
   async follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      // While no server answers, it is as it was.
+      // While no server answers, the last reading stays valid.
       await this.read().catch(() => undefined);
       await pause(readEveryMs, signal);
     }

@@ -8,7 +8,7 @@ const { leaseMs } = sharedSettings;
 const share = (usually: number) => integer(0, 100).default(usually);
 const seed = setting('CHAOS_SEED', integer(0, 2 ** 31 - 1).optional(), 'decides which fault comes when');
 
-/** Of the service `chaos`. */
+/** Settings of the service `chaos`. */
 export const chaosServiceSettings = {
   seed,
   everyMs: setting('CHAOS_EVERY_MS', integer(100).default(2500), 'between two faults, on average'),
@@ -29,7 +29,7 @@ export const chaosServiceSettings = {
 } as const;
 export type ChaosServiceConfig = Config<typeof chaosServiceSettings>;
 
-/** Of the service `load`. */
+/** Settings of the service `load`. */
 export const loadServiceSettings = {
   seed,
   durationSeconds: setting('LOAD_DURATION', durationSchema.prefault('5m'), 'of the run: 90, 90s, 5m'),

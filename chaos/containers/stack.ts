@@ -1,6 +1,6 @@
 import { type Engine } from './engine.js';
 
-/** What a container is to Fencepost, by its service in docker-compose.yml. */
+/** The role of a container in Fencepost, by its service in docker-compose.yml. */
 export type Role = 'agent' | 'server' | 'Redis';
 
 const roles: ReadonlyMap<string, Role> = new Map([
@@ -14,7 +14,7 @@ export interface Container {
   /** `agent-2`, `server-1`, `redis-1`. */
   readonly name: string;
   readonly role: Role;
-  /** As its processes see it, and as agents call their machine. */
+  /** The host name as its processes see it, and as agents report their machine. */
   readonly host: string;
 }
 

@@ -23,7 +23,7 @@ export class ServerDesk implements Desk {
   }
 }
 
-/** Makes clients of the Redis that is judged, which goes away now and then, and comes back elsewhere. */
+/** Creates clients of the Redis under test, which goes away now and then, and comes back elsewhere. */
 export class RedisClients {
   readonly #address: RedisAddress;
   readonly #clients: Redis[] = [];
@@ -36,7 +36,7 @@ export class RedisClients {
     const client: Redis = new Redis({
       ...this.#address,
       connectTimeout: 1000,
-      // A container that was cut off says nothing to anybody, nor that it is gone.
+      // A container that was cut off from the network sends nothing, not even that its connections are gone.
       socketTimeout: 3000,
       ...options,
       replyMapping: 'legacy',
@@ -53,8 +53,8 @@ export class RedisClients {
 }
 
 /**
- * Lets Redis keep the whole past of its append-only file: the judge reads every transition in it. Not in
- * redis.conf, since it would fill a disk; and again after each of its starts.
+ * Makes Redis keep the whole history of its append-only file, in which the history checker reads every
+ * transition. This is not in redis.conf, since it would fill a disk, and is repeated after each of its starts.
  */
 export async function keepHistory(redis: Redis): Promise<void> {
   const keep = () => redis.config('SET', 'aof-disable-auto-gc', 'yes');

@@ -4,7 +4,7 @@ import { type Way } from './deck.js';
 import { type Engine, type Inspection } from './engine.js';
 import { type Container } from './stack.js';
 
-/** What a strike works with. */
+/** The inputs of a strike. */
 export interface Strike {
   readonly engine: Engine;
   readonly container: Container;
@@ -12,11 +12,11 @@ export interface Strike {
   readonly leaseMs: number;
   /** Aborted when it is over: what is hurt then heals at once. */
   readonly over: AbortSignal;
-  /** It was seen to have happened. */
+  /** Reports that the fault was seen to have happened. */
   readonly verified: (proof: string) => Promise<void>;
 }
 
-/** Longer than an agent's grace period: a restart in good order is not to become a kill. */
+/** Longer than an agent's grace period: a graceful restart must not become a kill. */
 const restartGraceSeconds = 30;
 const longestAwayMs = 3000;
 

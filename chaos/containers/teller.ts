@@ -2,15 +2,15 @@ import { pause } from '../../shared/runtime/service.js';
 import { type ContainerFaultKind } from '../record.js';
 import { type Message, type Reply, replySchema } from './messages.js';
 
-/** Whom the faults are told. */
+/** The recipient of the fault reports. */
 export interface Teller {
-  /** @throws Error when nobody hears: then the run is worth nothing, and nothing more may be hurt */
+  /** @throws Error when the report is not received: then the run is worth nothing, and nothing more may be hurt */
   tell(message: Message): Promise<Reply>;
-  /** Whether it is over. */
+  /** Asks whether the run is over. */
   ask(): Promise<Reply>;
 }
 
-/** Tells the service `load`. */
+/** Reports faults to the service `load`. */
 export class LoadTeller implements Teller {
   readonly #url: string;
   readonly #kinds: readonly ContainerFaultKind[];
@@ -41,7 +41,7 @@ export class LoadTeller implements Teller {
   }
 }
 
-/** Without a judge: somebody who looks on, and stops it by hand. */
+/** For a run without a history checker: an operator watches it, and stops it by hand. */
 export class NoTeller implements Teller {
   readonly #reply: Reply;
 

@@ -17,7 +17,7 @@ export interface TormentorOptions {
   readonly say: (line: string) => void;
 }
 
-/** Faults at work at once; when there are as many, the next one waits for its turn. */
+/** The number of concurrent faults; when there are as many, the next one waits for its turn. */
 const mostAtOnce = 3;
 
 /** Hurts containers, one fault after the other and some beside each other, and heals each. */

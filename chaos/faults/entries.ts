@@ -3,10 +3,10 @@ import { comesTrue, type Strike } from './strike.js';
 
 const keys = partitionKeys();
 
-/** As long as a doubled entry is watched for; what is still there at rest, the judge finds. */
+/** How long a doubled entry is watched; the history checker finds one that is still there at rest. */
 const longestMs = 15_000;
 
-/** A second entry for a command that is queued or running, as a client library that sends twice makes one. */
+/** Adds a second entry for a command that is queued or running, as a client library that sends twice would. */
 export const doubleEntry: Strike = async (scene, { kind, event, dice }) => {
   const { redis } = scene.arena;
   const [id] = dice.shuffled((await scene.arena.pending()).filter((one) => !scene.watch.hasEnded(one)));

@@ -4,20 +4,20 @@ import { type Dice } from '../dice.js';
 import { type Line } from '../lines.js';
 import { comesTrue, type Scene, type Strike, takeLine } from './strike.js';
 
-/** How long a line that nobody uses is left hurt before it counts as not hurt at all. */
+/** How long a link without traffic is left hurt before its fault counts as not having happened. */
 const longestUnusedMs = 2000;
 
 interface Hurt {
   begin(line: Line, dice: Dice): void;
   end(line: Line, dice: Dice): void;
-  /** What the proxy has counted; grows once the fault has hit something. */
+  /** Returns the proxy's counter, which grows once the fault has hit something. */
   count(line: Line): number;
   unit: string;
   /** For how long, in ms. */
   duration(dice: Dice, leaseMs: number): number;
 }
 
-/** Most lines come back before anybody counts as lost. */
+/** Most links come back before any agent counts as lost. */
 function cutFor(dice: Dice, leaseMs: number): number {
   return dice.chance(0.7) ? dice.between(50, 800) : dice.between(leaseMs, Math.round(1.8 * leaseMs));
 }
@@ -88,7 +88,7 @@ export const halfOpenLink = hurting(halfOpen);
 export const slowLink = hurting(slow);
 export const sliceLink = hurting(sliced);
 
-/** A line that is whole again, whatever was done to it. */
+/** Makes a link whole again, whatever was done to it. */
 export function heal(line: Line, { takenLines }: Scene): void {
   line.setPace(atOnce);
   line.heal();

@@ -7,17 +7,17 @@ import { type Scene, type Strike } from './strike.js';
 
 const keys = partitionKeys();
 
-/** What a server owes everybody within 2 s. */
+/** Servers guarantee an answer within 2 s. */
 const answerMs = 2000;
 /**
- * A call without an answer may still be carried out: for so long, since servers give it 2 s by the clock
- * of Redis. Whoever asks for the opposite before that cannot tell what is in force.
+ * How long a call without an answer may still be carried out, since servers give it 2 s by the clock of Redis.
+ * An operator who asks for the opposite before that cannot know which of the two is in force.
  */
 const lateMs = 2500;
 
 /**
- * An operator pauses a queue, and resumes it later: no fault, and nothing may be started from it between
- * the two. Whatever else breaks meanwhile, both are asked for until they were answered.
+ * Pauses a queue as an operator does, and resumes it later: no fault, and nothing may be started from it
+ * between the two. Whatever else breaks meanwhile, both calls are repeated until they were answered.
  */
 export const pauseQueue: Strike = async (scene, { kind, event, dice }) => {
   const queue = dice.shuffled(queues).find((one) => !scene.pausedQueues.has(one));
@@ -66,7 +66,7 @@ async function insist(
       const signal = AbortSignal.timeout(answerMs);
       const { status } = await fetch(new URL(path, server.url), { method: 'POST', signal });
       if (status === 200) return { wasUnanswered };
-      // A server that was frozen while the request came in may say 408.
+      // A server that was frozen while the request came in may answer 408.
       if (status < 500 && status !== 408) throw new Refused(`${path} was answered ${status}`);
     } catch (error) {
       if (error instanceof Refused) throw error;

@@ -18,7 +18,10 @@ export const killAgent: Strike = (scene, fault) => kill(scene, scene.arena.agent
 
 export const killServer: Strike = (scene, fault) => kill(scene, scene.arena.servers, fault);
 
-/** Far beyond its grace period and what its goodbye may take, also while Redis is away: then it hangs. */
+/**
+ * Far beyond the grace period and the time to deregister, also while Redis is away: a process that takes longer
+ * hangs.
+ */
 const longestStopMs = 20_000;
 
 /** A deploy: SIGTERM in the middle of its work, and started again. */
@@ -33,7 +36,7 @@ export const stopAgent: Strike = async (scene, { kind, event, dice }) => {
     patience.isOver = true;
     actor.process.kill('SIGKILL');
   }, longestStopMs);
-  // It may freeze itself at the point that it is armed with, and nobody else looks after it now.
+  // The agent may freeze itself at its armed point, and nothing else looks after it now.
   const thawing = setInterval(() => actor.process.kill('SIGCONT'), 200);
   const { code, signal } = await actor.process.exited;
   clearTimeout(timer);
@@ -66,7 +69,7 @@ export async function killTaken(
   const open = scene.faults.begin({ kind, target: actor.name, event });
   actor.process.kill('SIGKILL');
   const { signal } = await actor.process.exited;
-  // What an agent has is still pending under its name; what a server had went with its connections.
+  // Commands of an agent are still pending under its name; requests at a server went with its connections.
   const left = actor instanceof ServerActor ? inFlight : await scene.arena.inFlightAt(actor);
   if (signal === 'SIGKILL') open.verified('exit by SIGKILL', left);
   await startAgain(scene, actor, dice);
@@ -109,7 +112,7 @@ async function freeze(
   }
 }
 
-/** @returns false when it ended in that very moment, as it may have been told to: that is looked after as what it is */
+/** @returns false when it ended at that very moment, for example at its armed point: that end is handled on its own */
 async function stopsTurning({ process }: Actor): Promise<boolean> {
   const ended = process.exited.then(() => false);
   process.kill('SIGSTOP');
@@ -129,8 +132,8 @@ const killedAtPoint = (actor: Actor): FaultKind =>
   actor instanceof AgentActor ? 'agent killed at a point' : 'server killed at a point';
 
 /**
- * A process ended that nobody had killed: at the point that it was armed with, because its dead
- * predecessor seemed to hold its name, or for a reason of its own, which is a trouble. It is started
+ * Handles a process that ended without having been killed by the harness: at its armed point, because its dead
+ * predecessor seemed to hold its name, or for a reason of its own, which is an error of the run. It is started
  * again in all cases.
  *
  * @returns what was wrong, if something was
@@ -164,7 +167,7 @@ export async function lookAfterEnded(
   }
   if (ending === 'refused its name') {
     actor.refusals = (refusals ?? 0) + 1;
-    // On the data that it has by now, as the same agent that was refused.
+    // The agent is started on the data that it has by now, as the same agent that was refused.
     await startAfter(scene, actor, scene.leaseMs / 2);
     return null;
   }
@@ -172,7 +175,7 @@ export async function lookAfterEnded(
   return `${actor.name} ended by itself (${exit.signal ?? exit.code}): ${process.lines.slice(-3).join(' | ').slice(-600)}`;
 }
 
-/** An agent has frozen itself at the point that it was armed with. */
+/** Handles an agent that froze itself at its armed point. */
 export async function lookAfterFrozen(scene: Scene, actor: Actor, arm: Arm, dice: Dice): Promise<void> {
   actor.taken = true;
   const event = scene.watch.ended;

@@ -31,7 +31,7 @@ const hitting =
 const begin = (faults: FaultLog, { kind, event }: PlannedFault) =>
   faults.begin({ kind, target: 'redis', event });
 
-/** Everything that is delivered, and every submission on its way. */
+/** Everything that is delivered, and every submission in flight. */
 async function behindIt({ arena }: Scene): Promise<readonly string[]> {
   return [...(await arena.pending()), ...arena.servers.flatMap((server) => server.underWay)];
 }
@@ -45,7 +45,7 @@ export const killRedis: Strike = hitting(async (scene, open, redis, { dice }) =>
 
 /** µs that loading one write takes. While it loads, Redis answers once in 1024 writes. */
 const slowLoading = { 'key-load-delay': '150' } as const;
-/** With less than this to load, it would have loaded it before anybody could see it loading. */
+/** With fewer ended commands than this, Redis would have loaded them before any client could see it loading. */
 const leastEnded = 300;
 
 /** Early in a round it is a plain kill, and recorded as one. */

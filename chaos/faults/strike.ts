@@ -9,7 +9,7 @@ import { type PlannedFault } from '../schedule.js';
 import { type Watch } from '../watch.js';
 import { type WireTally } from '../wire-tally.js';
 
-/** What every fault works with. */
+/** The inputs of every fault. */
 export interface Scene {
   readonly arena: Arena;
   readonly watch: Watch;
@@ -18,11 +18,11 @@ export interface Scene {
   readonly leaseMs: number;
   /** Aborted when the round is over: whatever is hurt then heals at once. */
   readonly over: AbortSignal;
-  /** Lines that a fault is at work on. */
+  /** Links on which a fault is active. */
   readonly takenLines: Set<Line>;
-  /** Those that an operator has paused, or is about to. */
+  /** Queues that an operator has paused, or is about to. */
   readonly pausedQueues: Set<string>;
-  /** What operators were told goes where clients note what they were. */
+  /** The log of the clients, which records the answers to operators as well. */
   readonly clients: ClientLog;
 }
 
@@ -30,8 +30,8 @@ export interface Scene {
 export type Strike = (scene: Scene, fault: PlannedFault) => Promise<void>;
 
 /**
- * Takes the first of them, in the order of the dice, that no other fault is at work on and that has
- * work in flight; failing that, the first that is free.
+ * Takes the first process, in random order, on which no other fault is active and which has work in flight;
+ * failing that, the first that is free.
  */
 export async function takeActor<A extends Actor>(
   { arena }: Scene,
@@ -53,7 +53,7 @@ export async function takeActor<A extends Actor>(
   return first && { actor: first, inFlight: [] };
 }
 
-/** Takes a line that no other fault is at work on: one with work behind it, if there is one. */
+/** Takes a link on which no other fault is active: one with work behind it, if there is one. */
 export async function takeLine(
   { arena, takenLines }: Scene,
   dice: Dice,
@@ -82,7 +82,7 @@ function usedLine({ lines }: Actor, taken: ReadonlySet<Line>): Line | undefined 
 
 const lookMs = 5;
 
-/** Looks again and again at what gives no sign. @returns whether it came true in that time */
+/** Polls a condition that gives no event. @returns whether it became true in that time */
 export async function comesTrue(
   { over }: Scene,
   withinMs: number,

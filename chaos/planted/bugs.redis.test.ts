@@ -22,7 +22,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.stop());
 
-/** As `scripts.ts` puts it together; throws what Redis says of its syntax. */
+/** Compiles a script as `scripts.ts` puts it together; throws Redis's own syntax error. */
 async function compileScript(file: string, content: string): Promise<void> {
   const isPrelude = file.endsWith('/prelude.lua');
   const prelude = isPrelude ? content : builtFile('shared/lifecycle/prelude.lua');

@@ -43,7 +43,7 @@ export const moduleBugs: readonly PlantedBug[] = [
     name: 'settle-before-reports',
     file: 'agent/agent.js',
     text: 'this.#reporter.addAll(unanswered);',
-    // A moment later: else the report, which is sent at once, is there first.
+    // A moment later, since the report, which is sent at once, would otherwise arrive first.
     replacement: 'setTimeout(() => this.#reporter.addAll(unanswered), 100);',
     breaks: [8],
     imitates: 'reports and settling do not need to wait for each other',

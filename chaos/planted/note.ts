@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** What a process that was given a bug says about it, and where. */
+/** The note that a process with a planted bug writes about it, and where it writes that. */
 
 // Not `FENCEPOST_…`: a process that is started by a test does not inherit Fencepost's own variables.
 export const nameVariable = 'PLANTED_BUG';

@@ -10,8 +10,8 @@ export interface TrialNeeds {
 }
 
 /**
- * A mistake that somebody might make in a change of a few characters: a text of one built file, and
- * what stands there instead. Without a fault everything still seems to work.
+ * A mistake that an engineer might make in a change of a few characters: a text of one built file, and its
+ * replacement. Without a fault everything still seems to work.
  */
 export interface PlantedBug {
   readonly name: string;
@@ -20,15 +20,15 @@ export interface PlantedBug {
   /** Occurs exactly once in the file. */
   readonly text: string;
   readonly replacement: string;
-  /** What it may break: a run that finds something else has found something else. */
+  /** The invariants that it may break: a violation of any other one is not this bug. */
   readonly breaks: readonly InvariantNumber[];
   /** The thought behind such a mistake. */
   readonly imitates: string;
-  /** What the run needs to be like for it to show; as usual when left out. */
+  /** The properties that the run needs for the bug to show; as usual when left out. */
   readonly needs?: TrialNeeds;
 }
 
-/** The text is not in the file exactly once: it has changed, and the bug must be told where it belongs now. */
+/** The text is not in the file exactly once: the file has changed, and the bug must be adapted to it. */
 export class TextNotFound extends Error {
   override readonly name = 'TextNotFound';
 }

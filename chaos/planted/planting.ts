@@ -7,7 +7,7 @@ import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { nameVariable, type Note, notesVariable, parseNotes } from './note.js';
 import { type PlantedBug } from './planted-bug.js';
 
-/** A bug for processes that are started with `env`, and what they have said about it since. */
+/** A bug for processes that are started with `env`, and the notes that they have written about it since. */
 export class Planting {
   readonly env: Readonly<Record<string, string>>;
   readonly #directory: string;

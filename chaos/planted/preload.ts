@@ -1,10 +1,10 @@
 /**
- * Given to Node by `--require`, in `NODE_OPTIONS`, so that it comes before every module of a process and
- * of its threads: plants one bug in one file as that is loaded. Nothing on the disk changes, and
- * nothing of the product knows of it.
+ * Given to Node by `--require`, in `NODE_OPTIONS`, so that it comes before every module of a process and of its
+ * threads: plants one bug in one file as that is loaded. Nothing on the disk changes, and nothing of the
+ * product knows of it.
  *
- * A process that loads the file and does not find the text ends at once: it would be a run without the
- * bug, and so say something untrue about the judge.
+ * A process that loads the file and does not find the text ends at once: it would run without the bug, and give
+ * an untrue result about the history checker.
  */
 import fs from 'node:fs';
 import Module from 'node:module';

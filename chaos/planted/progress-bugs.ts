@@ -5,7 +5,7 @@ const wakesUp = {
   because: 'an agent must wake up late, and tell how far it is while another attempt runs',
 } as const;
 
-/** Guards that the telling of progress, or its showing, might lack. */
+/** Guards that the reporting of progress, or its display, might lack. */
 export const progressBugs: readonly PlantedBug[] = [
   {
     name: 'progress-ignores-marker',

@@ -49,7 +49,7 @@ async function main([seed, seconds]: readonly string[]): Promise<void> {
     troubles: rounds.flatMap(({ troubles }) => troubles),
     histories: rounds.flatMap(({ histories }) => Object.values(histories).map((lines) => [...lines])),
   };
-  // A pipe takes only so much at once: whoever exits before it has taken all of it loses the rest.
+  // A pipe takes only so much at once: a process that exits before it has taken all of it loses the rest.
   await new Promise((written) => process.stdout.write(`${JSON.stringify(sight)}\n`, written));
 }
 

@@ -18,15 +18,15 @@ const sightSchema = z.object({
   troubles: z.array(z.string()),
   histories: z.array(z.array(z.string())),
 });
-/** What a chaos run saw. */
+/** The observations of a chaos run. */
 export type Sight = z.infer<typeof sightSchema>;
 
 export interface TrialResult extends Sight {
   readonly bug: PlantedBug;
   readonly seed: number;
-  /** Threads that said that they have the bug. */
+  /** The number of threads that reported having the bug. */
   readonly plantedIn: number;
-  /** The run had the bug, and the judge found one of the violations that it causes. */
+  /** Whether the run had the bug, and the history checker found one of the violations that it causes. */
   readonly found: boolean;
 }
 
@@ -36,7 +36,7 @@ export interface TrialOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Two minutes at most, in which the last round must also come to rest and be judged. */
+/** Two minutes at most, in which the last round must also come to rest and be checked. */
 const runSeconds = 100;
 /** A round that never comes to rest is waited for; beyond this, something is wrong with the harness. */
 const longestMs = 300_000;

@@ -10,7 +10,7 @@ export interface TrialsOptions {
 }
 
 /**
- * Tries the judge itself: a chaos run for each bug.
+ * Tests the history checker itself: one chaos run for each bug.
  *
  * @returns the exit code: 1 when a run has not found its bug
  */

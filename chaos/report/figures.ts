@@ -114,8 +114,8 @@ export const isVerified = (fault: FaultRecord) => fault.verifiedMs !== null;
 const hadWork = (fault: FaultRecord) => isVerified(fault) && fault.inFlight.length > 0;
 
 /**
- * From the injection until each command in flight had moved on: with a freeze or a cut, that includes
- * how long it lasted. null: the fault says nothing about it.
+ * Returns the time from the injection until each command in flight had moved on: with a freeze or a cut, that
+ * includes its duration. null: the fault gives no figure.
  */
 export function timeToRecover(fault: FaultRecord): number | null {
   return hadWork(fault) && fault.recoveredMs !== null ? fault.recoveredMs - fault.injectedMs : null;

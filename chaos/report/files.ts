@@ -5,7 +5,7 @@ import { reportMarkdown } from './markdown.js';
 import { reportPage } from './page.js';
 import { type Verdict } from './verdict.js';
 
-/** Where the forms of the report go that somebody asked for. */
+/** The files to which the requested forms of the report are written. */
 export interface ReportFiles {
   readonly json?: string | undefined;
   readonly page?: string | undefined;

@@ -28,7 +28,7 @@ interface Expectation {
 }
 
 /**
- * A third or less of what a run of one minute on two busy cores reaches. They exist to tell a run that
+ * A third or less of what a run of one minute on two busy cores reaches. They exist to distinguish a run that
  * exercised the guards from one that did not, not to measure a machine.
  */
 const expectations: readonly Expectation[] = [
@@ -115,7 +115,7 @@ function verifiedShare({ injected, verified }: Figures): Floor {
   };
 }
 
-/** What was there to prune, at the least: a round needs two retentions until it is well under way. */
+/** The minimum of commands that there were to prune: a round needs two retentions until it is well under way. */
 function prunedFloor({ rounds, options }: RunRecord, { pruned }: Figures): Floor[] {
   const { retentionMs } = options;
   if (typeof retentionMs !== 'number') return [];
@@ -124,7 +124,7 @@ function prunedFloor({ rounds, options }: RunRecord, { pruned }: Figures): Floor
   return wanted === 0 ? [] : [times('ended commands pruned', pruned, wanted)];
 }
 
-/** Agents in containers may have been given none of the type that tells it. */
+/** Agents in containers may have been given no type that reports progress. */
 function progressFloor({ rounds }: RunRecord, { progress }: Figures): Floor[] {
   const ms = rounds
     .filter(({ mix }) => Object.keys(mix).some((label) => label.includes(ownLabel)))

@@ -2,7 +2,10 @@ import { HandMadeRun } from '../../shared/testing/hand-made-run.js';
 import { type Faults } from '../../shared/testing/invariants.js';
 import { headingOf } from './headings.js';
 
-/** What the real judge says of a run, as the report counts it: its words may change, and these must not drift. */
+/**
+ * Returns the real history checker's findings on a run as the report counts them: its wording may change, and
+ * these must not drift.
+ */
 async function headingsOf(plant: (run: HandMadeRun) => Promise<unknown>, faults: Faults): Promise<string[]> {
   const run = await HandMadeRun.start();
   try {

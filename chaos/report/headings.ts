@@ -1,7 +1,7 @@
 import { type Violation } from '../../shared/testing/invariants.js';
 import { type RoundRecord, type RunRecord } from '../record.js';
 
-/** What must be 0. Every violation of the eight invariants lands under exactly one. */
+/** The counts that must be 0. Every violation of the eight invariants lands under exactly one. */
 export const headings = [
   'lost',
   'doubled',
@@ -13,7 +13,7 @@ export const headings = [
 ] as const;
 export type Heading = (typeof headings)[number];
 
-/** What is counted under each, for people. */
+/** Describes, for people, the violations that are counted under each heading. */
 export const meanings: Readonly<Record<Heading, string>> = {
   lost: 'accepted commands that are gone, or that a reader or a list does not find',
   doubled: 'attempts executed twice, executions against the policy, commands that nobody submitted',
@@ -52,8 +52,8 @@ export function findingsOfRound(round: RoundRecord): Finding[] {
 }
 
 /**
- * The invariant decides. Two of them speak of two things, which the words tell apart; were the words
- * to change, a violation would still be counted, under the other.
+ * The invariant decides. Two of them cover two headings each, which their wording distinguishes; were the
+ * wording to change, a violation would still be counted, under the other.
  */
 export function headingOf({ invariant, what }: Pick<Violation, 'invariant' | 'what'>): Heading {
   switch (invariant) {

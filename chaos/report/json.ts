@@ -58,7 +58,7 @@ const roundSchema = z.object({
     losses: count,
     transitions: count,
     lateReports: count,
-    // Before there were commands that tell it.
+    // Runs that were recorded before commands reported progress have none.
     progress: count.default(0),
     effects: count,
   }),
@@ -87,7 +87,7 @@ export const runSchema = z.object({
   rounds: z.array(roundSchema),
 }) satisfies z.ZodType<RunRecord>;
 
-/** The whole run, and what it is worth: `{"verdict": …, "record": …}`. */
+/** Writes the whole run and its verdict: `{"verdict": …, "record": …}`. */
 export async function writeJson(path: string, record: RunRecord, verdict: Verdict): Promise<void> {
   await writeFile(path, `${JSON.stringify({ verdict, record }, null, 1)}\n`);
 }

@@ -7,7 +7,7 @@ import { span, times } from './units.js';
 export interface Progress {
   /** Rounds that have ended. */
   readonly ended: readonly RoundRecord[];
-  /** Of the round in progress. */
+  /** The number of the round in progress. */
   readonly round: number;
   readonly elapsedMs: number;
   readonly plannedMs: number;
@@ -16,7 +16,7 @@ export interface Progress {
   readonly faults: readonly FaultRecord[];
 }
 
-/** What it writes to: `process.stderr` does. */
+/** The output, for example `process.stderr`. */
 export interface Screen {
   readonly isTTY?: boolean;
   readonly columns?: number;
@@ -42,7 +42,7 @@ export class LiveLine {
     this.#now = now;
   }
 
-  /** As often as you like: a caller need not know what it writes to. */
+  /** Shows the progress, at any rate of calls: a caller need not know what kind of output it writes to. */
   show(progress: Progress): void {
     for (const round of progress.ended.slice(this.#roundsTold))
       for (const line of wrongIn(round)) this.say(line);
@@ -71,7 +71,10 @@ export class LiveLine {
   }
 }
 
-/** Nobody should have to wait half an hour to hear what the first round broke. */
+/**
+ * Returns what went wrong in a round. It is printed at once, since a user should not have to wait half an hour
+ * to learn what the first round broke.
+ */
 function wrongIn(round: RoundRecord): string[] {
   const wrong = [
     ...findingsOfRound(round).map(

@@ -64,12 +64,12 @@ const markOf = (good: boolean | undefined) => (good === undefined ? '' : good ? 
 const bold = (cell: string) => (cell === '' ? '' : `**${cell}**`);
 const same = (cell: string) => cell;
 
-/** What would be read as a cell's end, as HTML, or as emphasis. Code in backticks is meant, and stays. */
+/** Escapes what would be read as the end of a cell or as HTML. Code in backticks is intended, and stays. */
 function escaped(text: string): string {
   return text.replaceAll('\n', ' ').replace(/[|<]/g, (character) => (character === '|' ? '\\|' : '&lt;'));
 }
 
-/** With a fence that nothing in it can close. */
+/** Returns a code block with a fence that nothing in it can close. */
 function block(lines: readonly string[]): string {
   const text = lines.join('\n');
   const longest = Math.max(0, ...[...text.matchAll(/`+/g)].map(([ticks]) => ticks.length));

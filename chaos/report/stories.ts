@@ -5,7 +5,7 @@ import { type Verdict } from './verdict.js';
 /** All that was found against one command of one round, with the command's history from all logs. */
 export interface Story {
   readonly round: number;
-  /** Of the round: what its schedule was made from. */
+  /** The seed of the round, from which its schedule was made. */
   readonly seed: number | null;
   /** null: what is wrong concerns no single command. */
   readonly commandId: string | null;

@@ -5,7 +5,7 @@ import { headings, meanings } from './headings.js';
 import { span, times, wait } from './units.js';
 import { type Verdict } from './verdict.js';
 
-/** What the terminal, Markdown and the page each draw in their own way. */
+/** A table that the terminal, Markdown and the page each draw in their own way. */
 export interface Table {
   readonly columns: readonly Column[];
   readonly rows: readonly Row[];
@@ -18,7 +18,7 @@ export interface Column {
 
 export interface Row {
   readonly cells: readonly string[];
-  /** Whether it speaks for the run; left out where it says neither. */
+  /** Whether the row speaks for the run; left out where it speaks neither for nor against it. */
   readonly good?: boolean;
   readonly sum?: boolean;
 }
@@ -81,7 +81,7 @@ export function floorTable({ floors }: Verdict): Table {
   };
 }
 
-/** What the commands came to. */
+/** The outcomes of the commands. */
 export function loadTable({ figures: of }: Verdict): Table {
   const unexplained = of.broken['unexplained unknown'];
   const codes = Object.entries(of.byErrorCode).map(([code, count]) => `${times(count)} ${code}`);

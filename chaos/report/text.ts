@@ -70,7 +70,7 @@ function storyText(record: RunRecord, { round, seed, commandId, findings, histor
     ...(alone === null ? [] : [`  this round alone: ${alone}`]),
     ...findings.flatMap(({ heading, what, evidence }) => [
       `  ✗ ${heading}: ${what}`,
-      // The history says it better, where there is one.
+      // The history shows it better, where there is one.
       ...(history.length === 0 && evidence !== null
         ? [`    ${JSON.stringify(evidence).slice(0, shownEvidenceChars)}`]
         : []),

@@ -6,7 +6,7 @@ import { span, times, wait } from './units.js';
 
 /** Points of a line over the whole run; more would not be seen. */
 const points = 240;
-/** Of every drawing's own coordinates: pages stretch it, and lines keep their width. */
+/** Each drawing has coordinates of its own: pages stretch it, and lines keep their width. */
 const width = 1000;
 const height = 100;
 
@@ -135,7 +135,7 @@ function axis(x: Ticks): Html {
   return html`<div class="x" aria-hidden="true">${marks}</div>`;
 }
 
-/** What a fault hits. */
+/** The target that a fault hits. */
 export type Lane = 'agents' | 'servers' | 'Redis' | 'links' | 'entries' | 'queues';
 const lanes: readonly Lane[] = ['agents', 'servers', 'Redis', 'links', 'entries', 'queues'];
 

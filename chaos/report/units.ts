@@ -8,7 +8,7 @@ export function counted(value: number, noun: string): string {
   return `${times(value)} ${noun}${value === 1 ? '' : 's'}`;
 }
 
-/** A length of time that somebody waited: `85 ms`, `1.24 s`, `12.4 s`. */
+/** Formats a waiting time: `85 ms`, `1.24 s`, `12.4 s`. */
 export function wait(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   return `${(ms / 1000).toFixed(ms < 9_995 ? 2 : 1)} s`;

@@ -4,7 +4,7 @@ import { type Floor, floorsOf } from './floors.js';
 import { headings, meanings } from './headings.js';
 import { counted, times } from './units.js';
 
-/** What a run is worth: all figures, and in plain words everything that speaks against it. */
+/** The verdict on a run: all figures, and in plain words everything that speaks against it. */
 export interface Verdict {
   readonly passed: boolean;
   /** `inconclusive`: nothing went wrong, and too little happened for that to show anything. */
@@ -18,7 +18,7 @@ export interface Verdict {
 
 export type Outcome = 'passed' | 'failed' | 'inconclusive';
 
-/** Contract: scripts ask for it. */
+/** Contract: scripts rely on it. */
 const exitCodes = { passed: 0, failed: 1, inconclusive: 2 } as const;
 
 export function judgeRun(record: RunRecord): Verdict {

@@ -10,7 +10,7 @@ import { repositoryRoot } from '../../shared/testing/redis-server.js';
 /** The program as it was built. */
 export const program = join(repositoryRoot, 'dist', 'cli', 'fencepost-main.js');
 
-/** What a line printed, and how it ended. */
+/** The output of a command line, and how it ended. */
 export interface Told {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -28,12 +28,12 @@ export interface LineOptions {
 export interface RunningLine {
   /** Resolves as soon as standard output holds this. */
   readonly said: (words: string) => Promise<void>;
-  /** The same of standard error. */
+  /** Resolves as soon as standard error holds this. */
   readonly saidAside: (words: string) => Promise<void>;
   readonly kill: (signal: NodeJS.Signals) => void;
 }
 
-/** What tells a command line where a deployment is. */
+/** Returns the environment that points a command line to a deployment. */
 export const whereIs = (deployment: Deployment): Readonly<Record<string, string>> => ({
   REDIS_URL: deployment.redis.url,
   SERVER_URL: deployment.url,
@@ -80,7 +80,7 @@ async function runHere(args: readonly string[], { env = {}, stdin = '' }: LineOp
   }
 }
 
-/** What a line has printed in this process. */
+/** The output of a command line that runs in this process. */
 class Printed {
   text = '';
 
@@ -101,7 +101,7 @@ export async function runProcess(
     child.once('close', (code, signal) => resolve({ code, signal }));
   });
   const [stdout, stderr] = [new Output(child.stdout, ended), new Output(child.stderr, ended)];
-  // One that does not read its input closes it.
+  // A program that does not read its input closes it.
   child.stdin.on('error', () => undefined).end(stdin);
   await whileRunning?.({
     said: (words) => stdout.said(words),
@@ -112,7 +112,7 @@ export async function runProcess(
   return { ...end, stdout: stdout.text, stderr: stderr.text };
 }
 
-/** What came so far, and who waits for more. */
+/** The output so far, for which callers may wait. */
 class Output {
   text = '';
   readonly #stream: Readable;

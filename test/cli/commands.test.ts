@@ -8,7 +8,7 @@ import { bringBack, runLine, runProcess, whereIs } from './command-line.js';
 import { documents, startLines, uuid } from './lines.js';
 import { registerNobody } from './scene.js';
 
-/** What a person types, against a server, an agent and a Redis that are real. */
+/** The commands that a user types, against a server, an agent and a Redis that are real. */
 
 const { deployment, fencepost, submit, read } = startLines();
 const unheard = async () => `http://127.0.0.1:${await freePort()}`;

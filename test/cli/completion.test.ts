@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { runLine } from './command-line.js';
 
-/** What a shell is given to complete lines, and what bash makes of it. */
+/** The script that a shell is given to complete lines, and what bash makes of it. */
 
 it('completes a line in bash', async () => {
   const script = (await runLine(['completion', 'bash'])).stdout;

@@ -5,7 +5,7 @@ import { type AnswerHold, Ledger } from '../../shared/testing/ledger.js';
 import { until } from '../trial.js';
 import { delay, found, keys, linesOf, onScene, only, type Scene, startScene } from './scene.js';
 
-/** Commands that nothing can move any more, by hands that went past the scripts. */
+/** Commands that nothing can move any more, because keys were changed by hand, past the scripts. */
 
 describe('finds a stuck command, and the line that it prints mends it, when', () => {
   let scene: Scene;
@@ -13,8 +13,8 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
   let answers: AnswerHold;
   beforeAll(async () => {
     ledger = await Ledger.start();
-    // Nothing is read ahead of what the agent is at work on. What nothing names is found again after a lease, which
-    // is longer than doctor looks.
+    // Nothing is read ahead of what the agent is at work on. An orphaned command is found again after a lease,
+    // which is longer than doctor looks.
     scene = await startScene({ env: { AGENT_CONCURRENCY: '1', LEASE_MS: '6000' } });
   });
   beforeEach(() => {
@@ -30,7 +30,7 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     await ledger.stop();
   });
 
-  /** One that runs until the answers are released. */
+  /** Submits a command that runs until the answers are released. */
   async function running() {
     const payload = { url: ledger.url };
     const id = await scene.submit({ type: 'HTTP_GET_JSON', payload, timeoutMs: 600_000 });
@@ -38,7 +38,7 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     return id;
   }
 
-  /** One that waits behind another. */
+  /** Submits a command that waits behind another. */
   async function waiting(more: object = {}) {
     await running();
     return scene.submit(delay(0, more));
@@ -137,7 +137,7 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     }));
 });
 
-/** Does what the printed `redis-cli` line says. */
+/** Runs the printed `redis-cli` line. */
 async function mendByRedisCli(redis: Redis, examination: Examination): Promise<void> {
   const [line = ''] = linesOf(examination).filter((one) => one.startsWith('redis-cli'));
   const [name = '', ...args] = line

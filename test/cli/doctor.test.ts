@@ -11,9 +11,9 @@ import { bringBack, runLine, whereIs } from './command-line.js';
 import { startOldRedis } from './old-redis.js';
 import { delay, found, keys, linesOf, onScene, only, registerNobody, type Scene } from './scene.js';
 
-/** Set-ups that are really broken, and what the real program says of each. */
+/** Set-ups that are really broken, and the real program's findings on each. */
 
-/** What an agent announces of a type whose payload is this field. */
+/** Returns an agent's announcement of a type whose payload is this field. */
 const paint = (field: string) => {
   const payload = { type: 'object', properties: { [field]: { type: 'string' } }, required: [field] };
   return { type: 'PAINT', payload: { ...payload, additionalProperties: false }, result: { type: 'null' } };
@@ -231,7 +231,7 @@ describe('names the fault, and nothing else, when', () => {
 
   it('Redis is nearly full', () =>
     onScene({ isStill: true }, async ({ redis, doctor }) => {
-      // Beside so much, what connections come and go with is little.
+      // Compared with so much, the memory that comes and goes with connections is little.
       await redis.setrange('ballast', 50_000_000, 'x');
       const used = Number(/used_memory:(\d+)/.exec(await redis.info('memory'))?.[1]);
       await redis.config('SET', 'maxmemory', String(Math.ceil(used * 1.06)));
@@ -289,7 +289,8 @@ it('writes nothing', () =>
       process.kill('SIGSTOP');
       await untilFrozen(process);
     }
-    // What it had sent is carried out by now: Redis reads from all that have sent something in turn.
+    // Redis reads in turn from all connections that have sent something: after this, the servers' calls have
+    // been carried out.
     for (let round = 0; round < 2; round++) await redis.ping();
     const writes = async () => /rdb_changes_since_last_save:(\d+)/.exec(await redis.info('persistence'))?.[1];
     const before = await writes();

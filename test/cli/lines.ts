@@ -6,7 +6,7 @@ import { type LineOptions, runLine, type Told, whereIs } from './command-line.js
 
 export const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-[57][0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/;
 
-/** What `--json` prints: a document a line. */
+/** Parses the output of `--json`: a document a line. */
 export const documents = (text: string) =>
   text
     .trim()

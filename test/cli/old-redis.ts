@@ -1,7 +1,7 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { commandAt } from '../../shared/testing/resp.js';
 
-/** Says of itself that it is of this version, and knows nothing that came later. */
+/** Starts a stand-in for Redis that reports this version, and knows nothing that came later. */
 export async function startOldRedis(version: string): Promise<{ url: string; stop: () => void }> {
   const info = `# Server\r\nredis_version:${version}\r\nloading:0\r\nrole:master\r\n`;
   const replies: Readonly<Record<string, string>> = {

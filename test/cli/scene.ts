@@ -9,20 +9,23 @@ import { runLine, whereIs } from './command-line.js';
 
 export const keys = partitionKeys();
 
-/** No lease ends by itself, however slow the machine is: of a scene in which one must, the test says so. */
+/** No lease ends by itself, however slow the machine is, unless a test sets a shorter one for its scene. */
 const leaseMs = 600_000;
 
 export interface Scene {
   readonly deployment: Deployment;
   readonly redis: Redis;
-  /** What `doctor` says, where the scene stands or with other variables. */
+  /** Runs `doctor`, on the scene or with other variables. */
   readonly doctor: (env?: Readonly<Record<string, string>>) => Promise<Examination>;
   readonly submit: (body: object) => Promise<string>;
   readonly isDone: (id: string) => Promise<boolean>;
 }
 
 export interface SceneOptions extends Omit<DeploymentOptions, 'servers'> {
-  /** Registers an agent that has no process, instead of starting one: for scenes in which an agent has nothing to do. */
+  /**
+   * Registers an agent that has no process, instead of starting one: for scenes in which an agent has nothing
+   * to do.
+   */
   readonly isStill?: boolean;
   /** The server has a process of its own: for tests that look at it, or stop it. */
   readonly ownServer?: boolean;
@@ -79,22 +82,22 @@ export async function onScene(options: SceneOptions, body: (scene: Scene) => Pro
   }
 }
 
-/** Everything that it found, as `<check>: <what>`. */
+/** Returns all findings, as `<check>: <what>`. */
 export const found = ({ checks }: Examination) =>
   checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
 
-/** The words, in this order, in one finding, and no other finding. */
+/** Matches a single finding that holds the words, in this order. */
 export const only = (...words: readonly string[]) => [
   expect.stringMatching(new RegExp(words.join('.*'), 's')) as string,
 ];
 
 export const delay = (ms: number, more: object = {}) => ({ type: 'DELAY', payload: { ms }, ...more });
 
-/** Every line that it says to type. */
+/** Returns all command lines that `doctor` recommends. */
 export const linesOf = ({ checks }: Examination) =>
   checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));
 
-/** An agent that only says that it lives. */
+/** Registers an agent that has no process. */
 export async function registerNobody(
   { url }: Deployment,
   agentId: string,

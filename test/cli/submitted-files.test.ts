@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { program, whereIs } from './command-line.js';
 import { documents, startLines, uuid } from './lines.js';
 
-/** Many commands by one line of input each, and readers who have had enough. */
+/** Many commands, submitted by one line of input each, and readers that close the output early. */
 
 const { deployment, fencepost } = startLines();
 
@@ -114,7 +114,7 @@ it('does not say that it has submitted a file when whoever reads the ids had eno
   const stored = (await countAll()) - before;
   const told = Number(/^lines 1 to (\d+) were stored$/m.exec(stderr)?.[1]);
   expect(told).toBeGreaterThanOrEqual(500);
-  // The batch that was under way may have come through as well, and it says so.
+  // The batch that was in flight may have come through as well, and the output reports that.
   const most = Number(/^lines \d+ to (\d+) may have been stored$/m.exec(stderr)?.[1] ?? told);
   expect(stored).toBeGreaterThanOrEqual(told);
   expect(stored).toBeLessThanOrEqual(most);

@@ -1,8 +1,9 @@
 import { z } from 'zod';
 
 /**
- * A command type whose handler has its effect, then holds up its agent's event loop for `ms` in a call that does not return,
- * as a synchronous call to a disk or to another program does. Unlike BUSY it needs no processor for that.
+ * A command type whose handler has its effect, then holds up its agent's event loop for `ms` in a call that
+ * does not return, as a synchronous call to a disk or to another program does. Unlike BUSY it needs no
+ * processor for that.
  */
 export default {
   type: 'BLOCKED',

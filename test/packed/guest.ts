@@ -100,13 +100,13 @@ async function main(): Promise<void> {
   const { commandId } = await client.submit({ type: 'ADD', payload: { numbers: [1, 2, 3] } });
   assert.equal((await client.wait(commandId)).result, 6);
 
-  // Another agent on the same directory, in the same process, is told so, and leaves nothing behind.
+  // Another agent on the same directory, in the same process, is refused, and leaves nothing behind.
   await assert.rejects(createAgent({ ...options, commands: [add] }).start(), {
     name: 'DataDirectoryUnavailable',
   });
   await agent.stop();
 
-  // A handler that is deaf to its signal ends its agent, and not its host.
+  // A handler that ignores its abort signal ends its agent, and not its host.
   const reasons: string[] = [];
   let told: () => void = () => undefined;
   const fatal = new Promise<void>((resolve) => (told = resolve));
@@ -123,19 +123,19 @@ async function main(): Promise<void> {
   await doomed.stop();
   assert.deepEqual(reasons, ['a handler did not end']);
   release();
-  // What it had journalled before it stopped is what its next run reports.
+  // The next run reports what the agent had journalled before it stopped.
   await doomed.start();
   assert.equal((await client.wait(stuck)).error?.code, 'TIMEOUT');
   await doomed.stop();
 
-  // One that reaches only the server.
+  // An agent that reaches only the server.
   const remote = createAgent({ ...withoutRedis, serverUrl: server.url, agentId: 'remote', commands: [add] });
   await remote.start();
   const { commandId: far } = await client.submit({ type: 'ADD', payload: { numbers: [4, 5] } });
   assert.deepEqual((({ result, agentId }) => [result, agentId])(await client.wait(far)), [9, 'remote']);
   await remote.stop();
 
-  // One that loses Redis: what its thread has to say is in its host's log. It can be stopped as well.
+  // An agent that loses Redis: its thread's messages are in its host's log. It can be stopped as well.
   const line = await openLine();
   const cutOff = createAgent({
     ...options,
@@ -149,7 +149,7 @@ async function main(): Promise<void> {
   await logged(/"agentId":"cut-off".*"(renewing|the heartbeat|recovery) fails/);
   await cutOff.stop();
 
-  // One that never reached Redis can be stopped as well.
+  // An agent that never reached Redis can be stopped as well.
   const lonely = createAgent({
     ...options,
     agentId: 'lonely',

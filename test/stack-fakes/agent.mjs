@@ -1,4 +1,4 @@
-// Stands in for an agent. `--refuse` is a fault in its configuration, `--deaf` ignores SIGTERM.
+// Stands in for an agent. `--refuse` is a fault in its configuration, `--deaf` makes it ignore SIGTERM.
 import { exitWithParent, reportReady } from '../../dist/shared/runtime/parent.js';
 
 const flags = process.argv.slice(2);

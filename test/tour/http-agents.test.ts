@@ -7,7 +7,7 @@ import { compared, rewritten, stepsOf, walk } from './tour.js';
 const path = join(repositoryRoot, 'docs/how-to/run-agents-without-redis.md');
 
 it('an agent is played by hand as the page of its protocol shows it', async () => {
-  // Beside an agent that serves the default queue, as `npm start` has two.
+  // The page is played beside an agent that serves the default queue, as `npm start` has two.
   const deployment = await Deployment.start({ agents: 1 });
   try {
     const page = readFileSync(path, 'utf8');

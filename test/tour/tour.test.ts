@@ -7,9 +7,9 @@ import { repositoryRoot } from '../../shared/testing/redis-server.js';
 import { compared, rewritten, stepsOf, walk } from './tour.js';
 
 /**
- * What README and the first tutorial tell a reader to type, typed as it stands there, on a stack as `npm start` runs
- * it: by curl, by command line, and by client, one after the other, as a reader may. With `TOUR=write` the pages get
- * what was seen.
+ * The lines that README and the first tutorial have a reader type, typed as printed, on a stack as `npm start`
+ * runs it: by curl, by command line, and by client, one after the other, as a reader may. With `TOUR=write` the
+ * pages get what was seen.
  */
 
 const tutorial = 'docs/tutorials/first-minutes.md';
@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await stack.client.close();
-  // As Ctrl-C does: killed, it would leave its Redis behind.
+  // Stopped as by Ctrl-C: killed, it would leave its Redis behind.
   started.kill('SIGTERM');
   await started.exited;
   await endProcesses();

@@ -5,7 +5,7 @@ import { repositoryRoot } from '../../shared/testing/redis-server.js';
 
 /** One line that a reader types, and what they are shown. */
 export interface Step {
-  /** As printed, without the prompt. */
+  /** The line as printed, without the prompt. */
   readonly line: string;
   readonly shown: readonly string[];
 }
@@ -22,7 +22,7 @@ export function stepsOf(page: string, heading: string): Step[] {
   return steps;
 }
 
-/** What differs from run to run, and from machine to machine. What is left is what the page promises. */
+/** Replaces what differs from run to run, and from machine to machine. The rest is what the page promises. */
 const stable = (lines: readonly string[]): string[] =>
   lines.map((line) =>
     line
@@ -47,7 +47,7 @@ const idsIn = (lines: readonly string[]) =>
 
 export interface Seen {
   readonly step: Step;
-  /** As the machine of this run shows it. */
+  /** The output on the machine of this run. */
   readonly lines: readonly string[];
   /** The pid of the agent that was killed meanwhile. */
   readonly killed?: number | undefined;
@@ -81,7 +81,7 @@ export async function walk(steps: readonly Step[], options: WalkOptions): Promis
       command
         .replaceAll('localhost:3000', url)
         .replace(/^npx fencepost/, 'node dist/cli/fencepost-main.js')
-        // As it prints to a terminal.
+        // The output is to be as on a terminal.
         .replace(/^redis-cli -p 6379/, `redis-cli --no-raw -p ${redisPort}`),
     );
   for (const step of steps) {
@@ -110,7 +110,7 @@ export async function walk(steps: readonly Step[], options: WalkOptions): Promis
   return seen;
 }
 
-/** What a terminal shows, whatever the exit code. */
+/** Returns what a terminal shows, whatever the exit code. */
 async function linesOf(
   line: string,
   env: Readonly<Record<string, string>>,
@@ -128,7 +128,7 @@ async function linesOf(
 /** The page with what was seen in place of what it showed, as if the server had its usual port. */
 export function rewritten(page: string, seen: readonly Seen[], url: string): string {
   let text = page;
-  // What the reader types next names what was shown before.
+  // The lines that the reader types next name what was shown before.
   const ids = new Map<string, string>();
   for (const { step, lines, killed } of seen) {
     const line = killed === undefined ? step.line : step.line.replace(/kill -9 \d+/, `kill -9 ${killed}`);
