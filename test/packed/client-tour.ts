@@ -17,21 +17,21 @@ async function main(): Promise<void> {
   const { commandIds } = await client.submitBatch([order, order, order]);
   await Promise.all(commandIds.map((id) => client.wait(id)));
 
-  // As many pages as the loop wants.
+  // The loop fetches as many pages as it needs.
   let completed = 0;
   for await (const command of client.list({ status: 'COMPLETED', type: 'DELAY' })) {
     if (command.error === null) completed++;
   }
   console.log(completed);
 
-  // What happens, as it happens; the loop's end is the stream's.
+  // Events as they happen; leaving the loop closes the stream.
   const { commandId: watched } = await client.submit({ ...order, delayMs: 200 });
   for await (const event of client.events({ commandId: watched })) {
     if (event.kind === 'resync') console.log('something may be missing: read again');
     else if (event.status === 'COMPLETED') break;
   }
 
-  // What is refused says why, and is not sent again.
+  // A refused request reports why, and is not sent again.
   try {
     await client.submit({ type: 'DELAY', payload: { ms: 'soon' } });
   } catch (error) {
