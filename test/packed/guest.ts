@@ -146,7 +146,7 @@ async function main(): Promise<void> {
   });
   await cutOff.start();
   line.cut();
-  await logged(/"agentId":"cut-off".*"(renewing|the heartbeat|recovery) fails/);
+  await logged(/"agentId":"cut-off".*"(renewing|the heartbeat|recovery) failed/);
   await cutOff.stop();
 
   // An agent that never reached Redis can be stopped as well.
