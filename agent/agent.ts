@@ -139,7 +139,7 @@ export class Agent implements Service {
     // If this write fails, the next run settles it again, and finds nothing.
     if (settled) await journal.settled().catch(() => undefined);
     for (const { word, id, ...about } of settled ?? []) {
-      logger.warn({ commandId: id, ...about, word }, 'settled');
+      logger.warn({ commandId: id, ...about, outcome: word }, 'resolved command of a previous session');
     }
   }
 
@@ -149,7 +149,7 @@ export class Agent implements Service {
       try {
         return await call();
       } catch (error) {
-        if (tries === 1) this.#options.logger.warn({ err: error }, `${what} fails; trying again`);
+        if (tries === 1) this.#options.logger.warn({ err: error }, `${what} failed; retrying`);
         await pause(backoffMs(tries, { firstMs: 20, maxMs: 500 }), this.#ending.signal);
       }
     }
@@ -225,7 +225,7 @@ export class Agent implements Service {
       await this.#handBack();
       await this.#options.transport.leave();
     } catch (error) {
-      this.#options.logger.warn({ err: error }, 'could not say goodbye');
+      this.#options.logger.warn({ err: error }, 'failed to deregister');
     }
   }
 
@@ -238,7 +238,7 @@ export class Agent implements Service {
     const { transport, logger } = this.#options;
     if (!this.#hasSettled) return;
     const handedBack = await transport.handBack();
-    if (handedBack > 0) logger.info({ handedBack }, 'handed back what was delivered and not started');
+    if (handedBack > 0) logger.info({ released: handedBack }, 'released unstarted commands');
   }
 
   #take(command: StartedCommand, askedAt: Moment): void {
@@ -353,7 +353,7 @@ export class Agent implements Service {
     const { journal, logger, onFatal } = this.#options;
     logger.error(
       { commandId: command.id, attempt: command.attempt },
-      'the handler is deaf to its signal; this process ends',
+      'the handler ignored its abort signal for graceMs; exiting',
     );
     try {
       journal.outcomes.keep([this.#reportOf(command, outcome)]);

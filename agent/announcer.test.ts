@@ -40,15 +40,18 @@ test('announces at its start, and again and again', async () => {
 });
 
 test('lets its agent work while Redis refuses, and says once that it does, and that it works again', async () => {
-  expect(await logOf([away, away, []])).toEqual(['warn announcing fails', 'info announcing works again']);
+  expect(await logOf([away, away, []])).toEqual([
+    'warn announcing types failed',
+    'info announcing types works again',
+  ]);
 });
 
 test('says once of each type that others announce another version of it, and when that is over', async () => {
   expect(await logOf([['ECHO'], ['ECHO'], away, ['ECHO', 'SAY'], ['SAY'], []])).toEqual([
     'warn other agents announce another version of these command types ECHO',
-    'warn announcing fails',
+    'warn announcing types failed',
     'warn other agents announce another version of these command types SAY',
-    'info announcing works again',
+    'info announcing types works again',
     'info all agents announce the same version again ECHO',
     'info all agents announce the same version again SAY',
   ]);

@@ -53,10 +53,10 @@ export class Announcer implements Service {
     const { transport, types, logger } = this.#options;
     try {
       this.#compare(await transport.announce(types));
-      if (this.#failing) logger.info('announcing works again');
+      if (this.#failing) logger.info('announcing types works again');
       this.#failing = false;
     } catch (error) {
-      if (!this.#failing) logger.warn({ err: error }, 'announcing fails; trying again');
+      if (!this.#failing) logger.warn({ err: error }, 'announcing types failed; retrying');
       this.#failing = true;
     }
   }

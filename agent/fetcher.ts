@@ -74,7 +74,7 @@ export class Fetcher implements Service {
         failures = 0;
       } catch (error) {
         failures++;
-        if (failures === 1) logger.warn({ err: error }, 'cannot fetch; trying again');
+        if (failures === 1) logger.warn({ err: error }, 'fetching failed; retrying');
         await pause(backoffMs(failures, { firstMs: 50, maxMs: longestPauseMs }), signal);
       }
     }

@@ -186,7 +186,7 @@ function watchDeadlines(): Promise<void> {
 
 async function recover(): Promise<void> {
   for (const { word, id, ...about } of await transport.recover()) {
-    logger.warn({ commandId: id, ...about, word }, 'recovered');
+    logger.warn({ commandId: id, ...about, outcome: word }, 'recovered');
   }
 }
 
@@ -199,7 +199,7 @@ function quietly(name: string, work: () => Promise<void>): () => Promise<void> {
       if (failing) logger.info(`${name} works again`);
       failing = false;
     } catch (error) {
-      if (!failing) logger.warn({ err: error }, `${name} fails; it is tried again`);
+      if (!failing) logger.warn({ err: error }, `${name} failed; retrying`);
       failing = true;
     }
   };

@@ -29,7 +29,7 @@ export async function takeName({ transport, leaseMs, signal, logger }: TakeNameO
     const reply = await transport.register().catch((error: unknown) => {
       // No waiting mends these.
       if (error instanceof UnusableRedisError || error instanceof MetaMismatch) throw error;
-      if (tries === 1) logger.warn({ err: error }, 'Fencepost does not answer; trying again');
+      if (tries === 1) logger.warn({ err: error }, 'Fencepost does not answer; retrying');
       return undefined;
     });
     if (reply?.word === 'ok') return;

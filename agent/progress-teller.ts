@@ -86,11 +86,11 @@ export class ProgressTeller {
     for (const one of batch) this.#waiting.delete(attemptKey(one));
     try {
       await this.#send(batch);
-      if (this.#failing) this.#options.logger.info('telling progress works again');
+      if (this.#failing) this.#options.logger.info('sending progress works again');
       this.#failing = false;
     } catch (error) {
       this.#putBack(batch);
-      if (!this.#failing) this.#options.logger.warn({ err: error }, 'telling progress fails; trying again');
+      if (!this.#failing) this.#options.logger.warn({ err: error }, 'sending progress failed; retrying');
       this.#failing = true;
     }
     this.#isTelling = false;
@@ -120,7 +120,7 @@ export class ProgressTeller {
   }
 
   #logRefused(error: RequestRefused): void {
-    if (!this.#hasRefused) this.#options.logger.warn({ err: error }, 'a server refuses to be told progress');
+    if (!this.#hasRefused) this.#options.logger.warn({ err: error }, 'server rejected progress updates');
     this.#hasRefused = true;
   }
 }

@@ -152,7 +152,7 @@ export class Reporter {
       try {
         return await transport.report(reports, turn?.(reports));
       } catch (error) {
-        if (tries === 1) logger.warn({ err: error }, 'outcomes wait in the journal: Redis does not answer');
+        if (tries === 1) logger.warn({ err: error }, 'Fencepost unreachable; outcomes kept in the journal');
         await pause(backoffMs(tries, { firstMs: 50, maxMs: 1000 }), this.#abort.signal);
       }
     }

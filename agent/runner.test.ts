@@ -248,7 +248,7 @@ describe('when somebody wants it to stop', () => {
     expect(execute).not.toHaveBeenCalled();
   });
 
-  it('says so when the handler is deaf to its signal', async () => {
+  it('reports that the handler ignored its abort signal', async () => {
     let wake: (value: null) => void = () => undefined;
     const deaf = new Promise<null>((resolve) => (wake = resolve));
     const abort = new HandlerSignal();
@@ -265,7 +265,7 @@ describe('when somebody wants it to stop', () => {
   });
 });
 
-it('says so when a handler is deaf to its signal', async () => {
+it('reports that a handler ignored its abort signal', async () => {
   let wake: (value: null) => void = () => undefined;
   const deaf = new Promise<null>((resolve) => (wake = resolve));
   const stuck = new Promise<Outcome>((resolve) => {

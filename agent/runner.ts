@@ -163,7 +163,7 @@ class StuckWatch {
     const { graceMs, onStuck } = this.#options;
     const [code, why] = endingBy(reason) ?? ['TIMEOUT', `not done after ${this.#timeoutMs} ms`];
     this.#timer = setTimeout(() => {
-      const message = `${why}, and deaf to its signal for ${graceMs} ms more`;
+      const message = `${why}, and ignored its abort signal for ${graceMs} ms more`;
       onStuck(this.#command, failure(code, undefined, message));
     }, graceMs);
   }

@@ -11,7 +11,7 @@ const refused: Ended = {
 };
 const died: Ended = {
   exit: { code: null, signal: 'SIGKILL' },
-  lines: ['start-won: dying, as told'],
+  lines: ['start-won: fault injection: SIGKILL'],
   arm: { flag: 'crash-at', point: 'start-won', arrival: 1 },
   refusals: null,
 };

@@ -32,7 +32,7 @@ const mostRefusals = 6;
  */
 export function endingOf({ exit: { code, signal }, lines, arm, refusals }: Ended): Ending {
   const said = (words: string) => lines.some((line) => line.includes(words));
-  if (arm?.flag === 'crash-at' && signal === 'SIGKILL' && said('dying, as told')) return 'as told';
+  if (arm?.flag === 'crash-at' && signal === 'SIGKILL' && said('fault injection: SIGKILL')) return 'as told';
   const isRefused = code === 1 && lines.some((line) => line.startsWith('another agent holds this name: '));
   return isRefused && refusals !== null && refusals < mostRefusals ? 'refused its name' : 'by itself';
 }

@@ -211,7 +211,7 @@ class EmbeddedAgent implements Agent {
 
   #end(reason: string, logger: Logger): void {
     logger.fatal(`${reason}; this agent stops`);
-    this.stop().catch((error: unknown) => logger.error({ err: error }, 'did not stop in good order'));
+    this.stop().catch((error: unknown) => logger.error({ err: error }, 'shutdown failed'));
     this.#options.onFatal?.(reason);
   }
 }

@@ -61,7 +61,7 @@ it.concurrent('onAgentLost fail: it finishes, and what it reports late is kept a
     // No other agent may execute it: it goes on, and its outcome waits in the journal.
     expect(logged(agent, 'aborted')).toEqual([]);
     answers.release();
-    await agent.waitForLine(/outcomes wait in the journal/);
+    await agent.waitForLine(/outcomes kept in the journal/);
 
     proxy.heal();
     await agent.waitForLine(/late report/);

@@ -492,7 +492,7 @@ describe('no answer', () => {
     [
       'closes the connection without a word',
       sends(''),
-      /the far side closed the connection \(UND_ERR_SOCKET\)$/,
+      /the target closed the connection \(UND_ERR_SOCKET\)$/,
     ],
     [
       'sends less than its content-length',
@@ -540,7 +540,7 @@ describe('no answer', () => {
 
   test('is a failure: the target does not speak TLS', async () => {
     const error = await failureOf(run(target.origin.replace('http', 'https')));
-    expect(error.message).toMatch(/: (TLS failed|connection reset|the far side closed the connection) \(/);
+    expect(error.message).toMatch(/: (TLS failed|connection reset|the target closed the connection) \(/);
     expect(error.result).toEqual(unanswered(error));
   });
 

@@ -67,7 +67,7 @@ function tellResetFromEnd(error: NodeJS.ErrnoException): void {
 
 /** The authority: the address that the socket really is connected to, before anything is written to it. */
 function refusalOf(remoteAddress: string | undefined): Error | undefined {
-  if (remoteAddress === undefined) return new Error('the far side closed the connection at once');
+  if (remoteAddress === undefined) return new Error('the target closed the connection at once');
   return isBlockedAddress(remoteAddress) ? new BlockedAddress(remoteAddress) : undefined;
 }
 

@@ -13,7 +13,7 @@ const meanings = new Map([
   ['EHOSTUNREACH', 'host unreachable'],
   ['ENETUNREACH', 'network unreachable'],
   ['EPROTO', 'TLS failed'],
-  ['UND_ERR_SOCKET', 'the far side closed the connection'],
+  ['UND_ERR_SOCKET', 'the target closed the connection'],
   ['UND_ERR_HEADERS_OVERFLOW', 'the headers of the answer are too large'],
 ]);
 

@@ -23,7 +23,7 @@ export async function withClient(
 /** Reports the loss and the return of the server: a user who waits wants to know for what. */
 function wordsOf({ retryFor }: ServerFlags, terminal: Terminal): Pick<ClientOptions, 'onAway' | 'onBack'> {
   return {
-    onAway: (reason) => terminal.say(`${reason}; trying again for ${durationText(retryFor)}`),
+    onAway: (reason) => terminal.say(`${reason}; retrying for ${durationText(retryFor)}`),
     onBack: () => terminal.say('the server answers again'),
   };
 }

@@ -165,7 +165,10 @@ export class Admissions {
     const settled = await link.call((redis) => abandon(redis, keys, agentId, session, earlier));
     if (settled === 'old-session') return { word: settled };
     for (const { id, word, ...about } of settled) {
-      logger.warn({ commandId: id, agentId, ...about, word }, 'settled');
+      logger.warn(
+        { commandId: id, agentId, ...about, outcome: word },
+        'resolved command of a previous session',
+      );
     }
     return { word: 'ok', settled };
   }

@@ -187,7 +187,7 @@ export class EventStreams implements Service {
     const text = heartbeatText(this.#ring.idOf(this.#sent));
     for (const stream of this.#all()) {
       if (!stream.beat()) {
-        this.#options.logger.debug('a client of /events took nothing for too long');
+        this.#options.logger.debug('disconnected a slow client of /events');
         this.#drop(stream);
         stream.end();
       } else if (!stream.isFull && stream.behind === undefined) stream.write(text);

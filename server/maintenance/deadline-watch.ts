@@ -77,7 +77,7 @@ class Deadlines {
     const words = overdue.length === 0 ? [] : await endOverdue(redis, keys, this.#marginMs, overdue);
     const ended = overdue.filter((_, i) => words[i] === 'cancelled');
     for (const { id, attempt } of ended) {
-      logger.warn({ commandId: id, attempt }, 'ended: its time was over, and its agent did not say so');
+      logger.warn({ commandId: id, attempt }, 'timed out; the agent did not report');
     }
     return { count: ended.length, more: due.length > mostAtOnce };
   }

@@ -27,7 +27,7 @@ export function recoverer({ link, keys, leaseMs, faults, logger }: RecovererOpti
     sweep: async (redis) => {
       const { resolved } = await recover(redis, keys, leaseMs, () => faults.at('in-recovery'));
       for (const { word, id, ...about } of resolved)
-        logger.warn({ commandId: id, ...about, word }, 'recovered');
+        logger.warn({ commandId: id, ...about, outcome: word }, 'recovered');
       return { count: resolved.length, more: false };
     },
     logger,

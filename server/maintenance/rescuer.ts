@@ -35,7 +35,7 @@ export function rescuer({ link, keys, leaseMs, logger }: RescuerOptions): Sweepe
     sweep: async (redis) => {
       const { words, more } = await search.goOn(redis);
       for (const [id, word] of words)
-        logger.warn({ commandId: id, word }, 'rescued: nothing named it any more');
+        logger.warn({ commandId: id, outcome: word }, 'requeued orphaned command');
       return { count: words.size, more };
     },
     logger,

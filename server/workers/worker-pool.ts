@@ -122,7 +122,7 @@ export class WorkerPool {
         return;
       } catch (error) {
         if (error instanceof WorkerCannotStart) return;
-        this.#options.logger.error({ err: error }, 'no worker can be started; trying again');
+        this.#options.logger.error({ err: error }, 'no worker can be started; retrying');
       }
     }
   }

@@ -172,10 +172,7 @@ export class Faults<Point extends string> {
   }
 
   #suffer(signal: 'SIGKILL' | 'SIGSTOP', where: string): void {
-    this.#logger.warn(
-      { fault: signal, at: where },
-      signal === 'SIGKILL' ? 'dying, as told' : 'freezing, as told',
-    );
+    this.#logger.warn({ fault: signal, at: where }, `fault injection: ${signal}`);
     process.kill(process.pid, signal);
   }
 }

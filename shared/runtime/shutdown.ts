@@ -22,7 +22,7 @@ export function stopOnSignals(
     stop().then(
       () => process.exit(exitCode),
       (error: unknown) => {
-        logger.error({ err: error }, 'did not stop in good order');
+        logger.error({ err: error }, 'shutdown failed');
         process.exit(1);
       },
     );
