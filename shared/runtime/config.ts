@@ -136,8 +136,8 @@ export function partArguments(settings: Settings, argv: readonly string[]): Retu
 /** The table that `--help` prints. */
 export function helpText(program: string, settings: Settings): string {
   const rows = Object.values(settings).map(({ variable, schema, description, secret, alias }) => {
-    const unset = schema.safeParse(undefined);
-    const value = unset.success && unset.data !== undefined ? `, ${JSON.stringify(unset.data)} if unset` : '';
+    const unset = valueIfUnset(schema);
+    const value = unset === undefined ? '' : `, ${JSON.stringify(unset)} if unset`;
     const orFile = secret ? `; or ${fileVariableOf(variable)}, a file that holds it` : '';
     const flags = alias === undefined ? flagOf(variable) : `${flagOf(variable)}, ${alias}`;
     return [flags, variable, `${description}${value}${orFile}`] as const;
@@ -147,6 +147,14 @@ export function helpText(program: string, settings: Settings): string {
     ([flag, variable, text]) => `  ${flag.padEnd(width(0))}  ${variable.padEnd(width(1))}  ${text}`,
   );
   return [`${program}: flags, or the variables beside them (environment, or .env)`, ...lines, ''].join('\n');
+}
+
+/** The default of a setting, as a user would write it; undefined when it has none, or an empty one. */
+export function valueIfUnset(schema: z.ZodType): unknown {
+  // A prefault is the text that is read when nothing is given, and not what becomes of it: a path in full, a list.
+  if (schema instanceof z.ZodPrefault) return schema.def.defaultValue || undefined;
+  const unset = schema.safeParse(undefined);
+  return unset.success ? unset.data : undefined;
 }
 
 function flagSpecs(settings: Settings): FlagSpec[] {

@@ -1,6 +1,5 @@
-import { relative } from 'node:path';
 import { z } from 'zod';
-import { type Setting, type Settings } from './config.js';
+import { type Setting, type Settings, valueIfUnset } from './config.js';
 import { fileVariableOf } from './secret-file.js';
 
 /** The page of all settings, in the repository. Each program writes its own table of it (`npm run generate`). */
@@ -25,18 +24,14 @@ export function withSettingsTable(page: string, program: string, settings: Setti
 
 function rowOf(setting: Setting): string {
   const { variable, schema, description, secret } = setting;
-  const unset = schema.safeParse(undefined);
-  const value = unset.success ? textOf(unset.data) : 'required';
+  const value = textOf(valueIfUnset(schema));
   const name = secret ? `\`${variable}\`, \`${fileVariableOf(variable)}\`` : `\`${variable}\``;
   return `| ${[name, value, boundsOf(schema), description].map(escaped).join(' | ')} |`;
 }
 
 function textOf(value: unknown): string {
   if (value === undefined) return '';
-  // A default that is a path is in the directory in which the program is started.
-  const isHere = typeof value === 'string' && value.startsWith(process.cwd());
-  const shown = isHere ? `./${relative(process.cwd(), value)}` : value;
-  return `\`${typeof shown === 'string' ? shown : JSON.stringify(shown)}\``;
+  return `\`${typeof value === 'string' ? value : JSON.stringify(value)}\``;
 }
 
 /** The least and greatest value of a number, or the words that are allowed. */
