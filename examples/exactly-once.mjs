@@ -42,13 +42,15 @@ const charge = defineCommand({
 });
 
 const serverUrl = process.env.SERVER_URL ?? 'http://127.0.0.1:3000';
+const client = createClient({ url: serverUrl, retryForMs: 5000 });
+// An agent waits for a server for as long as it takes; this program rather says that there is none.
+await client.ready();
 const agent = createAgent({
   serverUrl,
   commands: [charge],
   dataDir: process.env.DATA_DIR ?? './data/exactly-once',
 });
 await agent.start();
-const client = createClient({ url: serverUrl });
 const { commandId } = await client.submit({ type: 'CHARGE', payload: { cents: 1999 }, maxAttempts: 5 });
 const { status, result, attempt } = await client.wait(commandId);
 console.log(status, result, `after ${attempt} attempts: ${requests} requests, ${charges.size} charge`);

@@ -6,6 +6,9 @@ import { createAgent, createClient, defineCommand } from 'fencepost';
 import { z } from 'zod';
 
 const serverUrl = process.env.SERVER_URL ?? 'http://127.0.0.1:3000';
+const client = createClient({ url: serverUrl, retryForMs: 5000 });
+// An agent waits for a server for as long as it takes; this program rather says that there is none.
+await client.ready();
 
 /** Stands in for a mail server. */
 const send = ({ to }, id) => Promise.resolve(`${id}@${to.split('@')[1]}`);
@@ -31,7 +34,6 @@ const agent = createAgent({
 await agent.start();
 
 // new Queue('mail').add('welcome', data, { jobId, delay, attempts })
-const client = createClient({ url: serverUrl });
 const { commandId } = await client.submit(
   {
     type: 'SEND_MAIL',

@@ -8,7 +8,7 @@ const url = process.env.SERVER_URL ?? 'http://127.0.0.1:3000';
 const target = process.env.TARGET_URL ?? `${url}/health`;
 const count = Number(process.env.COUNT ?? 200);
 const night = process.env.NIGHT ?? new Date().toISOString().slice(0, 10);
-const client = createClient({ url });
+const client = createClient({ url, retryForMs: 5000 });
 
 // A key per command: whatever was stored by an earlier run of this program is found again, not doubled.
 const commands = Array.from({ length: count }, (_, i) => ({

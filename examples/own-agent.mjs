@@ -5,6 +5,9 @@ import { createAgent, createClient, defineCommand } from 'fencepost';
 import { z } from 'zod';
 
 const serverUrl = process.env.SERVER_URL ?? 'http://127.0.0.1:3000';
+const client = createClient({ url: serverUrl, retryForMs: 5000 });
+// An agent waits for a server for as long as it takes; this program rather says that there is none.
+await client.ready();
 
 const countWords = defineCommand({
   type: 'COUNT_WORDS',
@@ -23,7 +26,6 @@ const agent = createAgent({
 });
 await agent.start();
 
-const client = createClient({ url: serverUrl });
 const { commandId } = await client.submit({
   type: 'COUNT_WORDS',
   payload: { text: 'executed once, whatever crashes' },

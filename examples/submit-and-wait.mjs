@@ -3,7 +3,7 @@
 //   node examples/submit-and-wait.mjs            beside a running `npm start`
 import { createClient } from 'fencepost/client';
 
-const client = createClient({ url: process.env.SERVER_URL ?? 'http://127.0.0.1:3000' });
+const client = createClient({ url: process.env.SERVER_URL ?? 'http://127.0.0.1:3000', retryForMs: 5000 });
 const order = { type: 'DELAY', payload: { ms: 100 } };
 const idempotencyKey = `order-${process.env.ORDER ?? Date.now()}`;
 
