@@ -51,7 +51,7 @@ export function readEarlier(directory: string, texts: readonly string[]): Earlie
     lastRun: read.reduce((last, { run }) => Math.max(last, run), 0),
     warnings: damaged.map(
       ({ name, damagedLines }) =>
-        `${damagedLines} line${damagedLines === 1 ? '' : 's'} of the outcomes in ${join(directory, name)} cannot be read: that file is kept as ${name}.damaged, and what could be read of it is reported. Outcomes that cannot be read end by the rule for a lost agent`,
+        `${damagedLines} line${damagedLines === 1 ? '' : 's'} of the outcomes in ${join(directory, name)} cannot be read: that file is kept as ${name}.damaged, and what could be read of it is reported. Outcomes that cannot be read end by the lost-agent policy`,
     ),
   };
 }

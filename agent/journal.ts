@@ -120,4 +120,4 @@ function readIdentity(text: string | undefined): StoredIdentity | undefined {
 }
 
 const lostIdentity = (directory: string) =>
-  `the journal in ${directory} does not say any more who its agent is: it goes on as a new one. Outcomes that were not reported may be gone; their commands end by the rule for a lost agent`;
+  `the journal in ${directory} does not say any more who its agent is: it goes on as a new one. Outcomes that were not reported may be gone; their commands end by the lost-agent policy`;

@@ -28,7 +28,7 @@ describe.each(onAgentLostSchema.options)('onAgentLost %s', (policy) => {
   it.concurrent.each([
     ['nothing of it had been synced', 0],
     ['the disk has half a record', 60],
-  ])('%s: the rule for a lost agent holds, and nothing is executed twice by mistake', (_, bytes) =>
+  ])('%s: the lost-agent policy holds, and nothing is executed twice by mistake', (_, bytes) =>
     onTrial({ env }, async (trial) => {
       const { id } = await strikeAtFlag(trial, 'journalled', 'SIGKILL', policy);
       cutPower(trial, bytes);

@@ -81,7 +81,7 @@ export const namesNoRole = ({ text }: Comment): boolean =>
   // A word in quotes is one of a reply.
   /\b(somebody|nobody|whoever|anybody)\b/i.test(text.replace(/["'`]\w+["'`]/g, ''));
 
-/** What `check` finds in all source files, as `path:line: text`. */
+/** Returns the comments of all source files that `check` picks, as `path:line: text`, and how many there are in all. */
 export function commentsThat(root: string, check: (comment: Comment) => boolean) {
   const all = sourceFiles(root).flatMap((path) =>
     commentsOf(path, readFileSync(join(root, path), 'utf8')).map((comment) => ({ path, ...comment })),

@@ -245,7 +245,7 @@ describe('the feed', () => {
     ).read;
     expect(gaps).toBe(1);
     const again = nextGap();
-    // Neither the next request nor anything behind it arrives any more; the connection stays open.
+    // The connection stays open, but the next request and everything behind it no longer arrive.
     await proxy.holdNext(requestOf('SUBSCRIBE')).held;
     await again;
     expect(gaps).toBe(2);

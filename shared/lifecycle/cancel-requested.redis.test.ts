@@ -96,7 +96,7 @@ test('the report of an agent that gave it up ends it', async () => {
   });
 });
 
-describe('when its agent is lost it ends, and the rule for a lost agent gives it no other:', () => {
+describe('when its agent is lost it ends, and the lost-agent policy gives it no other:', () => {
   const leaseMs = 3000;
   /** A pulse by which recovery does not hold off. */
   async function seedWithPulse(more: RedisState = {}): Promise<void> {

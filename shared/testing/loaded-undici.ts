@@ -4,7 +4,7 @@ import { type AddressInfo } from 'node:net';
 import { Agent, request } from 'undici';
 
 /**
- * Makes undici load its parser. It does so with its first connection, by `require`, which Jest refuses between two tests: a
+ * Makes undici load its parser. undici requires it with its first connection, and Jest refuses that between two tests: a
  * test that is `concurrent` may be there just then.
  */
 export async function loadUndici(): Promise<void> {

@@ -40,7 +40,7 @@ const nobody: Finding = {
 function lost({ agentId, host, pid, silentMs }: Registered): Finding {
   return {
     what: `${agentId} was lost: pid ${pid} on ${host} has not been heard of for ${seconds(silentMs)}, and did not leave in good order`,
-    why: 'what it was executing was ended or put back by the rule for a lost agent; outcomes that it could not report are in its journal until it comes back',
+    why: 'what it was executing was ended or put back by the lost-agent policy; outcomes that it could not report are in its journal until it comes back',
     mend: 'start it again on the same data directory; if it is gone for good, it is no longer listed an hour after it was last heard of',
     commands: ['npm run agent'],
   };

@@ -66,7 +66,7 @@ function describe(
         'command',
       )} in the queue ${queue} by hand`,
       why: 'Redis gives such an entry to nobody again, and maintenance takes it for one that waits: a PENDING command is never started, and a RUNNING one whose agent dies is never recovered',
-      mend: 'delete these entries, and nothing else: a server then sees that nothing names the commands, and puts them back, or ends them by the rule for a lost agent, within two leases',
+      mend: 'delete these entries, and nothing else: a server then sees that nothing names the commands, and puts them back, or ends them by the lost-agent policy, within two leases',
       commands: remove(tickets),
     });
   }

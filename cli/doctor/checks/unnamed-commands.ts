@@ -27,7 +27,7 @@ export const unnamedCommands: Check = {
         lost.map(({ id, status }) => `${id} (${status ?? ''})`),
         'command',
       )} any more: somebody deleted an entry, a stream or the set of what is scheduled`,
-      why: 'no agent is given it, and none that vanished with it is noticed, until a server has put it back or ended it by the rule for a lost agent',
+      why: 'no agent is given it, and none that vanished with it is noticed, until a server has put it back or ended it by the lost-agent policy',
       mend: `wait: each server looks, and does that after ${(2 * leaseMs) / 1000} s at most. If it is found again after that, look into the server's log for "rescued"`,
       commands: [`sleep ${Math.ceil((2 * leaseMs) / 1000)}; npx fencepost doctor`],
     });
