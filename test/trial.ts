@@ -1,4 +1,5 @@
 import { pause } from '../shared/runtime/service.js';
+import { partitionKeys } from '../shared/store/keys.js';
 import { ClientLog } from '../shared/testing/client-log.js';
 import { Deployment, type DeploymentOptions } from '../shared/testing/deployment.js';
 import { type Violation } from '../shared/testing/invariants.js';
@@ -65,11 +66,17 @@ export async function until(holds: () => Promise<boolean>): Promise<void> {
   }
 }
 
-/** Checks a run at rest, and leaves out the violations that the fault itself is. */
+/**
+ * Checks a run in which everything has ended, and leaves out the violations that the fault itself is. A command that
+ * ended while its queue was overwritten or gone has left its entry behind: the run is at rest when recovery has
+ * removed that.
+ */
 export async function violationsBeside(
   { deployment, clients, ledger }: Trial,
   isTheFault: (violation: Violation) => boolean,
 ): Promise<Violation[]> {
+  const redis = deployment.redis.client();
+  await until(async () => (await redis.xlen(partitionKeys().stream('default'))) === 0);
   const { violations } = await deployment.judge({ clients, ledger, faults: 'any' });
   return violations.filter((violation) => !isTheFault(violation));
 }
