@@ -72,7 +72,7 @@ describe('killed, given up, and back after all', () => {
         await startStrangerHere(trial);
         const { history, ...rest } = fates.journalled.gone[policy];
         expect(await fateOf(trial, id)).toEqual({ ...rest, history });
-        await trial.deployment.startAgent();
+        await startAgentHere(trial.deployment);
         expect(await fateOf(trial, id)).toEqual({ ...rest, history: ['late 1 COMPLETED', ...history] });
         expect(await violationsIn(trial)).toEqual([]);
       }),
@@ -115,7 +115,7 @@ describe('killed by --crash-at=mid-execution', () => {
   it.concurrent.each(sampled(policies, 1))('it has at most one effect, onAgentLost %s', (policy) =>
     onTrial({ env }, async (trial) => {
       const { id } = await strikeAtFlag(trial, 'mid-execution', 'SIGKILL', policy);
-      await trial.deployment.startAgent();
+      await startAgentHere(trial.deployment);
       const fate = await fateOf(trial, id);
       const requestLeft = fate.effects.includes(1);
       expect(fate).toEqual(lostAfter(requestLeft ? [1] : [])[policy]);

@@ -15,14 +15,16 @@ const overHttp = { transport: 'http' } as const;
 /** No test lives to see this lease run out: nothing here waits for one. */
 const longLease = { LEASE_MS: '600000' };
 
-const several = byExtent(3, 2);
+/** Agents with a process of their own, beside two in the test's. */
+const apart = byExtent(2, 0);
 it('several agents at once: they share the work, and each command is one agent’s', () =>
-  onTrial({ ...overHttp, agents: several - 1, env: longLease, answerAfterMs: 20 }, async (trial) => {
+  onTrial({ ...overHttp, agents: apart, env: longLease, answerAfterMs: 20 }, async (trial) => {
+    await startAgentHere(trial.deployment, overHttp);
     await startAgentHere(trial.deployment, overHttp);
     const ids = await Promise.all(Array.from({ length: 60 }, () => submit(trial)));
     await trial.deployment.settled(60);
     const views = await Promise.all(ids.map((id) => trial.deployment.client.get(id)));
-    expect(new Set(views.map(({ agentId }) => agentId)).size).toBe(several);
+    expect(new Set(views.map(({ agentId }) => agentId)).size).toBe(apart + 2);
     expect(trial.ledger.hits()).toHaveLength(60);
     expect(await violationsIn(trial)).toEqual([]);
   }));
@@ -59,7 +61,8 @@ it('an agent that asks for the next command while one is running: is given it ag
   }));
 
 it('an agent that was idle for longer than its lease: the lease of a command begins with the command', () =>
-  onTrial({ ...overHttp, agents: 1, env: { LEASE_MS: '1500' }, answerAfterMs: 500 }, async (trial) => {
+  onTrial({ ...overHttp, env: { LEASE_MS: '1500' }, answerAfterMs: 500 }, async (trial) => {
+    await startAgentHere(trial.deployment, { ...overHttp, leaseMs: 1500 });
     // The agent's poll is held all the time.
     await pause(2500);
     expect(await fateOf(trial, await submit(trial, { onAgentLost: 'retry' }))).toEqual(undisturbed);
@@ -77,8 +80,9 @@ it('two agents with one name: the second is told who has it, and ends', () =>
   }));
 
 it('two servers: any will do, also when the one that was asked first is gone', () =>
-  onTrial({ ...overHttp, servers: 2, agents: 1, env: longLease }, async (trial) => {
+  onTrial({ ...overHttp, servers: 2, env: longLease }, async (trial) => {
     const { deployment } = trial;
+    await startAgentHere(deployment, overHttp);
     /** The next one in the list is asked first from then on. */
     const loseFirst = async () => {
       const [server] = deployment.servers.splice(0, 1);

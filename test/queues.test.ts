@@ -1,5 +1,6 @@
 import { type Pause } from '../shared/testing/client-log.js';
 import { byExtent } from '../shared/testing/extent.js';
+import { startAgentHere } from './agent-here.js';
 import { onTrial, testsOver, type Trial, until } from './trial.js';
 
 /** Queues by real processes: weights, strict order, and pauses that hold whatever is killed meanwhile. */
@@ -84,7 +85,7 @@ it('a pause that was answered holds, whatever is killed, and costs what runs not
     await Promise.all([agent?.exited, server?.process.exited]);
     await deployment.startServer({ port: server?.port });
     // The pause is in Redis: it also holds for agents and servers that start after it was made.
-    await deployment.startAgent();
+    await startAgentHere(deployment, { queue: 'mail', leaseMs });
     const others = await submitTo(trial, 'other', 20, 0);
     const done = await Promise.all(others.map((id) => deployment.client.wait(id)));
     expect(new Set(done.map(({ status }) => status))).toEqual(new Set(['COMPLETED']));
