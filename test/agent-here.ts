@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { Agent } from '../agent/agent.js';
 import { loadCommands } from '../agent/command-registry.js';
 import { type CommandType } from '../agent/commands/command-type.js';
-// Loaded with the first URL elsewhere: Jest refuses to load a module between two tests.
+// Both are loaded when they are first used elsewhere. Jest refuses that between two tests, where a concurrent one may be.
 import '../agent/http/get.js';
+import '../shared/transport/http-transport.js';
 import { connect, type Reach, type TransportConfig } from '../agent/connect.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
 import type * as built from '../agent/keeper.js';
@@ -12,6 +13,10 @@ import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { type Deployment } from '../shared/testing/deployment.js';
 import { repositoryRoot } from '../shared/testing/processes.js';
+
+/** As it was built: its thread is a file beside it. */
+// oxlint-disable-next-line typescript/no-require-imports
+const { Keeper } = require(join(repositoryRoot, 'dist/agent/keeper.js')) as typeof built;
 
 export interface AgentHereOptions {
   /** `redis` when left out. */
@@ -76,10 +81,8 @@ const noKeeper = {
   tell: () => undefined,
 };
 
-/** Creates the keeper from the build, where its thread is a file beside it. */
+/** Creates the keeper from the build. */
 function keeperFor(agent: () => Agent, transport: TransportConfig, onOver: (why: string) => void) {
-  // oxlint-disable-next-line typescript/no-require-imports
-  const { Keeper } = require(join(repositoryRoot, 'dist/agent/keeper.js')) as typeof built;
   const { leaseMs } = transport;
   return new Keeper({
     transport,
