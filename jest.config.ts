@@ -5,7 +5,7 @@ import { type Config } from 'jest';
 // what `tsc -b` left in dist/. `.lua` files are read from disk by the code itself: no transform.
 const config: Config = {
   // Node's, which also notes what each test file cost: `npm test` names the most expensive ones.
-  testEnvironment: '<rootDir>/dist/shared/testing/cpu-environment.js',
+  testEnvironment: '<rootDir>/dist/testing/cpu-environment.js',
   testMatch: ['**/*.test.ts'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/data/'],
   modulePathIgnorePatterns: ['<rootDir>/dist/', '<rootDir>/data/'],

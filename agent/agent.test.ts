@@ -6,7 +6,7 @@ import { type ReportWord, type StartedCommand } from '../shared/lifecycle/transi
 import { now } from '../shared/runtime/clock.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
-import { type Transport } from '../shared/transport/transport.js';
+import { type Transport } from './transport/transport.js';
 import { Agent, type AgentOptions } from './agent.js';
 import { type CommandType } from './commands/command-type.js';
 import { defineCommand } from './commands/define-command.js';
@@ -14,12 +14,12 @@ import { Journal } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
-const idleKeeper = {
+const idleLeaseRenewer = {
   start: () => Promise.resolve(),
   stop: () => Promise.resolve(),
-  hold: () => undefined,
+  track: () => undefined,
   drop: () => undefined,
-  tell: () => undefined,
+  flush: () => undefined,
 };
 
 let directory: string;
@@ -53,10 +53,10 @@ function transportOf(answer: () => Promise<ReportWord[]>) {
       return answer();
     },
     renew: () => Promise.resolve([]),
-    tellProgress: () => Promise.resolve([]),
+    reportProgress: () => Promise.resolve([]),
     hearCancels: () => undefined,
     settle: () => note('settle', []),
-    handBack: () => note('handBack', 0),
+    releaseUnstarted: () => note('releaseUnstarted', 0),
     recover: () => Promise.resolve([]),
     leave: () => note('leave', undefined),
     close: () => calls.push('close'),
@@ -69,7 +69,7 @@ const agentWith = (transport: Transport, more: Partial<AgentOptions> = {}) =>
     transport,
     journal,
     registry: new Map(),
-    keeper: idleKeeper,
+    leaseRenewer: idleLeaseRenewer,
     concurrency: 1,
     leaseMs: 1000,
     graceMs: 20,
@@ -95,7 +95,7 @@ it('settles what the last session left once its journal was answered, and hands 
   const agent = agentWith(transport);
   await agent.start();
   await agent.stop();
-  expect(calls).toEqual(['register', 'report', 'settle', 'next', 'handBack', 'leave', 'close']);
+  expect(calls).toEqual(['register', 'report', 'settle', 'next', 'releaseUnstarted', 'leave', 'close']);
 });
 
 // A release begins with a poll, at which a server would settle the journalled attempts as lost.
@@ -110,7 +110,7 @@ it.each(['stop', 'drain'] as const)(
     await agent[what]();
     if (what === 'drain') await agent.stop();
     expect(calls).not.toContain('settle');
-    expect(calls).not.toContain('handBack');
+    expect(calls).not.toContain('releaseUnstarted');
     expect(calls.slice(-2)).toEqual(['leave', 'close']);
   },
 );
@@ -127,7 +127,7 @@ it('stopped while it settles its past, fetches nothing', async () => {
   });
   await agent.start();
   await stopping;
-  expect(calls).toEqual(['register', 'handBack', 'leave', 'close']);
+  expect(calls).toEqual(['register', 'releaseUnstarted', 'leave', 'close']);
 });
 
 // Each of their calls takes the name again, for a lease.
@@ -145,12 +145,12 @@ it('gives its name back when nothing of its own takes it any more', async () => 
     return [];
   };
   const stop = () => {
-    calls.push('keeper stopped');
+    calls.push('lease renewer stopped');
     answer?.();
     return Promise.resolve();
   };
-  const keeper = { ...idleKeeper, stop };
-  const agent = agentWith({ ...transport, announce }, { keeper, leaseMs: 1 });
+  const leaseRenewer = { ...idleLeaseRenewer, stop };
+  const agent = agentWith({ ...transport, announce }, { leaseRenewer, leaseMs: 1 });
   await agent.start();
   await askedAgain;
   await agent.stop();
@@ -158,7 +158,7 @@ it('gives its name back when nothing of its own takes it any more', async () => 
     'register',
     'settle',
     'next',
-    ...['keeper stopped', 'announced', 'handBack', 'leave', 'close'],
+    ...['lease renewer stopped', 'announced', 'releaseUnstarted', 'leave', 'close'],
   ]);
 });
 
@@ -201,5 +201,5 @@ it('that cannot keep outcomes any more ends itself once, with what to do, and st
     'outcomes cannot be kept in its journal (ENOSPC: no space left on device, write): free some space on that disk, and start it again: outcomes that are in it are kept, and reported then',
   ]);
   expect(calls.filter((call) => call === 'report')).toHaveLength(1);
-  expect(calls.slice(-3)).toEqual(['handBack', 'leave', 'close']);
+  expect(calls.slice(-3)).toEqual(['releaseUnstarted', 'leave', 'close']);
 });

@@ -1,22 +1,22 @@
-import { type HeldAttempt } from '../shared/lifecycle/holding.js';
+import { type HeldAttempt } from '../shared/lifecycle/attempt-leases.js';
 import { type Outcome, type StartedCommand } from '../shared/lifecycle/transitions.js';
 import { backoffMs } from '../shared/runtime/backoff.js';
 import { elapsedMs, type Moment, now } from '../shared/runtime/clock.js';
 import { type AgentFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { isAborted, pause, type Service } from '../shared/runtime/service.js';
-import { type Transport, type Turn } from '../shared/transport/transport.js';
+import { type Transport, type Turn } from './transport/transport.js';
 import { AgentStopped, AttemptLost, CommandCancelled } from './abort-reasons.js';
 import { Announcer } from './announcer.js';
 import { announcementOf, type CommandRegistry } from './command-registry.js';
 import { Executions } from './executions.js';
 import { Fetcher } from './fetcher.js';
-import { type HandlerSignal } from './handler-signal.js';
+import { type LazyAbortSignal } from './lazy-abort-signal.js';
 import { type Journal } from './journal.js';
 import { adviceFor } from './journal-store.js';
-import { type Keeper } from './keeper.js';
-import { takeName } from './name.js';
-import { ProgressTeller } from './progress-teller.js';
+import { type LeaseRenewer } from './lease-renewer.js';
+import { registerAgent } from './agent-registration.js';
+import { ProgressReporter } from './progress-reporter.js';
 import { Reporter } from './reporter.js';
 import { Runner } from './runner.js';
 import { Slots } from './slots.js';
@@ -25,7 +25,7 @@ export interface AgentOptions {
   readonly transport: Transport;
   readonly journal: Journal;
   readonly registry: CommandRegistry;
-  readonly keeper: Pick<Keeper, 'start' | 'stop' | 'hold' | 'drop' | 'tell'>;
+  readonly leaseRenewer: Pick<LeaseRenewer, 'start' | 'stop' | 'track' | 'drop' | 'flush'>;
   readonly concurrency: number;
   readonly leaseMs: number;
   readonly graceMs: number;
@@ -51,7 +51,7 @@ export class Agent implements Service {
   readonly #reporter: Reporter;
   readonly #fetcher: Fetcher;
   readonly #announcer: Announcer;
-  readonly #progress: ProgressTeller;
+  readonly #progress: ProgressReporter;
   readonly #executions = new Executions();
   readonly #ending = new AbortController();
   #stopped: Promise<void> | undefined;
@@ -65,7 +65,7 @@ export class Agent implements Service {
     const { transport, journal, registry, concurrency, leaseMs, graceMs, faults, logger } = options;
     this.#options = options;
     this.#slots = new Slots(concurrency, { leavesToReports: transport.startsWhenItReports });
-    this.#progress = new ProgressTeller({ transport, logger });
+    this.#progress = new ProgressReporter({ transport, logger });
     this.#runner = new Runner({
       registry,
       graceMs,
@@ -96,15 +96,15 @@ export class Agent implements Service {
     });
   }
 
-  /** Resolves when the agent is registered, has settled its previous session, and fetches. @throws NameTaken */
+  /** Resolves when the agent is registered, has settled its previous session, and fetches. @throws AgentIdTakenError */
   async start(): Promise<void> {
-    const { transport, keeper, leaseMs, logger } = this.#options;
+    const { transport, leaseRenewer, leaseMs, logger } = this.#options;
     const { signal } = this.#ending;
-    await takeName({ transport, leaseMs, signal, logger });
+    await registerAgent({ transport, leaseMs, signal, logger });
     // Stopped meanwhile: the stop has already run, and would not end what is started from here on.
     if (isAborted(signal)) return;
-    // The keeper starts before the settling, so that a long one costs neither the name nor the pulse of recovery.
-    await keeper.start();
+    // The lease renewer starts before the settling, so that a long one costs neither the name nor the pulse of recovery.
+    await leaseRenewer.start();
     if (isAborted(signal)) return;
     await this.#announcer.start();
     if (isAborted(signal)) return;
@@ -120,7 +120,7 @@ export class Agent implements Service {
     const { logger } = this.#options;
     logger.info('draining: nothing more is fetched until this agent is started again');
     await this.#fetcher.stop();
-    await this.#handBack().catch((error: unknown) => {
+    await this.#releaseUnstarted().catch((error: unknown) => {
       logger.warn({ err: error }, 'could not hand back what was not started; that is left to the stop');
     });
   }
@@ -163,7 +163,7 @@ export class Agent implements Service {
   }
 
   async #stop(): Promise<void> {
-    const { transport, journal, keeper, graceMs, logger } = this.#options;
+    const { transport, journal, leaseRenewer, graceMs, logger } = this.#options;
     logger.info({ executing: this.#slots.executing }, 'stopping: nothing more is fetched');
     await atMost(graceMs, this.#finish());
     const { executing } = this.#slots;
@@ -176,7 +176,7 @@ export class Agent implements Service {
     this.#ending.abort();
     await this.#reporter.stop();
     // Both end before the agent deregisters: each call of theirs takes the name again, for a lease.
-    const silent = Promise.all([keeper.stop(), this.#announcer.stop()]);
+    const silent = Promise.all([leaseRenewer.stop(), this.#announcer.stop()]);
     await atMost(1000, silent);
     await atMost(1000, this.#part());
     // Ends what the announcer may still wait for.
@@ -222,7 +222,7 @@ export class Agent implements Service {
   /** Best effort: whatever fails here is left to the lease. */
   async #part(): Promise<void> {
     try {
-      await this.#handBack();
+      await this.#releaseUnstarted();
       await this.#options.transport.leave();
     } catch (error) {
       this.#options.logger.warn({ err: error }, 'failed to deregister');
@@ -234,23 +234,23 @@ export class Agent implements Service {
    * nothing to release then, and the release begins with a poll, at which a server would settle as lost what the
    * journal still has an outcome of.
    */
-  async #handBack(): Promise<void> {
+  async #releaseUnstarted(): Promise<void> {
     const { transport, logger } = this.#options;
     if (!this.#hasSettled) return;
-    const handedBack = await transport.handBack();
+    const handedBack = await transport.releaseUnstarted();
     if (handedBack > 0) logger.info({ released: handedBack }, 'released unstarted commands');
   }
 
   #take(command: StartedCommand, askedAt: Moment): void {
     if (!this.#slots.take(command)) return;
-    const { keeper, faults } = this.#options;
+    const { leaseRenewer, faults } = this.#options;
     faults.at('start-won');
     // An attempt whose reply is old by now is kept from its renewal on, or it would be given up for the reply's age.
-    if (this.#isFresh(askedAt)) keeper.hold(command, askedAt);
+    if (this.#isFresh(askedAt)) leaseRenewer.track(command, askedAt);
     this.#executions.add(command, (abort) => this.#execute(command, askedAt, abort));
   }
 
-  async #execute(command: StartedCommand, askedAt: Moment, abort: HandlerSignal): Promise<void> {
+  async #execute(command: StartedCommand, askedAt: Moment, abort: LazyAbortSignal): Promise<void> {
     const { faults, logger } = this.#options;
     const about = { commandId: command.id, attempt: command.attempt, type: command.type };
     await this.#callsSent();
@@ -279,14 +279,14 @@ export class Agent implements Service {
 
   /**
    * Waits for the current event-loop tick to end, so that the calls that a reply causes are sent before handlers run:
-   * Redis works while the handlers do, and the keeper knows what is held. At concurrency 1 there is only the reply
+   * Redis works while the handlers do, and the lease renewer knows what is held. At concurrency 1 there is only the reply
    * itself to process, which is done in its microtasks: the tick is not waited for.
    */
   #callsSent(): Promise<void> {
     this.#nextTurn ??= new Promise((resolve) => {
       const end = () => {
         this.#nextTurn = undefined;
-        this.#options.keeper.tell();
+        this.#options.leaseRenewer.flush();
         resolve();
       };
       if (this.#options.concurrency === 1) process.nextTick(end);
@@ -299,7 +299,7 @@ export class Agent implements Service {
    * Renews an attempt whose reply is old, as after a suspension of this process, to learn before its execution
    * whether it is still this session's.
    */
-  async #isStillMine(command: StartedCommand, abort: HandlerSignal): Promise<boolean> {
+  async #isStillMine(command: StartedCommand, abort: LazyAbortSignal): Promise<boolean> {
     for (;;) {
       let sentAt = now();
       const words = await this.#insist('renewing', () => {
@@ -310,8 +310,8 @@ export class Agent implements Service {
       if (word === 'cancelled') abort.abort(new CommandCancelled());
       const isMine = word === 'ok' || word === 'cancelled';
       if (isMine) {
-        this.#options.keeper.hold(command, sentAt);
-        this.#options.keeper.tell();
+        this.#options.leaseRenewer.track(command, sentAt);
+        this.#options.leaseRenewer.flush();
       }
       if (word !== 'broken') return isMine;
       // A key of the command holds something else: whether the attempt is mine shows once that is removed.
@@ -320,7 +320,7 @@ export class Agent implements Service {
   }
 
   #letGo(command: StartedCommand): void {
-    this.#options.keeper.drop(command);
+    this.#options.leaseRenewer.drop(command);
     const postponed = this.#slots.release(command);
     // The reply that gave it is old: its ownership is checked before it is executed. An agent that stops begins
     // nothing.

@@ -1,6 +1,7 @@
 import { type Logger } from '../shared/runtime/logger.js';
 import { Loop, type Service } from '../shared/runtime/service.js';
-import { type AnnouncedType, type Transport } from '../shared/transport/transport.js';
+import { type AnnouncedType } from '../shared/protocol/command-types.js';
+import { type Transport } from './transport/transport.js';
 
 export interface AnnouncerOptions {
   readonly transport: Pick<Transport, 'announce'>;

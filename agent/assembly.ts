@@ -4,20 +4,20 @@ import { type AgentPoint, type Faults } from '../shared/runtime/faults.js';
 import { version } from '../shared/runtime/version.js';
 import { Agent, type AgentOptions } from './agent.js';
 import { connect, type Reach, type TransportConfig } from './connect.js';
-import { Keeper, type KeeperOptions } from './keeper.js';
+import { LeaseRenewer, type LeaseRenewerOptions } from './lease-renewer.js';
 
 export interface AssemblyOptions
   extends
     Pick<AgentOptions, 'journal' | 'registry' | 'concurrency' | 'leaseMs' | 'graceMs' | 'onFatal' | 'logger'>,
-    Pick<KeeperOptions, 'maxBlockMs' | 'mayKill'> {
+    Pick<LeaseRenewerOptions, 'maxBlockMs' | 'mayKill'> {
   readonly reach: Reach;
   readonly queues: ServedQueues;
   readonly faults: Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'poll'>;
-  /** The log of the keeper's thread, which cannot share a logger. */
-  readonly keeperLog: Pick<KeeperOptions, 'logger' | 'onLog'>;
+  /** The log of the lease renewer's thread, which cannot share a logger. */
+  readonly keeperLog: Pick<LeaseRenewerOptions, 'logger' | 'onLog'>;
 }
 
-/** An agent with its transport and its keeper, for whatever process it is in. */
+/** An agent with its transport and its lease renewer, for whatever process it is in. */
 export function assembleAgent(options: AssemblyOptions): Agent {
   const { reach, journal, registry, queues, concurrency, leaseMs, graceMs, maxBlockMs } = options;
   const { faults, logger, keeperLog, mayKill, onFatal } = options;
@@ -28,7 +28,7 @@ export function assembleAgent(options: AssemblyOptions): Agent {
     description: { host: hostname(), pid: process.pid, version, ...queues, types, concurrency },
     leaseMs,
   };
-  const keeper = new Keeper({
+  const leaseRenewer = new LeaseRenewer({
     transport: transportConfig,
     ...{ leaseMs, maxBlockMs, graceMs, mayKill, ...keeperLog },
     onLost: (attempt, why) => agent.lose(attempt, why),
@@ -38,7 +38,7 @@ export function assembleAgent(options: AssemblyOptions): Agent {
   });
   const agent = new Agent({
     transport: connect(transportConfig, logger, faults),
-    ...{ journal, registry, keeper, concurrency, leaseMs, graceMs },
+    ...{ journal, registry, leaseRenewer, concurrency, leaseMs, graceMs },
     longestPauseMs: reach.transport === 'http' ? reach.pollIntervalMs : undefined,
     ...{ faults, onFatal, logger },
   });

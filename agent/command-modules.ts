@@ -8,8 +8,8 @@ import { messageOf } from '../shared/runtime/thrown.js';
 import { type CommandType } from './commands/command-type.js';
 
 /** A module that was named as one of command types cannot be used. The message has its name and the reason. */
-export class BadCommandModule extends Error {
-  override readonly name = 'BadCommandModule';
+export class InvalidCommandModuleError extends Error {
+  override readonly name = 'InvalidCommandModuleError';
 }
 
 const functionSchema = <T>() =>
@@ -38,7 +38,7 @@ const knownNames = Object.keys(definitionSchema.shape);
  * name, in an array. What else it exports is its own business.
  *
  * @param module a path, from the working directory, or the name of a package
- * @throws BadCommandModule
+ * @throws InvalidCommandModuleError
  */
 export async function loadCommandModule(module: string, patience?: LoadPatience): Promise<CommandType[]> {
   const isPath = module.startsWith('.') || isAbsolute(module);
@@ -47,7 +47,7 @@ export async function loadCommandModule(module: string, patience?: LoadPatience)
     commandTypeIn(file, name, value),
   );
   if (types.length > 0) return types;
-  throw new BadCommandModule(
+  throw new InvalidCommandModuleError(
     `${file} exports no command type: make one with defineCommand, and export it as the default, by name, or in an array`,
   );
 }
@@ -82,7 +82,7 @@ async function importOf(file: string, isPath: boolean): Promise<unknown> {
   } catch (error) {
     const why = messageOf(error);
     const hint = !isPath && /\.[cm]?[jt]s$/.test(file) ? ` (a file is named by its path: ./${file})` : '';
-    throw new BadCommandModule(`${file} cannot be loaded: ${why}${hint}`, { cause: error });
+    throw new InvalidCommandModuleError(`${file} cannot be loaded: ${why}${hint}`, { cause: error });
   }
 }
 
@@ -116,12 +116,12 @@ function commandTypeIn(file: string, name: string, value: unknown): CommandType 
   return commandTypeOf(name === '' || name === 'default' ? file : `${file}, export ${name}`, value);
 }
 
-/** @param where it was found, for the message @throws BadCommandModule when it is no command type */
+/** @param where it was found, for the message @throws InvalidCommandModuleError when it is no command type */
 export function commandTypeOf(where: string, value: unknown): CommandType {
   const checked = definitionSchema.safeParse(value);
   if (!checked.success) {
     const faults = checked.error.issues.flatMap(faultsOf);
-    throw new BadCommandModule(`${where} is no command type: ${faults.join('; ')}`);
+    throw new InvalidCommandModuleError(`${where} is no command type: ${faults.join('; ')}`);
   }
   const { execute, ...type } = checked.data;
   // Bound, since `execute` may be a method of its object.

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repositoryRoot } from '../shared/testing/redis-server.js';
+import { repositoryRoot } from '../testing/redis-server.js';
 import { announcementOf, loadCommands } from './command-registry.js';
 import { builtInTypes, builtInTypesFile } from './builtin-types.js';
 
@@ -61,6 +61,6 @@ it.each([
   await expect(loadCommands([await moduleWith(source)])).rejects.toThrow(message);
 });
 
-it('has told the server what it knows (else: npm run generate)', async () => {
+it('the built-in types are those of the generated list (else: npm run generate)', async () => {
   expect(await readFile(join(repositoryRoot, builtInTypesFile), 'utf8')).toBe(await builtInTypes());
 });

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type AnnouncedType } from '../shared/transport/transport.js';
-import { BadCommandModule, type LoadPatience, loadCommandModule } from './command-modules.js';
+import { type AnnouncedType } from '../shared/protocol/command-types.js';
+import { InvalidCommandModuleError, type LoadPatience, loadCommandModule } from './command-modules.js';
 import { type CommandType } from './commands/command-type.js';
 
 /** The command types of an agent, by name. */
@@ -12,7 +12,7 @@ export type CommandRegistry = ReadonlyMap<string, CommandType>;
  * Loads every command type: the files in `agent/commands/`, and the modules that `AGENT_COMMANDS`
  * names (paths from the working directory, or packages).
  *
- * @throws BadCommandModule when one exports no command type, or two types have the same name
+ * @throws InvalidCommandModuleError when one exports no command type, or two types have the same name
  */
 export async function loadCommands(
   extraModules: readonly string[] = [],
@@ -22,7 +22,7 @@ export async function loadCommands(
   for (const module of [...(await builtInFiles()), ...extraModules]) {
     for (const type of await loadCommandModule(module, patience)) {
       if (registry.has(type.type)) {
-        throw new BadCommandModule(`${module}: the command type ${type.type} exists already`);
+        throw new InvalidCommandModuleError(`${module}: the command type ${type.type} exists already`);
       }
       checkSchemas(module, type);
       registry.set(type.type, type);
@@ -48,9 +48,12 @@ export function checkSchemas(module: string, type: CommandType): void {
     announcementOfType(type);
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);
-    throw new BadCommandModule(`${module}: the schemas of ${type.type} have no JSON Schema: ${why}`, {
-      cause: error,
-    });
+    throw new InvalidCommandModuleError(
+      `${module}: the schemas of ${type.type} have no JSON Schema: ${why}`,
+      {
+        cause: error,
+      },
+    );
   }
 }
 

@@ -18,11 +18,11 @@ const listOf = (item: z.ZodType<string, string>) => partsSchema.pipe(z.array(ite
 export const agentSettings = {
   ...sharedSettings,
   ...agentFaultSettings,
-  agentId: setting('AGENT_ID', agentIdSchema.optional(), 'its name; kept in its data directory'),
+  agentId: setting('AGENT_ID', agentIdSchema.optional(), 'name of the agent; kept in its data directory'),
   concurrency: setting(
     'AGENT_CONCURRENCY',
     integer(1, 1000).default(1),
-    'most commands that it executes at once',
+    'maximum number of commands that the agent executes at once',
   ),
   queues: setting(
     'AGENT_QUEUES',
@@ -30,29 +30,29 @@ export const agentSettings = {
       .pipe(servedQueuesSchema)
       .refine(({ queues }) => queues.length > 0, { error: 'names no queue' })
       .prefault(defaults.queue),
-    'queues that it serves: most important first (a,b), or by weight so that none starves (a:6,b:3)',
+    'queues that the agent serves: most important first (a,b), or by weight so that none starves (a:6,b:3)',
   ),
   transport: setting(
     'AGENT_TRANSPORT',
     choice(['redis', 'http']).default('redis'),
-    'how it reaches Fencepost; http needs no Redis on this machine',
+    'how the agent reaches Fencepost; http needs no Redis on this machine',
   ),
   ...accessSettings,
   pollIntervalMs: setting(
     'POLL_INTERVAL',
     integer(1, 3600 * 1000).default(2000),
-    'with AGENT_TRANSPORT=http: most ms between two polls after one that failed, or that was not held',
+    'with AGENT_TRANSPORT=http: maximum pause in ms after a poll that failed, or that was not held',
   ),
   commands: setting(
     'AGENT_COMMANDS',
     listOf(z.string()).prefault(''),
-    'modules with more command types, with commas between',
+    'modules with more command types, separated by commas',
     { alias: '--commands' },
   ),
   healthPort: setting(
     'HEALTH_PORT',
     integer(1, 65_535).optional(),
-    'answers there on loopback while this process turns; for health checks',
+    'port on loopback that answers health checks while the event loop of the agent runs',
   ),
 } as const;
 

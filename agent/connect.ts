@@ -1,11 +1,12 @@
 import { type Credentials } from '../shared/client/credentials.js';
 import { type AgentPoint, type Faults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
-import type * as overHttp from '../shared/transport/http-transport.js';
-import { RedisTransport } from '../shared/transport/redis-transport.js';
-import { type AgentDescription, type AgentIdentity, type Transport } from '../shared/transport/transport.js';
+import type * as overHttp from './transport/http-transport.js';
+import { RedisTransport } from './transport/redis-transport.js';
+import { type AgentIdentity } from '../shared/protocol/agent-identity.js';
+import { type AgentDescription, type Transport } from './transport/transport.js';
 
-/** How an agent reaches Fencepost, as plain data: its keeper's thread makes a connection of its own from it. */
+/** How an agent reaches Fencepost, as plain data: its lease renewer's thread makes a connection of its own from it. */
 export type TransportConfig = Reach & {
   readonly agent: AgentIdentity;
   readonly description: AgentDescription;
@@ -32,7 +33,7 @@ export function connect(
     case 'http': {
       // Loaded where it is used only: undici takes a fifth of the time in which an agent's thread comes up.
       // oxlint-disable-next-line typescript/no-require-imports
-      const { HttpTransport } = require('../shared/transport/http-transport.js') as typeof overHttp;
+      const { HttpTransport } = require('./transport/http-transport.js') as typeof overHttp;
       return new HttpTransport({ ...config, logger, faults });
     }
   }

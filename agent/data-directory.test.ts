@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
+import { DataDirectoryUnavailableError, takeDataDirectory } from './data-directory.js';
 import { type Journal } from './journal.js';
 
 let dataDir: string;
@@ -53,5 +53,5 @@ it("refuses a name that is another agent's directory", async () => {
 
 it('says so when nothing can be written', async () => {
   await writeFile(join(dataDir, 'agents'), 'a file where a folder should be');
-  await expect(take()).rejects.toThrow(DataDirectoryUnavailable);
+  await expect(take()).rejects.toThrow(DataDirectoryUnavailableError);
 });

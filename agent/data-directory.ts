@@ -4,8 +4,8 @@ import { Journal } from './journal.js';
 import { JournalLocked, JournalUnavailable } from './journal-store.js';
 
 /** No data directory could be taken. The message has the reason or the remedy. */
-export class DataDirectoryUnavailable extends Error {
-  override readonly name = 'DataDirectoryUnavailable';
+export class DataDirectoryUnavailableError extends Error {
+  override readonly name = 'DataDirectoryUnavailableError';
 }
 
 /** Far more agents than one machine runs: a bound, so that a broken lock cannot loop for ever. */
@@ -16,7 +16,7 @@ const mostDirectories = 1000;
  * `AGENT_ID` the one of that name, else the first numbered one that no live process has, made if
  * there is none. So a second `npm run agent` just works.
  *
- * @throws DataDirectoryUnavailable when the named one is in use, or nothing can be written
+ * @throws DataDirectoryUnavailableError when the named one is in use, or nothing can be written
  */
 export async function takeDataDirectory(dataDir: string, agentId?: string): Promise<Journal> {
   const agents = join(dataDir, 'agents');
@@ -28,19 +28,19 @@ export async function takeDataDirectory(dataDir: string, agentId?: string): Prom
     );
     if (journal) return journal;
   }
-  throw new DataDirectoryUnavailable(`all ${mostDirectories} agent directories in ${agents} are in use`);
+  throw new DataDirectoryUnavailableError(`all ${mostDirectories} agent directories in ${agents} are in use`);
 }
 
 async function takeNamed(directory: string, agentId: string): Promise<Journal> {
   const journal = await tryOpen(directory, () => agentId);
   if (!journal) {
-    throw new DataDirectoryUnavailable(
+    throw new DataDirectoryUnavailableError(
       `an agent named ${agentId} already runs on ${directory}: give this one another AGENT_ID, or none`,
     );
   }
   if (journal.identity.agentId === agentId) return journal;
   await journal.close();
-  throw new DataDirectoryUnavailable(
+  throw new DataDirectoryUnavailableError(
     `${directory} belongs to the agent ${journal.identity.agentId}: choose another AGENT_ID than ${agentId}`,
   );
 }
@@ -54,7 +54,7 @@ async function tryOpen(
     // For its owner alone: results of commands are in there.
     makeDirectory(directory, 0o700);
   } catch (error) {
-    throw new DataDirectoryUnavailable(
+    throw new DataDirectoryUnavailableError(
       `DATA_DIR cannot be written: ${error instanceof Error ? error.message : String(error)}`,
     );
   }
@@ -62,7 +62,7 @@ async function tryOpen(
     return await Journal.open(directory, nameFor);
   } catch (error) {
     if (error instanceof JournalLocked) return undefined;
-    if (error instanceof JournalUnavailable) throw new DataDirectoryUnavailable(error.message);
+    if (error instanceof JournalUnavailable) throw new DataDirectoryUnavailableError(error.message);
     throw error;
   }
 }

@@ -1,14 +1,14 @@
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
-import { HandlerSignal } from './handler-signal.js';
+import { LazyAbortSignal } from './lazy-abort-signal.js';
 import { attemptKey } from './slots.js';
 
 /** The executions under way in this process, each with its handler's signal. */
 export class Executions {
-  readonly #running = new Map<string, { readonly abort: HandlerSignal; readonly ended: Promise<void> }>();
+  readonly #running = new Map<string, { readonly abort: LazyAbortSignal; readonly ended: Promise<void> }>();
 
-  add(command: StartedCommand, execute: (abort: HandlerSignal) => Promise<void>): void {
+  add(command: StartedCommand, execute: (abort: LazyAbortSignal) => Promise<void>): void {
     const key = attemptKey(command);
-    const abort = new HandlerSignal();
+    const abort = new LazyAbortSignal();
     const ended: Promise<void> = execute(abort).finally(() => {
       // Another delivery of the attempt may have begun meanwhile: its entry stays.
       if (this.#running.get(key)?.abort === abort) this.#running.delete(key);

@@ -3,7 +3,7 @@ import { backoffMs } from '../shared/runtime/backoff.js';
 import { type Moment } from '../shared/runtime/clock.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { isAborted, pause, type Service } from '../shared/runtime/service.js';
-import { type Demand, type Transport } from '../shared/transport/transport.js';
+import { type Demand, type Transport } from './transport/transport.js';
 
 export interface FetcherOptions {
   readonly transport: Transport;

@@ -1,7 +1,7 @@
 import { HealthPort, HealthPortTaken } from './health-port.js';
 
 describe('HealthPort', () => {
-  it('answers who it is while the process turns, and nobody once it was stopped', async () => {
+  it('answers with its agent ID while the process runs, and not at all once it was stopped', async () => {
     const health = new HealthPort(0, 'agent-1');
     await health.start();
     const { url } = health;

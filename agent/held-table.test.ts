@@ -2,24 +2,24 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { type Moment } from '../shared/runtime/clock.js';
-import { seededRandom } from '../shared/testing/random.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { seededRandom } from '../testing/random.js';
+import { repositoryRoot } from '../testing/processes.js';
 import { HeldTableReader, HeldTableWriter, makeHeldTable } from './held-table.js';
-import { type KeptAttempt } from './keeper-protocol.js';
+import { type TrackedAttempt } from './lease-renewer-messages.js';
 
 const idOf = (n: number) => `01a2035e-5cb7-7444-be00-${String(n).padStart(12, '0')}`;
-const kept = (n: number, attempt = 1): KeptAttempt => ({
+const kept = (n: number, attempt = 1): TrackedAttempt => ({
   id: idOf(n),
   attempt,
   onAgentLost: n % 2 === 0 ? 'fail' : 'retry',
 });
 const at = (n: number): Moment => ({ monotonicMs: n + 0.5, wallMs: 1_796_000_000_000 + n });
 
-/** Both sides of a table, and what the keeper's side knows after each look. */
+/** Both sides of a table, and what the lease renewer's side knows after each look. */
 function tableOf(places: number) {
   const memory = makeHeldTable(places);
   const [writer, reader] = [new HeldTableWriter(memory), new HeldTableReader(memory)];
-  const known = new Map<number, [kept: KeptAttempt, renewedAt: Moment]>();
+  const known = new Map<number, [kept: TrackedAttempt, renewedAt: Moment]>();
   const said: string[] = [];
   const look = () => {
     said.length = 0;
@@ -93,7 +93,7 @@ test('a full table takes nothing more, until one is removed', () => {
 test('after any changes, both sides hold the same', () => {
   const random = seededRandom(7);
   const { writer, look, known } = tableOf(40);
-  const held = new Map<number, KeptAttempt>();
+  const held = new Map<number, TrackedAttempt>();
   for (let round = 0; round < 500; round++) {
     for (let changes = Math.floor(random() * 10); changes > 0; changes--) {
       const [some] = [...held.keys()].sort(() => random() - 0.5);
@@ -134,7 +134,7 @@ test('a thread that writes all the time is never read in parts', async () => {
   const reader = new HeldTableReader(memory);
   const torn: string[] = [];
   let read = 0;
-  const onTaken = (place: number, { id, attempt, onAgentLost }: KeptAttempt, when: Moment) => {
+  const onTaken = (place: number, { id, attempt, onAgentLost }: TrackedAttempt, when: Moment) => {
     read++;
     const n = when.monotonicMs;
     const wanted = [

@@ -1,12 +1,12 @@
 import { type Moment } from '../shared/runtime/clock.js';
-import { type KeptAttempt } from './keeper-protocol.js';
+import { type TrackedAttempt } from './lease-renewer-messages.js';
 
 /**
- * The attempts that an agent holds, in memory that its main thread writes and its keeper's thread reads: a message for
+ * The attempts that an agent holds, in memory that its main thread writes and its lease renewer's thread reads: a message for
  * each change cost both threads more than all else that an agent does with a command.
  *
  * Each place is a sequence lock. Its first word counts changes: odd while the place is taken, even while it is free. The
- * main thread writes only places that are free, and counts afterwards; the keeper reads a place's words atomically, so
+ * main thread writes only places that are free, and counts afterwards; the lease renewer reads a place's words atomically, so
  * in their order, and then the count once more: if it has changed, the words may be parts of two attempts.
  */
 
@@ -41,8 +41,8 @@ export class HeldTableWriter {
     this.#places = Math.floor((memory.byteLength / 4 - headerWords) / wordsPerPlace);
   }
 
-  /** The keeper sees it from its next look on. @returns the place, or undefined when it does not fit */
-  put({ id, attempt, onAgentLost }: KeptAttempt, { monotonicMs, wallMs }: Moment): number | undefined {
+  /** The lease renewer sees it from its next look on. @returns the place, or undefined when it does not fit */
+  put({ id, attempt, onAgentLost }: TrackedAttempt, { monotonicMs, wallMs }: Moment): number | undefined {
     const place = this.#free.at(-1) ?? this.#used;
     if (place === this.#places || !fits(id)) return undefined;
     const at = headerWords + place * wordsPerPlace;
@@ -69,11 +69,11 @@ const fits = (id: string) => id.length <= mostIdBytes && /^[\x20-\x7e]*$/.test(i
 
 /** The reader calls these for each place that has changed. */
 export interface HeldTableChanges {
-  readonly onTaken: (place: number, kept: KeptAttempt, renewedAt: Moment) => void;
+  readonly onTaken: (place: number, kept: TrackedAttempt, renewedAt: Moment) => void;
   readonly onGone: (place: number) => void;
 }
 
-/** The keeper's side. */
+/** The lease renewer's side. */
 export class HeldTableReader {
   readonly #words: Int32Array;
   /** The count of each place as of the last look. */
@@ -110,7 +110,7 @@ export class HeldTableReader {
     }
   }
 
-  #kept(): KeptAttempt {
+  #kept(): TrackedAttempt {
     const about = this.#copy[aboutWord] ?? 0;
     return {
       id: this.#bytes.toString('latin1', idByte, idByte + (about & (retryFlag - 1))),

@@ -12,7 +12,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
-import { seededRandom } from '../shared/testing/random.js';
+import { seededRandom } from '../testing/random.js';
 import { Journal } from './journal.js';
 import { type JournalledReport } from './journal-records.js';
 import { JournalUnavailable } from './journal-store.js';
@@ -190,7 +190,7 @@ describe('a journal that a power cut has damaged', () => {
     ['MANIFEST is cut', () => named(/^MANIFEST/).forEach((path) => truncateSync(path, 10))],
     ['MANIFEST is empty', () => named(/^MANIFEST/).forEach((path) => truncateSync(path, 0))],
     ['MANIFEST is gone', () => named(/^MANIFEST/).forEach((path) => rmSync(path))],
-  ])('%s: it is mended, and says so; who it is and its outcomes are there', async (_, damage) => {
+  ])('%s: it is mended, and says so; its identity and its outcomes are there', async (_, damage) => {
     const before = await open();
     before.outcomes.keep([report('a', done)]);
     await before.close();

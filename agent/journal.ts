@@ -4,7 +4,7 @@ import { type ClassicLevel } from 'classic-level';
 import { z } from 'zod';
 import { agentIdSchema } from '../shared/protocol/commands.js';
 import { newSession } from '../shared/protocol/sessions.js';
-import { type AgentIdentity } from '../shared/transport/transport.js';
+import { type AgentIdentity } from '../shared/protocol/agent-identity.js';
 import { openStore, unavailable } from './journal-store.js';
 import { OutcomeLog } from './outcome-log.js';
 import { isProvedDead, type Run, runSchema, thisRun } from './runs.js';
@@ -120,4 +120,4 @@ function readIdentity(text: string | undefined): StoredIdentity | undefined {
 }
 
 const lostIdentity = (directory: string) =>
-  `the journal in ${directory} does not say any more who its agent is: it goes on as a new one. Outcomes that were not reported may be gone; their commands end by the lost-agent policy`;
+  `the journal in ${directory} does not name its agent any more: it goes on as a new one. Outcomes that were not reported may be gone; their commands end by the lost-agent policy`;

@@ -9,23 +9,29 @@ import { isAborted } from '../shared/runtime/service.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { messageOf, stackOf } from '../shared/runtime/thrown.js';
 import { resolveRedisUrl, resolveServerUrls } from '../shared/runtime/stack-file.js';
-import { MetaMismatch } from '../shared/store/meta.js';
+import { SchemaVersionError } from '../shared/store/meta.js';
 import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { assembleAgent } from './assembly.js';
-import { BadCommandModule, type LoadPatience } from './command-modules.js';
+import { InvalidCommandModuleError, type LoadPatience } from './command-modules.js';
 import { loadCommands } from './command-registry.js';
 import { type AgentConfig, loadAgentConfig } from './config.js';
 import { type Reach } from './connect.js';
-import { DataDirectoryUnavailable, takeDataDirectory } from './data-directory.js';
+import { DataDirectoryUnavailableError, takeDataDirectory } from './data-directory.js';
 import { HealthPort, HealthPortTaken } from './health-port.js';
-import { NameTaken } from './name.js';
+import { AgentIdTakenError } from './agent-registration.js';
 import { endOnUnhandledErrors } from './unhandled-errors.js';
 
 /** An error whose message is for the user, who can do something about it. */
 function isForUser(error: unknown): error is Error {
   return [
-    ...[ConfigError, BadCommandModule, DataDirectoryUnavailable, HealthPortTaken, NameTaken],
-    ...[UnusableRedisError, MetaMismatch],
+    ...[
+      ConfigError,
+      InvalidCommandModuleError,
+      DataDirectoryUnavailableError,
+      HealthPortTaken,
+      AgentIdTakenError,
+    ],
+    ...[UnusableRedisError, SchemaVersionError],
   ].some((kind) => error instanceof kind);
 }
 

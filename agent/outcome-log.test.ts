@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { below, forGenerated, oneOf, type Random } from '../shared/testing/generated-values.js';
+import { below, forGenerated, oneOf, type Random } from '../testing/generated-values.js';
 import { type JournalledReport } from './journal-records.js';
 import { type Kept, OutcomeLog } from './outcome-log.js';
 
@@ -172,7 +172,7 @@ describe('a file that ends within a record', () => {
 });
 
 describe('a file that was changed', () => {
-  test('the other records are there, it is kept aside, and an operator is told', () => {
+  test('its other records are there, it is kept aside, and an operator is notified', () => {
     const log = open();
     for (const id of ['a', 'b', 'c']) keep(log, id);
     const bytes = readFileSync(only());

@@ -3,7 +3,7 @@ import { backoffMs } from '../shared/runtime/backoff.js';
 import { type AgentFaults, noFaults } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { pause } from '../shared/runtime/service.js';
-import { type Transport, type Turn } from '../shared/transport/transport.js';
+import { type Transport, type Turn } from './transport/transport.js';
 import { type JournalledReport } from './journal-records.js';
 import { type Kept, type OutcomeLog } from './outcome-log.js';
 
@@ -108,10 +108,10 @@ export class Reporter {
     if (this.#waiting.length > 1 || !this.#options.isLast?.())
       await new Promise((resolve) => setImmediate(resolve));
     // Also after `stop()`: an outcome that is only in memory would be lost.
-    while (this.#waiting.length > 0) await this.#bringHome(this.#take());
+    while (this.#waiting.length > 0) await this.#persistAndReport(this.#take());
   }
 
-  async #bringHome(batch: readonly Item[]): Promise<void> {
+  async #persistAndReport(batch: readonly Item[]): Promise<void> {
     let failure: unknown;
     try {
       this.#keep(batch);

@@ -4,7 +4,7 @@ import { createLogger } from '../shared/runtime/logger.js';
 import { AttemptLost, CommandCancelled } from './abort-reasons.js';
 import { type CommandType, ExecutionError, type ExecutionContext } from './commands/command-type.js';
 import { defineCommand } from './commands/define-command.js';
-import { HandlerSignal } from './handler-signal.js';
+import { LazyAbortSignal } from './lazy-abort-signal.js';
 import { Runner, type RunnerOptions } from './runner.js';
 
 const started: StartedCommand = {
@@ -51,7 +51,7 @@ const untilAborted = ({ signal }: Context) =>
 it('gives the handler what it needs to know', async () => {
   let seen: Partial<Context> = {};
   const runner = runnerOf((context) => Promise.resolve((seen = context)).then(() => null));
-  await runner.run({ ...started, timeoutMs: 5000 }, new HandlerSignal());
+  await runner.run({ ...started, timeoutMs: 5000 }, new LazyAbortSignal());
   expect(seen).toMatchObject({ commandId: started.id, attempt: 3, payload: { n: 1 }, timeoutMs: 5000 });
 });
 
@@ -62,13 +62,13 @@ it('gives the handler a log whose lines say what they are about', async () => {
   const runner = runnerOf(({ log }) => Promise.resolve(log.info({ n: 1 }, 'resizing')), undefined, {
     logger,
   });
-  await runner.run(started, new HandlerSignal());
+  await runner.run(started, new LazyAbortSignal());
   const about = { commandId: started.id, attempt: 3, type: 'TEST' };
   expect(lines).toEqual([expect.objectContaining({ ...about, n: 1, msg: 'resizing' })]);
 });
 
 describe('progress', () => {
-  it('goes to whoever tells it, until the handler has settled', async () => {
+  it('is passed on until the handler has settled', async () => {
     const told: unknown[] = [];
     let late: () => void = () => undefined;
     const runner = runnerOf(
@@ -80,17 +80,17 @@ describe('progress', () => {
       undefined,
       { onProgress: ({ id, attempt }, progress) => void told.push([id, attempt, progress]) },
     );
-    await runner.run(started, new HandlerSignal());
+    await runner.run(started, new LazyAbortSignal());
     late();
     expect(told).toEqual([[started.id, 3, 0.5]]);
   });
 
-  it('that cannot be told fails its handler, which says why', async () => {
+  it('that cannot be sent fails its handler, which says why', async () => {
     const onProgress = () => {
       throw new Error('progress must be JSON');
     };
     const runner = runnerOf(({ progress }) => Promise.resolve(progress('x')), undefined, { onProgress });
-    const outcome = await runner.run(started, new HandlerSignal());
+    const outcome = await runner.run(started, new LazyAbortSignal());
     expect(outcome).toMatchObject({ code: 'EXECUTION_FAILED', message: 'progress must be JSON' });
   });
 });
@@ -108,7 +108,7 @@ describe('a definition that fails by itself fails the command, and not the agent
   ])('%s', async (_, part, message) => {
     const outcome = await runnerOf(() => Promise.resolve(null), undefined, {}, part).run(
       started,
-      new HandlerSignal(),
+      new LazyAbortSignal(),
     );
     expect(outcome).toMatchObject({ code: 'INVALID_PAYLOAD', executed: 'no' });
     expect(outcome).toHaveProperty('message', expect.stringContaining(message));
@@ -116,7 +116,7 @@ describe('a definition that fails by itself fails the command, and not the agent
 });
 
 it('completes with the result as JSON', async () => {
-  const outcome = await runnerOf(() => Promise.resolve({ ok: true })).run(started, new HandlerSignal());
+  const outcome = await runnerOf(() => Promise.resolve({ ok: true })).run(started, new LazyAbortSignal());
   expect(outcome).toEqual({ status: 'COMPLETED', result: '{"ok":true}' });
 });
 
@@ -134,7 +134,7 @@ it.each([
     // oxlint-disable-next-line typescript/only-throw-error -- handlers of users throw anything
     throw thrown;
   });
-  const outcome = await runner.run(started, new HandlerSignal());
+  const outcome = await runner.run(started, new LazyAbortSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes', ...expected });
 });
 
@@ -144,7 +144,7 @@ it.each([
   ['is not JSON', '{', 'payload'],
 ])('refuses a payload that %s without calling the handler', async (_, payload, named) => {
   const execute = jest.fn();
-  const outcome = await runnerOf(execute).run({ ...started, payload }, new HandlerSignal());
+  const outcome = await runnerOf(execute).run({ ...started, payload }, new LazyAbortSignal());
   expect(outcome).toMatchObject({
     status: 'FAILED',
     code: 'INVALID_PAYLOAD',
@@ -156,14 +156,14 @@ it.each([
 });
 
 it('refuses a type that it does not know', async () => {
-  const outcome = await runnerOf(jest.fn()).run({ ...started, type: 'OTHER' }, new HandlerSignal());
+  const outcome = await runnerOf(jest.fn()).run({ ...started, type: 'OTHER' }, new LazyAbortSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'UNSUPPORTED_TYPE', executed: 'no' });
 });
 
 it('fails when the handler throws what throws when it is looked at, and reports it as executed', async () => {
   const hostile = new Proxy({}, { get: throwsInTurn, has: throwsInTurn, getPrototypeOf: throwsInTurn });
   // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- handlers of users throw anything
-  const outcome = await runnerOf(() => Promise.reject(hostile)).run(started, new HandlerSignal());
+  const outcome = await runnerOf(() => Promise.reject(hostile)).run(started, new LazyAbortSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', executed: 'yes' });
 });
 function throwsInTurn(): never {
@@ -176,7 +176,7 @@ it('gives a handler at most 30 days, and all of them', async () => {
     const days = 24 * 3600 * 1000;
     const running = runnerOf(untilAborted, undefined, {}, { timeoutMs: () => Infinity }).run(
       started,
-      new HandlerSignal(),
+      new LazyAbortSignal(),
     );
     let outcome: Outcome | undefined;
     void running.then((ended) => (outcome = ended));
@@ -190,12 +190,12 @@ it('gives a handler at most 30 days, and all of them', async () => {
 });
 
 it('fails with TIMEOUT when the time is up, after the handler has settled', async () => {
-  const outcome = await runnerOf(untilAborted).run({ ...started, timeoutMs: 1 }, new HandlerSignal());
+  const outcome = await runnerOf(untilAborted).run({ ...started, timeoutMs: 1 }, new LazyAbortSignal());
   expect(outcome).toMatchObject({ status: 'FAILED', code: 'TIMEOUT', executed: 'yes' });
 });
 
 it('fails with what the handler said when it was aborted for another reason', async () => {
-  const abort = new HandlerSignal();
+  const abort = new LazyAbortSignal();
   const outcome = runnerOf(untilAborted).run(started, abort);
   abort.abort(new Error('lost'));
   expect(await outcome).toMatchObject({ status: 'FAILED', code: 'EXECUTION_FAILED', message: 'stopped' });
@@ -204,7 +204,7 @@ it('fails with what the handler said when it was aborted for another reason', as
 it('does not call the handler of an attempt that was given up before: nothing was executed', async () => {
   let calls = 0;
   const runner = runnerOf(() => Promise.resolve(calls++));
-  const abort = new HandlerSignal();
+  const abort = new LazyAbortSignal();
   abort.abort(new AttemptLost('its lease is about to end'));
   expect(await runner.run(started, abort)).toMatchObject({
     status: 'FAILED',
@@ -216,16 +216,16 @@ it('does not call the handler of an attempt that was given up before: nothing wa
 });
 
 it('fails with AGENT_LOST when it was aborted because the attempt was lost: no failure of its own', async () => {
-  const abort = new HandlerSignal();
+  const abort = new LazyAbortSignal();
   const outcome = runnerOf(untilAborted).run(started, abort);
   abort.abort(new AttemptLost('its lease is about to end'));
   const lost = { code: 'AGENT_LOST', message: 'its lease is about to end', executed: 'yes' };
   expect(await outcome).toMatchObject({ status: 'FAILED', ...lost });
 });
 
-describe('when somebody wants it to stop', () => {
+describe('an attempt that is asked to stop', () => {
   it('fails with CANCELLED, executed, once the handler has settled; another try would not help', async () => {
-    const abort = new HandlerSignal();
+    const abort = new LazyAbortSignal();
     const outcome = runnerOf(untilAborted).run(started, abort);
     abort.abort(new CommandCancelled());
     const cancelled = { code: 'CANCELLED', message: 'it was cancelled', executed: 'yes', retryable: false };
@@ -233,7 +233,7 @@ describe('when somebody wants it to stop', () => {
   });
 
   it('completes when the handler does all the same: what happened is reported', async () => {
-    const abort = new HandlerSignal();
+    const abort = new LazyAbortSignal();
     const outcome = runnerOf(() => Promise.resolve(7)).run(started, abort);
     abort.abort(new CommandCancelled());
     expect(await outcome).toEqual({ status: 'COMPLETED', result: '7' });
@@ -241,7 +241,7 @@ describe('when somebody wants it to stop', () => {
 
   it('does not call the handler if it was before that', async () => {
     const execute = jest.fn();
-    const abort = new HandlerSignal();
+    const abort = new LazyAbortSignal();
     abort.abort(new CommandCancelled());
     const outcome = await runnerOf(execute).run(started, abort);
     expect(outcome).toMatchObject({ status: 'FAILED', code: 'CANCELLED', executed: 'no' });
@@ -250,11 +250,11 @@ describe('when somebody wants it to stop', () => {
 
   it('reports that the handler ignored its abort signal', async () => {
     let wake: (value: null) => void = () => undefined;
-    const deaf = new Promise<null>((resolve) => (wake = resolve));
-    const abort = new HandlerSignal();
+    const unresponsive = new Promise<null>((resolve) => (wake = resolve));
+    const abort = new LazyAbortSignal();
     const stuck = new Promise<Outcome>((resolve) => {
       const runner = runnerOf(
-        () => deaf,
+        () => unresponsive,
         (_, outcome) => resolve(outcome),
       );
       void runner.run(started, abort);
@@ -267,13 +267,13 @@ describe('when somebody wants it to stop', () => {
 
 it('reports that a handler ignored its abort signal', async () => {
   let wake: (value: null) => void = () => undefined;
-  const deaf = new Promise<null>((resolve) => (wake = resolve));
+  const unresponsive = new Promise<null>((resolve) => (wake = resolve));
   const stuck = new Promise<Outcome>((resolve) => {
     const runner = runnerOf(
-      () => deaf,
+      () => unresponsive,
       (_, outcome) => resolve(outcome),
     );
-    void runner.run({ ...started, timeoutMs: 1 }, new HandlerSignal());
+    void runner.run({ ...started, timeoutMs: 1 }, new LazyAbortSignal());
   });
   expect(await stuck).toMatchObject({ status: 'FAILED', code: 'TIMEOUT', executed: 'yes' });
   wake(null);

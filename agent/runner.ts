@@ -7,7 +7,7 @@ import { AgentStopped, AttemptLost, CommandCancelled, ExecutionTimeout } from '.
 import { type CommandRegistry } from './command-registry.js';
 import { type CommandType } from './commands/command-type.js';
 import { Deadlines } from './deadlines.js';
-import { type HandlerSignal } from './handler-signal.js';
+import { type LazyAbortSignal } from './lazy-abort-signal.js';
 import { completion, failure, refusal } from './outcome.js';
 
 export interface RunnerOptions {
@@ -40,7 +40,7 @@ export class Runner {
    * @param abort the handler's signal is its: aborted here when the time is up, and by the caller
    *   when this attempt is no longer this agent's, or was cancelled
    */
-  async run(command: StartedCommand, abort: HandlerSignal): Promise<Outcome> {
+  async run(command: StartedCommand, abort: LazyAbortSignal): Promise<Outcome> {
     // Given up before it began, as by an agent that was suspended: its effect is no longer wanted.
     if (abort.reason instanceof CommandCancelled) return refusal('CANCELLED', abort.reason.message);
     if (abort.reason instanceof Error) return refusal('AGENT_LOST', abort.reason.message);
@@ -56,11 +56,11 @@ export class Runner {
     type: CommandType,
     command: StartedCommand,
     { payload, timeoutMs }: Prepared,
-    abort: HandlerSignal,
+    abort: LazyAbortSignal,
   ): Promise<Outcome> {
     const { onProgress, logger } = this.#options;
     let isOver = false;
-    const stuck = new StuckWatch(this.#options, command, timeoutMs);
+    const stuck = new UnresponsiveHandlerTimer(this.#options, command, timeoutMs);
     const endDeadline = this.#deadlines.after(timeoutMs, () =>
       abort.abort(new ExecutionTimeout(`not done after ${timeoutMs} ms`)),
     );
@@ -147,7 +147,7 @@ function failureBy(thrown: unknown, reason: unknown): Outcome {
 }
 
 /** Watches a handler whose signal was aborted: one that never settles must not hold up its agent for ever. */
-class StuckWatch {
+class UnresponsiveHandlerTimer {
   readonly #options: RunnerOptions;
   readonly #command: StartedCommand;
   readonly #timeoutMs: number;

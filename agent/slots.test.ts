@@ -17,18 +17,18 @@ const never = new AbortController().signal;
 describe('at concurrency 1, one command at a time', () => {
   it('asks for one command, and for none while it has it', () => {
     const slots = new Slots(1);
-    expect(slots.demand()).toEqual({ limit: 1, inHands: [] });
+    expect(slots.demand()).toEqual({ limit: 1, inFlight: [] });
     slots.take(command('a'));
-    expect(slots.demand()).toEqual({ limit: 1, inHands: ['a-1'] });
+    expect(slots.demand()).toEqual({ limit: 1, inFlight: ['a-1'] });
   });
 
   it('asks for nothing more while an outcome is on its way', () => {
     const slots = new Slots(1);
     slots.take(command('a'));
     slots.executed(command('a'));
-    expect(slots.demand()).toEqual({ limit: 1, inHands: ['a-1'] });
+    expect(slots.demand()).toEqual({ limit: 1, inFlight: ['a-1'] });
     slots.release(command('a'));
-    expect(slots.demand()).toEqual({ limit: 1, inHands: [] });
+    expect(slots.demand()).toEqual({ limit: 1, inFlight: [] });
   });
 });
 
@@ -46,19 +46,19 @@ describe('at concurrency 4', () => {
     for (const id of 'efgh') slots.take(command(id));
     for (const id of 'efgh') slots.executed(command(id));
     expect(slots.demand().limit).toBe(8);
-    expect(slots.demand().inHands).toHaveLength(8);
+    expect(slots.demand().inFlight).toHaveLength(8);
   });
 
   it('asks, in a call that reports some, for as many as there is room for without them', () => {
     const slots = filled('abcd');
     slots.executed(command('a'));
-    expect(slots.demandAfter([command('a')])).toEqual({ limit: 4, inHands: ['b-1', 'c-1', 'd-1'] });
+    expect(slots.demandAfter([command('a')])).toEqual({ limit: 4, inFlight: ['b-1', 'c-1', 'd-1'] });
     slots.executed(command('b'));
     slots.executed(command('c'));
-    expect(slots.demandAfter([command('a')])).toEqual({ limit: 6, inHands: ['b-1', 'c-1', 'd-1'] });
+    expect(slots.demandAfter([command('a')])).toEqual({ limit: 6, inFlight: ['b-1', 'c-1', 'd-1'] });
   });
 
-  it('leaves what reports will free to the calls that report it, if it is told to', () => {
+  it('leaves what reports will free to the calls that report it, if it is configured so', () => {
     const slots = filled('abc', { leavesToReports: true });
     expect(slots.demand().limit).toBe(4);
     slots.executed(command('a'));
@@ -91,7 +91,7 @@ it('takes the first attempt of a command that was deleted and submitted anew', (
   }
 });
 
-it('wakes who waits for a free slot when a report is answered', async () => {
+it('wakes the caller that waits for a free slot when a report is answered', async () => {
   const slots = new Slots(1);
   slots.take(command('a'));
   const free = slots.free(never);
@@ -99,7 +99,7 @@ it('wakes who waits for a free slot when a report is answered', async () => {
   await expect(free).resolves.toBeUndefined();
 });
 
-it('wakes who waits for a free slot when it is told to stop', async () => {
+it('wakes the caller that waits for a free slot when the agent stops', async () => {
   const slots = new Slots(1);
   slots.take(command('a'));
   const stop = new AbortController();
@@ -115,11 +115,11 @@ describe('while another delivery of the same attempt is in hand', () => {
     const slots = new Slots(5);
     slots.take(command('a'));
     expect(slots.take(anew)).toBe(false);
-    expect(slots.demand()).toEqual({ limit: 6, inHands: ['a-1', 'another'] });
+    expect(slots.demand()).toEqual({ limit: 6, inFlight: ['a-1', 'another'] });
     expect(slots.take(anew)).toBe(false);
     slots.executed(command('a'));
     // The postponed delivery keeps a place: four others fit beside it.
-    expect(slots.demandAfter([command('a')])).toEqual({ limit: 5, inHands: ['another'] });
+    expect(slots.demandAfter([command('a')])).toEqual({ limit: 5, inFlight: ['another'] });
     expect(slots.release(command('a'))).toEqual(anew);
     expect(slots.take(anew)).toBe(true);
     expect(slots.release(anew)).toBeUndefined();

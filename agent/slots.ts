@@ -1,6 +1,6 @@
 import { once, EventEmitter } from 'node:events';
 import { type StartedCommand } from '../shared/lifecycle/transitions.js';
-import { type Demand } from '../shared/transport/transport.js';
+import { type Demand } from './transport/transport.js';
 
 /** How many ended attempts are remembered at least: far more come and go while an answer is under way. */
 const mostRemembered = 10_000;
@@ -116,11 +116,11 @@ export class Slots {
 
   #demandFor(held: ReadonlyMap<string, { entry: string }>, free: number): Demand {
     // Over HTTP two deliveries of one attempt bear one name.
-    const inHands = new Set<string>();
-    for (const { entry } of held.values()) inHands.add(entry);
+    const inFlight = new Set<string>();
+    for (const { entry } of held.values()) inFlight.add(entry);
     // Postponed deliveries count as well, or each call would give them again, as fast as calls are answered.
-    for (const { entry } of this.#postponed.values()) inHands.add(entry);
-    return { limit: inHands.size + free, inHands: [...inHands] };
+    for (const { entry } of this.#postponed.values()) inFlight.add(entry);
+    return { limit: inFlight.size + free, inFlight: [...inFlight] };
   }
 
   /** Resolves when another command may be started, or `signal` is aborted. */

@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq';
 import { pause } from '../shared/runtime/service.js';
-import { type TestRedis } from '../shared/testing/redis-server.js';
+import { type TestRedis } from '../testing/redis-server.js';
 import { checkFound, type Contestant } from './contestant.js';
 import { load } from './load.js';
 import { WorkerProcess } from './worker-process.js';

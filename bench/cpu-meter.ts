@@ -1,4 +1,4 @@
-import { threadCpuMs } from '../shared/testing/cpu-time.js';
+import { threadCpuMs } from '../testing/cpu-time.js';
 
 /** Processor time in ms, in user and kernel mode. */
 export interface CpuUse {

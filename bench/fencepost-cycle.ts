@@ -21,7 +21,7 @@ export function fencepostCycle(redis: Redis): Cycle {
       ),
 
     start: async (count) => {
-      const options = { ...agent, limit: count, queues: [defaults.queue], types: [load.type], inHands: [] };
+      const options = { ...agent, limit: count, queues: [defaults.queue], types: [load.type], inFlight: [] };
       const reply = await start(redis, keys, options);
       held = reply.word === 'ok' ? reply.started : [];
       if (held.length !== count) throw new Error(`Fencepost started ${held.length} commands of ${count}`);

@@ -1,8 +1,8 @@
 import { readFile, statfs } from 'node:fs/promises';
 import { loadavg } from 'node:os';
 import { z } from 'zod';
-import { describeHost } from '../shared/testing/host.js';
-import { type TestRedis } from '../shared/testing/redis-server.js';
+import { describeHost } from '../testing/host.js';
+import { type TestRedis } from '../testing/redis-server.js';
 import { version } from '../shared/runtime/version.js';
 
 /** The machine and the software on it: without these a figure means nothing. */

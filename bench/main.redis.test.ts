@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endProcesses, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { endProcesses, startProcess, type TestProcess } from '../testing/processes.js';
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'fencepost-bench-'))));

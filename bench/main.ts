@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../shared/runtime/config.js';
 import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
-import { repositoryRoot } from '../shared/testing/redis-server.js';
+import { repositoryRoot } from '../testing/redis-server.js';
 import { parseSuite, usage } from './options.js';
 import { type BenchmarkRecord } from './report/record.js';
 import { keepResult } from './results.js';
@@ -22,7 +22,7 @@ async function main(argv: readonly string[]): Promise<number> {
     first: (signal) => stopped.abort(new Stopped(`by ${signal}`)),
     second: () => process.exit(1),
   });
-  outliveOutput(() => stopped.abort(new Stopped('since nobody reads what is measured')));
+  outliveOutput(() => stopped.abort(new Stopped('since its output is no longer read')));
   try {
     if (argv[0] === 'smoke') return await runSmoke(argv.slice(1), stopped.signal);
     await runAndKeep(argv, stopped.signal);

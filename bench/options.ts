@@ -9,17 +9,17 @@ const suiteSettings = {
   rounds: setting(
     'ROUNDS',
     integer(1, 100).default(5),
-    'alternating pairs that are counted, after one to warm up',
+    'number of measured alternating pairs, after one to warm up',
   ),
   short: setting(
     'SHORT',
     boolean().default(false),
-    'a few commands of everything: shows that it runs, not how fast; written only with --results',
+    'a few commands of each benchmark: shows that it runs, not how fast; written only with --results',
   ),
   results: setting(
     'RESULTS',
     z.string().min(1).optional(),
-    'a folder for what was measured; else bench/results',
+    'folder for the measurements; else bench/results',
   ),
 } as const;
 
@@ -53,19 +53,19 @@ export function usage(): string {
   const lines = benchmarks.map(({ name, about }) => `  ${name.padEnd(width)}  ${about}`);
   return `npm run bench -- [benchmark] [--rounds=N] [--short] [--results=FOLDER]
 
-  All benchmarks one after the other, or the one that is named. Writes bench/results/results.md, each
-  target beside what was measured, and each benchmark's raw samples and plots. Leave the machine alone
-  meanwhile: what else it does is in the figures. A target that is missed is a result, not a failure.
+  Runs all benchmarks one after the other, or the named one. Writes bench/results/results.md, with each
+  target beside its measurement, and the raw samples and plots of each benchmark. Leave the machine alone
+  meanwhile: other load distorts the figures. A missed target is a result, not a failure.
 
 ${lines.join('\n')}
 
-  --rounds    alternating pairs that are counted, after one to warm up, 1 to 100; 5 if unset
-  --short     a few commands of everything: shows that it runs, not how fast; written only with --results
+  --rounds    number of measured alternating pairs, after one to warm up, 1 to 100; 5 if unset
+  --short     a few commands of each benchmark: shows that it runs, not how fast; written only with --results
   --results   the folder to write into; bench/results if unset
 
 npm run bench -- smoke [--commands=N] [--rounds=N] [--json=FILE]
 
-  The writes that a command costs, counted, and throughput end to end beside BullMQ, in alternating
+  Counts the writes per command, and measures end-to-end throughput beside BullMQ, in alternating
   rounds. Exit code 1 when Fencepost exceeds its budget of writes; never because of a time.
 
   --commands  no-op commands per round and system, 1 to 50000; 5000 if unset

@@ -1,4 +1,4 @@
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { TestRedis } from '../testing/redis-server.js';
 
 /** `everysec` is not safe: what was acknowledged within the last second may be lost. */
 export type Fsync = 'always' | 'everysec';

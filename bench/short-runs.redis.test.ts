@@ -1,4 +1,4 @@
-import { byExtent } from '../shared/testing/extent.js';
+import { byExtent } from '../testing/extent.js';
 import { benchmarks } from './benchmarks.js';
 import { plotsSvg } from './report/plots.js';
 import { runBenchmark } from './suite.js';

@@ -1,4 +1,4 @@
-import { type TestRedis } from '../shared/testing/redis-server.js';
+import { type TestRedis } from '../testing/redis-server.js';
 import { BullMq } from './bullmq.js';
 import { withBullMqCycle } from './bullmq-cycle.js';
 import { countCycle, type StepWrites } from './cycle.js';

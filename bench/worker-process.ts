@@ -1,4 +1,4 @@
-import { startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { startProcess, type TestProcess } from '../testing/processes.js';
 import { pause } from '../shared/runtime/service.js';
 
 /** How long a worker with nothing to do may take to stop in good order. */

@@ -3,8 +3,8 @@ import {
   type Deployment,
   type ServerProcess,
   untilReady,
-} from '../shared/testing/deployment.js';
-import { type TestProcess } from '../shared/testing/processes.js';
+} from '../testing/deployment.js';
+import { type TestProcess } from '../testing/processes.js';
 import { join } from 'node:path';
 import { type Line } from './lines.js';
 import { type Arm, flagOf, type Schedule } from './schedule.js';

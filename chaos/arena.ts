@@ -3,11 +3,11 @@ import { type Redis } from 'ioredis';
 import { partsOfField } from '../shared/protocol/type-digest.js';
 import { pause } from '../shared/runtime/service.js';
 import { typesKey } from '../shared/store/keys.js';
-import { type AgentTransport, Deployment } from '../shared/testing/deployment.js';
-import { HttpProxy } from '../shared/testing/http-proxy.js';
-import { type HitSource, remoteLedger } from '../shared/testing/ledger.js';
-import { freePort, repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
-import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { type AgentTransport, Deployment } from '../testing/deployment.js';
+import { HttpProxy } from '../testing/http-proxy.js';
+import { type HitSource, remoteLedger } from '../testing/ledger.js';
+import { freePort, repositoryRoot, startProcess, type TestProcess } from '../testing/processes.js';
+import { TcpProxy } from '../testing/tcp-proxy.js';
 import { type Actor, type ActorEvents, AgentActor, ServerActor } from './actor.js';
 import { HttpLine, type Line, RedisLine } from './lines.js';
 import { ownType, queues } from './load.js';
@@ -53,7 +53,7 @@ export class Arena {
   }
 
   static async start(options: ArenaOptions): Promise<Arena> {
-    const ledger = startProcess(['dist/shared/testing/ledger-main.js'], { ownGroup: true });
+    const ledger = startProcess(['dist/testing/ledger-main.js'], { ownGroup: true });
     const url = await ledger.waitForLine(/^http/);
     const env = { LEASE_MS: String(options.leaseMs), RETENTION_MS: String(options.retentionMs) };
     const deployment = await Deployment.start({

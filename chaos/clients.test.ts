@@ -1,4 +1,4 @@
-import { ClientLog, type Post } from '../shared/testing/client-log.js';
+import { ClientLog, type Post } from '../testing/client-log.js';
 import { Clients, type ClientsOptions } from './clients.js';
 import { Dice } from './dice.js';
 

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { type ClientLog, type Operation, type Post, type SeenCommand } from '../shared/testing/client-log.js';
+import { type ClientLog, type Operation, type Post, type SeenCommand } from '../testing/client-log.js';
 import { type Dice } from './dice.js';
 import { drawOrder, type LoadOptions, type Order, type Wish } from './load.js';
 import { isKey, type Watch } from './watch.js';

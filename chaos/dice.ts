@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { seededRandom } from '../shared/testing/random.js';
+import { seededRandom } from '../testing/random.js';
 
 /** Numbers that a seed decides, and what is drawn with them. */
 export class Dice {

@@ -3,8 +3,8 @@ import { type Ended, endingOf } from './endings.js';
 const refused: Ended = {
   exit: { code: 1, signal: null },
   lines: [
-    '{"msg":"this name is held by pid 7 on h, last heard of at 2026-01-01T00:00:00.000Z; waiting up to 3 s"}',
-    'another agent holds this name: pid 7 on h, last heard of at 2026-01-01T00:00:02.000Z',
+    '{"msg":"this name is held by pid 7 on h, last seen at 2026-01-01T00:00:00.000Z; waiting up to 3 s"}',
+    'another agent holds this name: pid 7 on h, last seen at 2026-01-01T00:00:02.000Z',
   ],
   arm: null,
   refusals: 0,
@@ -16,14 +16,14 @@ const died: Ended = {
   refusals: null,
 };
 
-it('a process that dies at the point that it was armed with does as it was told', () => {
-  expect(endingOf(died)).toBe('as told');
+it('a process that dies at the point that it was armed with ends as armed', () => {
+  expect(endingOf(died)).toBe('as armed');
 });
 
 it.each<[string, Partial<Ended>]>([
-  ['that was not told to', { arm: null }],
-  ['that was told to freeze', { arm: { flag: 'freeze-at', point: 'start-won', arrival: 1 } }],
-  ['that somebody else killed', { lines: [] }],
+  ['that was not armed', { arm: null }],
+  ['that was armed to freeze', { arm: { flag: 'freeze-at', point: 'start-won', arrival: 1 } }],
+  ['that another program killed', { lines: [] }],
   ['that exits', { exit: { code: 0, signal: null } }],
 ])('one %s ends by itself', (_, more) => {
   expect(endingOf({ ...died, ...more })).toBe('by itself');
@@ -41,7 +41,7 @@ it.each<[string, Partial<Ended>]>([
   ['that has its data', { refusals: null }],
   ['that ends with another code', { exit: { code: 2, signal: null } }],
   ['that is killed meanwhile', { exit: { code: null, signal: 'SIGKILL' } }],
-  ['that was only told to wait', { lines: refused.lines.slice(0, 1) }],
+  ['that was only asked to wait', { lines: refused.lines.slice(0, 1) }],
   ['whose session is not the newest', { lines: ['a newer session of this agent is registered'] }],
 ])('no other end is excused: an agent %s', (_, more) => {
   expect(endingOf({ ...refused, ...more })).toBe('by itself');

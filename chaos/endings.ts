@@ -1,4 +1,4 @@
-import { type Exit } from '../shared/testing/processes.js';
+import { type Exit } from '../testing/processes.js';
 import { type Arm } from './schedule.js';
 
 /** A process that ended without having been killed by the harness. */
@@ -15,7 +15,7 @@ export interface Ended {
 }
 
 /** `refused its name`: it must be started again, as every supervisor does; `by itself`: an error of the run. */
-export type Ending = 'as told' | 'refused its name' | 'by itself';
+export type Ending = 'as armed' | 'refused its name' | 'by itself';
 
 /**
  * How many refusals in a row are tolerated. Each refusal takes another sign of life of the dead predecessor.
@@ -32,7 +32,7 @@ const mostRefusals = 6;
  */
 export function endingOf({ exit: { code, signal }, lines, arm, refusals }: Ended): Ending {
   const said = (words: string) => lines.some((line) => line.includes(words));
-  if (arm?.flag === 'crash-at' && signal === 'SIGKILL' && said('fault injection: SIGKILL')) return 'as told';
+  if (arm?.flag === 'crash-at' && signal === 'SIGKILL' && said('fault injection: SIGKILL')) return 'as armed';
   const isRefused = code === 1 && lines.some((line) => line.startsWith('another agent holds this name: '));
   return isRefused && refusals !== null && refusals < mostRefusals ? 'refused its name' : 'by itself';
 }

@@ -63,7 +63,7 @@ test.each([
 
 test.each<[FaultKind, string, readonly string[]]>([
   ['agent frozen', 'agent-1', agentOne],
-  ['link cut', 'agent-1 → Redis', agentOne],
+  ['link down', 'agent-1 → Redis', agentOne],
   ['link half open', 'agent-2 → server-1', agentTwo],
   ['server frozen', 'server-1', agentTwo],
   ['link slow', 'server-1 → Redis', agentTwo],
@@ -78,7 +78,7 @@ test('an outage of Redis explains only what agents give up by themselves', () =>
 });
 
 test('a doubled entry explains nothing', () => {
-  expect(explained(fault('entry doubled', 'default, command c'))).toEqual([]);
+  expect(explained(fault('entry duplicated', 'default, command c'))).toEqual([]);
   expect(explained(fault('queue paused', 'default'))).toEqual([]);
 });
 

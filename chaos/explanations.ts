@@ -1,5 +1,5 @@
-import { type AgentTransport } from '../shared/testing/deployment.js';
-import { type Fault } from '../shared/testing/invariants.js';
+import { type AgentTransport } from '../testing/deployment.js';
+import { type Fault } from '../testing/invariants.js';
 import { type FaultKind, type FaultRecord } from './record.js';
 import { type Stall } from './stalls.js';
 
@@ -76,7 +76,7 @@ function byFaults(faults: readonly FaultRecord[], facts: RoundFacts): Fault[] {
     const givenUp = { onAgentLost: 'retry', leastMs: leastLeasesGivenUp * facts.leaseMs } as const;
     // After a lost reply the call is sent again at once, on a new connection, and gets the same answer. A pause
     // costs no agent an attempt: what runs goes on.
-    if (kind === 'entry doubled' || kind === 'reply lost' || kind === 'queue paused') return [];
+    if (kind === 'entry duplicated' || kind === 'reply lost' || kind === 'queue paused') return [];
     if (kind.startsWith('Redis')) return [{ ...interval, ...givenUp }];
     const agents = agentsHit(target, facts);
     if (deaths.has(kind)) return [{ ...interval, agents, journalled: point === 'journalled' }];

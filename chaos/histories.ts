@@ -1,9 +1,9 @@
 import { join } from 'node:path';
-import { type ClientLog } from '../shared/testing/client-log.js';
-import { type Violation } from '../shared/testing/invariants.js';
-import { type Hit } from '../shared/testing/ledger.js';
-import { type TestProcess } from '../shared/testing/processes.js';
-import { readTransitions } from '../shared/testing/transitions-log.js';
+import { type ClientLog } from '../testing/client-log.js';
+import { type Violation } from '../testing/invariants.js';
+import { type Hit } from '../testing/ledger.js';
+import { type TestProcess } from '../testing/processes.js';
+import { readTransitions } from '../testing/transitions-log.js';
 import { type FaultRecord } from './record.js';
 
 export interface HistorySources {

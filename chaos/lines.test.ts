@@ -1,8 +1,8 @@
 import { type Command, type Redis } from 'ioredis';
-import { renew } from '../shared/lifecycle/holding.js';
+import { renew } from '../shared/lifecycle/attempt-leases.js';
 import { report, reportAndStart, start } from '../shared/lifecycle/transitions.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { asAgent1, completed, failed, reportOf } from '../shared/testing/command-fixtures.js';
+import { asAgent1, completed, failed, reportOf } from '../testing/command-fixtures.js';
 import { agentIdAt } from './lines.js';
 
 /** The arguments of what `call` sends. Nothing answers it. */

@@ -1,8 +1,8 @@
 import { type ScriptName, shaOf } from '../shared/lifecycle/scripts.js';
-import { type HttpProxy, type SeenAnswer, type SeenRequest } from '../shared/testing/http-proxy.js';
-import { type Pace, type Traffic } from '../shared/testing/paced-writer.js';
-import { type Reply } from '../shared/testing/resp.js';
-import { requestOf, type TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { type HttpProxy, type SeenAnswer, type SeenRequest } from '../testing/http-proxy.js';
+import { type Pace, type Traffic } from '../testing/paced-writer.js';
+import { type Reply } from '../testing/resp.js';
+import { requestOf, type TcpProxy } from '../testing/tcp-proxy.js';
 import { wasRefused } from './wire-tally.js';
 
 /** A call that was hit, and the commands that it was about, as far as it names any. */

@@ -7,7 +7,7 @@ const draw = (options: LoadOptions) => {
 };
 const load = { ledgerUrl: 'http://127.0.0.1:1234', hasOwnType: true };
 
-test('a tenth of the load, at least, tells its progress, and has its effect in the ledger', () => {
+test('a tenth of the load, at least, reports its progress, and has its effect in the ledger', () => {
   const commands = draw(load);
   const own = commands.filter(({ type }) => type === ownType);
   expect(own.length).toBeGreaterThan(commands.length / 10);

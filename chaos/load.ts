@@ -9,7 +9,7 @@ export type Queues = readonly [string, ...string[]];
 /** The type that no agent knows by itself: chaos/commands/steps.mjs. */
 export const ownType = 'STEPS';
 /** The label of its commands in the report. */
-export const ownLabel = 'tells its progress';
+export const ownLabel = 'reports its progress';
 
 /** The commands that a client submits in one request, and their label in the report. */
 export interface Order {

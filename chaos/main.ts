@@ -4,8 +4,8 @@ import { suggestion } from '../shared/runtime/flags.js';
 import { outliveOutput, standardError } from '../shared/runtime/log-output.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
 import { chaosSettings, loadChaosConfig, optionsOf } from './options.js';
-import { plantedBugs } from './planted/bugs.js';
-import { runTrials } from './planted/trials.js';
+import { mutants } from './mutants/mutants.js';
+import { runMutants } from './mutants/mutant-runs.js';
 import { type ReportFiles, writeReports } from './report/files.js';
 import { readJson } from './report/json.js';
 import { LiveLine } from './report/live.js';
@@ -48,7 +48,8 @@ async function main(argv: readonly string[]): Promise<number> {
   outliveOutput(() => stopped.abort());
   try {
     live.say(`Seed ${options.seed}`);
-    if (config.planted !== undefined) return await tryJudge(config.planted, options.seed, stopped.signal);
+    if (config.mutants !== undefined)
+      return await tryHistoryChecker(config.mutants, options.seed, stopped.signal);
     const record = await runChaos(
       { ...options, signal: stopped.signal },
       ({ round, sample, faults, finished, elapsedMs }) =>
@@ -84,14 +85,14 @@ async function reportAgain(path: string, files: ReportFiles): Promise<number> {
   return verdict.exitCode;
 }
 
-/** Tests the history checker itself on planted bugs. @throws ConfigError when there is no such bug */
-async function tryJudge(planted: string, seed: number, signal: AbortSignal): Promise<number> {
-  const bugs = planted === 'all' ? plantedBugs : plantedBugs.filter(({ name }) => name === planted);
-  if (bugs.length === 0) {
-    const known = ['all', ...plantedBugs.map(({ name }) => name)];
-    throw new ConfigError([`--planted: must be one of ${known.join(', ')}${suggestion(planted, known)}`]);
+/** Tests the history checker itself on mutants. @throws ConfigError when there is no such bug */
+async function tryHistoryChecker(wanted: string, seed: number, signal: AbortSignal): Promise<number> {
+  const chosen = wanted === 'all' ? mutants : mutants.filter(({ name }) => name === wanted);
+  if (chosen.length === 0) {
+    const known = ['all', ...mutants.map(({ name }) => name)];
+    throw new ConfigError([`--mutants: must be one of ${known.join(', ')}${suggestion(wanted, known)}`]);
   }
-  return runTrials({ bugs, seed, signal, print: (line) => process.stdout.write(`${line}\n`) });
+  return runMutants({ mutants: chosen, seed, signal, print: (line) => process.stdout.write(`${line}\n`) });
 }
 
 main(process.argv.slice(2)).then(

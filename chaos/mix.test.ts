@@ -9,7 +9,7 @@ const kindsIn = (text: string) => {
 it.each([
   ['kill', ['agent killed', 'server killed']],
   ['freeze,late', ['agent frozen', 'server frozen', 'request late']],
-  [' reply , double ', ['reply lost', 'entry doubled']],
+  [' reply , double ', ['reply lost', 'entry duplicated']],
   ['link-half-open', ['link half open']],
   ['redis,redis-frozen=0', ['Redis killed', 'Redis killed while loading', 'Redis killed while rewriting']],
 ])('%j is those kinds and no other', (text, kinds) => {
@@ -22,10 +22,10 @@ it('every kind is in some family, and can be asked for by itself', () => {
 });
 
 it('a factor is to how often a kind comes usually', () => {
-  expect(parseMix('kill=3,link-cut=0.5')).toMatchObject({
+  expect(parseMix('kill=3,link-down=0.5')).toMatchObject({
     'agent killed': 3 * usualMix['agent killed'],
     'server killed': 3 * usualMix['server killed'],
-    'link cut': usualMix['link cut'] / 2,
+    'link down': usualMix['link down'] / 2,
     'link slow': 0,
   });
 });

@@ -21,13 +21,13 @@ export const usualMix: Mix = {
   'Redis killed while loading': 0.5,
   'Redis killed while rewriting': 0.5,
   'Redis frozen': 1,
-  'link cut': 11,
+  'link down': 11,
   'link half open': 9,
   'link slow': 8,
-  'link sliced': 8,
+  'link fragmented': 8,
   'reply lost': 13,
   'request late': 10,
-  'entry doubled': 10,
+  'entry duplicated': 10,
   'queue paused': 5,
 };
 
@@ -38,10 +38,10 @@ export const families: Readonly<Record<string, readonly ProcessFaultKind[]>> = {
   freeze: ['agent frozen', 'server frozen'],
   point: ['agent killed at a point', 'agent frozen at a point', 'server killed at a point'],
   redis: ['Redis killed', 'Redis killed while loading', 'Redis killed while rewriting', 'Redis frozen'],
-  link: ['link cut', 'link half open', 'link slow', 'link sliced'],
+  link: ['link down', 'link half open', 'link slow', 'link fragmented'],
   reply: ['reply lost'],
   late: ['request late'],
-  double: ['entry doubled'],
+  double: ['entry duplicated'],
   pause: ['queue paused'],
 };
 

@@ -29,13 +29,13 @@ const strikes: Readonly<Record<PlannedKind, Strike>> = {
   'Redis killed while loading': killLoadingRedis,
   'Redis killed while rewriting': killRewritingRedis,
   'Redis frozen': freezeRedis,
-  'link cut': cutLink,
+  'link down': cutLink,
   'link half open': halfOpenLink,
   'link slow': slowLink,
-  'link sliced': sliceLink,
+  'link fragmented': sliceLink,
   'reply lost': loseReply,
   'request late': delayRequest,
-  'entry doubled': doubleEntry,
+  'entry duplicated': doubleEntry,
   'queue paused': pauseQueue,
 };
 

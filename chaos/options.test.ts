@@ -12,7 +12,7 @@ const faultsOf = (argv: readonly string[]): readonly string[] => {
   }
 };
 
-it('a run that is told nothing takes a minute, over both transports, with every fault', () => {
+it('a run without options takes a minute, over both transports, with every fault', () => {
   const options = optionsOf(loadChaosConfig([]));
   expect(options).toMatchObject({ durationSeconds: 60, transport: 'both', mix: usualMix });
 });

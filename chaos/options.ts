@@ -22,40 +22,52 @@ const mixSchema = z
   .optional();
 
 export const chaosSettings = {
-  seed: setting('SEED', integer(0, 2 ** 31 - 1).optional(), 'decides which fault comes at which event'),
-  durationSeconds: setting('DURATION', durationSchema.prefault('60s'), 'of the whole run: 90, 90s, 30m'),
+  seed: setting(
+    'SEED',
+    integer(0, 2 ** 31 - 1).optional(),
+    'determines which fault is injected at which event',
+  ),
+  durationSeconds: setting(
+    'DURATION',
+    durationSchema.prefault('60s'),
+    'duration of the whole run: 90, 90s, 30m',
+  ),
   roundSeconds: setting(
     'ROUND',
     durationSchema.prefault('120s'),
-    'of one round: each has fresh data, its own seed, and is judged by itself',
+    'duration of one round: each has fresh data, its own seed, and is checked by itself',
   ),
-  agents: setting('AGENTS', integer(1, 50).default(4), 'agents in each round'),
-  servers: setting('SERVERS', integer(1, 10).default(2), 'servers in each round'),
-  clients: setting('CLIENTS', integer(1, 500).default(32), 'clients, each with one submission at a time'),
+  agents: setting('AGENTS', integer(1, 50).default(4), 'number of agents in each round'),
+  servers: setting('SERVERS', integer(1, 10).default(2), 'number of servers in each round'),
+  clients: setting(
+    'CLIENTS',
+    integer(1, 500).default(32),
+    'number of clients, each with one submission at a time',
+  ),
   transport: setting(
     'TRANSPORT',
     choice(['redis', 'http', 'both']).default('both'),
-    'how agents reach Fencepost; both: every other one over HTTP',
+    'how agents reach Fencepost; both: every other agent over HTTP',
   ),
   leaseMs: setting('LEASE', integer(1000, 60_000).default(2500), 'LEASE_MS of servers and agents'),
   retentionMs: setting(
     'RETENTION',
     integer(0, 24 * 3600 * 1000).optional(),
-    'RETENTION_MS of servers; unset: so short that commands are pruned while it goes on',
+    'RETENTION_MS of servers; unset: so short that commands are pruned during the run',
   ),
   mix: setting('MIX', mixSchema, `which faults, and how often: ${mixRule}`),
-  json: setting('JSON', z.string().min(1).optional(), 'a file for everything that was seen'),
-  page: setting('PAGE', z.string().min(1).optional(), 'a file for the report as a page with plots'),
-  markdown: setting('MARKDOWN', z.string().min(1).optional(), 'a file for the report as Markdown'),
+  json: setting('JSON', z.string().min(1).optional(), 'file for all observations, as JSON'),
+  page: setting('PAGE', z.string().min(1).optional(), 'file for the report as a page with plots'),
+  markdown: setting('MARKDOWN', z.string().min(1).optional(), 'file for the report as Markdown'),
   read: setting(
     'READ',
     z.string().min(1).optional(),
-    'no run: report on what an earlier one wrote with --json',
+    'report on the --json file of an earlier run, without a new run',
   ),
-  planted: setting(
-    'PLANTED',
+  mutants: setting(
+    'MUTANTS',
     z.string().min(1).optional(),
-    'try the judge: whether a run finds the bug of this name; all: one run for each',
+    'test the history checker: whether a run finds the mutant of this name; all: one run for each',
   ),
 } as const;
 
@@ -73,7 +85,7 @@ export interface ChaosOptions {
   readonly leaseMs: number;
   readonly retentionMs: number;
   readonly mix: Mix;
-  readonly planted?: string | undefined;
+  readonly mutant?: string | undefined;
   /** The first violation ends the run: at once if it is beyond doubt, else when its round was checked. */
   readonly stopAtViolation?: boolean;
   /** Aborted: the round in progress ends, is checked, and is the last. */
@@ -119,7 +131,7 @@ export function commandOf(options: ChaosOptions): string {
     `--lease=${leaseMs}`,
     `--retention=${retentionMs}`,
     ...(options.mix === usualMix ? [] : [`--mix=${mixText(options.mix)}`]),
-    ...(options.planted === undefined ? [] : [`--planted=${options.planted}`]),
+    ...(options.mutant === undefined ? [] : [`--mutants=${options.mutant}`]),
   ];
   return `npm run chaos -- ${flags.join(' ')}`;
 }

@@ -1,4 +1,4 @@
-import { type Counts, type Violation } from '../shared/testing/invariants.js';
+import { type Counts, type Violation } from '../testing/invariants.js';
 
 /**
  * The actions, observations and conclusions of a run: written by the rounds, read by the report in all of its
@@ -19,13 +19,13 @@ export const faultKinds = [
   'Redis killed while loading',
   'Redis killed while rewriting',
   'Redis frozen',
-  'link cut',
+  'link down',
   'link half open',
   'link slow',
-  'link sliced',
+  'link fragmented',
   'reply lost',
   'request late',
-  'entry doubled',
+  'entry duplicated',
   'queue paused',
 ] as const;
 export type ProcessFaultKind = (typeof faultKinds)[number];
@@ -142,7 +142,7 @@ export interface RunRecord {
     readonly redis: string;
   };
   readonly options: Readonly<Record<string, unknown>>;
-  /** The name of the planted bug, when the history checker itself is under test. */
-  readonly planted: string | null;
+  /** The name of the mutant, when the history checker itself is under test. */
+  readonly mutant: string | null;
   readonly rounds: readonly RoundRecord[];
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { isAborted, pause } from '../shared/runtime/service.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { type AgentTransport } from '../shared/testing/deployment.js';
-import { lookEarly, type Report, type Violation } from '../shared/testing/invariants.js';
+import { ClientLog } from '../testing/client-log.js';
+import { type AgentTransport } from '../testing/deployment.js';
+import { lookEarly, type Report, type Violation } from '../testing/invariants.js';
 import { type Actor } from './actor.js';
 import { Arena } from './arena.js';
 import { Clients } from './clients.js';

@@ -2,8 +2,8 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { findRedisBinary } from '../shared/runtime/redis-binary.js';
 import { isAborted } from '../shared/runtime/service.js';
-import { describeHost } from '../shared/testing/host.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { describeHost } from '../testing/host.js';
+import { repositoryRoot } from '../testing/processes.js';
 import { type ChaosOptions, commandOf } from './options.js';
 import { type RoundRecord, type RunRecord } from './record.js';
 import { playRound, type RoundProgress } from './round.js';
@@ -45,7 +45,7 @@ export async function runChaos(
     if (options.signal && isAborted(options.signal)) break;
     if (options.stopAtViolation && round.violations.length > 0) break;
   }
-  const { seed, planted, signal, stopAtViolation, ...rest } = options;
+  const { seed, mutant, signal, stopAtViolation, ...rest } = options;
   void stopAtViolation;
   const stopped = signal ? isAborted(signal) : false;
   return {
@@ -56,7 +56,7 @@ export async function runChaos(
     commit: await commit(),
     machine: await machine(),
     options: { ...rest, ...(stopped && { stopped }) },
-    planted: planted ?? null,
+    mutant: mutant ?? null,
     rounds: finished,
   };
 }

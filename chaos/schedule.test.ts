@@ -59,7 +59,7 @@ it('a mix of points alone plans nothing, and arms every start', () => {
   expect(armsOf(schedule).flat()).not.toContain(null);
 });
 
-it('a mix without points arms nobody', () => {
+it('a mix without points arms no process', () => {
   const schedule = new Schedule(1, parseMix('kill,freeze') ?? usualMix);
   expect(new Set(armsOf(schedule).flat())).toEqual(new Set([null]));
 });

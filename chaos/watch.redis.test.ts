@@ -1,5 +1,5 @@
 import { partitionKeys } from '../shared/store/keys.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { TestRedis } from '../testing/redis-server.js';
 import { Watch } from './watch.js';
 
 const { command, events } = partitionKeys();

@@ -1,6 +1,6 @@
 import { type Redis } from 'ioredis';
 import { partitionKeys } from '../shared/store/keys.js';
-import { type TestRedis } from '../shared/testing/redis-server.js';
+import { type TestRedis } from '../testing/redis-server.js';
 
 interface Known {
   readonly status: string;

@@ -1,5 +1,5 @@
 import { type ScriptName, shaOf } from '../shared/lifecycle/scripts.js';
-import { type Reply, ReplyError } from '../shared/testing/resp.js';
+import { type Reply, ReplyError } from '../testing/resp.js';
 import { wasRefused, WireTally } from './wire-tally.js';
 
 const id = '0190a1b2-0000-7000-8000-000000000001';

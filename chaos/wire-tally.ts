@@ -1,6 +1,6 @@
 import { type ScriptName, scriptText, shaOf } from '../shared/lifecycle/scripts.js';
-import { type Reply, ReplyError } from '../shared/testing/resp.js';
-import { type Exchange } from '../shared/testing/tcp-proxy.js';
+import { type Reply, ReplyError } from '../testing/resp.js';
+import { type Exchange } from '../testing/tcp-proxy.js';
 import { type Tally } from './record.js';
 
 const scriptOfSha = new Map([...scriptText().keys()].map((name) => [shaOf(name), name]));

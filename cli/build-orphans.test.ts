@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { execFileSync } from 'node:child_process';
-import { repositoryRoot } from '../shared/testing/redis-server.js';
+import { repositoryRoot } from '../testing/redis-server.js';
 
 const root = mkdtempSync(join(tmpdir(), 'fencepost-orphans-'));
 afterAll(() => rmSync(root, { recursive: true }));

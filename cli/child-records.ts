@@ -43,9 +43,9 @@ export class ChildRecords {
     const left = Object.entries(this.#records).filter(([, record]) => isStillRunning(record));
     await Promise.all(
       left.map(async ([name, record]) => {
-        logger.info(`waiting for the ${name} (pid ${record.pid}) of a killed npm start to leave`);
+        logger.info(`waiting for the ${name} (pid ${record.pid}) of a killed npm start to exit`);
         if ((await untilGone(record, waitMs, signal)) || signal.aborted) return;
-        logger.warn(`the ${name} (pid ${record.pid}) of a killed npm start did not leave: SIGKILL`);
+        logger.warn(`the ${name} (pid ${record.pid}) of a killed npm start did not exit: SIGKILL`);
         signalRecorded(record, 'SIGKILL');
         await untilGone(record, 5000, signal);
       }),

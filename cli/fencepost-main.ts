@@ -1,9 +1,9 @@
 import { constants } from 'node:os';
 import { errorCode } from '../shared/runtime/error-code.js';
 import { onStopSignals } from '../shared/runtime/stop-signals.js';
-import { exitCodes, OutputClosed } from './client/exit-codes.js';
-import { runProgram } from './client/run.js';
-import { Terminal } from './client/terminal.js';
+import { exitCodes, OutputClosed } from './commands/exit-codes.js';
+import { runProgram } from './commands/run.js';
+import { Terminal } from './commands/terminal.js';
 
 /** `fencepost …`: from its arguments to its exit code. */
 async function main(argv: readonly string[]): Promise<void> {
@@ -26,7 +26,7 @@ async function main(argv: readonly string[]): Promise<void> {
     if (isClosed && !terminal.isChanging) process.exit(exitCodes.done);
     const why = `standard output cannot be written (${errorCode(error) ?? String(error)})`;
     closed = new OutputClosed(
-      isClosed ? 'nobody reads what is printed any more: stopped' : `${why}: stopped`,
+      isClosed ? 'the reader of standard output is gone: stopped' : `${why}: stopped`,
     );
     process.exitCode ||= exitCodes.failed;
     stopped.abort(closed);

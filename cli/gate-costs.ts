@@ -3,7 +3,7 @@ import { relative } from 'node:path';
 import { z } from 'zod';
 
 const testCostSchema = z.object({ path: z.string(), cpuMs: z.number(), wallMs: z.number() });
-/** The cost of one test file; `shared/testing/cpu-environment.ts` writes a line of JSON for each. */
+/** The cost of one test file; `testing/cpu-environment.ts` writes a line of JSON for each. */
 export type TestCost = z.infer<typeof testCostSchema>;
 
 const shown = 10;

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { repositoryRoot } from '../shared/testing/redis-server.js';
+import { repositoryRoot } from '../testing/redis-server.js';
 import { describeCosts, readTestCosts } from './gate-costs.js';
 import { summary } from './gate.js';
 
@@ -27,7 +27,7 @@ describe('the last line of npm test', () => {
   });
 });
 
-test('a step that leaves a process behind does not keep whoever reads the output of npm test waiting', async () => {
+test('a step that leaves a process behind does not block the reader of the output of npm test', async () => {
   // The orphan prints its pid on an output that it never closes.
   const stays =
     "require('node:child_process').spawn('sh', ['-c', 'echo $$; exec sleep 600'], { stdio: 'inherit' }).unref()";

@@ -42,7 +42,7 @@ export async function runGate({ root, jestArgs, say }: GateOptions): Promise<num
   const folder = mkdtempSync(join(tmpdir(), 'fencepost-gate-'));
   const reportPath = join(folder, 'jest.json');
   const costsPath = join(folder, 'costs.jsonl');
-  // Jest's workers inherit it; shared/testing/cpu-environment.ts writes there what each test file cost.
+  // Jest's workers inherit it; testing/cpu-environment.ts writes there what each test file cost.
   process.env['TEST_COSTS'] = costsPath;
   try {
     for (const { name, args } of steps(root, reportPath, jestArgs)) {

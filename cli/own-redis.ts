@@ -80,7 +80,7 @@ export class OwnRedis {
     signalRecorded(file, 'SIGTERM');
     if (!(await untilGone(file, stopMs, signal)) && !signal.aborted) {
       throw new StartError(
-        `The Redis of an earlier npm start, pid ${file.pid}, does not stop: end it by hand`,
+        `The Redis of an earlier npm start, pid ${file.pid}, does not stop: stop it by hand`,
       );
     }
     return file.port;

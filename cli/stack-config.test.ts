@@ -36,7 +36,7 @@ describe('the configuration of npm start', () => {
     });
   });
 
-  test('sets nothing for the children that nobody set', () => {
+  test('passes no unset setting to the children', () => {
     const { config } = loadStackConfig([]);
     expect(Object.keys(childEnvironment(config, 'redis://r', false))).not.toContain('MAX_BACKLOG');
   });

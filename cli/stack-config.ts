@@ -6,7 +6,7 @@ import { startedWithFlags } from '../shared/runtime/started-as.js';
 
 /** A setting that the server reads and validates; it is here so that a flag of `npm start` reaches the server. */
 const forServer = (variable: string, what: string) =>
-  setting(variable, z.string().optional(), `handed to the server: ${what}`);
+  setting(variable, z.string().optional(), `passed to the server: ${what}`);
 
 /** The settings of `npm start`. Names and defaults are contract (docs/reference/configuration.md). */
 export const stackSettings = {
@@ -14,7 +14,7 @@ export const stackSettings = {
   redisUrl: setting(
     'REDIS_URL',
     sharedSettings.redisUrl.schema,
-    'use this Redis; unset, it runs one of its own',
+    'the Redis to use; unset: npm start runs one of its own',
     { secret: true },
   ),
   redisPort: setting(
@@ -24,22 +24,25 @@ export const stackSettings = {
   ),
   port: setting('PORT', integer(1, 65_535).default(3000), 'port of the server'),
   host: setting('HOST', z.string().default('127.0.0.1'), 'address that the server listens on'),
-  agents: setting('AGENTS', integer(0, 1000).default(2), 'how many agents to run'),
+  agents: setting('AGENTS', integer(0, 1000).default(2), 'number of agents to run'),
   agentId: setting(
     'AGENT_ID',
     agentIdSchema.optional(),
-    'name of the agent; of several, with -1, -2 … behind',
+    'name of the agent; with several agents, followed by -1, -2 …',
   ),
-  workers: forServer('SERVER_WORKERS', 'processes of the server'),
-  maxBacklog: forServer('MAX_BACKLOG', 'how many commands may wait'),
-  maxQueues: forServer('MAX_QUEUES', 'how many queues may be in use'),
+  workers: forServer('SERVER_WORKERS', 'number of processes'),
+  maxBacklog: forServer('MAX_BACKLOG', 'maximum number of waiting commands'),
+  maxQueues: forServer('MAX_QUEUES', 'maximum number of queues in use'),
   keepAliveMs: forServer('KEEP_ALIVE_MS', 'how long an idle connection stays open'),
-  maxConnections: forServer('MAX_CONNECTIONS', 'most connections at once'),
-  maxConnectionsPerPeer: forServer('MAX_CONNECTIONS_PER_PEER', 'most connections at once from one address'),
-  maxHeld: forServer('MAX_HELD', 'most answers held at once'),
-  maxHeldPerPeer: forServer('MAX_HELD_PER_PEER', 'most answers held at once for one address'),
+  maxConnections: forServer('MAX_CONNECTIONS', 'maximum number of connections at once'),
+  maxConnectionsPerPeer: forServer(
+    'MAX_CONNECTIONS_PER_PEER',
+    'maximum number of connections at once from one address',
+  ),
+  maxHeld: forServer('MAX_HELD', 'maximum number of answers held at once'),
+  maxHeldPerPeer: forServer('MAX_HELD_PER_PEER', 'maximum number of answers held at once for one address'),
   retentionMs: forServer('RETENTION_MS', 'how long a command is kept after it ended'),
-  retentionMax: forServer('RETENTION_MAX', 'how many ended commands are kept'),
+  retentionMax: forServer('RETENTION_MAX', 'maximum number of ended commands that are kept'),
 } as const;
 
 export type StackConfig = Config<typeof stackSettings>;

@@ -20,7 +20,7 @@ export async function runStack(argv: readonly string[], programs: StackPrograms)
   const stack = new Stack({ config, agentFlags, programs, logger });
   onStopSignals({
     first: (signal) => {
-      logger.info(`${signal}: stopping agents, server and Redis; once more to exit at once`);
+      logger.info(`${signal}: stopping agents, server and Redis; repeat to exit at once`);
       void stack.stop().then(() => {
         logger.info('stopped');
         process.exit(0);
@@ -44,7 +44,7 @@ async function startOrSayWhyNot(stack: Stack): Promise<string | undefined> {
   try {
     const outcome = await stack.start();
     return outcome === 'refused'
-      ? 'A program refused to start, and has said why above; everything is stopped again'
+      ? 'A program refused to start, for the reason above; everything is stopped again'
       : undefined;
   } catch (error) {
     if (error instanceof StartError) return error.message;

@@ -125,7 +125,7 @@ export class Stack {
     });
     const wanted = config.redisPort ?? orphanPort ?? defaultRedisPort;
     const port = await nextFreePort(wanted);
-    if (port !== wanted) logger.warn(`port ${wanted} is in use; Redis gets ${port}`);
+    if (port !== wanted) logger.warn(`port ${wanted} is in use; Redis uses ${port}`);
     logger.info({ version: binary.version }, `starting Redis: redis-cli -p ${port}`);
     const outcome = await this.#supervisor.start([redis.spec(binary, port)]);
     if (outcome === 'refused') throw new StartError(`Redis refused to start: ${redis.lastWords()}`);

@@ -151,10 +151,7 @@ export class SupervisedChild {
     }
     this.#failures = livedMs >= aliveMs ? 1 : this.#failures + 1;
     const inMs = ceilingMs(this.#failures - 1, 100, 2000);
-    this.#logger.warn(
-      { child: this.name, childPid: pid, ...how, inMs },
-      `${this.name} ended; starting it again`,
-    );
+    this.#logger.warn({ child: this.name, childPid: pid, ...how, inMs }, `${this.name} ended; restarting`);
     this.#restart = setTimeout(() => this.#spawn(), inMs);
   }
 }

@@ -4,7 +4,7 @@ import { ExecutionError } from '../agent/commands/command-type.js';
 import { contextOf } from '../agent/testing/execution-context.js';
 import { type Progress } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { isRunning } from '../shared/testing/process-state.js';
+import { isRunning } from '../testing/process-state.js';
 import { allowVariable, keptBytes, runProgram } from './run-program.js';
 
 const node = process.execPath;
@@ -126,7 +126,7 @@ describe('an abort', () => {
     await gone(grandchild);
   });
 
-  test('is SIGKILL two seconds later for whoever does not heed it', async () => {
+  test('is SIGKILL two seconds later for a program that ignores it', async () => {
     const { line, progress } = whenReady();
     const aborter = new AbortController();
     const running = failureOf(

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { BadCommandModule } from '../agent/command-modules.js';
+import { InvalidCommandModuleError } from '../agent/command-modules.js';
 import { defineCommand } from '../agent/commands/define-command.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
 import { createAgent } from './agent.js';
@@ -23,10 +23,10 @@ function agentOf(left: z.ZodType, right: z.ZodType) {
   return createAgent({ commands: [pair], dataDir, agentId: 'a', serverUrl: 'http://127.0.0.1:9' });
 }
 
-test('schemas that cannot be announced are told when an agent is made, not when it starts', () => {
+test('schemas that cannot be announced are reported when an agent is made, not when it starts', () => {
   const [left, right] = [z.string().meta({ id: 'part' }), z.number().meta({ id: 'part' })];
   const make = () => agentOf(left, right);
-  expect(make).toThrow(BadCommandModule);
+  expect(make).toThrow(InvalidCommandModuleError);
   expect(make).toThrow('commands[0]: the schemas of PAIR have no JSON Schema: ');
 });
 

@@ -60,7 +60,7 @@ export interface AgentOptions {
    * When code blocks this thread and must stop, since another attempt may begin: end this process by
    * SIGKILL, as `npm run agent` does. False when left out: then it is only logged.
    */
-  readonly mayKillProcess?: boolean | undefined;
+  readonly allowProcessKill?: boolean | undefined;
 }
 
 /** An agent within another program. */
@@ -71,7 +71,7 @@ export interface Agent {
    * Resolves when it is registered, has settled what its last run left, and fetches. While Redis is away
    * it waits. Called again, it changes nothing; called while the agent stops, it starts anew after that.
    *
-   * @throws NameTaken, DataDirectoryUnavailable
+   * @throws AgentIdTakenError, DataDirectoryUnavailableError
    */
   start(): Promise<void>;
   /**
@@ -87,9 +87,9 @@ const settings = {
   ...{ agentId, concurrency, queues, serverUrl: serverUrls, token, headers, pollIntervalMs },
   ...{ redisUrl, dataDir, leaseMs, graceMs, maxBlockMs },
 } as const;
-const ownOptions = ['commands', 'builtInCommands', 'logger', 'onFatal', 'mayKillProcess'];
+const ownOptions = ['commands', 'builtInCommands', 'logger', 'onFatal', 'allowProcessKill'];
 
-/** @throws ConfigError with every fault of the options, BadCommandModule for a command type that is none, or has no JSON Schema */
+/** @throws ConfigError with every fault of the options, InvalidCommandModuleError for a command type that is none, or has no JSON Schema */
 export function createAgent(options: AgentOptions): Agent {
   return new EmbeddedAgent(options);
 }
@@ -184,7 +184,7 @@ class EmbeddedAgent implements Agent {
   }
 
   #assembleWith(journal: Journal, registry: CommandRegistry): CoreAgent {
-    const { mayKillProcess: mayKill = false } = this.#options;
+    const { allowProcessKill: mayKill = false } = this.#options;
     const { concurrency, queues, leaseMs, graceMs, maxBlockMs } = this.#config;
     this.#agentId = journal.identity.agentId;
     const logger = this.#logger.child({ agentId: this.#agentId });
@@ -227,7 +227,7 @@ const headersText = (headers: AgentOptions['headers']) =>
 const levelSchema = z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).catch('trace');
 const lineSchema = z.looseObject({ level: levelSchema, msg: z.string().default('') });
 
-/** A line of the keeper's thread, through the logger of this one. */
+/** A line of the lease renewer's thread, through the logger of this one. */
 function writeLine(logger: Logger, line: string): void {
   const { level, msg, ...fields } = lineSchema.parse(JSON.parse(line));
   // Each line of the logger has these fields already.

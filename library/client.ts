@@ -1,7 +1,7 @@
 /** The exports of `fencepost/client`. */
 export {
   type CallOptions,
-  type CancelledSum,
+  type CancelSummary,
   type CancelFilter,
   type Client,
   type ClientOptions,
@@ -10,19 +10,19 @@ export {
   type ListedCommand,
   type ListFilter,
   type ManyOptions,
-  type RetriedSum,
+  type RetrySummary,
   type RetryFilter,
   type Submission,
   type SubmitOptions,
 } from '../shared/client/client.js';
 export {
-  AnswerLost,
-  AnswerUnexpected,
-  ClientClosed,
+  ResponseLostError,
+  UnexpectedResponseError,
+  ClientClosedError,
   ClientError,
-  RequestRefused,
-  ServerUnavailable,
-  WaitTimedOut,
+  RequestRejectedError,
+  ServerUnavailableError,
+  WaitTimeoutError,
 } from '../shared/client/errors.js';
 export { type ClientEvent, type EventsOptions } from '../shared/client/events.js';
 export { type WaitOptions } from '../shared/client/waiting.js';

@@ -9,7 +9,7 @@ export interface AnyCommandType extends Pick<CommandType, 'type' | 'payload' | '
 }
 
 /**
- * @throws BadCommandModule when one is no command type, or its schemas have no JSON Schema; ConfigError when
+ * @throws InvalidCommandModuleError when one is no command type, or its schemas have no JSON Schema; ConfigError when
  *   there are none, or two have the same name
  */
 export function readCommands(commands: readonly AnyCommandType[], builtIn: boolean): CommandType[] {

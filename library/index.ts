@@ -6,12 +6,12 @@ export {
   ExecutionError,
   type ExecutionErrorOptions,
 } from '../agent/commands/command-type.js';
-export { BadCommandModule } from '../agent/command-modules.js';
-export { DataDirectoryUnavailable } from '../agent/data-directory.js';
-export { NameTaken } from '../agent/name.js';
-export { BadProgress } from '../agent/progress-teller.js';
+export { InvalidCommandModuleError } from '../agent/command-modules.js';
+export { DataDirectoryUnavailableError } from '../agent/data-directory.js';
+export { AgentIdTakenError } from '../agent/agent-registration.js';
+export { InvalidProgressError } from '../agent/progress-reporter.js';
 export { ConfigError } from '../shared/runtime/config.js';
-export { MetaMismatch } from '../shared/store/meta.js';
+export { SchemaVersionError } from '../shared/store/meta.js';
 export { type Agent, type AgentOptions, createAgent } from './agent.js';
 export * from './client.js';
 export { type AnyCommandType } from './commands.js';

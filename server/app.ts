@@ -6,17 +6,17 @@ import { attemptRoutes, type AttemptRoutesOptions } from './agents/attempt-route
 import { eventRoutes, type EventRoutesOptions } from './events/event-routes.js';
 import { accessLog } from './http/access-log.js';
 import { controlRoutes } from './control/control-routes.js';
-import { checking } from './http/check.js';
-import { commandRoutes, type CommandRoutesOptions } from './http/command-routes.js';
+import { checking } from './http/middleware-check.js';
+import { commandRoutes, type CommandRoutesOptions } from './commands/command-routes.js';
 import { changesState, mount } from './http/endpoint.js';
-import { problemOf } from './http/fault.js';
+import { problemOf } from './http/error-to-problem.js';
 import { checkHead, hostGuard } from './http/host-guard.js';
 import { embeddingGuard } from './http/origin-guard.js';
 import { invalid, Problem, sendProblem } from './http/problem.js';
-import { queueRoutes } from './http/queue-routes.js';
+import { queueRoutes } from './queues/queue-routes.js';
 import { standingHeaderEntries } from './http/standing-headers.js';
-import { indexRoute, statusRoutes, type StatusRoutesOptions } from './http/status-routes.js';
-import { metricsRoutes, type MetricsRoutesOptions } from './metrics/metrics-routes.js';
+import { indexRoute, statusRoutes, type StatusRoutesOptions } from './status/status-routes.js';
+import { metricsRoutes, type MetricsRoutesOptions } from './status/metrics-routes.js';
 import { openApiRoutes, type OpenApiRoutesOptions } from './openapi/openapi-routes.js';
 
 export interface AppOptions

@@ -12,12 +12,16 @@ const longestRetentionMs = 10 * 365 * 24 * 3600 * 1000;
 
 /** The settings of a server. Names and defaults are contract (docs/reference/configuration.md). */
 export const serverSettings = {
-  port: setting('PORT', integer(0, 65_535).default(3000), 'where it listens; 0 takes any free port'),
-  host: setting('HOST', z.string().min(1).default('127.0.0.1'), 'the address that it listens on'),
+  port: setting(
+    'PORT',
+    integer(0, 65_535).default(3000),
+    'port that the server listens on; 0: any free port',
+  ),
+  host: setting('HOST', z.string().min(1).default('127.0.0.1'), 'address that the server listens on'),
   workers: setting(
     'SERVER_WORKERS',
     integer(1, 256).default(1),
-    'processes that share the port: one for each core that the server is to use',
+    'number of processes that share the port: one for each core to use',
   ),
   allowedHosts: setting(
     'ALLOWED_HOSTS',
@@ -26,52 +30,52 @@ export const serverSettings = {
       .transform((text) => text.split(',').map((part) => part.trim()))
       .pipe(z.array(z.string().min(1, { error: 'must be names with commas between' })))
       .optional(),
-    'names in Host that it answers to beside those of loopback; unset: none there, any elsewhere',
+    'names accepted in the header Host besides those of loopback; unset: none on loopback, any elsewhere',
   ),
   keepAliveMs: setting(
     'KEEP_ALIVE_MS',
     integer(1000, 24 * 3600 * 1000).default(usualKeepAliveMs),
-    'how long an idle connection stays open; longer than the idle time of a proxy in front',
+    'how long an idle connection stays open; must exceed the idle time of a proxy in front',
   ),
   maxConnections: setting(
     'MAX_CONNECTIONS',
     integer(1).default(20_000),
-    'most connections at once, of all workers; further ones are answered 503 and closed',
+    'maximum number of connections at once, of all workers; further ones are answered 503 and closed',
   ),
   maxConnectionsPerPeer: setting(
     'MAX_CONNECTIONS_PER_PEER',
     integer(1).default(10_000),
-    'most connections at once from one address',
+    'maximum number of connections at once from one address',
   ),
   maxHeld: setting(
     'MAX_HELD',
     integer(1).default(20_000),
-    'most answers that are held at once: ?wait=, polls of agents, /events; further ones are 503',
+    'maximum number of answers held at once: ?wait=, polls of agents, /events; further ones are 503',
   ),
   maxHeldPerPeer: setting(
     'MAX_HELD_PER_PEER',
     integer(1).default(10_000),
-    'most answers that are held at once for one address',
+    'maximum number of answers held at once for one address',
   ),
   maxBacklog: setting(
     'MAX_BACKLOG',
     integer(1).default(1_000_000),
-    'most PENDING commands; further ones are refused with 503',
+    'maximum number of PENDING commands; further ones are refused with 503',
   ),
   maxQueues: setting(
     'MAX_QUEUES',
     integer(1, 10_000).default(1000),
-    'most queues in use; a submission or a pause that names a further one is refused with 409',
+    'maximum number of queues in use; a submission or a pause that names a further one is refused with 409',
   ),
   retentionMs: setting(
     'RETENTION_MS',
     integer(0, longestRetentionMs).default(24 * 3600 * 1000),
-    'how long a command is kept after it ended; 10 s at least, whatever is set',
+    'how long a command is kept after it ended; at least 10 s, whatever is set',
   ),
   retentionMax: setting(
     'RETENTION_MAX',
     integer(0).default(1_000_000),
-    'most ended commands that are kept; what ended within the last minute does not count',
+    'maximum number of ended commands that are kept; those that ended within the last minute do not count',
   ),
   ...serverFaultSettings,
   redisUrl,

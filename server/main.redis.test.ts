@@ -3,8 +3,8 @@ import { type AddressInfo, connect } from 'node:net';
 import { once } from 'node:events';
 import { metaKey, partitionKeys } from '../shared/store/keys.js';
 import { start, submit } from '../shared/lifecycle/transitions.js';
-import { endProcesses, freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { endProcesses, freePort, startProcess, type TestProcess } from '../testing/processes.js';
+import { TestRedis } from '../testing/redis-server.js';
 import { TestApi } from './testing/test-api.js';
 
 const keys = partitionKeys();
@@ -121,7 +121,7 @@ test('waits for a Redis that is away, says so, and answers meanwhile; SIGINT end
   await expectGoodEnd(server, api, 'SIGINT');
 });
 
-test('told to stop while it waits for Redis, it ends with 0', async () => {
+test('a server that is asked to stop while it waits for Redis ends with 0', async () => {
   await redis.kill();
   const server = startServer();
   await server.waitForLine(/waiting for Redis/);
@@ -130,7 +130,7 @@ test('told to stop while it waits for Redis, it ends with 0', async () => {
   await redis.start();
 });
 
-test('tells what it found, what Redis does not guarantee, and that it is ready; SIGTERM ends it in good order', async () => {
+test('a server logs what it found and what Redis does not guarantee, and stops at SIGTERM', async () => {
   const ids = [1, 2, 3].map((n) => `00000000-0000-7000-8000-00000000000${n}`);
   const commands = ids.map((id) => ({
     id,
@@ -141,7 +141,7 @@ test('tells what it found, what Redis does not guarantee, and that it is ready; 
   }));
   const client = redis.client();
   await submit(client, keys, commands, { notAfter: Date.now() + 60_000, maxBacklog: 10 });
-  const agent = { agentId: 'agent-1', session: 's.1', queues: ['default'], types: [], inHands: [] };
+  const agent = { agentId: 'agent-1', session: 's.1', queues: ['default'], types: [], inFlight: [] };
   await start(client, keys, { ...agent, limit: 2 });
   const before = await client.hgetall(keys.command(ids[0] ?? ''));
   await client.config('SET', 'appendfsync', 'everysec');
@@ -158,10 +158,10 @@ test('tells what it found, what Redis does not guarantee, and that it is ready; 
   expect(server.lines.filter((line) => line.includes('NOT GUARANTEED: appendfsync is everysec'))).toEqual([
     expect.stringContaining('"warn"'),
   ]);
-  const line = await server.waitForLine(/found 2 RUNNING commands: 2 leases alive, 0 run out/);
+  const line = await server.waitForLine(/found 2 RUNNING commands: 2 leases active, 0 expired/);
   expect(JSON.parse(line)).toMatchObject({ commandIds: ids.slice(0, 2) });
   expect((await api.get('/stats')).body).toMatchObject({
-    leftoverRunning: { found: 2, leasesAlive: 2, leasesRunOut: 0, commandIds: ids.slice(0, 2) },
+    runningAtStartup: { count: 2, leasesActive: 2, leasesExpired: 0, commandIds: ids.slice(0, 2) },
   });
   // A restart changes nothing for a running command.
   expect(await client.hgetall(keys.command(ids[0] ?? ''))).toEqual(before);

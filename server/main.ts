@@ -7,11 +7,11 @@ import { reportReady } from '../shared/runtime/parent.js';
 import { stopOnSignals } from '../shared/runtime/shutdown.js';
 import { resolveRedisUrl } from '../shared/runtime/stack-file.js';
 import { version } from '../shared/runtime/version.js';
-import { MetaMismatch } from '../shared/store/meta.js';
+import { SchemaVersionError } from '../shared/store/meta.js';
 import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { loadServerConfig, type ServerConfig } from './config.js';
 import { Server } from './server.js';
-import { TurnOutput } from './turn-output.js';
+import { TurnOutput } from '../shared/runtime/buffered-log-output.js';
 import { WorkerCannotStart, WorkerPool } from './workers/worker-pool.js';
 import { answerWithFigures, figuresOfAll, isWorker, stopWithPool } from './workers/worker.js';
 
@@ -27,7 +27,7 @@ function reasonOf(error: unknown, config: ServerConfig): string {
       return `${config.host} is no address of this machine: set HOST to one that is`;
     case undefined:
     default:
-      return error instanceof MetaMismatch || error instanceof UnusableRedisError ? error.message : '';
+      return error instanceof SchemaVersionError || error instanceof UnusableRedisError ? error.message : '';
   }
 }
 

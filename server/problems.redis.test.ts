@@ -6,9 +6,9 @@ import { problemSchema } from '../shared/protocol/api.js';
 import { type ProblemCode, problems } from '../shared/protocol/errors.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { partitionKeys, typesKey } from '../shared/store/keys.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { TestRedis } from '../testing/redis-server.js';
 import { Problem } from './http/problem.js';
-import { problemOf } from './http/fault.js';
+import { problemOf } from './http/error-to-problem.js';
 import { Server } from './server.js';
 import { TestApi, type TestAnswer } from './testing/test-api.js';
 
@@ -82,7 +82,7 @@ const causes: Partial<Record<ProblemCode, () => Promise<Pick<TestAnswer, 'status
     api.send('POST', '/commands', { body: '{', headers: { 'content-type': 'application/json' } }),
   malformed_http: () => sendRaw('hello?\r\n\r\n'),
   unknown_type: () => api.post('/commands', { ...delay, type: 'NOBODY_KNOWS' }),
-  unusable_type: async () => {
+  invalid_type_schema: async () => {
     await client.hset(typesKey, 'BAD', '{');
     // Reads them anew.
     await api.get('/types');
@@ -147,7 +147,7 @@ test.each(Object.entries(causes))('%s is answered as the registry has it', async
   expect(status).toBe(problems[parsed.code].status);
 });
 
-test('a fault that nobody foresaw tells nothing of itself', () => {
+test('an unforeseen fault reveals nothing of itself', () => {
   const problem = problemOf(new Error('secret'), true);
   expect(problem.toBody()).toMatchObject({ code: 'internal_error', status: 500 });
   expect(JSON.stringify(problem.toBody())).not.toContain('secret');

@@ -2,10 +2,10 @@ import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { pause } from '../shared/runtime/service.js';
 import { limits } from '../shared/protocol/commands.js';
-import { cpuMs } from '../shared/testing/cpu-time.js';
-import { sampled } from '../shared/testing/extent.js';
-import { endProcesses, startProcess, type TestProcess } from '../shared/testing/processes.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { cpuMs } from '../testing/cpu-time.js';
+import { sampled } from '../testing/extent.js';
+import { endProcesses, startProcess, type TestProcess } from '../testing/processes.js';
+import { TestRedis } from '../testing/redis-server.js';
 
 /**
  * The most that one request may cost a server, in CPU ms of its process, its threads included. CPU, not time: a busy
@@ -199,7 +199,7 @@ describe('a batch of 8 MiB', () => {
       'faults of every field',
       `{"type":"HTTP_GET_JSON","payload":{"url":"","x":1},"queue":"/","ttlMs":0,"runAt":1}`,
     ],
-    ['types that nobody knows', `{"type":"${'A'.repeat(8000)}","payload":1}`],
+    ['unknown types', `{"type":"${'A'.repeat(8000)}","payload":1}`],
     ['a runAt', `{"type":"DELAY","payload":{"ms":1},"runAt":"2999-01-01T00:00:00Z"}`],
     ['numbers for commands', '7'],
     ['long names of queues', `{"type":"DELAY","payload":{"ms":1},"queue":"${'q'.repeat(8000)}"}`],

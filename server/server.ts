@@ -1,41 +1,41 @@
 import { type Redis } from 'ioredis';
-import { type Leftovers } from '../shared/protocol/api.js';
+import { type RunningAtStartup } from '../shared/protocol/api.js';
 import { type CrashPoints, noFaults, type ServerPoint } from '../shared/runtime/faults.js';
 import { type Logger } from '../shared/runtime/logger.js';
 import { type Service } from '../shared/runtime/service.js';
 import { CommandReader } from '../shared/store/command-reader.js';
 import { readDurability } from '../shared/store/durability.js';
-import { partitionKeys } from '../shared/store/keys.js';
+import { type PartitionKeys, partitionKeys } from '../shared/store/keys.js';
 import { checkRedis } from '../shared/store/redis-check.js';
-import { Admissions } from './agents/admissions.js';
-import { Heartbeats } from './agents/heartbeats.js';
+import { AgentSessions } from './agents/agent-sessions.js';
+import { Heartbeats } from './agents/poll-heartbeats.js';
 import { NextCommands } from './agents/next-commands.js';
-import { WaitingPolls } from './agents/waiting-polls.js';
+import { WaitingPolls } from './agents/long-poll-registry.js';
 import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
 import { EventStreams } from './events/event-streams.js';
 import { HeldAnswers } from './http/held-answers.js';
 import { HttpServer } from './http/http-server.js';
-import { deadlineWatch } from './maintenance/deadline-watch.js';
+import { deadlineWatch } from './maintenance/timeout-enforcer.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
 import { dismisser } from './maintenance/dismisser.js';
 import { pruner } from './maintenance/pruner.js';
 import { recoverer } from './maintenance/recoverer.js';
-import { rescuer } from './maintenance/rescuer.js';
+import { rescuer } from './maintenance/orphan-repairer.js';
 import { retirer } from './maintenance/retirer.js';
 import { unknownTypes } from './maintenance/unknown-types.js';
-import { findLeftovers } from './reading/leftovers.js';
-import { type FellowWorkers, Metrics } from './metrics/metrics.js';
+import { findRunning } from './status/running-at-startup.js';
+import { type FellowWorkers, Metrics } from './status/metrics.js';
 import { RedisClock } from './redis/redis-clock.js';
 import { RedisUnavailable } from './redis/redis-fault.js';
 import { RedisLink } from './redis/redis-link.js';
-import { SchemaChecker } from './submissions/schema-checker.js';
-import { Submitter } from './submissions/submitter.js';
-import { readAnnouncements } from './reading/announcements.js';
-import { TypeCatalog } from './submissions/type-catalog.js';
-import { CommandWaiter } from './waiting/command-waiter.js';
-import { TransitionFeed } from './waiting/transition-feed.js';
+import { SchemaChecker } from './types/schema-checker.js';
+import { Submitter } from './commands/submitter.js';
+import { readAnnouncements } from './types/announcements.js';
+import { TypeCatalog } from './types/type-catalog.js';
+import { CommandWaiter } from './commands/command-waiter.js';
+import { TransitionFeed } from './events/transition-feed.js';
 
 export interface ServerOptions
   extends
@@ -71,89 +71,19 @@ export class Server implements Service {
   readonly #polls: WaitingPolls;
   readonly #http: HttpServer;
   readonly #maintenance: readonly Service[];
-  #leftovers: Leftovers | null = null;
+  #runningAtStartup: RunningAtStartup | null = null;
   #stopped: Promise<void> | undefined;
 
   constructor(options: ServerOptions) {
     this.#options = options;
-    const { redisUrl: url, host, port, allowedHosts, graceMs, leaseMs, maxBacklog } = options;
-    const { logger, faults = noFaults, retentionMs = unbounded, retentionMax = unbounded } = options;
-    const { maxQueues = unbounded, fellowWorkers } = options;
-    const keys = this.#keys;
-    const check = async (redis: Redis) => {
-      for (const limit of await checkRedis(redis, 'server')) logger.warn(limit);
-    };
-    const link = new RedisLink({ url, logger, check });
-    const feed = new TransitionFeed({ url, logger });
-    const waiter = new CommandWaiter({
-      read: (id) => link.call((redis) => new CommandReader(redis, keys).read(id)),
-      readStatus: (id) => link.call((redis) => new CommandReader(redis, keys).readStatus(id)),
-      feed,
-    });
-    const catalog = new TypeCatalog(() => link.call(readAnnouncements), logger);
-    const checker = new SchemaChecker();
-    const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, maxQueues, faults });
-    const leftovers = () => this.#leftovers;
-    const eventStreams = new EventStreams({ feed, logger });
-    const polls = new WaitingPolls({ link, keys, feed, logger });
-    const admissions = new Admissions({ link, keys, leaseMs, logger });
-    const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
-    const metrics = new Metrics({
-      link,
-      keys,
-      catalog,
-      waiter,
-      polls,
-      eventStreams,
-      fellowWorkers,
-    });
-    const held = new HeldAnswers({
-      inAll: options.maxHeld ?? Infinity,
-      perPeer: options.maxHeldPerPeer ?? Infinity,
-    });
-    const forClients = { catalog, checker, submitter, waiter, eventStreams, leftovers, held };
-    const forAgents = { nextCommands, admissions, polls, leaseMs, faults };
-    const app = createApp({
-      link,
-      keys,
-      maxQueues,
-      ...forClients,
-      ...forAgents,
-      metrics,
-      host,
-      allowedHosts,
-      logger,
-    });
-    this.#link = link;
-    this.#feed = feed;
-    this.#waiter = waiter;
-    this.#eventStreams = eventStreams;
-    this.#polls = polls;
-    // Express types what the app returns as any; the app is a listener of requests.
-    this.#http = new HttpServer({
-      listener: (request, response) => void app(request, response),
-      host,
-      port,
-      graceMs,
-      ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
-      maxConnections: {
-        inAll: options.maxConnections ?? Infinity,
-        perPeer: options.maxConnectionsPerPeer ?? Infinity,
-      },
-    });
-    this.#maintenance = [
-      checker,
-      promoter(link, keys, logger),
-      expirer(link, keys, logger),
-      recoverer({ link, keys, leaseMs, faults, logger }),
-      rescuer({ link, keys, leaseMs, logger }),
-      pruner({ link, keys, retentionMs, retentionMax, logger }),
-      retirer({ link, keys, logger }),
-      dismisser({ link, keys, logger }),
-      deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
-      unknownTypes(link, keys, logger),
-      new Heartbeats({ admissions, polls, leaseMs, logger }),
-    ];
+    const parts = createParts(options, this.#keys);
+    this.#link = parts.link;
+    this.#feed = parts.feed;
+    this.#waiter = parts.waiter;
+    this.#eventStreams = parts.eventStreams;
+    this.#polls = parts.polls;
+    this.#http = createHttp(options, parts, this.#keys, () => this.#runningAtStartup);
+    this.#maintenance = createMaintenance(options, parts, this.#keys);
   }
 
   /** Where to reach it, once it listens. */
@@ -165,7 +95,7 @@ export class Server implements Service {
    * Listens at once, so that its answers can name what is missing, and resolves when Redis is there
    * and the server does its work.
    *
-   * @throws MetaMismatch or UnusableRedisError, or what listening failed with
+   * @throws SchemaVersionError or UnusableRedisError, or what listening failed with
    */
   async start(): Promise<void> {
     await this.#http.start();
@@ -207,10 +137,10 @@ export class Server implements Service {
     try {
       const { reasons } = await this.#link.call(readDurability);
       for (const reason of reasons) logger.warn({ reason }, `NOT GUARANTEED: ${reason}`);
-      this.#leftovers = await findLeftovers(this.#link, this.#keys, leaseMs);
-      const { found, leasesAlive, leasesRunOut, commandIds } = this.#leftovers;
-      if (found > 0) {
-        const text = `found ${found} RUNNING commands: ${leasesAlive} leases alive, ${leasesRunOut} run out`;
+      this.#runningAtStartup = await findRunning(this.#link, this.#keys, leaseMs);
+      const { count, leasesActive, leasesExpired, commandIds } = this.#runningAtStartup;
+      if (count > 0) {
+        const text = `found ${count} RUNNING commands: ${leasesActive} leases active, ${leasesExpired} expired`;
         logger.info({ commandIds }, text);
       }
     } catch (error) {
@@ -218,4 +148,78 @@ export class Server implements Service {
       logger.warn({ err: error }, 'Redis went away before it was looked at');
     }
   }
+}
+
+/** The parts that the API and the maintenance share. */
+function createParts(options: ServerOptions, keys: PartitionKeys) {
+  const { redisUrl: url, leaseMs, maxBacklog, maxQueues = unbounded } = options;
+  const { logger, faults = noFaults, fellowWorkers } = options;
+  const check = async (redis: Redis) => {
+    for (const limit of await checkRedis(redis, 'server')) logger.warn(limit);
+  };
+  const link = new RedisLink({ url, logger, check });
+  const feed = new TransitionFeed({ url, logger });
+  const waiter = new CommandWaiter({
+    read: (id) => link.call((redis) => new CommandReader(redis, keys).read(id)),
+    readStatus: (id) => link.call((redis) => new CommandReader(redis, keys).readStatus(id)),
+    feed,
+  });
+  const catalog = new TypeCatalog(() => link.call(readAnnouncements), logger);
+  const checker = new SchemaChecker();
+  const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, maxQueues, faults });
+  const eventStreams = new EventStreams({ feed, logger });
+  const polls = new WaitingPolls({ link, keys, feed, logger });
+  const admissions = new AgentSessions({ link, keys, leaseMs, logger });
+  const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
+  const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams, fellowWorkers });
+  return {
+    ...{ link, feed, waiter, catalog, checker, submitter, eventStreams, polls, admissions, nextCommands },
+    ...{ metrics, faults, maxQueues },
+  };
+}
+
+type Parts = ReturnType<typeof createParts>;
+
+function createHttp(
+  options: ServerOptions,
+  parts: Parts,
+  keys: PartitionKeys,
+  runningAtStartup: () => RunningAtStartup | null,
+): HttpServer {
+  const { host, port, allowedHosts, graceMs, leaseMs, logger } = options;
+  const held = new HeldAnswers({
+    inAll: options.maxHeld ?? Infinity,
+    perPeer: options.maxHeldPerPeer ?? Infinity,
+  });
+  const app = createApp({ ...parts, keys, leaseMs, runningAtStartup, held, host, allowedHosts, logger });
+  return new HttpServer({
+    // Express types what the app returns as any; the app is a listener of requests.
+    listener: (request, response) => void app(request, response),
+    host,
+    port,
+    graceMs,
+    ...(options.keepAliveMs === undefined ? {} : { keepAliveMs: options.keepAliveMs }),
+    maxConnections: {
+      inAll: options.maxConnections ?? Infinity,
+      perPeer: options.maxConnectionsPerPeer ?? Infinity,
+    },
+  });
+}
+
+function createMaintenance(options: ServerOptions, parts: Parts, keys: PartitionKeys): readonly Service[] {
+  const { leaseMs, graceMs, retentionMs = unbounded, retentionMax = unbounded, logger } = options;
+  const { link, checker, catalog, admissions, polls, faults } = parts;
+  return [
+    checker,
+    promoter(link, keys, logger),
+    expirer(link, keys, logger),
+    recoverer({ link, keys, leaseMs, faults, logger }),
+    rescuer({ link, keys, leaseMs, logger }),
+    pruner({ link, keys, retentionMs, retentionMax, logger }),
+    retirer({ link, keys, logger }),
+    dismisser({ link, keys, logger }),
+    deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
+    unknownTypes(link, keys, logger),
+    new Heartbeats({ admissions, polls, leaseMs, logger }),
+  ];
 }

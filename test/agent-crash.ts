@@ -7,8 +7,8 @@ import { report, reportAndStart, start } from '../shared/lifecycle/transitions.j
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { type AgentPoint } from '../shared/runtime/faults.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
-import { untilFrozen } from '../shared/testing/process-state.js';
-import { type TestProcess } from '../shared/testing/processes.js';
+import { untilFrozen } from '../testing/process-state.js';
+import { type TestProcess } from '../testing/processes.js';
 import { type AgentHereOptions, startAgentHere } from './agent-here.js';
 import { submit } from './fate.js';
 import { type Trial, until } from './trial.js';
@@ -90,7 +90,7 @@ export async function strikeInTurn(
  */
 async function loadScripts({ deployment }: Trial): Promise<void> {
   const redis = deployment.redis.client();
-  const nothing = { agentId: 'nobody', session: '', limit: 0, queues: [], types: [], inHands: [] };
+  const nothing = { agentId: 'nobody', session: '', limit: 0, queues: [], types: [], inFlight: [] };
   await start(redis, partitionKeys(), nothing);
   await report(redis, partitionKeys(), []);
   await reportAndStart(redis, partitionKeys(), [], nothing);

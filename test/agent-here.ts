@@ -5,18 +5,18 @@ import { loadCommands } from '../agent/command-registry.js';
 import { type CommandType } from '../agent/commands/command-type.js';
 // Both are loaded when they are first used elsewhere. Jest refuses that between two tests, where a concurrent one may be.
 import '../agent/http/get.js';
-import '../shared/transport/http-transport.js';
+import '../agent/transport/http-transport.js';
 import { connect, type Reach, type TransportConfig } from '../agent/connect.js';
 import { takeDataDirectory } from '../agent/data-directory.js';
-import type * as built from '../agent/keeper.js';
+import type * as built from '../agent/lease-renewer.js';
 import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
-import { type Deployment } from '../shared/testing/deployment.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { type Deployment } from '../testing/deployment.js';
+import { repositoryRoot } from '../testing/processes.js';
 
 /** As it was built: its thread is a file beside it. */
 // oxlint-disable-next-line typescript/no-require-imports
-const { Keeper } = require(join(repositoryRoot, 'dist/agent/keeper.js')) as typeof built;
+const { LeaseRenewer } = require(join(repositoryRoot, 'dist/agent/lease-renewer.js')) as typeof built;
 
 export interface AgentHereOptions {
   /** `redis` when left out. */
@@ -31,7 +31,7 @@ export interface AgentHereOptions {
   readonly types?: readonly CommandType[] | undefined;
   /** The address of Redis: a proxy before that of the deployment, for example. */
   readonly redisUrl?: string | undefined;
-  /** The deployment's lease, if a lease may end in the test: then the agent has a keeper, which renews its leases. */
+  /** The deployment's lease, if a lease may end in the test: then the agent has a lease renewer, which renews its leases. */
   readonly leaseMs?: number | undefined;
 }
 
@@ -43,7 +43,7 @@ const graceMs = 1000;
  * Gives a deployment an agent that runs in the test's own process, for tests that need one to do the rest and do
  * nothing to it: to start a process costs a second of CPU. It ends with the deployment, if not earlier.
  *
- * Without a `leaseMs` it has no keeper, and the servers of its deployment must be given a lease that no test lives
+ * Without a `leaseMs` it has no lease renewer, and the servers of its deployment must be given a lease that no test lives
  * to see the end of.
  */
 export async function startAgentHere(deployment: Deployment, options: AgentHereOptions = {}): Promise<Agent> {
@@ -64,7 +64,8 @@ export async function startAgentHere(deployment: Deployment, options: AgentHereO
   };
   const agent: Agent = new Agent({
     transport: connect(config, logger, noFaults),
-    keeper: options.leaseMs === undefined ? noKeeper : keeperFor(() => agent, config, onFatal),
+    leaseRenewer:
+      options.leaseMs === undefined ? noLeaseRenewer : leaseRenewerFor(() => agent, config, onFatal),
     ...{ journal, registry, concurrency, leaseMs, graceMs, longestPauseMs: 200 },
     ...{ faults: noFaults, onFatal, logger },
   });
@@ -73,18 +74,18 @@ export async function startAgentHere(deployment: Deployment, options: AgentHereO
   return agent;
 }
 
-const noKeeper = {
+const noLeaseRenewer = {
   start: () => Promise.resolve(),
   stop: () => Promise.resolve(),
-  hold: () => undefined,
+  track: () => undefined,
   drop: () => undefined,
-  tell: () => undefined,
+  flush: () => undefined,
 };
 
-/** Creates the keeper from the build. */
-function keeperFor(agent: () => Agent, transport: TransportConfig, onOver: (why: string) => void) {
+/** Creates the lease renewer from the build. */
+function leaseRenewerFor(agent: () => Agent, transport: TransportConfig, onOver: (why: string) => void) {
   const { leaseMs } = transport;
-  return new Keeper({
+  return new LeaseRenewer({
     transport,
     ...{ leaseMs, maxBlockMs: 60_000, graceMs, mayKill: false, logger: { level: 'silent' } },
     onLost: (attempt, why) => agent().lose(attempt, why),

@@ -1,16 +1,16 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
 import { completion } from '../agent/outcome.js';
-import { BadProgress, ProgressTeller } from '../agent/progress-teller.js';
+import { InvalidProgressError, ProgressReporter } from '../agent/progress-reporter.js';
 import { Runner } from '../agent/runner.js';
 import { defineCommand } from '../agent/commands/define-command.js';
 import { ExecutionError, type CommandType } from '../agent/commands/command-type.js';
-import { HandlerSignal } from '../agent/handler-signal.js';
+import { LazyAbortSignal } from '../agent/lazy-abort-signal.js';
 import { Server } from '../server/server.js';
-import { AnswerLost, ServerUnavailable } from '../shared/client/errors.js';
-import { cancel, seeCommands } from '../shared/lifecycle/control.js';
-import { identityOf } from '../shared/testing/agent-identity.js';
-import { type ToldProgress } from '../shared/lifecycle/progress.js';
+import { ResponseLostError, ServerUnavailableError } from '../shared/client/errors.js';
+import { cancel, seeCommands } from '../shared/lifecycle/cancel-and-retry.js';
+import { identityOf } from '../testing/agent-identity.js';
+import { type ProgressUpdate } from '../shared/lifecycle/progress.js';
 import { type Outcome, type StartedCommand, submit } from '../shared/lifecycle/transitions.js';
 import { reportBodySchema } from '../shared/protocol/agent-api.js';
 import { limits, type Progress } from '../shared/protocol/commands.js';
@@ -19,9 +19,9 @@ import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { CommandReader } from '../shared/store/command-reader.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { newCommand } from '../shared/testing/command-fixtures.js';
-import { byExtent } from '../shared/testing/extent.js';
-import { anyThrown, anyValue } from '../shared/testing/generated-javascript.js';
+import { newCommand } from '../testing/command-fixtures.js';
+import { byExtent } from '../testing/extent.js';
+import { anyThrown, anyValue } from '../testing/generated-javascript.js';
 import {
   below,
   diceOf,
@@ -29,12 +29,13 @@ import {
   oneOf,
   type Random,
   reproductionOf,
-} from '../shared/testing/generated-values.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
-import { bodyOf } from '../shared/transport/http-bodies.js';
-import { HttpTransport } from '../shared/transport/http-transport.js';
-import { RedisTransport } from '../shared/transport/redis-transport.js';
-import { type AgentIdentity, type Transport } from '../shared/transport/transport.js';
+} from '../testing/generated-values.js';
+import { TestRedis } from '../testing/redis-server.js';
+import { bodyOf } from '../agent/transport/http-bodies.js';
+import { HttpTransport } from '../agent/transport/http-transport.js';
+import { RedisTransport } from '../agent/transport/redis-transport.js';
+import { type AgentIdentity } from '../shared/protocol/agent-identity.js';
+import { type Transport } from '../agent/transport/transport.js';
 
 /**
  * A command comes to rest, can be read, and does its neighbours no harm, over both transports, whatever its
@@ -155,8 +156,8 @@ async function startAll(transport: Transport, indices: readonly number[]): Promi
   const never = new AbortController().signal;
   const byEntry = new Map<string, StartedCommand>();
   while (byEntry.size < indices.length) {
-    const inHands = [...byEntry.keys()];
-    const reply = await insist(() => transport.next(() => ({ limit: 2 * perBatch, inHands }), never));
+    const inFlight = [...byEntry.keys()];
+    const reply = await insist(() => transport.next(() => ({ limit: 2 * perBatch, inFlight }), never));
     if (reply.word !== 'ok') throw new Error(reply.word);
     for (const command of reply.started) byEntry.set(command.entry, command);
   }
@@ -172,7 +173,7 @@ async function insist<T>(call: () => Promise<T>): Promise<T> {
     try {
       return await call();
     } catch (error) {
-      if (!(error instanceof ServerUnavailable || error instanceof AnswerLost)) throw error;
+      if (!(error instanceof ServerUnavailableError || error instanceof ResponseLostError)) throw error;
     }
   }
 }
@@ -225,7 +226,7 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
     await each(indices, async (index) => {
       const command = started.find(({ id }) => id === idOf(index));
       if (!command) throw new Error('was not started');
-      const outcome = await runner.run(command, new HandlerSignal());
+      const outcome = await runner.run(command, new LazyAbortSignal());
       expectLegal(outcome);
       outcomes.set(index, outcome);
     });
@@ -260,7 +261,7 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
     if (index % 10 === 0) expect(command).toMatchObject({ status: 'COMPLETED', result: { ok: true } });
   }
 
-  test('whatever a handler tells of its progress is refused at once, or stored', async () => {
+  test('whatever progress a handler reports is refused at once, or stored', async () => {
     const held = await startAll(
       transport,
       Array.from({ length: perBatch }, (_, i) => i),
@@ -269,13 +270,13 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
     let sequence = 0;
     for (const indices of batches) {
       sequence++;
-      const told: ToldProgress[] = [];
+      const told: ProgressUpdate[] = [];
       await each(indices, (index) => {
         const attempt = attempts[index % perBatch];
         const progress = attempt && toldBy(diceOf(index), attempt);
         if (progress) told.push({ ...progress, sequence });
       });
-      const words = await insist(() => transport.tellProgress(told));
+      const words = await insist(() => transport.reportProgress(told));
       expect(words).toEqual(told.map(() => 'ok'));
     }
     for (const { id } of attempts) expect(await reader.read(id)).toMatchObject({ status: 'RUNNING' });
@@ -286,11 +287,11 @@ describe.each(['redis', 'http'] as const)('over %s', (name) => {
 const resultIn = (text: string) => JSON.stringify(JSON.parse(text));
 
 /** Returns the progress that the progress reporter sends; undefined when it refuses it. */
-function toldBy(random: Random, attempt: StartedCommand): ToldProgress | undefined {
-  const sent: ToldProgress[] = [];
-  const teller = new ProgressTeller({
+function toldBy(random: Random, attempt: StartedCommand): ProgressUpdate | undefined {
+  const sent: ProgressUpdate[] = [];
+  const teller = new ProgressReporter({
     transport: {
-      tellProgress: (told) => {
+      reportProgress: (told) => {
         sent.push(...told);
         return Promise.resolve(told.map(() => 'ok' as const));
       },
@@ -302,7 +303,7 @@ function toldBy(random: Random, attempt: StartedCommand): ToldProgress | undefin
     const value = below(random, 3) === 0 ? anyThrown(random) : anyValue(random);
     teller.note(attempt, value as Progress);
   } catch (error) {
-    if (!(error instanceof BadProgress)) throw error;
+    if (!(error instanceof InvalidProgressError)) throw error;
     expect(error.message.length).toBeLessThan(400);
   }
   // The last progress goes out when the attempt is over.

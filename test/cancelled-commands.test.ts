@@ -1,5 +1,5 @@
 import { partitionKeys } from '../shared/store/keys.js';
-import { byExtent } from '../shared/testing/extent.js';
+import { byExtent } from '../testing/extent.js';
 import { startAgentHere } from './agent-here.js';
 import { type Fate, fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';
 import { atWork, handlers, post } from './operations.js';
@@ -32,7 +32,7 @@ describe.each(['redis', 'http'] as const)('with an agent over %s', (transport) =
     }),
   );
 
-  it('redis', 'a handler that is deaf ends with its process, which says so when it is back', () =>
+  it('redis', 'a handler that ignores its signal ends with its process, which says so when it is back', () =>
     onTrial(
       { agents: 1, transport, env: { ...handlers('deaf'), ...endlessLease, GRACE_MS: '300' } },
       async (trial) => {

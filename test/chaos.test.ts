@@ -2,7 +2,7 @@ import { usualMix } from '../chaos/mix.js';
 import { isVerified } from '../chaos/report/figures.js';
 import { judgeRun } from '../chaos/report/verdict.js';
 import { reportText } from '../chaos/report/text.js';
-import { byExtent, isLong } from '../shared/testing/extent.js';
+import { byExtent, isLong } from '../testing/extent.js';
 import { runChaos } from '../chaos/run.js';
 
 /**

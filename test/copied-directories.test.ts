@@ -9,12 +9,12 @@ import { noFaults } from '../shared/runtime/faults.js';
 import { createLogger } from '../shared/runtime/logger.js';
 import { CommandReader } from '../shared/store/command-reader.js';
 import { agentKey, metaKey, partitionKeys } from '../shared/store/keys.js';
-import { completed, newCommand } from '../shared/testing/command-fixtures.js';
-import { endProcesses, startProcess } from '../shared/testing/processes.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
-import { HttpTransport } from '../shared/transport/http-transport.js';
-import { RedisTransport } from '../shared/transport/redis-transport.js';
-import { type Transport } from '../shared/transport/transport.js';
+import { completed, newCommand } from '../testing/command-fixtures.js';
+import { endProcesses, startProcess } from '../testing/processes.js';
+import { TestRedis } from '../testing/redis-server.js';
+import { HttpTransport } from '../agent/transport/http-transport.js';
+import { RedisTransport } from '../agent/transport/redis-transport.js';
+import { type Transport } from '../agent/transport/transport.js';
 
 /**
  * Copies, clones and backups of data directories: whatever the disk holds, nothing is executed twice. Runs are
@@ -123,8 +123,8 @@ class Run {
   async execute(count: number): Promise<void> {
     const before = this.#held.length;
     while (this.#held.length < before + count) {
-      const inHands = this.#held.map(({ entry }) => entry);
-      const reply = await this.#transport.next(() => ({ limit: 10, inHands }), never);
+      const inFlight = this.#held.map(({ entry }) => entry);
+      const reply = await this.#transport.next(() => ({ limit: 10, inFlight }), never);
       if (reply.word !== 'ok') throw new Error(reply.word);
       for (const one of reply.started) {
         executions.push(`${one.id}:${one.attempt} by ${this.#name}`);

@@ -5,8 +5,8 @@ import { defineCommand } from '../agent/commands/define-command.js';
 import { shaOf } from '../shared/lifecycle/scripts.js';
 import { submit } from '../shared/lifecycle/transitions.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { Deployment } from '../testing/deployment.js';
+import { TcpProxy } from '../testing/tcp-proxy.js';
 import { startAgentHere } from './agent-here.js';
 import { until } from './trial.js';
 

@@ -1,6 +1,6 @@
 import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
-import { sampled } from '../shared/testing/extent.js';
+import { sampled } from '../testing/extent.js';
 import { endLeases, startStrangerHere, strike, strikeAtFlag, strikeInTurn } from './agent-crash.js';
 import { startAgentHere } from './agent-here.js';
 import { fateOf, fateOfAnother, undisturbed, violationsIn } from './fate.js';

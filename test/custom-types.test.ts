@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { EventClient } from '../server/testing/event-client.js';
 import { transitionEventSchema, typeListSchema } from '../shared/protocol/api.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
-import { isRunning } from '../shared/testing/process-state.js';
+import { repositoryRoot } from '../testing/processes.js';
+import { isRunning } from '../testing/process-state.js';
 import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { handlers, post } from './operations.js';
 import { logged, onTrial, processesOf, testsOver, type Trial, until } from './trial.js';
@@ -26,7 +26,7 @@ const progressOf = async (trial: Trial, id: string) => (await viewOf(trial, id))
 describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
   const it = testsOver(transport);
 
-  it('redis', 'executes the types of a module, tells how far they are, and logs what they say', () =>
+  it('redis', 'executes the types of a module, reports their progress, and logs what they say', () =>
     onTrial({ agents: 1, transport, env: handlers('several') }, async (trial) => {
       const { deployment } = trial;
       const stream = await EventClient.open(`${deployment.url}/events`);
@@ -106,7 +106,7 @@ describe.each(['redis', 'http'] as const)('an agent over %s', (transport) => {
   );
 });
 
-it.concurrent('a program that is deaf to SIGTERM does not outlive an agent that is stopped in good order', () =>
+it.concurrent('a program that ignores SIGTERM does not outlive an agent that is stopped in good order', () =>
   onTrial({ agents: 1, env: { ...example, GRACE_MS: '300' } }, async (trial) => {
     const script = 'trap "" TERM; echo $$; sleep 1000';
     const payload = { program: 'sh', args: ['-c', script] };
@@ -142,12 +142,17 @@ it.concurrent('two agents with different versions of a type say so, once each, a
     const linesOf = (text: string, lines: readonly string[]) => lines.filter((line) => line.includes(text));
     await until(() => Promise.resolve(agents.every(({ lines }) => linesOf(said, lines).length > 0)));
     const { types } = typeListSchema.parse(await deployment.get('/types'));
-    const disputed = types.filter(({ conflict }) => conflict !== null);
+    const conflicting = types.filter(({ conflict }) => conflict !== null);
     expect(
-      disputed.map(({ type, conflict }) => [type, conflict?.versions.flatMap(({ agents }) => agents).sort()]),
+      conflicting.map(({ type, conflict }) => [
+        type,
+        conflict?.versions.flatMap(({ agents }) => agents).sort(),
+      ]),
     ).toEqual([['COUNT', ['several', 'several-next']]]);
     await expect(countTo(trial, 1)).rejects.toThrow('was not accepted');
-    expect(server && linesOf('agents disagree about a command type', server.process.lines)).toHaveLength(1);
+    expect(
+      server && linesOf('agents announce conflicting schemas of a command type', server.process.lines),
+    ).toHaveLength(1);
     agents[1]?.kill('SIGTERM');
     await agents[1]?.exited;
     await deployment.get('/types');

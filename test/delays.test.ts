@@ -1,5 +1,5 @@
-import { type Deployment } from '../shared/testing/deployment.js';
-import { seededRandom } from '../shared/testing/random.js';
+import { type Deployment } from '../testing/deployment.js';
+import { seededRandom } from '../testing/random.js';
 import { type CommandView } from '../shared/protocol/commands.js';
 import { startAgentHere } from './agent-here.js';
 import { startServerHere } from './server-here.js';

@@ -4,7 +4,7 @@ import { agentSettings } from '../agent/config.js';
 import { stackSettings } from '../cli/stack-config.js';
 import { serverSettings } from '../server/config.js';
 import { settingsPage, withSettingsTable } from '../shared/runtime/settings-page.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { repositoryRoot } from '../testing/processes.js';
 
 /** The documents as a reader finds them: nothing leads nowhere, and every page can be found. */
 

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startProcess } from '../shared/testing/processes.js';
+import { startProcess } from '../testing/processes.js';
 import { handlers } from './operations.js';
 
 // agent/command-modules.test.ts tests how a module that never loads is handled; this is what an operator sees.

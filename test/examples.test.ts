@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Deployment } from '../shared/testing/deployment.js';
-import { endProcesses, startProcess } from '../shared/testing/processes.js';
+import { Deployment } from '../testing/deployment.js';
+import { endProcesses, startProcess } from '../testing/processes.js';
 import { startAgentHere } from './agent-here.js';
 import { startServerHere } from './server-here.js';
 

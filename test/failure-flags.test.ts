@@ -2,8 +2,8 @@ import { agentSettings } from '../agent/config.js';
 import { serverSettings } from '../server/config.js';
 import { ConfigError, loadConfig } from '../shared/runtime/config.js';
 import { checkFaultPlan } from '../shared/runtime/faults.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { startProcess } from '../shared/testing/processes.js';
+import { Deployment } from '../testing/deployment.js';
+import { startProcess } from '../testing/processes.js';
 
 /** The failure flags, as anyone can try them. What `--crash-at` and `--freeze-at` lead to has tests of its own. */
 
@@ -41,7 +41,7 @@ it.each([
   ['--random-failures=2', 'must be true, false, or a probability between 0 and 1'],
   ['--crash-at=lunch', 'must be one of entry-read, start-sent, start-won'],
   ['--crash-at=executed:0', 'for the n-th arrival'],
-])('%s is told what it may be', (flag, message) => {
+])('the refusal of %s says what it may be', (flag, message) => {
   expect(faultsOf('agent', flag)).toContain(message);
 });
 

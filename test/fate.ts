@@ -1,6 +1,6 @@
 import { type CommandView, type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { type Violation } from '../shared/testing/invariants.js';
+import { type Violation } from '../testing/invariants.js';
 import { type Trial, until } from './trial.js';
 
 /** The whole fate of one command, as people and the outside world saw it. */
@@ -64,7 +64,7 @@ export async function fateOf(trial: Trial, id: string): Promise<Fate> {
     attempt,
     losses,
     effects: trial.ledger.hitsOf(id).map((hit) => hit.attempt),
-    history: history.map((item) => [item.why, item.attempt, item.status].join(' ').trim()),
+    history: history.map((item) => [item.reason, item.attempt, item.status].join(' ').trim()),
   };
 }
 

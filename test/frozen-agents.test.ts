@@ -1,7 +1,7 @@
 import { onAgentLostSchema } from '../shared/protocol/commands.js';
 import { agentPoints } from '../shared/runtime/faults.js';
-import { isLong, sampled } from '../shared/testing/extent.js';
-import { untilFrozen } from '../shared/testing/process-state.js';
+import { isLong, sampled } from '../testing/extent.js';
+import { untilFrozen } from '../testing/process-state.js';
 import { startStrangerHere, strike, untilOverdue } from './agent-crash.js';
 import { type Fate, fateOf, fateOfAnother, submit, undisturbed, violationsIn } from './fate.js';
 import { fates } from './fates.js';
@@ -66,7 +66,7 @@ it.concurrent.each(['redis', 'http'] as const)(
   },
 );
 
-describe('everybody frozen past the lease, as on a machine that was suspended', () => {
+describe('all processes frozen past the lease, as on a machine that was suspended', () => {
   const givenUp: Fate = {
     ...undisturbed,
     attempt: 2,
@@ -75,7 +75,7 @@ describe('everybody frozen past the lease, as on a machine that was suspended', 
     history: ['lost 1 FAILED'],
   };
 
-  it.concurrent('an agent goes on with what nobody else may execute, and gives up what may have another attempt', () => {
+  it.concurrent('an agent goes on with what it alone may execute, and gives up what another may', () => {
     const queues = ['left', 'right'] as const;
     const more = { ...env, AGENT_QUEUES: queues.join(','), AGENT_CONCURRENCY: '2' };
     return onTrial({ servers: 1, env: more }, async (trial) => {

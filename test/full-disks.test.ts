@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endProcesses, repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
+import { endProcesses, repositoryRoot, startProcess, type TestProcess } from '../testing/processes.js';
 import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, viewOf, violationsIn } from './fate.js';
 import { onTrial, type Trial } from './trial.js';

@@ -8,7 +8,7 @@ import { checkAccess } from '../shared/client/access-settings.js';
 import { ConfigError, loadConfig, type Settings } from '../shared/runtime/config.js';
 import { checkFaultPlan } from '../shared/runtime/faults.js';
 import { flagOf } from '../shared/runtime/flags.js';
-import { seededRandom } from '../shared/testing/random.js';
+import { seededRandom } from '../testing/random.js';
 
 /**
  * Environments, `.env` files and flags as no operator means them. A program gets a configuration whose values

@@ -4,12 +4,12 @@ import { onTrial } from './trial.js';
 
 /**
  * Commands whose handler blocks its agent's thread for ever, so that the agent can report nothing any more,
- * while its keeper renews. They run one after the other, since each keeps a processor busy.
+ * while its lease renewer renews. They run one after the other, since each keeps a processor busy.
  */
 
 const leaseMs = 1000;
 const env = { ...handlers('busy'), LEASE_MS: String(leaseMs) };
-const stubborn: Fate = { ...undisturbed, status: 'FAILED', executed: 'unknown' };
+const unresponsive: Fate = { ...undisturbed, status: 'FAILED', executed: 'unknown' };
 const killed = { code: null, signal: 'SIGKILL' };
 
 it.each(['redis', 'http'] as const)('a cancel ends their agent, over %s', (transport) =>
@@ -21,7 +21,7 @@ it.each(['redis', 'http'] as const)('a cancel ends their agent, over %s', (trans
     await post(trial, `/commands/${id}/cancel`);
     expect(await agent.exited).toEqual(killed);
     // A command that was asked to stop is given to no other agent, whatever its policy.
-    expect(await fateOf(trial, id)).toEqual({ ...stubborn, code: 'AGENT_LOST', losses: 1 });
+    expect(await fateOf(trial, id)).toEqual({ ...unresponsive, code: 'AGENT_LOST', losses: 1 });
     expect(await violationsIn(trial)).toEqual([]);
   }),
 );
@@ -31,7 +31,7 @@ it('the server ends them when their time is over, and no other attempt begins be
     const payload = { url: trial.ledger.url, ms: 600_000 };
     const timeoutMs = 1000;
     const id = await atWork(trial, 'BUSY', { payload, timeoutMs, maxAttempts: 3, onAgentLost: 'retry' });
-    expect(await fateOf(trial, id)).toEqual({ ...stubborn, code: 'TIMEOUT' });
+    expect(await fateOf(trial, id)).toEqual({ ...unresponsive, code: 'TIMEOUT' });
     // The agent learns that the attempt is over, and can stop it in no other way.
     expect(await trial.deployment.agents[0]?.exited).toEqual(killed);
     // An operator may retry it all the same, and is warned of what that means.

@@ -1,8 +1,8 @@
 import { isAborted, pause } from '../shared/runtime/service.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { byExtent } from '../shared/testing/extent.js';
-import { Ledger } from '../shared/testing/ledger.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { byExtent } from '../testing/extent.js';
+import { Ledger } from '../testing/ledger.js';
 import { startServerHere } from './server-here.js';
 
 /** Agents over HTTP beside agents at Redis, while one of two servers dies by SIGKILL again and again. */
@@ -48,7 +48,7 @@ async function killServer(done: Promise<unknown>): Promise<number> {
   }
 }
 
-it(`works off ${commands} commands, ${agentsPerTransport} of the agents per transport, and nobody is lost with a server`, async () => {
+it(`works off ${commands} commands, ${agentsPerTransport} agents per transport, none lost with a server`, async () => {
   const clients = new ClientLog();
   const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
   const batch = Array.from({ length: 200 }, () => submission);

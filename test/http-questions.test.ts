@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { pause } from '../shared/runtime/service.js';
-import { byExtent, isLong } from '../shared/testing/extent.js';
+import { byExtent, isLong } from '../testing/extent.js';
 import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
@@ -69,7 +69,7 @@ it('an agent that was idle for longer than its lease: the lease of a command beg
     expect(await violationsIn(trial)).toEqual([]);
   }));
 
-it('two agents with one name: the second is told who has it, and ends', () =>
+it('two agents with one name: the second names the one that holds it, and ends', () =>
   onTrial({ ...overHttp, env: { LEASE_MS: '1500', AGENT_ID: 'the-one' } }, async (trial) => {
     const first = await trial.deployment.startAgent();
     const elsewhere = { DATA_DIR: join(trial.deployment.dataDir, 'elsewhere') };

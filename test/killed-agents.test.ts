@@ -1,8 +1,8 @@
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { byExtent } from '../shared/testing/extent.js';
-import { Ledger } from '../shared/testing/ledger.js';
-import { seededRandom } from '../shared/testing/random.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { byExtent } from '../testing/extent.js';
+import { Ledger } from '../testing/ledger.js';
+import { seededRandom } from '../testing/random.js';
 import { startServerHere } from './server-here.js';
 
 /** Agents that die by SIGKILL under load, one after another, and are started again. */
@@ -40,7 +40,7 @@ async function killAgents(): Promise<void> {
   }
 }
 
-it(`loses none of ${commands} commands and doubles none, whoever is killed (SEED=${seed})`, async () => {
+it(`loses none of ${commands} commands and doubles none while agents are killed (SEED=${seed})`, async () => {
   const clients = new ClientLog();
   const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url } };
   for (let i = 0; i < commands; i++) await clients.submit(deployment.url, submission);

@@ -1,8 +1,8 @@
 import { callScript, shaOf } from '../shared/lifecycle/scripts.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { sampled } from '../shared/testing/extent.js';
-import { type HeldRequest, requestOf } from '../shared/testing/tcp-proxy.js';
+import { sampled } from '../testing/extent.js';
+import { type HeldRequest, requestOf } from '../testing/tcp-proxy.js';
 import { type Fate, fateOf, submit, undisturbed } from './fate.js';
 import { Stage } from './stage.js';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { repositoryRoot } from '../testing/processes.js';
 import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
@@ -13,7 +13,7 @@ test('an agent whose handler left a rejecting promise behind says so, finishes w
   onTrial({ agents: 1, env: { ...handlers('leaves-behind'), LEASE_MS: '600000' } }, async (trial) => {
     const id = await submit(trial, { type: 'LEAVES_BEHIND', payload: { ms: 1000 } });
     const [agent] = trial.deployment.agents;
-    await agent?.waitForLine(/"level":"fatal".*nobody awaits me/);
+    await agent?.waitForLine(/"level":"fatal".*this promise is not awaited/);
     expect(await agent?.exited).toEqual({ code: 1, signal: null });
     expect(await fateOf(trial, id)).toMatchObject({ status: undisturbed.status });
     expect(await violationsIn(trial)).toEqual([]);

@@ -1,9 +1,9 @@
 import { Agent, request } from 'undici';
 import { limits } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { cpuMs } from '../shared/testing/cpu-time.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { byExtent } from '../shared/testing/extent.js';
+import { cpuMs } from '../testing/cpu-time.js';
+import { Deployment } from '../testing/deployment.js';
+import { byExtent } from '../testing/extent.js';
 import { startServerHere } from './server-here.js';
 
 /** The cost of waiting agents to a server, and how soon they learn of a command. */

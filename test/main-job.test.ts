@@ -1,8 +1,8 @@
 import { type Json } from '../shared/protocol/commands.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { byExtent } from '../shared/testing/extent.js';
-import { Ledger } from '../shared/testing/ledger.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { byExtent } from '../testing/extent.js';
+import { Ledger } from '../testing/ledger.js';
 
 /** The main job on real processes: in over HTTP, executed once by an agent, its result back. */
 
@@ -46,7 +46,7 @@ it('answers a submission with where to look, and the look with the result', asyn
   });
 });
 
-it('fetches JSON for whoever asks', async () => {
+it('fetches JSON for a client', async () => {
   const post = await clients.submit(deployment.url, { type: 'HTTP_GET_JSON', payload: { url: ledger.url } });
   const [id = ''] = post.ids;
   const view = await clients.read(deployment.url, id, { waitSeconds: 30 });

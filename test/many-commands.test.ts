@@ -1,10 +1,10 @@
 import { type Redis } from 'ioredis';
 import { pause } from '../shared/runtime/service.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { byExtent } from '../shared/testing/extent.js';
-import { Ledger } from '../shared/testing/ledger.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { byExtent } from '../testing/extent.js';
+import { Ledger } from '../testing/ledger.js';
 import { startServerHere } from './server-here.js';
 
 /**

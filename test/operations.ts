@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type Submission } from '../shared/protocol/commands.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { repositoryRoot } from '../testing/processes.js';
 import { submit } from './fate.js';
 import { type Trial, until } from './trial.js';
 

@@ -1,6 +1,6 @@
 import { type Agent } from '../agent/agent.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
-import { TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { TcpProxy } from '../testing/tcp-proxy.js';
 import { startAgentHere } from './agent-here.js';
 import { type Fate, fateOf, submit, undisturbed } from './fate.js';
 import { logged, onTrial, type Trial } from './trial.js';

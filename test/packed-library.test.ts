@@ -6,10 +6,10 @@ import { promisify } from 'node:util';
 import { z } from 'zod';
 import { version } from '../shared/runtime/version.js';
 import { Client } from '../shared/client/client.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { byExtent, isLong } from '../shared/testing/extent.js';
-import { type Exit, freePort, startProcess } from '../shared/testing/processes.js';
-import { repositoryRoot, TestRedis } from '../shared/testing/redis-server.js';
+import { Deployment } from '../testing/deployment.js';
+import { byExtent, isLong } from '../testing/extent.js';
+import { type Exit, freePort, startProcess } from '../testing/processes.js';
+import { repositoryRoot, TestRedis } from '../testing/redis-server.js';
 import { startAgentHere } from './agent-here.js';
 import { startServerHere } from './server-here.js';
 
@@ -18,6 +18,7 @@ const packageSchema = z.object({ dependencies: z.record(z.string(), z.string()) 
 
 let redis: TestRedis;
 let directory: string;
+let tarball: string;
 /** The package as it would be installed. */
 let unpacked: string;
 beforeAll(async () => {
@@ -25,7 +26,8 @@ beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'fencepost-packed-'));
   const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', directory];
   const { stdout } = await run('npm', pack, { cwd: repositoryRoot });
-  await run('tar', ['xzf', join(directory, stdout.trim())], { cwd: directory });
+  tarball = join(directory, stdout.trim());
+  await run('tar', ['xzf', tarball], { cwd: directory });
   unpacked = join(directory, 'package');
 });
 afterAll(async () => {
@@ -47,6 +49,12 @@ test('the package holds what runs, and neither tests nor tools of this repositor
   expect(scripts.map((path) => path.replace('dist/shared/lifecycle/', '')).sort()).toEqual(sources.sort());
 });
 
+test('the package may be published: to the public, and with provenance, which npm gives to a workflow alone', async () => {
+  const json: unknown = JSON.parse(await readFile(join(unpacked, 'package.json'), 'utf8'));
+  expect(json).toMatchObject({ publishConfig: { access: 'public', provenance: true } });
+  expect(json).not.toHaveProperty('private');
+});
+
 const needed = [
   'package.json',
   'README.md',
@@ -57,9 +65,58 @@ const needed = [
   'dist/library/index.d.ts',
   'dist/library/client.js',
   'dist/library/client.d.ts',
-  'dist/agent/keeper-thread.js',
+  'dist/agent/lease-renewer-worker.js',
   'dist/shared/protocol/builtin-types.json',
 ];
+
+describe('every entry point is there, with types of what is loaded;', () => {
+  const [types, code] = ['./dist/index.d.ts', './dist/index.js'];
+  const broken = [
+    ['code that is not in the package', { types, default: './dist/gone.js' }, 'publint FILE_DOES_NOT_EXIST'],
+    [
+      'types that are not in the package',
+      { types: './dist/gone.d.ts', default: code },
+      'attw FallbackCondition',
+    ],
+    ['types behind the code', { default: code, types }, 'publint EXPORTS_TYPES_SHOULD_BE_FIRST'],
+    ['types of CommonJS for an ES module', { types, default: './dist/index.mjs' }, 'attw FalseCJS'],
+  ] as const;
+  const checkedSchema = z.object({ faults: z.array(z.string()) });
+  let exitCode: number | null;
+  let faults: readonly (readonly string[])[];
+
+  // All in one run: the checkers take longer to load than to check.
+  beforeAll(async () => {
+    const tarballs = await Promise.all(broken.map(([, entry], i) => packBroken(`broken-${i}`, entry)));
+    const check = startProcess([join(repositoryRoot, 'tools/check-package.mjs'), tarball, ...tarballs]);
+    exitCode = (await check.exited).code;
+    faults = check.lines.map((line) => checkedSchema.parse(JSON.parse(line)).faults);
+  });
+
+  test('the check finds nothing wrong with this package', () => expect(faults[0]).toEqual([]));
+
+  test.each(broken.map(([what, , fault], i) => [what, fault, i] as const))(
+    'it finds %s: %s',
+    (_what, fault, i) => {
+      expect(faults[i + 1]).toContainEqual(expect.stringMatching(`^${fault}: `));
+      expect(exitCode).toBe(1);
+    },
+  );
+
+  /** A package of one entry point, which only this entry of its `exports` makes wrong. */
+  async function packBroken(name: string, entry: Readonly<Record<string, string>>): Promise<string> {
+    const dist = join(directory, name, 'package/dist');
+    await mkdir(dist, { recursive: true });
+    await writeFile(join(dist, 'index.js'), 'exports.a = 1;\n');
+    await writeFile(join(dist, 'index.mjs'), 'export const a = 1;\n');
+    await writeFile(join(dist, 'index.d.ts'), 'export declare const a: number;\n');
+    const about = { name, version: '1.0.0', license: 'MIT', engines: { node: '>=20' }, main: code };
+    await writeFile(join(dist, '../package.json'), JSON.stringify({ ...about, exports: { '.': entry } }));
+    const packed = join(directory, `${name}.tgz`);
+    await run('tar', ['czf', packed, '-C', join(directory, name), 'package']);
+    return packed;
+  }
+});
 
 const ends: [mayKill: string, exit: Exit][] = [
   ['false', { code: 0, signal: null }],
@@ -140,7 +197,7 @@ describe.each([
       expect(await ask('--version')).toEqual({ code: 0, lines: [version] });
       expect(await ask('chaos')).toEqual({
         code: 2,
-        lines: ['chaos: is in a clone of the repository, not in the package'],
+        lines: ['chaos: is only in a clone of the repository, not in the package'],
       });
     });
   }

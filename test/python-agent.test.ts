@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { Ledger } from '../shared/testing/ledger.js';
-import { repositoryRoot, startProcess, type TestProcess } from '../shared/testing/processes.js';
-import { ensurePython } from '../shared/testing/python.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { Ledger } from '../testing/ledger.js';
+import { repositoryRoot, startProcess, type TestProcess } from '../testing/processes.js';
+import { ensurePython } from '../testing/python.js';
 
 /** The agent of docs/how-to/run-agents-without-redis.md, in Python's standard library. */
 
@@ -25,7 +25,7 @@ afterAll(async () => {
   await ledger.stop();
 });
 
-it('completes 100 commands, and leaves when it is told to', async () => {
+it('completes 100 commands, and leaves when it is asked to', async () => {
   const clients = new ClientLog();
   const submission = { type: 'DELAY', payload: { ms: 1 } };
   await clients.submitBatch(

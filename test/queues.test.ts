@@ -1,5 +1,5 @@
-import { type Pause } from '../shared/testing/client-log.js';
-import { byExtent } from '../shared/testing/extent.js';
+import { type Pause } from '../testing/client-log.js';
+import { byExtent } from '../testing/extent.js';
 import { startAgentHere } from './agent-here.js';
 import { onTrial, testsOver, type Trial, until } from './trial.js';
 
@@ -94,7 +94,7 @@ it('a pause that was answered holds, whatever is killed, and costs what runs not
     const views = await viewsOf(trial, ids);
     const waiting = views.filter(({ status }) => status === 'PENDING');
     expect(waiting.length).toBeGreaterThanOrEqual(150 - before);
-    expect(new Set(waiting.map(({ waitingFor }) => waitingFor))).toEqual(new Set(['resume']));
+    expect(new Set(waiting.map(({ waitingFor }) => waitingFor))).toEqual(new Set(['queue-paused']));
     const killed = { code: 'AGENT_LOST', executed: 'unknown' };
     for (const view of views.filter(({ status }) => status === 'FAILED')) {
       expect(view).toMatchObject({ agentId: expect.any(String) as string, error: killed });

@@ -1,9 +1,9 @@
 import { type OnAgentLost, type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
-import { byExtent, isLong } from '../shared/testing/extent.js';
-import { ClockShim } from '../shared/testing/clock-shim.js';
-import { seededRandom } from '../shared/testing/random.js';
-import { type TestRedis } from '../shared/testing/redis-server.js';
+import { byExtent, isLong } from '../testing/extent.js';
+import { ClockShim } from '../testing/clock-shim.js';
+import { seededRandom } from '../testing/random.js';
+import { type TestRedis } from '../testing/redis-server.js';
 import { type Fate, fateOf, undisturbed } from './fate.js';
 import { logged, onTrial, type Trial } from './trial.js';
 

@@ -4,8 +4,8 @@ import { type Redis } from 'ioredis';
 import httpGetJson from '../agent/commands/http-get-json.js';
 import type * as built from '../library/agent.js';
 import { pause } from '../shared/runtime/service.js';
-import { byExtent, sampled } from '../shared/testing/extent.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { byExtent, sampled } from '../testing/extent.js';
+import { repositoryRoot } from '../testing/processes.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
 import { onTrial, type Trial, until } from './trial.js';
 

@@ -1,6 +1,6 @@
 import { createClient } from '../shared/client/client.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
 
 /**
  * Restarts keep every accepted command, and its result. One deployment for all tests: each but the last leaves
@@ -68,7 +68,7 @@ it('keeps everything when everything is killed', async () => {
   expect(statuses).toEqual(completed(waiting.slice(-40)));
 });
 
-it('logs the leftover RUNNING commands that it finds at its start, and shows them at /stats', async () => {
+it('logs the RUNNING commands that it finds at its start, and shows them at /stats', async () => {
   const [id = ''] = await submit(1, { ms: 60_000 });
   const agent = deployment.agents[0];
   // By its id: the agent has started commands of the tests before.
@@ -81,7 +81,7 @@ it('logs the leftover RUNNING commands that it finds at its start, and shows the
   const client = createClient({ url: server.url });
   expect(await client.stats()).toMatchObject({
     counts: { RUNNING: 1 },
-    leftoverRunning: { found: 1, commandIds: [id] },
+    runningAtStartup: { count: 1, commandIds: [id] },
   });
   await client.close();
 });

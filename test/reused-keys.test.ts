@@ -16,7 +16,7 @@ it.concurrent.each(['redis', 'http'] as const)('is executed again, by the same a
     const redis = deployment.redis.client();
     await until(async () => (await redis.exists(partitionKeys().command(commandId))) === 0);
     await expect(client.get(commandId)).rejects.toMatchObject({ status: 404 });
-    expect(await submit()).toEqual({ commandId, isNew: true });
+    expect(await submit()).toEqual({ commandId, created: true });
     expect(await client.wait(commandId)).toMatchObject({ status: 'COMPLETED', attempt: 1 });
     expect(ledger.hitsOf(commandId)).toHaveLength(2);
   }),
@@ -40,7 +40,7 @@ async function submitAnew({ deployment, ledger }: Trial): Promise<string> {
   await redis.xack(stream, group, entry);
   await redis.xdel(stream, entry);
 
-  expect(await submit()).toEqual({ commandId, isNew: true });
+  expect(await submit()).toEqual({ commandId, created: true });
   await until(async () => (await client.get(commandId)).status === 'RUNNING');
   return commandId;
 }
@@ -60,7 +60,11 @@ it.concurrent.each(['redis', 'http'] as const)(
       first?.release();
       await second?.first;
       const before = await client.get(commandId);
-      expect(before).toMatchObject({ status: 'RUNNING', attempt: 1, history: [{ why: 'late', attempt: 1 }] });
+      expect(before).toMatchObject({
+        status: 'RUNNING',
+        attempt: 1,
+        history: [{ reason: 'late', attempt: 1 }],
+      });
       second?.release();
       const after = await client.wait(commandId);
       expect(after).toMatchObject({ status: 'COMPLETED', attempt: 1, history: before.history });

@@ -1,7 +1,7 @@
 import { callScript } from '../shared/lifecycle/scripts.js';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { sampled } from '../shared/testing/extent.js';
+import { sampled } from '../testing/extent.js';
 import { startStranger, untilOverdue } from './agent-crash.js';
 import { startAgentHere } from './agent-here.js';
 import { fateOf, submit, undisturbed, violationsIn } from './fate.js';
@@ -78,7 +78,7 @@ describe('killed between its write and its answer to an agent: the agent asks an
   );
 });
 
-describe('killed in the middle of recovery, with one of two queues done: somebody else does the rest', () => {
+describe('killed in the middle of recovery, with one of two queues done: another one does the rest', () => {
   // Long enough that a busy machine does not make the pulse below late.
   const leaseMs = 3000;
   const queues = ['left', 'right'];

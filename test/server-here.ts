@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { loadConfig } from '../shared/runtime/config.js';
 import { createLogger } from '../shared/runtime/logger.js';
-import { type Deployment } from '../shared/testing/deployment.js';
+import { type Deployment } from '../testing/deployment.js';
 import { serverSettings } from '../server/config.js';
 import { Server } from '../server/server.js';
 

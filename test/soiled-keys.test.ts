@@ -1,9 +1,9 @@
 import { type Redis } from 'ioredis';
 import { pause } from '../shared/runtime/service.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { Ledger } from '../shared/testing/ledger.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { Ledger } from '../testing/ledger.js';
 import { fateOf, submit, undisturbed } from './fate.js';
 import { processesOf, type Trial, until, violationsBeside } from './trial.js';
 
@@ -24,7 +24,7 @@ const ofAgent = ['fencepost:{0}:session:AGENT', 'fencepost:agent:AGENT'];
 const soilScript = `
   local existed = redis.call('EXISTS', KEYS[1])
   if existed == 1 then redis.call('RENAME', KEYS[1], KEYS[2]) end
-  redis.call('RPUSH', KEYS[1], 'somebody was here')
+  redis.call('RPUSH', KEYS[1], 'another program was here')
   return existed`;
 
 /** Puts the value of a key aside, and stores one there that is of no use to Fencepost. @returns how to undo that */

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { type Redis } from 'ioredis';
 import { shaOf } from '../shared/lifecycle/scripts.js';
 import { group, partitionKeys } from '../shared/store/keys.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment } from '../shared/testing/deployment.js';
-import { type Violation } from '../shared/testing/invariants.js';
-import { Ledger } from '../shared/testing/ledger.js';
-import { requestOf, TcpProxy } from '../shared/testing/tcp-proxy.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment } from '../testing/deployment.js';
+import { type Violation } from '../testing/invariants.js';
+import { Ledger } from '../testing/ledger.js';
+import { requestOf, TcpProxy } from '../testing/tcp-proxy.js';
 import { fateOf, submit, undisturbed } from './fate.js';
 import { onTrial, processesOf, type Trial, until, violationsBeside } from './trial.js';
 
@@ -55,7 +55,7 @@ describe('a server and two agents outlive, one after the other,', () => {
     const half = randomUUID();
     await redis.hset(keys.command(half), 'status', 'PENDING');
     const text = randomUUID();
-    await redis.set(keys.command(text), 'somebody was here');
+    await redis.set(keys.command(text), 'another program was here');
 
     const dead = [
       ['note', 'no id'],
@@ -77,7 +77,10 @@ describe('a server and two agents outlive, one after the other,', () => {
     );
     const [strange, gone, broken] = ['not an entry of Fencepost', 'no such command', 'not a command'];
     expect(kept.sort()).toEqual([strange, gone, gone, gone, strange, broken, broken].sort());
-    expect(await deployment.get('/stats')).toMatchObject({ deadEntries: dead.length, pendingEntries: 0 });
+    expect(await deployment.get('/stats')).toMatchObject({
+      malformedEntries: dead.length,
+      pendingEntries: 0,
+    });
     await redis.del(keys.command(half), keys.command(text));
     trial.clients.note('unknown', [half]);
     byHand.push(({ commandId }) => commandId === half);

@@ -9,8 +9,8 @@ import { z } from 'zod';
 import { identify, isAlive } from '../shared/runtime/process-identity.js';
 import { pause } from '../shared/runtime/service.js';
 import { readStackFile } from '../shared/runtime/stack-file.js';
-import { endProcesses, freePort, startProcess, type TestProcess } from '../shared/testing/processes.js';
-import { TestRedis } from '../shared/testing/redis-server.js';
+import { endProcesses, freePort, startProcess, type TestProcess } from '../testing/processes.js';
+import { TestRedis } from '../testing/redis-server.js';
 
 const saidSchema = z.object({
   fake: z.enum(['server', 'agent']),
@@ -211,7 +211,7 @@ describe('npm start', () => {
     await withRedis(async (redis) => {
       await redis.set('kept', 'yes');
       process.kill(redisPid() ?? 0, 'SIGKILL');
-      await stack.waitForLine(/redis ended; starting it again/);
+      await stack.waitForLine(/redis ended; restarting/);
       expect(await redis.get('kept')).toBe('yes');
     });
     stack.kill('SIGTERM');
@@ -332,7 +332,7 @@ describe('npm start', () => {
     const stack = await startFully();
     const given = Number(new URL(readStackFile(dataDir)?.redisUrl ?? '').port);
     expect(given).toBeGreaterThan(redisPort);
-    expect(stack.output).toContain(`port ${redisPort} is in use; Redis gets ${given}`);
+    expect(stack.output).toContain(`port ${redisPort} is in use; Redis uses ${given}`);
   });
 
   test('uses the Redis of REDIS_URL instead of its own', async () => {

@@ -1,6 +1,6 @@
 import { group, partitionKeys } from '../shared/store/keys.js';
 import { pause } from '../shared/runtime/service.js';
-import { type TestProcess } from '../shared/testing/processes.js';
+import { type TestProcess } from '../testing/processes.js';
 import { startStrangerHere } from './agent-crash.js';
 import { startAgentHere } from './agent-here.js';
 import { fateOf, fateOfAnother, submit, undisturbed, viewOf, violationsIn } from './fate.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { type OnAgentLost } from '../shared/protocol/commands.js';
-import { byExtent } from '../shared/testing/extent.js';
-import { repositoryRoot } from '../shared/testing/processes.js';
+import { byExtent } from '../testing/extent.js';
+import { repositoryRoot } from '../testing/processes.js';
 import { startStranger } from './agent-crash.js';
 import { fateOf, fateOfAnother, submit, undisturbed, violationsIn } from './fate.js';
 import { lostAfter } from './fates.js';
@@ -17,7 +17,7 @@ const blocked = { ...handlers('blocked'), LEASE_MS: String(leaseMs) };
 const submitBlocked = (trial: Trial, onAgentLost: OnAgentLost) =>
   submit(trial, { type: 'BLOCKED', payload: { url: trial.ledger.url, ms: 3 * leaseMs }, onAgentLost });
 
-it.concurrent('a handler that is deaf to its signal: TIMEOUT, by an agent that ends itself', () =>
+it.concurrent('a handler that ignores its signal: TIMEOUT, by an agent that ends itself', () =>
   // The lease never runs out in this test: the outcome comes from the journal.
   onTrial({ agents: 1, env: { ...handlers('deaf'), GRACE_MS: '300', LEASE_MS: '600000' } }, async (trial) => {
     const { deployment, ledger } = trial;

@@ -1,12 +1,12 @@
 import { pause } from '../shared/runtime/service.js';
 import { partitionKeys } from '../shared/store/keys.js';
-import { ClientLog } from '../shared/testing/client-log.js';
-import { Deployment, type DeploymentOptions } from '../shared/testing/deployment.js';
-import { type Violation } from '../shared/testing/invariants.js';
-import { isLong } from '../shared/testing/extent.js';
-import { Ledger } from '../shared/testing/ledger.js';
-import { loadUndici } from '../shared/testing/loaded-undici.js';
-import { hangMs, type TestProcess } from '../shared/testing/processes.js';
+import { ClientLog } from '../testing/client-log.js';
+import { Deployment, type DeploymentOptions } from '../testing/deployment.js';
+import { type Violation } from '../testing/invariants.js';
+import { isLong } from '../testing/extent.js';
+import { Ledger } from '../testing/ledger.js';
+import { loadUndici } from '../testing/loaded-undici.js';
+import { hangMs, type TestProcess } from '../testing/processes.js';
 import { startServerHere } from './server-here.js';
 
 beforeAll(loadUndici);

@@ -1,6 +1,6 @@
-import { type AgentTransport } from '../shared/testing/deployment.js';
-import { type TestProcess } from '../shared/testing/processes.js';
-import { seededRandom } from '../shared/testing/random.js';
+import { type AgentTransport } from '../testing/deployment.js';
+import { type TestProcess } from '../testing/processes.js';
+import { seededRandom } from '../testing/random.js';
 import { onTrial, type Trial } from './trial.js';
 
 /**

@@ -1,5 +1,12 @@
-import { repositoryRoot } from '../shared/testing/redis-server.js';
-import { beginsWithFragment, commentsOf, commentsThat, namesNoRole } from './comments.js';
+import { repositoryRoot } from '../testing/redis-server.js';
+import {
+  beginsWithFragment,
+  commentsOf,
+  commentsThat,
+  namesNoRole,
+  titlesOf,
+  titlesThat,
+} from './comments.js';
 
 test('comments are found with their lines: blocks by paragraph, neighbouring lines as one', () => {
   const source = [
@@ -45,7 +52,47 @@ test('fewer than two of a hundred comments begin with a fragment', () => {
   expect(found.length < 0.02 * of ? [] : found).toEqual([]);
 });
 
-test('comments name roles, and not somebody, nobody, anybody or whoever', () => {
+test('comments name roles, and no indefinite persons', () => {
   const { found } = commentsThat(repositoryRoot, namesNoRole);
+  expect(found).toEqual([]);
+});
+
+test('titles are found with their lines: of tests and groups, with and without a table', () => {
+  // Not as one word, since this is the source of a test, too.
+  const word = ['no', 'body'].join('');
+  const source = [
+    "describe('a queue', () => {",
+    '  it.concurrent("an agent’s", () => undefined);',
+    '  test.each<[string]>([',
+    `    ['${word}'],`,
+    '  ])(',
+    "    'it\\'s %s',",
+    '    (who) => expect(/x/.test(who)).toBe(true),',
+    '  );',
+    `  it('http', 'that ${word} reads', () => expect(pattern.test('${word}')).toBe(false));`,
+    '});',
+  ].join('\n');
+  const found = titlesOf('a.test.ts', source);
+  expect(found).toEqual([
+    { line: 1, text: 'a queue' },
+    { line: 2, text: 'an agent’s' },
+    { line: 5, text: "it\\'s %s" },
+    { line: 9, text: 'http' },
+    { line: 9, text: `that ${word} reads` },
+  ]);
+  expect(found.filter(namesNoRole)).toEqual(found.slice(-1));
+});
+
+test.each(['somebody', 'nobody', 'whoever', 'anybody', 'Everybody'])('%s names no role', (word) => {
+  expect(namesNoRole({ text: `${word} reads it` })).toBe(true);
+});
+
+test.each(['an operator reads it', 'the reply is "nobody"'])('%j may be written', (text) => {
+  expect(namesNoRole({ text })).toBe(false);
+});
+
+test('titles of tests name roles, too', () => {
+  const { found, of } = titlesThat(repositoryRoot, namesNoRole);
+  expect(of).toBeGreaterThan(2000);
   expect(found).toEqual([]);
 });

@@ -18,6 +18,7 @@ const folders = [
   'server',
   'shared',
   'test',
+  'testing',
   'tools',
 ];
 
@@ -77,14 +78,37 @@ export const beginsWithFragment = ({ text }: Comment): boolean =>
   /^(What|Whatever|Whoever|Who|Whom|Whose|Of|Those|That|It|Its|Which|Whichever|Nor)\b/.test(text);
 
 /** Words that name no role: it is always a client, a server, an agent, an operator or a handler. */
-export const namesNoRole = ({ text }: Comment): boolean =>
+export const namesNoRole = ({ text }: Pick<Comment, 'text'>): boolean =>
   // A word in quotes is one of a reply.
-  /\b(somebody|nobody|whoever|anybody)\b/i.test(text.replace(/["'`]\w+["'`]/g, ''));
+  /\b(somebody|nobody|whoever|anybody|everybody)\b/i.test(text.replace(/["'`]\w+["'`]/g, ''));
+
+/**
+ * The titles of the tests and groups in a source file: the strings that `it`, `test` and `describe` get first, and those
+ * that follow a table (`it.each(…)('title', …)`).
+ */
+export function titlesOf(_path: string, source: string): Comment[] {
+  const call = /(?<![.\w])(?:it|test|describe)(?:\.\w+)*\(|\)\(/.source;
+  const text = /'(?:\\.|[^'\\])*'|"(?:\\.|[^"\\])*"|`(?:\\.|[^`\\])*`/.source;
+  // Some suites have an `it` of their own, which takes the transport before the title.
+  const firsts = new RegExp(`(?:${call})\\s*(${text})(?:,\\s*(${text}))?`, 'g');
+  return [...source.matchAll(firsts)].flatMap(({ 1: first, 2: second, index }) =>
+    [first, second].flatMap((title) =>
+      title === undefined ? [] : { line: lineAt(source, index), text: title.slice(1, -1) },
+    ),
+  );
+}
 
 /** Returns the comments of all source files that `check` picks, as `path:line: text`, and how many there are in all. */
-export function commentsThat(root: string, check: (comment: Comment) => boolean) {
+export const commentsThat = (root: string, check: (comment: Comment) => boolean) =>
+  textsThat(root, commentsOf, check);
+
+/** Returns the same of the titles of all tests. */
+export const titlesThat = (root: string, check: (title: Comment) => boolean) =>
+  textsThat(root, titlesOf, check);
+
+function textsThat(root: string, textsOf: typeof commentsOf, check: (text: Comment) => boolean) {
   const all = sourceFiles(root).flatMap((path) =>
-    commentsOf(path, readFileSync(join(root, path), 'utf8')).map((comment) => ({ path, ...comment })),
+    textsOf(path, readFileSync(join(root, path), 'utf8')).map((one) => ({ path, ...one })),
   );
   const found = all.filter(check).map(({ path, line, text }) => `${path}:${line}: ${text.slice(0, 120)}`);
   return { found, of: all.length };

@@ -19,7 +19,7 @@ export interface ExecutionContext<Payload> {
    * Reports how far this attempt is: a number, or any JSON of at most 1 KiB that its clients understand. The
    * latest value counts; it is sent a few times a second at most, so a handler may call this as often as it likes.
    *
-   * @throws BadProgress when it is no JSON, or too large
+   * @throws InvalidProgressError when it is no JSON, or too large
    */
   readonly progress: (value: Progress) => void;
 }

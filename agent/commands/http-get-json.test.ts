@@ -17,7 +17,7 @@ import {
   resets,
   resetsAfter,
   sends,
-} from '../../shared/testing/misbehaving-target.js';
+} from '../../testing/misbehaving-target.js';
 import { systemNetwork, type Network } from '../http/guarded-agent.js';
 import { contextOf } from '../testing/execution-context.js';
 import { ExecutionError } from './command-type.js';
@@ -175,7 +175,7 @@ describe('an answer', () => {
     },
   );
 
-  test('comes for a request that says what it accepts, and whose it is', async () => {
+  test('comes for a request that says what it accepts, and its command', async () => {
     await run(target.at('/path', replies({})) + '?q=1');
     expect(target.requests).toEqual([
       {
@@ -352,7 +352,7 @@ describe('a compressed body', () => {
       'abcdef',
       /^the body is not valid gzip \(/,
     ],
-    ['is in an encoding that nobody asked for', 'zstd', bytes, null, /content-encoding/],
+    ['is in an encoding that the request does not accept', 'zstd', bytes, null, /content-encoding/],
     ['is encoded too often', 'gzip, gzip, gzip, gzip', bytes, null, /too many times/],
   ])('that %s is an answer, and the error says so', async (_what, encoding, body, text, error) => {
     const url = target.at('/', replies({ status: 201, headers: { 'content-encoding': encoding }, body }));
@@ -527,7 +527,7 @@ describe('no answer', () => {
     expect(error.result).toEqual(unanswered(error));
   });
 
-  test('is a failure: nobody listens', async () => {
+  test('is a failure: no server listens', async () => {
     const unused = createServer().listen(0, '127.0.0.1');
     await once(unused, 'listening');
     const { port } = unused.address() as AddressInfo;

@@ -5,7 +5,7 @@ import type * as overHttp from '../http/get.js';
 import { type Answer } from '../http/get.js';
 import { type Network } from '../http/guarded-agent.js';
 import { parseJsonText } from '../http/json-text.js';
-import { NoAnswer } from '../http/no-answer.js';
+import { NoAnswer } from '../http/transport-failure.js';
 import { retryAfterMs } from '../http/retry-after.js';
 import { ExecutionError, type CommandType, type ExecutionContext } from './command-type.js';
 import { defineCommand } from './define-command.js';

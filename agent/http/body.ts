@@ -1,7 +1,7 @@
 import { type Readable } from 'node:stream';
-import { decoded, UndecodableBody } from './decoded.js';
+import { decoded, UndecodableBody } from './content-decoding.js';
 import { textOf } from './text.js';
-import { WireBytes } from './wire-bytes.js';
+import { WireBytes } from './byte-limit.js';
 
 /**
  * How much may come over the wire for what is read of it. Encoded data is a little larger than what

@@ -1,9 +1,9 @@
 import { isUtf8 } from 'node:buffer';
 import { request, type Dispatcher } from 'undici';
 import { readBody, type Body } from './body.js';
-import { acceptedEncodings } from './decoded.js';
+import { acceptedEncodings } from './content-decoding.js';
 import { guardedAgent, systemNetwork, type Network } from './guarded-agent.js';
-import { NoAnswer } from './no-answer.js';
+import { NoAnswer } from './transport-failure.js';
 import { version } from '../../shared/runtime/version.js';
 import { parseUrl } from '../../shared/runtime/parse-url.js';
 

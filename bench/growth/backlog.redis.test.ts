@@ -1,5 +1,5 @@
 import { partitionKeys } from '../../shared/store/keys.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { startRedis } from '../redis.js';
 import { Backlog } from './backlog.js';
 

@@ -3,7 +3,7 @@ import { v7 as uuid } from 'uuid';
 import { report, start, submit } from '../../shared/lifecycle/transitions.js';
 import { defaults } from '../../shared/protocol/commands.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { load } from '../load.js';
 import { type Cost, costDuring } from './cost.js';
 import { dataBytes } from './memory.js';
@@ -124,7 +124,7 @@ export class Backlog {
       limit: count,
       queues: [defaults.queue],
       types: [type],
-      inHands: [],
+      inFlight: [],
     });
     const held = reply.word === 'ok' ? reply.started : [];
     if (held.length !== count) throw new Error(`Fencepost started ${held.length} commands of ${count}`);

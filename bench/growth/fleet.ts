@@ -1,5 +1,5 @@
 import { type Redis } from 'ioredis';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { type Contestant } from '../contestant.js';
 import { Fencepost } from '../fencepost.js';
 import { workLap } from '../laps.js';

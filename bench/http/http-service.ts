@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { startProcess, type TestProcess } from '../../shared/testing/processes.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { startProcess, type TestProcess } from '../../testing/processes.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 
 const readySchema = z.object({ ready: z.literal(true), url: z.url() });
 

@@ -24,7 +24,7 @@ export const http: Benchmark = {
       'time on each; a lap is timed from the first request to the last answer, every one of them 202. The bare route, a ' +
       'process too, parses the JSON, validates it with the same zod schema, makes one `XADD` in the same Redis over the ' +
       'same kind of connection, and answers with an id; for a batch one `XADD` per command, sent together. It checks ' +
-      'nothing else: no type, no payload by its schema, no backlog, no id that is known. Nobody works off what is ' +
+      'nothing else: no type, no payload by its schema, no backlog, no id that is known. No worker takes what is ' +
       'submitted, and after every lap both streams must hold exactly what was sent.',
     '*HTTP to COMPLETED*: batches of 500, 2 under way, to Fencepost’s server, worked off meanwhile by one agent ' +
       `(concurrency ${load.concurrency}, journal), beside BullMQ's \`addBulk\` of batches as large and as many, ` +

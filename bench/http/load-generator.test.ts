@@ -25,7 +25,7 @@ afterEach(async () => {
 });
 const url = () => `http://127.0.0.1:${(server.address() as AddressInfo).port}/commands`;
 
-it('sends each body over as many connections as it was told, and keeps them', async () => {
+it('sends each body over as many connections as are configured, and keeps them', async () => {
   const bodies: string[] = [];
   listener = (request, response) => {
     request.setEncoding('utf8').on('data', (body: string) => bodies.push(`${request.url} ${body}`));

@@ -1,5 +1,5 @@
-import { untilReady } from '../../shared/testing/deployment.js';
-import { startProcess, type TestProcess } from '../../shared/testing/processes.js';
+import { untilReady } from '../../testing/deployment.js';
+import { startProcess, type TestProcess } from '../../testing/processes.js';
 import { unlessAborted } from '../contestant.js';
 import { type Done, doneSchema, type Order } from './orders.js';
 

@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { defaults } from '../../shared/protocol/commands.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { type BenchmarkContext } from '../benchmark.js';
 import { checkFound } from '../contestant.js';
 import { inTurns } from '../turns.js';

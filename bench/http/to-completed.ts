@@ -1,4 +1,4 @@
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { type BenchmarkContext } from '../benchmark.js';
 import { BullMq } from '../bullmq.js';
 import { Fencepost } from '../fencepost.js';

@@ -13,7 +13,7 @@ import { load } from '../load.js';
 import { withRedis } from '../redis.js';
 import { ratioText } from '../report/wording.js';
 import { pause } from '../../shared/runtime/service.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { quantile, spreadOf } from '../statistics.js';
 import { inTurns, type Pair } from '../turns.js';
 import { brokerRoute, bullMqRoute, httpRoute, type Route } from './routes.js';
@@ -35,7 +35,7 @@ export const latency: Benchmark = {
   name: 'latency',
   about: 'from submission to COMPLETED at low load, beside BullMQ and over HTTP',
   method: [
-    `One command at a time, ${pauseMs} ms after the end of the one before: worker and Redis wait. A clock in the submitting process runs from the call until that process knows of the end. It is told by Redis in both systems, in the way that each offers: Fencepost's channel, BullMQ's event stream (\`QueueEvents\`). Laps of ${perLap} commands in turns (A B A B …), after one lap each to warm up; the ratio is of the medians of two neighbouring laps.`,
+    `One command at a time, ${pauseMs} ms after the end of the one before: worker and Redis wait. A clock in the submitting process runs from the call until that process knows of the end. Redis notifies it in both systems, in the way that each offers: Fencepost's channel, BullMQ's event stream (\`QueueEvents\`). Laps of ${perLap} commands in turns (A B A B …), after one lap each to warm up; the ratio is of the medians of two neighbouring laps.`,
     'Over HTTP: `POST /commands` and then `GET /commands/:id?wait=20` on one kept connection, through a real server, beside the same BullMQ without HTTP.',
     'For scale: one `SET` that Redis syncs before it answers. A command of Fencepost waits for four synced writes in a row (submit, the delivery of its entry, start, report, the last of them beside the journal), a job of BullMQ for three (it keeps no journal).',
   ],

@@ -1,5 +1,5 @@
 import { type Redis } from 'ioredis';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { checkFound, type Contestant } from '../contestant.js';
 import { WorkerProcess } from '../worker-process.js';
 import { rawGroup, rawKeys, submitRaw } from './raw-commands.js';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { Queue, QueueEvents } from 'bullmq';
 import { pause } from '../../shared/runtime/service.js';
-import { untilReady } from '../../shared/testing/deployment.js';
-import { Ledger } from '../../shared/testing/ledger.js';
-import { startProcess, type TestProcess } from '../../shared/testing/processes.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { untilReady } from '../../testing/deployment.js';
+import { Ledger } from '../../testing/ledger.js';
+import { startProcess, type TestProcess } from '../../testing/processes.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { closeBullMq, connectionTo } from '../bullmq.js';
 import { unlessAborted } from '../contestant.js';
 import { type Fate, type Kill, whatFollowed } from './kill.js';

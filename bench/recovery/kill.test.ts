@@ -1,4 +1,4 @@
-import { type Hit } from '../../shared/testing/ledger.js';
+import { type Hit } from '../../testing/ledger.js';
 import { recoveredMs, whatFollowed } from './kill.js';
 
 const hit = (commandId: string, attempt: number, atMs: number): Hit => ({

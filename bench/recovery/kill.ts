@@ -1,4 +1,4 @@
-import { type Hit } from '../../shared/testing/ledger.js';
+import { type Hit } from '../../testing/ledger.js';
 
 /** The fate of a process that was killed: it is started again at once, or another takes over. */
 export const fates = ['restarted', 'gone'] as const;

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 import { targetIds } from '../targets.js';
 import { parseNotes } from './notes.js';
 import { madeRecord } from './made-record.js';
@@ -43,7 +43,7 @@ test('a missed target says by how much, and what bounds it, in the words of the 
 });
 
 test('a missed target without a note says so', () => {
-  expect(resultsPage([missed], new Map())).toContain('Nobody has looked into it yet.');
+  expect(resultsPage([missed], new Map())).toContain('It has not been looked into yet.');
 });
 
 test('the note of a target that is met is not shown', () => {
@@ -62,7 +62,7 @@ test('the notes that are kept here name targets only', () => {
   expect(() => parseNotes(notes)).not.toThrow();
 });
 
-test('a short run is marked, so that nobody believes its figures', () => {
+test('a short run is marked, so that its figures are not taken for results', () => {
   expect(resultsPage([madeRecord({ short: true })], new Map())).toContain('its figures mean nothing');
 });
 

@@ -76,7 +76,7 @@ function missedNotes(measured: ReadonlyMap<TargetId, Measured>, notes: Notes): s
     ...missed.flatMap((one) => [
       `### ${targetOf(one.target).what}`,
       `${capital(verdictText(one))}.`,
-      notes.get(one.target) ?? 'Nobody has looked into it yet.',
+      notes.get(one.target) ?? 'It has not been looked into yet.',
     ]),
   ];
 }

@@ -1,5 +1,5 @@
 import { errorCode } from '../../shared/runtime/error-code.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { checkFound, type Contestant } from '../contestant.js';
 import { load } from '../load.js';
 import { WorkerProcess } from '../worker-process.js';

@@ -8,7 +8,7 @@ import { load } from '../load.js';
 import { withRedis } from '../redis.js';
 import { figure, ratioText } from '../report/wording.js';
 import { spreadOf } from '../statistics.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { inTurns } from '../turns.js';
 import { beePackage, BeeQueue, beeVersion } from './bee.js';
 

@@ -16,7 +16,7 @@ import { type Lap } from '../laps.js';
 import { type Fsync, withRedis } from '../redis.js';
 import { figure, ratioText } from '../report/wording.js';
 import { spreadOf } from '../statistics.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { inTurns } from '../turns.js';
 import { type Case, type Chapter, chapters } from './cases.js';
 
@@ -38,7 +38,7 @@ export const throughput: Benchmark = {
   about: 'submission and start→report beside BullMQ, without an HTTP layer on either side',
   method: [
     'Both systems use one Redis over its unix socket, on a fresh data set per row, and take turns (A B A B …) after one lap each to warm up. A lap is over when Redis says so: its counter of completed commands is read every 2 ms, in the same way for both. After every lap both must be at rest: everything completed, nothing pending, nothing failed.',
-    "*Submit*: from the first call until the last answer, nobody working. Fencepost's commands go through the server's own `Submitter`, BullMQ's through `add` or `addBulk`, each over one connection.",
+    "*Submit*: from the first call until the last answer, without a worker. Fencepost's commands go through the server's own `Submitter`, BullMQ's through `add` or `addBulk`, each over one connection.",
     "*Start→report*: the worker process is frozen (SIGSTOP) while the backlog is submitted; the clock starts when it is thawed and stops at the last completion. Fencepost's agent is the real one, with its journal, its lease and its registration; BullMQ's worker is a process with the same concurrency. Both keep what is completed.",
     '*The whole cycle*: submitted in batches and worked off at the same time.',
     '*CPU* is what the kernel counted between the start and the end of the clock, in user and kernel mode, all threads of all processes. It depends little on what else the machine does, and where that forbids a verdict by time, it decides. Submitting counts where it is timed; in start→report this process only asks whether all is done, which is left out.',

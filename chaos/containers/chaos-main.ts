@@ -8,7 +8,7 @@ import { Engine } from './engine.js';
 import { type ChaosServiceConfig, chaosServiceSettings } from './settings.js';
 import { findStack } from './stack.js';
 import { LoadTeller, NoTeller, type Teller } from './teller.js';
-import { Tormentor } from './tormentor.js';
+import { ContainerNemesis } from './tormentor.js';
 
 const say = (line: string) => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 const askMs = 500;
@@ -32,8 +32,8 @@ async function main(config: ChaosServiceConfig): Promise<void> {
     },
     second: () => process.exit(1),
   });
-  const { loadUrl, everyMs, leaseMs, kill, restart, cut } = config;
-  const ways = { killed: kill, restarted: restart, paused: config.pause, 'cut off': cut };
+  const { loadUrl, intervalMs, leaseMs, kill, restart, disconnect } = config;
+  const ways = { killed: kill, restarted: restart, paused: config.pause, 'cut off': disconnect };
   const roles = { agent: config.agents, server: config.servers, Redis: config.redis };
   const cards = cardsOf(ways, roles);
   const kinds = [...new Set(cards.map(kindOf))];
@@ -47,9 +47,18 @@ async function main(config: ChaosServiceConfig): Promise<void> {
     const deck = new Deck(cards, new Dice(seed, 'deck'));
     const containers = await findStack(engine, hostname());
     say(
-      `Seed ${seed}; a fault every ${everyMs} ms to one of ${containers.map(({ name }) => name).join(', ')}`,
+      `Seed ${seed}; a fault every ${intervalMs} ms to one of ${containers.map(({ name }) => name).join(', ')}`,
     );
-    const tormentor = new Tormentor({ engine, containers, deck, teller, seed, everyMs, leaseMs, say });
+    const tormentor = new ContainerNemesis({
+      engine,
+      containers,
+      deck,
+      teller,
+      seed,
+      intervalMs,
+      leaseMs,
+      say,
+    });
     await Promise.all([tormentor.run(over.signal), untilOver(teller, over)]);
     say('Over: everything is whole again');
     await teller.tell({ says: 'whole' }).catch(() => undefined);

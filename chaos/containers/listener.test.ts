@@ -1,4 +1,4 @@
-import { freePort } from '../../shared/testing/processes.js';
+import { freePort } from '../../testing/processes.js';
 import { type FaultPlace } from '../fault-log.js';
 import { Listener } from './listener.js';
 import { type Message } from './messages.js';
@@ -21,7 +21,7 @@ function notingLog(notes: unknown[]) {
   };
 }
 
-describe('chaos tells load', () => {
+describe('the chaos service reports to the load service', () => {
   let teller: LoadTeller;
   const notes: unknown[] = [];
   const listener = new Listener({
@@ -37,7 +37,7 @@ describe('chaos tells load', () => {
   });
   afterAll(() => listener.stop());
 
-  it('what it is about to hurt: what that has in hand is noted before', async () => {
+  it('what it is about to hurt: the commands that has in hand are noted before', async () => {
     expect(await teller.present(new AbortController().signal)).toEqual({ over: false, seed: 7 });
     expect(listener.kinds).toEqual(['agent container killed']);
 
@@ -58,7 +58,7 @@ describe('chaos tells load', () => {
     await expect(teller.tell(broken)).rejects.toThrow('refused');
   });
 
-  it('that all is whole, once it was told that it is over', async () => {
+  it('that all is whole, once the load service has answered that the run is over', async () => {
     listener.end();
     expect(await teller.ask()).toEqual({ over: true, seed: 7 });
     await teller.tell({ says: 'whole' });

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ConfigError, loadConfig } from '../../shared/runtime/config.js';
 import { onStopSignals } from '../../shared/runtime/stop-signals.js';
-import { describeHost } from '../../shared/testing/host.js';
+import { describeHost } from '../../testing/host.js';
 import { type RunRecord } from '../record.js';
 import { writeJson } from '../report/json.js';
 import { LiveLine } from '../report/live.js';
@@ -75,7 +75,7 @@ async function recordOf({ config, seed, startedAt, round, kinds, redisClients }:
     commit: null,
     machine: { cpus, ...host, redis: /redis_version:(\S+)/.exec(info)?.[1] ?? 'unknown' },
     options: { durationSeconds, clients, concurrency, queues, leaseMs, mix: kinds, tally: 'not counted' },
-    planted: null,
+    mutant: null,
     rounds: [round],
   };
 }

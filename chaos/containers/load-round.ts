@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { pause } from '../../shared/runtime/service.js';
-import { ClientLog } from '../../shared/testing/client-log.js';
-import { judge } from '../../shared/testing/invariants.js';
-import { Ledger } from '../../shared/testing/ledger.js';
+import { ClientLog } from '../../testing/client-log.js';
+import { judge } from '../../testing/invariants.js';
+import { Ledger } from '../../testing/ledger.js';
 import { Clients } from '../clients.js';
 import { Dice } from '../dice.js';
 import { explanations } from '../explanations.js';

@@ -93,7 +93,7 @@ async function comesTrue(
     const inspection = await engine.inspect(id);
     if (holds(inspection)) return inspection;
     if (performance.now() > deadline)
-      throw new Error(`${id.slice(0, 12)} did not become what it was told to`);
+      throw new Error(`${id.slice(0, 12)} did not reach the state that was asked for`);
     await pause(lookMs);
   }
 }

@@ -22,7 +22,7 @@ export class LoadTeller implements Teller {
 
   async tell(message: Message): Promise<Reply> {
     const answer = await fetch(this.#url, { method: 'POST', body: JSON.stringify(message) });
-    if (!answer.ok) throw new Error(`${this.#url} refused what it was told: ${await answer.text()}`);
+    if (!answer.ok) throw new Error(`${this.#url} refused the message: ${await answer.text()}`);
     return replySchema.parse(await answer.json());
   }
 

@@ -12,7 +12,7 @@ export interface TormentorOptions {
   readonly deck: Deck;
   readonly teller: Teller;
   readonly seed: number;
-  readonly everyMs: number;
+  readonly intervalMs: number;
   readonly leaseMs: number;
   readonly say: (line: string) => void;
 }
@@ -21,7 +21,7 @@ export interface TormentorOptions {
 const mostAtOnce = 3;
 
 /** Hurts containers, one fault after the other and some beside each other, and heals each. */
-export class Tormentor {
+export class ContainerNemesis {
   readonly #options: TormentorOptions;
   readonly #dice: Dice;
   readonly #taken = new Set<string>();
@@ -35,11 +35,11 @@ export class Tormentor {
 
   /** Resolves when `over` was aborted and everything is whole again. */
   async run(over: AbortSignal): Promise<void> {
-    const { everyMs, deck } = this.#options;
+    const { intervalMs, deck } = this.#options;
     while (!isAborted(over)) {
       // Exponential, as faults come, within bounds, so that no run waits in vain.
       const share = -Math.log(1 - this.#dice.next());
-      await pause(everyMs * Math.min(4, Math.max(0.2, share)), over);
+      await pause(intervalMs * Math.min(4, Math.max(0.2, share)), over);
       if (isAborted(over)) break;
       if (this.#atWork.size < mostAtOnce) this.#strike(deck.draw(), over);
     }

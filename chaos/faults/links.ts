@@ -1,5 +1,5 @@
 import { pause } from '../../shared/runtime/service.js';
-import { atOnce } from '../../shared/testing/paced-writer.js';
+import { atOnce } from '../../testing/paced-writer.js';
 import { type Dice } from '../dice.js';
 import { type Line } from '../lines.js';
 import { comesTrue, type Scene, type Strike, takeLine } from './strike.js';

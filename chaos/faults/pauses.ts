@@ -1,5 +1,5 @@
 import { pause } from '../../shared/runtime/service.js';
-import { type Pause } from '../../shared/testing/client-log.js';
+import { type Pause } from '../../testing/client-log.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { type Dice } from '../dice.js';
 import { queues } from '../load.js';

@@ -1,5 +1,5 @@
 import { pause } from '../../shared/runtime/service.js';
-import { untilFrozen } from '../../shared/testing/process-state.js';
+import { untilFrozen } from '../../testing/process-state.js';
 import { type Actor, AgentActor, ServerActor } from '../actor.js';
 import { type Dice } from '../dice.js';
 import { endingOf } from '../endings.js';
@@ -148,7 +148,7 @@ export async function lookAfterEnded(
   const { process, refusals } = actor;
   const exit = await process.exited;
   const ending = endingOf({ exit, lines: process.lines, arm, refusals });
-  if (arm && ending === 'as told') {
+  if (arm && ending === 'as armed') {
     const inFlight =
       actor instanceof ServerActor
         ? [...actor.underWay, ...actor.brokenJustNow]

@@ -1,6 +1,6 @@
 import { pause } from '../../shared/runtime/service.js';
-import { untilFrozen } from '../../shared/testing/process-state.js';
-import { type TestRedis } from '../../shared/testing/redis-server.js';
+import { untilFrozen } from '../../testing/process-state.js';
+import { type TestRedis } from '../../testing/redis-server.js';
 import { type FaultLog, type OpenFault } from '../fault-log.js';
 import { type PlannedFault } from '../schedule.js';
 import { comesTrue, type Scene, type Strike } from './strike.js';

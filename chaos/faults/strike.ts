@@ -3,7 +3,7 @@ import { type Actor } from '../actor.js';
 import { type Arena } from '../arena.js';
 import { type Dice } from '../dice.js';
 import { type FaultLog } from '../fault-log.js';
-import { type ClientLog } from '../../shared/testing/client-log.js';
+import { type ClientLog } from '../../testing/client-log.js';
 import { type Line } from '../lines.js';
 import { type PlannedFault } from '../schedule.js';
 import { type Watch } from '../watch.js';

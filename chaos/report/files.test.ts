@@ -13,7 +13,7 @@ afterEach(() => rm(directory, { recursive: true }));
 const record = madeRun();
 const verdict = judgeRun(record);
 
-test('nothing is written that nobody asked for', async () => {
+test('only reports that were asked for are written', async () => {
   await writeReports({}, record, verdict);
   expect(await readdir(directory)).toEqual([]);
 });

@@ -68,7 +68,7 @@ const expectations: readonly Expectation[] = [
     what: 'doubled entries absorbed',
     reached: (figures) => figures.tally.doubledEntriesAbsorbed,
     perMinute: 1,
-    needs: ['entry doubled'],
+    needs: ['entry duplicated'],
   },
 ];
 

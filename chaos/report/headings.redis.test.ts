@@ -1,5 +1,5 @@
-import { HandMadeRun } from '../../shared/testing/hand-made-run.js';
-import { type Faults } from '../../shared/testing/invariants.js';
+import { HandMadeRun } from '../../testing/hand-made-run.js';
+import { type Faults } from '../../testing/invariants.js';
 import { headingOf } from './headings.js';
 
 /**

@@ -1,4 +1,4 @@
-import { type Violation } from '../../shared/testing/invariants.js';
+import { type Violation } from '../../testing/invariants.js';
 import { type RoundRecord, type RunRecord } from '../record.js';
 
 /** The counts that must be 0. Every violation of the eight invariants lands under exactly one. */
@@ -16,7 +16,7 @@ export type Heading = (typeof headings)[number];
 /** Describes, for people, the violations that are counted under each heading. */
 export const meanings: Readonly<Record<Heading, string>> = {
   lost: 'accepted commands that are gone, or that a reader or a list does not find',
-  doubled: 'attempts executed twice, executions against the policy, commands that nobody submitted',
+  doubled: 'attempts executed twice, executions against the policy, commands that no client submitted',
   rewritten: 'outcomes accepted twice, or changed after they were final',
   'illegal transition':
     'changes by a stale caller, entries acknowledged too early or too late, attempts that did not grow',

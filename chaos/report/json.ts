@@ -83,7 +83,7 @@ export const runSchema = z.object({
     redis: text,
   }),
   options: z.record(text, z.unknown()),
-  planted: text.nullable(),
+  mutant: text.nullable(),
   rounds: z.array(roundSchema),
 }) satisfies z.ZodType<RunRecord>;
 

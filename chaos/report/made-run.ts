@@ -1,5 +1,5 @@
-import { seededRandom } from '../../shared/testing/random.js';
-import { type Violation } from '../../shared/testing/invariants.js';
+import { seededRandom } from '../../testing/random.js';
+import { type Violation } from '../../testing/invariants.js';
 import { type FaultKind, faultKinds, type FaultRecord, type RoundRecord, type RunRecord } from '../record.js';
 
 /** Records as a run that kept all promises would write them, for the tests of the report: nothing was run. */
@@ -24,7 +24,7 @@ export function madeRun(changes: Partial<RunRecord> = {}): RunRecord {
       transport: 'both',
       mix: Object.fromEntries(faultKinds.map((kind) => [kind, 1])),
     },
-    planted: null,
+    mutant: null,
     rounds: [madeRound()],
     ...changes,
   };

@@ -19,7 +19,7 @@ test('a run that passed says so, with the command that repeats it and every tabl
   expect(markdown).toContain('| ✓ zombies refused | 4 | 31 |');
 });
 
-test('a run that failed says why, and tells the story of each command', () => {
+test('a run that failed says why, and shows the history of each command', () => {
   const id = 'c|1';
   const markdown = markdownOf(
     madeRun({

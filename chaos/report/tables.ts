@@ -101,7 +101,7 @@ export function loadTable({ figures: of }: Verdict): Table {
       row('transitions', times(of.transitions), 'each of them judged'),
       row('effects', times(of.effects), 'in the ledger'),
       row('late reports', times(of.lateReports), 'refused, and kept as evidence'),
-      row('progress', times(of.progress), 'stored, each while the attempt ran that told it'),
+      row('progress', times(of.progress), 'stored, each while the attempt ran that reported it'),
       row(
         'stalls',
         times(of.stalls),

@@ -23,7 +23,7 @@ test('a run that failed ends with every reason, the seed, and the command that r
   expect(text.slice(text.indexOf('Failed')).trimEnd()).toBe(
     [
       'Failed for 2 reasons: 90 verified faults with work in flight, 9,604 commands, 2:00.',
-      '  ✗ 1 doubled, must be 0: attempts executed twice, executions against the policy, commands that nobody submitted',
+      '  ✗ 1 doubled, must be 0: attempts executed twice, executions against the policy, commands that no client submitted',
       '  ✗ trouble in round 1: server-1 ended by itself',
       '',
       'Seed 4711. Repeat it with',
@@ -78,8 +78,8 @@ test('a run in which nothing was seen is still shown', () => {
   expect(textOf({}, { rounds: [] })).toContain('✗ no round was run: the run shows nothing');
 });
 
-test('a trial of the judge says which bug was planted', () => {
-  expect(textOf({}, { planted: 'no fence in report' })).toContain('the planted bug "no fence in report"');
+test('a run that tests the history checker names its mutant', () => {
+  expect(textOf({}, { mutant: 'no fence in report' })).toContain('the mutant "no fence in report"');
 });
 
 test('a round of several is repeated alone, with its own seed', () => {

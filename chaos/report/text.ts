@@ -32,7 +32,7 @@ export function reportText(record: RunRecord, verdict: Verdict): string {
 export function headline(record: RunRecord, { outcome, figures, failures }: Verdict): string {
   const { withWork, accepted, durationMs } = figures;
   const trial =
-    record.planted === null ? '' : ` (on trial: the judge, with the planted bug "${record.planted}")`;
+    record.mutant === null ? '' : ` (a test of the history checker, with the mutant "${record.mutant}")`;
   const seen = `${counted(withWork, 'verified fault')} with work in flight, ${counted(accepted, 'command')}, ${span(durationMs)}`;
   switch (outcome) {
     case 'passed':

@@ -144,7 +144,7 @@ export function laneOfKind(kind: FaultKind): Lane {
   if (kind.startsWith('server')) return 'servers';
   if (kind.startsWith('Redis')) return 'Redis';
   if (kind.startsWith('queue')) return 'queues';
-  return kind === 'entry doubled' ? 'entries' : 'links';
+  return kind === 'entry duplicated' ? 'entries' : 'links';
 }
 
 function laneOf(lane: Lane, rounds: readonly Placed[], x: Ticks): Html {

@@ -49,7 +49,7 @@ test('a round in which nothing happened is inconclusive by every floor', () => {
 
 describe('each violation is counted once, under one heading, and fails the run', () => {
   test.each<[Heading, Parameters<typeof madeViolation>[0]]>([
-    ['lost', { invariant: 1, what: 'a client was told that it is accepted, but it is gone' }],
+    ['lost', { invariant: 1, what: 'it was accepted, but it is gone' }],
     ['lost', { invariant: 1, what: 'in words that are yet to be written' }],
     ['stuck', { invariant: 1, what: 'it came to rest as RUNNING, which is not terminal' }],
     ['doubled', { invariant: 2 }],
@@ -93,9 +93,9 @@ test('a fault whose work in flight was never seen to move on fails the run', () 
 describe('progress', () => {
   const of = (progress: number, mix: RoundRecord['mix']) =>
     judgeRun(runOf({ counts: { ...madeRound().counts, progress }, mix })).failures;
-  const told = { 'DELAY, fail': 10, 'batch: tells its progress, onAgentLost retry': 10 };
+  const told = { 'DELAY, fail': 10, 'batch: reports its progress, onAgentLost retry': 10 };
 
-  test('must have been stored where commands tell it', () => {
+  test('must have been stored where commands report it', () => {
     expect(of(119, told)).toEqual([
       'progress stored: 119, at least 120 wanted: the run exercised too little to show anything',
     ]);

@@ -27,10 +27,10 @@ const scopes = {
   server: { projects: ['server'], folders: ['shared', 'server'], tests: false },
   // With the library, as above, which also has the server.
   agent: { projects: ['library'], folders: ['shared', 'server', 'agent', 'library'], tests: false },
-  chaos: { projects: ['chaos'], folders: ['shared', 'chaos'], tests: false },
+  chaos: { projects: ['chaos'], folders: ['shared', 'testing', 'chaos'], tests: false },
   all: {
     projects: ['.'],
-    folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli', 'bench', 'chaos', 'test'],
+    folders: ['shared', 'server', 'agent', 'examples', 'library', 'cli', 'bench', 'chaos', 'testing', 'test'],
     tests: true,
   },
 };

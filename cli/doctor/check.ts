@@ -1,25 +1,25 @@
-import { type Patient } from './patient.js';
+import { type Snapshot } from './snapshot.js';
 
 /** One problem, for the operator who has to fix it. */
 export interface Finding {
   /** The problem, with the names and figures that were seen. */
-  readonly what: string;
+  readonly problem: string;
   /** Why it matters: what is lost, or does not happen. */
-  readonly why: string;
+  readonly impact: string;
   /** How to fix it. */
-  readonly mend: string;
+  readonly fix: string;
   /**
    * The lines to type for it, if any: all of them, in turn. A step that destroys something if its condition does not
-   * hold is described in `mend` instead.
+   * hold is described in `fix` instead.
    */
   readonly commands: readonly string[];
 }
 
 /** The result of one look. Without findings the check passes. */
-export interface Look {
+export interface CheckResult {
   readonly findings: readonly Finding[];
   /** A few words on what was seen, also when the check passes. */
-  readonly fact: string;
+  readonly detail: string;
 }
 
 /** One question that doctor asks of a deployment. It only reads. */
@@ -29,8 +29,8 @@ export interface Check {
   readonly about: string;
   /** The parties whose answers it needs: when one does not answer, the check is skipped, and the report shows that. */
   readonly needs: readonly ('redis' | 'server')[];
-  look(patient: Patient): Promise<Look>;
+  run(snapshot: Snapshot): Promise<CheckResult>;
 }
 
-export const well = (fact: string): Look => ({ findings: [], fact });
-export const ill = (fact: string, ...findings: readonly Finding[]): Look => ({ findings, fact });
+export const pass = (detail: string): CheckResult => ({ findings: [], detail });
+export const fail = (detail: string, ...findings: readonly Finding[]): CheckResult => ({ findings, detail });

@@ -1,23 +1,23 @@
 import { type Check } from './check.js';
-import { agentNames } from './checks/agent-names.js';
+import { agentIdConflicts } from './checks/agent-id-conflicts.js';
 import { agents } from './checks/agents.js';
 import { appendOnlyFile } from './checks/append-only-file.js';
 import { clock } from './checks/clock.js';
-import { dataVersion } from './checks/data-version.js';
-import { deadEntries } from './checks/dead-entries.js';
+import { schemaVersion } from './checks/schema-version.js';
+import { malformedEntries } from './checks/malformed-entries.js';
 import { eviction } from './checks/eviction.js';
 import { fsync } from './checks/fsync.js';
-import { markers } from './checks/markers.js';
+import { staleMarkers } from './checks/stale-markers.js';
 import { memory } from './checks/memory.js';
 import { pendingEntries } from './checks/pending-entries.js';
 import { permissions } from './checks/permissions.js';
-import { queues } from './checks/queues.js';
+import { unservedQueues } from './checks/unserved-queues.js';
 import { serverReady } from './checks/server-ready.js';
-import { spentEntries } from './checks/spent-entries.js';
+import { manuallyAckedEntries } from './checks/manually-acked-entries.js';
 import { types } from './checks/types.js';
-import { unnamedCommands } from './checks/unnamed-commands.js';
+import { orphanedCommands } from './checks/orphaned-commands.js';
 import { versions } from './checks/versions.js';
-import { writes } from './checks/writes.js';
+import { redisWritable } from './checks/redis-writable.js';
 
 /** Every check of doctor, in the order of its report: checks that others depend on stand first. */
 export const checks: readonly Check[] = [
@@ -26,18 +26,18 @@ export const checks: readonly Check[] = [
   fsync,
   eviction,
   memory,
-  writes,
-  dataVersion,
+  redisWritable,
+  schemaVersion,
   clock,
   serverReady,
   versions,
   types,
   agents,
-  agentNames,
-  queues,
+  agentIdConflicts,
+  unservedQueues,
   pendingEntries,
-  spentEntries,
-  deadEntries,
-  unnamedCommands,
-  markers,
+  manuallyAckedEntries,
+  malformedEntries,
+  orphanedCommands,
+  staleMarkers,
 ];

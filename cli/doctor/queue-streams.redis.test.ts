@@ -1,10 +1,10 @@
 import { partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { readQueueStreams } from './queue-streams.js';
 
 const keys = partitionKeys();
 
-test('a queue with the name of what every object has is paused only when somebody paused it', async () => {
+test('a queue with the name of what every object has is paused only when an operator paused it', async () => {
   const redis = await TestRedis.start();
   try {
     const client = redis.client();

@@ -1,39 +1,39 @@
 import { type Finding } from './check.js';
-import { type Examination, type Examined } from './examination.js';
-import { type Paint } from '../client/paint.js';
+import { type Diagnosis, type CheckReport } from './diagnosis.js';
+import { type Paint } from '../colors.js';
 
-const marks = { well: '✓', ill: '✗', skipped: '-' } as const;
+const marks = { pass: '✓', fail: '✗', skip: '-' } as const;
 
-/** An examination for people: a line per check, and below it what to do. */
-export function reportText({ checks }: Examination, paint: Paint): string {
+/** An diagnosis for people: a line per check, and below it what to do. */
+export function reportText({ checks }: Diagnosis, paint: Paint): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap((examined) => [
-    headline(examined, width, paint),
-    ...examined.findings.flatMap((finding) => findingLines(finding, paint)),
+  const lines = checks.flatMap((reports) => [
+    headline(reports, width, paint),
+    ...reports.findings.flatMap((finding) => findingLines(finding, paint)),
   ]);
   return [...lines, '', verdict(checks, paint), ''].join('\n');
 }
 
-function headline({ name, state, fact }: Examined, width: number, paint: Paint): string {
-  const colour = { well: paint.good, ill: paint.bad, skipped: paint.faint }[state];
-  return `${colour(marks[state])} ${name.padEnd(width)}  ${state === 'skipped' ? paint.faint(fact) : fact}`;
+function headline({ name, state, detail }: CheckReport, width: number, paint: Paint): string {
+  const colour = { pass: paint.good, fail: paint.bad, skip: paint.faint }[state];
+  return `${colour(marks[state])} ${name.padEnd(width)}  ${state === 'skip' ? paint.faint(detail) : detail}`;
 }
 
-function findingLines({ what, why, mend, commands }: Finding, paint: Paint): string[] {
+function findingLines({ problem, impact, fix, commands }: Finding, paint: Paint): string[] {
   return [
     '',
-    `    ${paint.bad(what)}.`,
-    `    Why it matters: ${why}.`,
-    `    What to do: ${mend}.`,
+    `    ${paint.bad(problem)}.`,
+    `    Why it matters: ${impact}.`,
+    `    Fix: ${fix}.`,
     ...commands.map((line) => `      ${paint.strong(line)}`),
     '',
   ];
 }
 
-function verdict(checks: readonly Examined[], paint: Paint): string {
+function verdict(checks: readonly CheckReport[], paint: Paint): string {
   const count = checks.reduce((sum, { findings }) => sum + findings.length, 0);
-  const skipped = checks.filter(({ state }) => state === 'skipped').length;
-  const rest = skipped === 0 ? '' : `; ${skipped} checks could not be made`;
-  if (count === 0) return paint.good(`Nothing is wrong${rest}.`);
-  return paint.bad(`${count === 1 ? 'One fault' : `${count} faults`}${rest}.`);
+  const skipped = checks.filter(({ state }) => state === 'skip').length;
+  const rest = skipped === 0 ? '' : `; ${skipped} checks skipped`;
+  if (count === 0) return paint.good(`No problem found${rest}.`);
+  return paint.bad(`${count === 1 ? '1 problem found' : `${count} problems found`}${rest}.`);
 }

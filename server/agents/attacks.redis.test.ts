@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { bootOf, newSession, shownAs } from '../../shared/protocol/sessions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
@@ -162,7 +162,7 @@ const attacks: readonly [string, number, () => Promise<TestAnswer>][] = [
     'progress without session',
     200,
     () =>
-      agents.tellProgress({
+      agents.reportProgress({
         agentId: 'victim',
         told: [{ commandId: id, attempt: 1, sequence: 9, progress: 'forged' }],
       }),
@@ -171,7 +171,7 @@ const attacks: readonly [string, number, () => Promise<TestAnswer>][] = [
     'progress with the digest that is shown',
     200,
     () =>
-      agents.tellProgress({
+      agents.reportProgress({
         agentId: 'victim',
         session: digest(),
         told: [{ commandId: id, attempt: 1, sequence: 9, progress: 'forged' }],
@@ -270,7 +270,7 @@ test.each(attacks)('%s is refused', async (_, status, attack) => {
   });
 });
 
-test('sessions and instances are shown to nobody: not to readers, not to those who are refused, not in the log', async () => {
+test('sessions and instances are never shown: to no reader, in no refusal, not in the log', async () => {
   const shown = await everythingShown();
   expect(shown.includes('victim') && shown.includes(digest())).toBe(true);
   const drained = JSON.stringify((await agents.drain('victim')).body);
@@ -289,7 +289,7 @@ test('sessions and instances are shown to nobody: not to readers, not to those w
   }
 });
 
-test('who drains an agent learns of its session only what everybody may see', async () => {
+test('an operator that drains an agent sees of its session only what every client may see', async () => {
   expect(await agents.drain('victim')).toMatchObject({ status: 202, body: { session: digest() } });
   expect(await client.hget(agentKey('victim'), 'draining')).toBe(session);
 });

@@ -1,6 +1,6 @@
 import { type Request, type Response } from 'express';
 import { type z } from 'zod';
-import { release, renew } from '../../shared/lifecycle/holding.js';
+import { release, renew } from '../../shared/lifecycle/attempt-leases.js';
 import { report, type StartedCommand } from '../../shared/lifecycle/transitions.js';
 import {
   drainingHeader,
@@ -14,22 +14,24 @@ import {
   reportBodySchema,
   type reportedSchema,
 } from '../../shared/protocol/agent-api.js';
-import { commandIdSchema, type Json, limits } from '../../shared/protocol/commands.js';
+import { type Json, limits } from '../../shared/protocol/commands.js';
 import { bootOf } from '../../shared/protocol/sessions.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { logWith } from '../http/access-log.js';
-import { type Endpoint } from '../http/endpoint.js';
-import { brokenKey } from '../http/fault.js';
+import { commandIdOf, noSuchCommand } from '../http/command-id.js';
+import { type Endpoint, handlersWith } from '../http/endpoint.js';
+import { brokenKey } from '../http/error-to-problem.js';
 import { type HeldAnswers } from '../http/held-answers.js';
 import { parseBody } from '../http/json-body.js';
 import { invalid, Problem } from '../http/problem.js';
 import { parseQuery } from '../http/query.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { callerOf } from './admissions.js';
+import { callerOf } from './agent-sessions.js';
 import { type NextCommands } from './next-commands.js';
 import { outcomeOf } from './outcome.js';
-import { problemOfRefusal, repeatable } from './refusal.js';
+import { problemOfRefusal } from './session-problems.js';
+import { retryable } from '../http/retryable.js';
 import { isSameReport } from './same-report.js';
 
 export interface AttemptRoutesOptions {
@@ -42,131 +44,139 @@ export interface AttemptRoutesOptions {
 }
 
 /** The endpoints by which an agent starts, renews, releases and reports attempts. */
-export function attemptRoutes({
-  link,
-  keys,
-  nextCommands,
-  leaseMs,
-  faults,
-  held: heldAnswers,
-}: AttemptRoutesOptions): Endpoint[] {
-  async function next(request: Request, response: Response): Promise<void> {
-    const { session = '', instance, holding, wait, ...query } = parseQuery(nextQuerySchema, request);
-    checkSession(session, instance);
-    if (wait > 0) heldAnswers.hold(request, response);
-    const gone = new AbortController();
-    response.once('close', () => gone.abort());
-    const asked = { ...query, ...callerOf(query.agentId, session, instance), holding, waitMs: wait * 1000 };
-    const answer = await nextCommands.next(asked, gone.signal);
-    switch (answer.word) {
-      case 'command':
-        logWith(response, { commandId: answer.command.id });
-        response.json(viewOf(answer.command, leaseMs, answer.heldMs));
-        return;
-      case 'none':
-        if (answer.draining) response.set(drainingHeader, 'true');
-        response.status(204).end();
-        return;
-      case 'taken':
-      case 'old-session':
-        throw problemOfRefusal(query.agentId, answer);
-    }
-  }
-
-  async function storeResult(request: Request, response: Response): Promise<void> {
-    const id = commandIdOf(request, response);
-    const body = parseBody(reportBodySchema, request);
-    const { agentId, session = '', attempt } = body;
-    // The body was just parsed, so it is an object.
-    const outcome = outcomeOf(body, (request.body as { result?: unknown }).result);
-    const given = { id, agentId, session, attempt, ticket: request.get(ticketHeader), outcome };
-    const [word] = await link.call((redis) => report(redis, keys, [given]));
-    faults.at('report-stored');
-    const isOther = word === 'again' && !(await link.call((redis) => isSameReport(redis, keys, given)));
-    if (isOther)
-      throw new Problem('conflict', 'another outcome of this attempt was reported before, and stays');
-    switch (word) {
-      case 'accepted':
-      case 'again':
-        response.json({ commandId: id, again: word === 'again' } satisfies z.input<typeof reportedSchema>);
-        return;
-      case 'late':
-        throw new Problem(
-          'late_report',
-          "the attempt is no longer current, or not this agent's: nothing was changed; the report is kept in the history",
-        );
-      case 'gone':
-        throw noSuchCommand();
-      case 'broken':
-      case undefined:
-        throw brokenKey(keys.command(id));
-    }
-  }
-
-  async function renewAttempts(request: Request, response: Response): Promise<void> {
-    const { agentId, session = '', held } = parseBody(renewBodySchema, request);
-    const attempts = held.map(({ commandId, attempt }) => ({ id: commandId.toLowerCase(), attempt }));
-    const words = await link.call((redis) => renew(redis, keys, agentId, session, attempts));
-    // A corrupted key needs an operator; it does not cancel the attempt.
-    const lost = held.filter((_, i) => words[i] === 'lost' || words[i] === 'gone');
-    const cancelled = held.filter((_, i) => words[i] === 'cancelled');
-    response.json({ lost, cancelled } satisfies z.input<typeof renewedSchema>);
-  }
-
-  async function releaseAttempt(request: Request, response: Response): Promise<void> {
-    const id = commandIdOf(request, response);
-    const { agentId, session = '', attempt } = parseBody(releaseBodySchema, request);
-    const item = { queue: '', entry: '', id, attempt };
-    const [word] = await link.call((redis) => release(redis, keys, agentId, session, [item]));
-    switch (word) {
-      case 'released':
-        response.json({ commandId: id } satisfies z.input<typeof releasedSchema>);
-        return;
-      case 'refused':
-        throw new Problem(
-          'conflict',
-          "the attempt is not this session's to hand back, or was handed back before",
-        );
-      case 'gone':
-        throw noSuchCommand();
-      case 'broken':
-      case undefined:
-        throw brokenKey(keys.command(id));
-    }
-  }
+export function attemptRoutes(options: AttemptRoutesOptions): Endpoint[] {
+  const withContext = handlersWith(options);
 
   const endpoints: Endpoint[] = [
     {
       method: 'get',
       path: '/commands/next',
       about:
-        'for agents: starts the next command; ?agentId= &session= &instance= &concurrency= &holding= &wait=20',
+        'for agents: start the next command; ?agentId= &session= &instance= &concurrency= &holding= &wait=20',
       changesState: true,
-      handle: next,
+      handle: withContext(next),
     },
     {
       method: 'put',
       path: '/commands/:id/result',
-      about: 'for agents: how an attempt ended',
+      about: 'for agents: report the outcome of an attempt',
       bodyBytes: limits.reportBodyBytes,
-      handle: storeResult,
+      handle: withContext(storeResult),
     },
     {
       method: 'post',
       path: '/commands/renew',
-      about: 'for agents: still at work on these',
+      about: 'for agents: renew the leases of attempts',
       bodyBytes: limits.bodyBytes,
-      handle: renewAttempts,
+      handle: withContext(renewAttempts),
     },
     {
       method: 'post',
       path: '/commands/:id/release',
-      about: 'for agents: hands a command back unexecuted',
+      about: 'for agents: release a command that was not executed',
       bodyBytes: limits.bodyBytes,
-      handle: releaseAttempt,
+      handle: withContext(releaseAttempt),
     },
   ];
-  return endpoints.map((endpoint) => repeatable(endpoint));
+  return endpoints.map((endpoint) => retryable(endpoint));
+}
+
+async function next(
+  { nextCommands, leaseMs, held }: AttemptRoutesOptions,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { session = '', instance, holding, wait, ...query } = parseQuery(nextQuerySchema, request);
+  checkSession(session, instance);
+  if (wait > 0) held.hold(request, response);
+  const gone = new AbortController();
+  response.once('close', () => gone.abort());
+  const asked = { ...query, ...callerOf(query.agentId, session, instance), holding, waitMs: wait * 1000 };
+  const answer = await nextCommands.next(asked, gone.signal);
+  switch (answer.word) {
+    case 'command':
+      logWith(response, { commandId: answer.command.id });
+      response.json(viewOf(answer.command, leaseMs, answer.heldMs));
+      return;
+    case 'none':
+      if (answer.draining) response.set(drainingHeader, 'true');
+      response.status(204).end();
+      return;
+    case 'taken':
+    case 'old-session':
+      throw problemOfRefusal(query.agentId, answer);
+  }
+}
+
+async function storeResult(
+  { link, keys, faults }: AttemptRoutesOptions,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const id = commandIdOf(request, response);
+  const body = parseBody(reportBodySchema, request);
+  const { agentId, session = '', attempt } = body;
+  // The body was just parsed, so it is an object.
+  const outcome = outcomeOf(body, (request.body as { result?: unknown }).result);
+  const given = { id, agentId, session, attempt, ticket: request.get(ticketHeader), outcome };
+  const [word] = await link.call((redis) => report(redis, keys, [given]));
+  faults.at('report-stored');
+  const isOther = word === 'again' && !(await link.call((redis) => isSameReport(redis, keys, given)));
+  if (isOther)
+    throw new Problem('conflict', 'another outcome of this attempt was reported before, and stays');
+  switch (word) {
+    case 'accepted':
+    case 'again':
+      response.json({ commandId: id, again: word === 'again' } satisfies z.input<typeof reportedSchema>);
+      return;
+    case 'late':
+      throw new Problem(
+        'late_report',
+        "the attempt is no longer current, or not this agent's: nothing was changed; the report is kept in the history",
+      );
+    case 'gone':
+      throw noSuchCommand();
+    case 'broken':
+    case undefined:
+      throw brokenKey(keys.command(id));
+  }
+}
+
+async function renewAttempts(
+  { link, keys }: AttemptRoutesOptions,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const { agentId, session = '', held } = parseBody(renewBodySchema, request);
+  const attempts = held.map(({ commandId, attempt }) => ({ id: commandId.toLowerCase(), attempt }));
+  const words = await link.call((redis) => renew(redis, keys, agentId, session, attempts));
+  // A corrupted key needs an operator; it does not cancel the attempt.
+  const lost = held.filter((_, i) => words[i] === 'lost' || words[i] === 'gone');
+  const cancelled = held.filter((_, i) => words[i] === 'cancelled');
+  response.json({ lost, cancelled } satisfies z.input<typeof renewedSchema>);
+}
+
+async function releaseAttempt(
+  { link, keys }: AttemptRoutesOptions,
+  request: Request,
+  response: Response,
+): Promise<void> {
+  const id = commandIdOf(request, response);
+  const { agentId, session = '', attempt } = parseBody(releaseBodySchema, request);
+  const item = { queue: '', entry: '', id, attempt };
+  const [word] = await link.call((redis) => release(redis, keys, agentId, session, [item]));
+  switch (word) {
+    case 'released':
+      response.json({ commandId: id } satisfies z.input<typeof releasedSchema>);
+      return;
+    case 'refused':
+      throw new Problem('conflict', "the attempt is not this session's to release, or was released before");
+    case 'gone':
+      throw noSuchCommand();
+    case 'broken':
+    case undefined:
+      throw brokenKey(keys.command(id));
+  }
 }
 
 /** @throws Problem when the two do not fit */
@@ -176,15 +186,6 @@ export function checkSession(session: string, instance: string | undefined): voi
     'must be <instance>.<boot>, with a whole number that grows with each run, when instance is given';
   throw invalid([{ field: 'session', message }]);
 }
-
-function commandIdOf(request: Request, response: Response): string {
-  const id = commandIdSchema.safeParse(request.params.id).data?.toLowerCase();
-  if (id === undefined) throw noSuchCommand();
-  logWith(response, { commandId: id });
-  return id;
-}
-
-const noSuchCommand = () => new Problem('not_found', 'there is no command with this id');
 
 function viewOf(command: StartedCommand, leaseMs: number, heldMs: number): NextCommand {
   const { id: commandId, type, attempt, entry: ticket, queue, onAgentLost } = command;

@@ -1,10 +1,10 @@
 import { noFaults } from '../../shared/runtime/faults.js';
 import { createLogger } from '../../shared/runtime/logger.js';
-import { byExtent } from '../../shared/testing/extent.js';
-import { HttpProxy, type SeenMatch } from '../../shared/testing/http-proxy.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
-import { conformance, type LosableCall, type TransportRig } from '../../shared/transport/conformance.js';
-import { HttpTransport } from '../../shared/transport/http-transport.js';
+import { byExtent } from '../../testing/extent.js';
+import { HttpProxy, type SeenMatch } from '../../testing/http-proxy.js';
+import { TestRedis } from '../../testing/redis-server.js';
+import { conformance, type LosableCall, type TransportRig } from '../../agent/transport/conformance.js';
+import { HttpTransport } from '../../agent/transport/http-transport.js';
 import { Server } from '../server.js';
 
 // This test is not next to the transport because it needs a server, which shared/ must not know.
@@ -16,7 +16,7 @@ const calls: Record<LosableCall, SeenMatch> = {
   next: ({ path }) => path.startsWith('/commands/next'),
   report: ({ path }) => path.endsWith('/result'),
   renew: ({ path }) => path === '/commands/renew',
-  tellProgress: ({ path }) => path === '/commands/progress',
+  reportProgress: ({ path }) => path === '/commands/progress',
   register: ({ method }) => method === 'PUT',
   leave: ({ method }) => method === 'DELETE',
 };

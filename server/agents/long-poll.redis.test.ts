@@ -1,8 +1,8 @@
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, partitionKeys } from '../../shared/store/keys.js';
-import { RedisMonitor } from '../../shared/testing/redis-monitor.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { RedisMonitor } from '../../testing/redis-monitor.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
@@ -97,7 +97,7 @@ test('a batch wakes as many as there are commands', async () => {
   expect(given.sort()).toEqual((body as { commandIds: string[] }).commandIds.sort());
 });
 
-test('only who serves its queue is woken, and who knows its type before who does not', async () => {
+test('a command wakes only agents of its queue, and one that knows its type first', async () => {
   const other = await held(agents, { agentId: 'other', queues: 'other' });
   const stranger = await held(agents, { agentId: 'stranger', types: 'RESIZE' });
   const fit = await held(agents, { agentId: 'fit', types: 'DELAY' });
@@ -116,7 +116,7 @@ test('a command whose time has come wakes a poll', async () => {
   expect(givenId(await answer)).toBe(id);
 });
 
-test('a client that went away is given nothing, and who comes after it is woken', async () => {
+test('a client that went away is given nothing, and the one after it is woken', async () => {
   const gone = new AbortController();
   const lost = await held(agents, { agentId: 'gone' }, gone.signal);
   const { answer } = await held(agents, { agentId: 'there' });

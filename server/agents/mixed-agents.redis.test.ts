@@ -1,17 +1,17 @@
-import { identityOf } from '../../shared/testing/agent-identity.js';
+import { identityOf } from '../../testing/agent-identity.js';
 import { type Redis } from 'ioredis';
 import { submit } from '../../shared/lifecycle/transitions.js';
 import { noFaults } from '../../shared/runtime/faults.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { newCommand } from '../../shared/testing/command-fixtures.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
-import { RedisTransport } from '../../shared/transport/redis-transport.js';
+import { newCommand } from '../../testing/command-fixtures.js';
+import { TestRedis } from '../../testing/redis-server.js';
+import { RedisTransport } from '../../agent/transport/redis-transport.js';
 import { RedisLink } from '../redis/redis-link.js';
-import { TransitionFeed } from '../waiting/transition-feed.js';
-import { Admissions } from './admissions.js';
+import { TransitionFeed } from '../events/transition-feed.js';
+import { AgentSessions } from './agent-sessions.js';
 import { NextCommands } from './next-commands.js';
-import { WaitingPolls } from './waiting-polls.js';
+import { WaitingPolls } from './long-poll-registry.js';
 
 // One agent that knows a type among three that do not, over both transports. The two events that would find
 // the command later without a hint, the end of a blocked read and a server's look at the queues, are an hour
@@ -37,7 +37,7 @@ beforeAll(async () => {
   link = new RedisLink({ url: redis.url, logger, check: () => Promise.resolve() });
   feed = new TransitionFeed({ url: redis.url, logger });
   polls = new WaitingPolls({ link, keys, feed, logger, lookMs: hourMs });
-  const admissions = new Admissions({ link, keys, leaseMs: hourMs, logger });
+  const admissions = new AgentSessions({ link, keys, leaseMs: hourMs, logger });
   const behindGate: Pick<RedisLink, 'call'> = {
     call: async (work) => {
       const answer = await link.call(work);
@@ -102,7 +102,7 @@ function atRedis(agentId: string, types: readonly string[], signal: AbortSignal)
   });
   const next = async () => {
     while (!signal.aborted) {
-      const reply = await transport.next(() => ({ limit: 1, inHands: [] }), signal);
+      const reply = await transport.next(() => ({ limit: 1, inFlight: [] }), signal);
       const id = reply.word === 'ok' ? reply.started[0]?.id : reply.word;
       if (id !== undefined) return id;
     }
@@ -192,7 +192,7 @@ describe.each(ways)('one that knows the type, over %s, among three that do not, 
 });
 
 test.each(ways)(
-  'ten that nobody knew start when an agent comes that does, over %s beside %s',
+  'ten commands of an unknown type start when an agent comes that knows it, over %s beside %s',
   async (way, otherWay) => {
     const other = agent(otherWay, ['DELAY']);
     const answer = other.next();

@@ -1,4 +1,4 @@
-import { type HeldAttempt } from '../../shared/lifecycle/holding.js';
+import { type HeldAttempt } from '../../shared/lifecycle/attempt-leases.js';
 import { start, type StartedCommand } from '../../shared/lifecycle/transitions.js';
 import { defaults } from '../../shared/protocol/commands.js';
 import { drawOrder, type ServedQueues } from '../../shared/protocol/served-queues.js';
@@ -6,11 +6,11 @@ import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.
 import { isAborted } from '../../shared/runtime/service.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { type Admissions, type Caller, type Refusal } from './admissions.js';
-import { ticketsOf } from './holding.js';
-import { type Standing } from './standing.js';
-import { type WaitingPoll } from './waiting-poll.js';
-import { type WaitingPolls } from './waiting-polls.js';
+import { type AgentSessions, type Caller, type Refusal } from './agent-sessions.js';
+import { ticketsOf } from './delivery-tickets.js';
+import { type AgentRegistration } from './agent-registration.js';
+import { type WaitingPoll } from './long-poll.js';
+import { type WaitingPolls } from './long-poll-registry.js';
 
 /** A request for the next command. */
 export interface NextRequest extends Caller {
@@ -38,7 +38,7 @@ export type NextAnswer =
 export interface NextCommandsOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
-  readonly admissions: Admissions;
+  readonly admissions: AgentSessions;
   readonly polls: WaitingPolls;
   readonly faults: CrashPoints<ServerPoint>;
 }
@@ -83,7 +83,7 @@ export class NextCommands {
   async #attempts(
     request: Asked,
     poll: WaitingPoll,
-    admitted: Standing,
+    admitted: AgentRegistration,
     gone: AbortSignal,
   ): Promise<NextAnswer> {
     const { admissions, polls } = this.#options;
@@ -107,7 +107,7 @@ export class NextCommands {
     return answer;
   }
 
-  async #attempt(request: Asked, standing: Standing, gone: AbortSignal): Promise<NextAnswer> {
+  async #attempt(request: Asked, standing: AgentRegistration, gone: AbortSignal): Promise<NextAnswer> {
     const draining = isDraining(request, standing);
     const { link, keys, faults } = this.#options;
     const { agentId, session, types, holding = [], askedAt } = request;
@@ -116,11 +116,11 @@ export class NextCommands {
     const limit = draining ? 0 : limitOf(request);
     let heldMs = 0;
     const started = await link.call(async (redis) => {
-      const inHands = await ticketsOf(redis, keys, holding);
+      const inFlight = await ticketsOf(redis, keys, holding);
       // The last check before a command is started: from here on the agent has it.
       if (gone.aborted) return undefined;
       heldMs = Math.floor(performance.now() - askedAt);
-      const asked = { agentId, session, limit, queues, types, inHands };
+      const asked = { agentId, session, limit, queues, types, inFlight };
       let reply = await start(redis, keys, asked);
       // The script stopped behind many commands of types that this agent does not know.
       while (reply.word === 'ok' && reply.more && reply.started.length === 0 && !isAborted(gone)) {
@@ -146,7 +146,7 @@ interface Asked extends NextRequest {
 }
 
 /** Returns the queues and types that the request names, else those that the agent registered with. */
-function servedBy({ queues, types, session }: NextRequest, { registration }: Standing) {
+function servedBy({ queues, types, session }: NextRequest, { registration }: AgentRegistration) {
   const own = registration?.session === session ? registration : undefined;
   const registered = own && own.queues.length > 0 ? own : { queues: [defaults.queue] };
   return { queues: queues ?? registered, types: types ?? own?.types ?? [] };
@@ -160,7 +160,7 @@ function limitOf({ concurrency, holding }: NextRequest): number {
 /** Whether the agent reports as many commands as it may hold; those it does not report are counted in the script. */
 const isFull = (request: NextRequest) => limitOf(request) <= (request.holding?.length ?? 0);
 
-const isDraining = ({ session }: Caller, { registration }: Standing) =>
+const isDraining = ({ session }: Caller, { registration }: AgentRegistration) =>
   registration?.draining === true && registration.session === session;
 
 const isFor = (answer: NextAnswer, id: string) => answer.word === 'command' && answer.command.id === id;

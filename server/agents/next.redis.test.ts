@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { shownAs } from '../../shared/protocol/sessions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
@@ -198,7 +198,7 @@ describe('an instance', () => {
     expect((await api.get(`/commands/${id}`)).body).toMatchObject({ status: 'FAILED' });
   });
 
-  test('holds its name against every other, and the refusal says who it is', async () => {
+  test('holds its name against every other, and the refusal names it', async () => {
     await agents.next(first);
     for (const query of [
       { agentId: 'a', session: 'i2.7', instance: 'i2' },
@@ -259,7 +259,7 @@ describe('queues and types', () => {
     expect(await agents.next({ agentId: 'a', session: 's', types: 'RESIZE' })).toMatchObject(nothing);
     expect((await api.get(`/commands/${id}`)).body).toMatchObject({
       status: 'PENDING',
-      waitingFor: 'agent-with-type',
+      waitingFor: 'capable-agent',
     });
   });
 });
@@ -281,7 +281,7 @@ test.each([
   expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_request', errors: [{ field }] } });
 });
 
-test('a payload that somebody spoiled is started all the same, so that it can be reported', async () => {
+test('a command with a corrupted payload is started all the same, so that it can be reported', async () => {
   const id = await submit();
   await client.hset(keys.command(id), 'payload', '{');
   expect(bodyOf(await agents.next({ agentId: 'a' }))).toMatchObject({ commandId: id, payload: null });

@@ -1,6 +1,6 @@
 import { type Request, type Response } from 'express';
 import { type z } from 'zod';
-import { tellProgress } from '../../shared/lifecycle/progress.js';
+import { reportProgress } from '../../shared/lifecycle/progress.js';
 import { progressBodySchema, type progressToldSchema } from '../../shared/protocol/agent-api.js';
 import { limits } from '../../shared/protocol/commands.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
@@ -8,7 +8,7 @@ import { type Endpoint } from '../http/endpoint.js';
 import { parseBody } from '../http/json-body.js';
 import { Problem } from '../http/problem.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { repeatable } from './refusal.js';
+import { retryable } from '../http/retryable.js';
 
 export interface ProgressRoutesOptions {
   readonly link: RedisCalls;
@@ -28,7 +28,7 @@ export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[
       ...{ id: commandId.toLowerCase(), attempt, sequence },
       progress: JSON.stringify(sent[i]?.progress),
     }));
-    const words = await link.call((redis) => tellProgress(redis, keys, agentId, session, items));
+    const words = await link.call((redis) => reportProgress(redis, keys, agentId, session, items));
     const lost = told
       .filter((_, i) => words[i] === 'lost' || words[i] === 'gone')
       .map(({ commandId, attempt }) => ({ commandId, attempt }));
@@ -38,11 +38,11 @@ export function progressRoutes({ link, keys }: ProgressRoutesOptions): Endpoint[
   const endpoint: Endpoint = {
     method: 'post',
     path: '/commands/progress',
-    about: 'for agents: how far these attempts are',
+    about: 'for agents: update the progress of attempts',
     bodyBytes: limits.bodyBytes,
     handle: storeProgress,
   };
-  return [repeatable(endpoint)];
+  return [retryable(endpoint)];
 }
 
 /** Calls that one agent may make here in a second; agents of this package make four. */

@@ -5,7 +5,7 @@ import { typeListSchema } from '../../shared/protocol/api.js';
 import { fieldOfType } from '../../shared/protocol/type-digest.js';
 import { shownAs } from '../../shared/protocol/sessions.js';
 import { agentKey, typesKey } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
@@ -73,7 +73,7 @@ test.each([
   ['another instance', { session: 'i2.1', instance: 'i2' }],
   ['a copy of its data directory on another host', { ...self, session: 'i1.2', host: 'box-2' }],
   ['a session without an instance', { session: 's' }],
-])('%s is refused the name of a live agent, and told whose it is', async (_who, other) => {
+])('%s is refused the name of a live agent, and the refusal names its holder', async (_who, other) => {
   await agents.register('agent-1', self);
   const refused = await agents.register('agent-1', other);
   expect(refused).toMatchObject({
@@ -101,7 +101,7 @@ test('registering settles nothing: outcomes in the journal come first', async ()
   });
 });
 
-test('a poll is a sign of life, told well before the lease ends and not each time', async () => {
+test('a poll is a sign of life, written well before the lease ends and not each time', async () => {
   await agents.register('agent-1', self);
   const lastSeen = () => client.hget(agentKey('agent-1'), 'lastSeen');
   const registered = await lastSeen();
@@ -138,7 +138,7 @@ describe('two agents that announce different versions of a type', () => {
   const submitted = async (payload: object) =>
     (await api.post('/commands', { type: 'RESIZE', payload })).status;
 
-  test('are told so, shown, and a payload must fit both, until one of them leaves', async () => {
+  test('are notified of it, shown, and a payload must fit both, until one of them leaves', async () => {
     const old = await agents.register('old', { session: 'o', types: [resize('width')] });
     expect(old.body).toMatchObject({ differing: [] });
     const next = await agents.register('next', { session: 'n', types: [resize('width', 'height')] });
@@ -148,13 +148,13 @@ describe('two agents that announce different versions of a type', () => {
     expect(versions.map(({ payload }) => payload)).toContainEqual({ required: ['width'] });
     expect(await submitted({ width: 1 })).toBe(400);
     expect(await submitted({ width: 1, height: 1 })).toBe(202);
-    expect((await api.get('/metrics')).body).toContain('fencepost_disputed_types 1\n');
+    expect((await api.get('/metrics')).body).toContain('fencepost_command_type_conflicts 1\n');
 
     await agents.leave('old', 'o');
     expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['width', 'height'] } });
     await agents.leave('next', 'n');
     expect(await resizeView()).toMatchObject({ conflict: null, payload: { required: ['width', 'height'] } });
-    expect((await api.get('/metrics')).body).toContain('fencepost_disputed_types 0\n');
+    expect((await api.get('/metrics')).body).toContain('fencepost_command_type_conflicts 0\n');
   });
 
   test('are shown also when one has announced another of its types since, until it no longer names it', async () => {
@@ -205,7 +205,7 @@ test('a type whose agents have left is known for seven days: its commands wait, 
   const { commandId } = answer.body as { commandId: string };
   expect((await api.get(`/commands/${commandId}`)).body).toMatchObject({
     status: 'PENDING',
-    waitingFor: 'agent-with-type',
+    waitingFor: 'capable-agent',
   });
   // The announcement is backdated, as if they had left a week ago.
   const [field = '', text = ''] = Object.entries(await client.hgetall(typesKey)).flat();

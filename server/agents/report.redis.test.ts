@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { shownAs } from '../../shared/protocol/sessions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
@@ -166,7 +166,7 @@ describe('a report', () => {
       expect(await show(id)).toMatchObject({
         status: 'RUNNING',
         history: [
-          { ...mine, ...more, session: shown, why: 'late', status: 'COMPLETED', result: done.result },
+          { ...mine, ...more, session: shown, reason: 'late', status: 'COMPLETED', result: done.result },
         ],
       });
     },
@@ -225,7 +225,7 @@ describe('progress', () => {
   test('is shown of the command, and in lists, until another attempt begins', async () => {
     const commandId = await started();
     const { agentId, session } = mine;
-    const answer = await agents.tellProgress({ agentId, session, told: [{ commandId, ...half }] });
+    const answer = await agents.reportProgress({ agentId, session, told: [{ commandId, ...half }] });
     expect(answer).toMatchObject({ status: 200, body: { lost: [] } });
     expect(await show(commandId)).toMatchObject({ status: 'RUNNING', progress: half.progress });
     const { commands } = (await api.get('/commands?status=RUNNING')).body as { commands: unknown[] };
@@ -238,7 +238,7 @@ describe('progress', () => {
     const [kept, ended] = [await started(), await started()];
     await agents.report(ended, done);
     const told = [kept, ended].map((commandId) => ({ commandId, ...half }));
-    const answer = await agents.tellProgress({ agentId: mine.agentId, session: mine.session, told });
+    const answer = await agents.reportProgress({ agentId: mine.agentId, session: mine.session, told });
     expect(answer.body).toEqual({ lost: [{ commandId: ended, attempt: 1 }] });
   });
 
@@ -248,7 +248,7 @@ describe('progress', () => {
     ['without its place', { attempt: 1, progress: 1 }, 'told[0].sequence'],
   ])('that is %s is refused', async (_what, one, field) => {
     const told = [{ commandId: '00000000-0000-7000-8000-000000000000', ...one }];
-    const answer = await agents.tellProgress({ agentId: 'a', told });
+    const answer = await agents.reportProgress({ agentId: 'a', told });
     expect(answer).toMatchObject({ status: 400, body: { errors: [{ field }] } });
   });
 });

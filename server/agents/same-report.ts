@@ -34,7 +34,7 @@ export async function isSameReport(redis: Redis, keys: PartitionKeys, report: Re
 function endingOf(command: CommandView, { attempt = 1, agentId }: Report): Ending | undefined {
   if (isTerminal(command.status) && command.attempt === attempt) return command;
   return command.history.find(
-    (item) => item.attempt === attempt && item.agentId === agentId && item.why !== 'late' && item.status,
+    (item) => item.attempt === attempt && item.agentId === agentId && item.reason !== 'late' && item.status,
   );
 }
 

@@ -3,8 +3,8 @@ import { z } from 'zod';
 import { runAll } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { homeOf, laneOf, withLanes } from '../../shared/store/lanes.js';
-import { entriesSchema, ifNoGroup } from '../reading/pending-rows.js';
-import { lastDelivered } from '../reading/queues.js';
+import { entriesSchema, ifNoGroup } from '../queues/pending-rows.js';
+import { lastDelivered } from '../queues/queue-loads.js';
 
 /** A command that an agent could start now. This is only a hint: `start` decides. */
 export interface Startable {

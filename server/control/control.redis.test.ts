@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { type CommandView } from '../../shared/protocol/commands.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
@@ -77,7 +77,7 @@ describe('POST /commands/:id/cancel', () => {
     expect(answered(await post(`/commands/${id}/cancel`))).toEqual(cancelled);
   });
 
-  test('asks what runs to stop: its agent hears it when it renews, and its report ends it', async () => {
+  test('asks what runs to stop: its agent learns of it when it renews, and its report ends it', async () => {
     const id = await running();
     const requested = [202, { commandId: id, state: 'requested' }];
     expect(answered(await post(`/commands/${id}/cancel`))).toEqual(requested);
@@ -97,7 +97,7 @@ describe('POST /commands/:id/cancel', () => {
   test.each(['COMPLETED', 'FAILED'])('is refused for what is %s', async (status) => {
     const id = await running();
     await (status === 'COMPLETED' ? agents.complete(id, 'a', { session: 's', attempt: 1 }) : fail(id));
-    const detail = `it is ${status}: only what waits or runs can be cancelled`;
+    const detail = `it is ${status}: only a PENDING or RUNNING command can be cancelled`;
     expect(problemOf(await post(`/commands/${id}/cancel`))).toEqual([409, 'conflict', detail]);
   });
 });
@@ -113,9 +113,9 @@ describe('POST /commands/:id/retry', () => {
       failures: 0,
       error: null,
       finishedAt: null,
-      history: [{ why: 'retried', attempt: 1, status: 'FAILED', error: { code: 'EXECUTION_FAILED' } }],
+      history: [{ reason: 'retried', attempt: 1, status: 'FAILED', error: { code: 'EXECUTION_FAILED' } }],
     });
-    const detail = 'it is PENDING: only what FAILED can be retried';
+    const detail = 'it is PENDING: only a FAILED command can be retried';
     expect(problemOf(await post(`/commands/${id}/retry`))).toEqual([409, 'conflict', detail]);
   });
 
@@ -242,7 +242,7 @@ describe('POST /commands/cancel', () => {
 });
 
 describe('POST /commands/retry', () => {
-  test('retries what failed with that code, and says of how many nobody has heard', async () => {
+  test('retries what failed with that code, and says how many of those may still run', async () => {
     const wanted = [await failed({ code: 'TIMEOUT' }), await failed({ code: 'TIMEOUT' })];
     const unheard = await running();
     await client.hset(keys.command(unheard), {
@@ -259,7 +259,7 @@ describe('POST /commands/retry', () => {
     expect(bodyOf(again)).toMatchObject({ retried: 0, nextCursor: null });
   });
 
-  test('can be told to take only what was never executed', async () => {
+  test('can be limited to what was never executed', async () => {
     const no = await failed({ code: 'INVALID_PAYLOAD', executed: 'no' });
     const yes = await failed();
     expect(bodyOf(await post('/commands/retry?status=FAILED&executed=no'))).toMatchObject({ retried: 1 });

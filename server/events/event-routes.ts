@@ -24,7 +24,7 @@ export function eventRoutes({ eventStreams, held }: EventRoutesOptions): Endpoin
     {
       method: 'get',
       path: '/events',
-      about: 'transitions as Server-Sent Events; ?commandId= for one command',
+      about: 'stream transitions as Server-Sent Events; ?commandId= for one command',
       ownPagesOnly: true,
       handle: (request, response) => {
         const { commandId } = parseQuery(eventsQuerySchema, request);

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { type Status } from '../../shared/protocol/commands.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { type Block, EventClient } from '../testing/event-client.js';
-import { type TransitionListener } from '../waiting/transition-feed.js';
+import { type TransitionListener } from './transition-feed.js';
 import { EventStreams, type EventStreamsOptions } from './event-streams.js';
 
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
@@ -99,7 +99,7 @@ async function fill(response: ServerResponse, happen = (n: number) => say(`c${n}
 }
 
 describe('a stream', () => {
-  test('tells what happens from now on, in order', async () => {
+  test('sends what happens from now on, in order', async () => {
     await begin();
     say('c0', 'PENDING', 0);
     const client = await listenIn();
@@ -122,7 +122,7 @@ describe('a stream', () => {
     });
   });
 
-  test('begins with an id, so that a client that was told nothing yet loses nothing', async () => {
+  test('begins with an id, so that a client that has received nothing yet loses nothing', async () => {
     await begin();
     say('c0');
     const client = await listenIn();
@@ -136,7 +136,7 @@ describe('a stream', () => {
     expect(told(again)).toEqual(['c1 RUNNING 1']);
   });
 
-  test('of one command tells of no other', async () => {
+  test('of one command sends no event of another', async () => {
     await begin();
     const client = await listenIn('?commandId=c2');
     for (const id of ['c1', 'c2', 'c3']) say(id);
@@ -180,7 +180,7 @@ describe('a stream', () => {
 });
 
 describe('a client that comes back', () => {
-  test('is told what it missed, and nothing twice', async () => {
+  test('is sent what it missed, and nothing twice', async () => {
     await begin();
     const client = await listenIn();
     for (const n of numbers(1, 5)) say(`c${n}`);
@@ -193,7 +193,7 @@ describe('a client that comes back', () => {
     expect(told(again)).toEqual(numbers(6, 2001).map((n) => `c${n} RUNNING 1`));
   });
 
-  test('is told of its one command only', async () => {
+  test('is sent events of its one command only', async () => {
     await begin();
     const client = await listenIn('?commandId=c2');
     await client.until(({ id }) => id !== undefined);
@@ -209,7 +209,7 @@ describe('a client that comes back', () => {
     ['of another run', (id: string) => id.replace(/^./, (first) => (first === '0' ? '1' : '0'))],
     ['that was never given', (id: string) => id.replace(/\d+$/, '99')],
     ['that is none', () => 'nonsense'],
-  ])('with an id %s is told first to read again', async (_which, made) => {
+  ])('with an id %s is first asked to read again', async (_which, made) => {
     await begin({ kept: 10 });
     const client = await listenIn();
     await client.until(({ id }) => id !== undefined);
@@ -224,7 +224,7 @@ describe('a client that comes back', () => {
 });
 
 describe('a gap in the feed', () => {
-  test('is told to everybody, after it is over', async () => {
+  test('is announced to every client, after it is over', async () => {
     await begin();
     const all = await Promise.all([listenIn(), listenIn('?commandId=c1')]);
     say('c1');
@@ -236,7 +236,7 @@ describe('a gap in the feed', () => {
     }
   });
 
-  test('is told to who comes back from before it, and not to who comes from after it', async () => {
+  test('is announced to a client that comes back from before it, and not to one from after it', async () => {
     await begin();
     const client = await listenIn('?commandId=c1');
     say('c1');
@@ -257,7 +257,7 @@ describe('a gap in the feed', () => {
 });
 
 describe('a client that does not read', () => {
-  test('costs no more memory, however much happens, and is told to read again', async () => {
+  test('costs no more memory, however much happens, and is asked to read again', async () => {
     await begin({ kept: 1000 });
     const client = await listenIn();
     await client.until(({ id }) => id !== undefined);
@@ -337,7 +337,7 @@ describe('a client that does not read', () => {
 });
 
 describe('a stop', () => {
-  test('ends every stream in good order, with all that was heard', async () => {
+  test('ends every stream in good order, with all that had happened', async () => {
     await begin();
     const all = await Promise.all([listenIn(), listenIn('?commandId=c1')]);
     say('c1');

@@ -1,7 +1,7 @@
 import { type ServerResponse } from 'node:http';
 import { type Logger } from '../../shared/runtime/logger.js';
 import { Loop, type Service } from '../../shared/runtime/service.js';
-import { type TransitionFeed } from '../waiting/transition-feed.js';
+import { type TransitionFeed } from './transition-feed.js';
 import { EventStream } from './event-stream.js';
 import { heartbeatText, openingText, resyncText, retryText, textOf } from './event-text.js';
 import { type Heard, TransitionRing } from './transition-ring.js';

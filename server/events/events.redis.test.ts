@@ -9,7 +9,7 @@ import {
 } from '../../shared/protocol/api.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { repositoryRoot, TestRedis } from '../../shared/testing/redis-server.js';
+import { repositoryRoot, TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { type Block, EventClient } from '../testing/event-client.js';
 import { TestApi } from '../testing/test-api.js';
@@ -79,7 +79,7 @@ const wordsOf = ({ event, data }: Block) => {
 const told = (stream: EventClient) => stream.events.map(wordsOf);
 const wholeLife = ['transition PENDING 0', 'transition RUNNING 1', 'transition COMPLETED 1'];
 
-test('tells the life of a command, as it happens', async () => {
+test('a stream sends the life of a command, as it happens', async () => {
   const stream = await EventClient.open(`${server.url}/events`);
   expect(stream.headers).toMatchObject({
     'content-type': 'text/event-stream',
@@ -99,7 +99,7 @@ test('tells the life of a command, as it happens', async () => {
   stream.close();
 });
 
-test('tells how far an attempt says that it is, between its steps', async () => {
+test('a stream sends the progress of an attempt, between its steps', async () => {
   const stream = await EventClient.open(`${server.url}/events`);
   const commandId = await submitOne();
   await api.get('/commands/next?agentId=a');
@@ -121,7 +121,7 @@ test('tells how far an attempt says that it is, between its steps', async () => 
   stream.close();
 });
 
-test('tells of one command only, at a server that it was not submitted to', async () => {
+test('a stream may be of one command only, at a server that it was not submitted to', async () => {
   const other = await startServer();
   const id = '0192f3a4-5b6c-7d8e-9f01-23456789abcd';
   const stream = await EventClient.open(`${other.url}/events?commandId=${id.toUpperCase()}`);
@@ -133,7 +133,7 @@ test('tells of one command only, at a server that it was not submitted to', asyn
   expect(await stream.over).toBe('end');
 });
 
-test('whoever comes back is told what happened meanwhile', async () => {
+test('a client that comes back is sent what happened meanwhile', async () => {
   const stream = await EventClient.open(`${server.url}/events`);
   await stream.until(({ id }) => id !== undefined);
   stream.close();
@@ -144,7 +144,7 @@ test('whoever comes back is told what happened meanwhile', async () => {
   again.close();
 });
 
-test('whoever comes back to another server, or to its next run, is told to read again', async () => {
+test('a client that comes back to another server, or to its next run, is asked to read again', async () => {
   const stream = await EventClient.open(`${server.url}/events`);
   await stream.until(({ id }) => id !== undefined);
   await server.stop();
@@ -158,7 +158,7 @@ test('whoever comes back to another server, or to its next run, is told to read 
   again.close();
 });
 
-test('a break between server and Redis is told, once messages come again', async () => {
+test('a break between server and Redis is announced, once messages come again', async () => {
   const stream = await EventClient.open(`${server.url}/events`);
   await client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
   await stream.untilEvents(1);
@@ -168,7 +168,7 @@ test('a break between server and Redis is told, once messages come again', async
   stream.close();
 });
 
-test('a stream may begin while Redis is away, and tells when it is back', async () => {
+test('a stream may begin while Redis is away, and says when it is back', async () => {
   await redis.kill();
   const stream = await EventClient.open(`${server.url}/events`);
   await redis.start();

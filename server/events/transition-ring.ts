@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type Transition } from '../waiting/transition-feed.js';
+import { type Transition } from './transition-feed.js';
 
 /** One item of the ring: a transition, or a gap, before which some may have been missed. */
 export type Heard = (Transition & { readonly atMs: number }) | 'gap';

@@ -1,8 +1,8 @@
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { endProcesses, startProcess } from '../../shared/testing/processes.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { endProcesses, startProcess } from '../../testing/processes.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { TestApi } from '../testing/test-api.js';
 
@@ -36,7 +36,7 @@ async function submitOne(): Promise<string> {
   return (body as { commandId: string }).commandId;
 }
 
-test('stays right through what it hears, a gap, and a restart of the server', async () => {
+test('the example stays right through messages, a gap, and a restart of the server', async () => {
   const ids = await Promise.all(Array.from({ length: 300 }, submitOne));
   const [first = '', second = '', third = ''] = ids;
   const env = { NODE_OPTIONS: '--experimental-eventsource' };

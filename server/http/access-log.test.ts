@@ -5,7 +5,7 @@ import { type AddressInfo } from 'node:net';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { TestApi } from '../testing/test-api.js';
 import { accessLog, logWith } from './access-log.js';
-import { checking } from './check.js';
+import { checking } from './middleware-check.js';
 
 let server: Server;
 let api: TestApi;

@@ -1,6 +1,6 @@
 import { type Request, type Response } from 'express';
 import { type Logger } from '../../shared/runtime/logger.js';
-import { type Check } from './check.js';
+import { type Check } from './middleware-check.js';
 
 /** Fields that a route adds to the log line of its request. */
 interface LogFields {

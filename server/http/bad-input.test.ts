@@ -70,7 +70,7 @@ const badSubmissions: [what: string, body: unknown, refusal: Refusal][] = [
     { code: 'unknown_type', field: 'type', message: /did you mean DELAY\?/ },
   ],
   [
-    'a type that nobody knows',
+    'a type that no agent knows',
     { ...delay, type: 'FORMAT_DISK' },
     { code: 'unknown_type', field: 'type', message: /known: DELAY/ },
   ],

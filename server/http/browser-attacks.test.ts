@@ -108,7 +108,7 @@ const onLoopback: [what: string, attack: Attack, refusal: object][] = [
     forbidden,
   ],
   [
-    'a listing by an image: it costs time, whoever sees it',
+    'a listing by an image: it costs time, even if its page cannot read it',
     { line: 'GET /commands', head: fetched('cross-site', 'no-cors', 'image') },
     forbidden,
   ],
@@ -273,7 +273,7 @@ test.each(toLan)('to a plain http server in the same network: %s', async (_what,
   expect(await send(onLan, attack)).toMatchObject({ ...refusal, allows: false });
 });
 
-test('a browser that asks before it sends is not told that it may', async () => {
+test('a browser that asks before it sends gets no permission', async () => {
   const head = [
     'Origin: http://intranet',
     'Access-Control-Request-Method: PUT',

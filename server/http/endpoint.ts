@@ -1,5 +1,5 @@
 import { type Express, type Request, type RequestHandler, type Response } from 'express';
-import { type Check, checking } from './check.js';
+import { type Check, checking } from './middleware-check.js';
 import { parseJson, readBytes, refuseHopeless } from './json-body.js';
 import { originGuard, ownPageGuard } from './origin-guard.js';
 import { Problem } from './problem.js';
@@ -18,6 +18,20 @@ export interface Endpoint {
   readonly ownPagesOnly?: true;
   readonly handle: (request: Request, response: Response) => void | Promise<void>;
 }
+
+/** A handler that is given what the handlers of its routes share. */
+export type HandlerOf<Context> = (
+  context: Context,
+  request: Request,
+  response: Response,
+) => void | Promise<void>;
+
+/** Returns a function that makes handlers of endpoints out of handlers with a context. */
+export const handlersWith =
+  <Context>(context: Context) =>
+  (handler: HandlerOf<Context>): Endpoint['handle'] =>
+  (request, response) =>
+    handler(context, request, response);
 
 /** Whether a request asks for a change. */
 export const changesState = (request: Request) => !['GET', 'HEAD', 'OPTIONS'].includes(request.method);

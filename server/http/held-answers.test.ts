@@ -8,7 +8,7 @@ const id = '01a2017b-11a3-743e-9db2-434e15005157';
 test.each([
   [{ inAll: 1, perPeer: 9 }, /\(MAX_HELD\)/],
   [{ inAll: 9, perPeer: 1 }, /\(MAX_HELD_PER_PEER\)/],
-])('answers are held up to %j, and what comes then is told which bound it is', async (held, name) => {
+])('answers are held up to %j, and the refusal of the next request names the bound', async (held, name) => {
   const app = appWithoutRedis({ held });
   const listener = (...[request, response]: Parameters<HttpListener>) => void app(request, response);
   const server = new HttpServer({ listener, host: '127.0.0.1', port: 0, graceMs: 0 });

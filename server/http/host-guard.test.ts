@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { type AddressInfo } from 'node:net';
 import { TestApi } from '../testing/test-api.js';
-import { checking } from './check.js';
+import { checking } from './middleware-check.js';
 import { hostGuard } from './host-guard.js';
 import { type Problem, sendProblem } from './problem.js';
 
@@ -29,7 +29,7 @@ async function guarded(host: string, names?: readonly string[]): Promise<TestApi
   return new TestApi(`http://127.0.0.1:${port}`, true);
 }
 
-test('on every address only those of loopback and the names that it was told are a Host', async () => {
+test('on every address only those of loopback and the configured names are a Host', async () => {
   const api = await guarded('0.0.0.0', ['server']);
   for (const own of ['localhost:3000', 'Server:3000', '127.0.0.1', '[::1]:80']) {
     expect(await api.get('/', { headers: { host: own } })).toMatchObject({ status: 200 });

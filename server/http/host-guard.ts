@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import { isIP } from 'node:net';
 import { type Request } from 'express';
 import { isFromBrowser } from './browser-request.js';
-import { type Check } from './check.js';
+import { type Check } from './middleware-check.js';
 import { Problem } from './problem.js';
 import { parseUrl } from '../../shared/runtime/parse-url.js';
 

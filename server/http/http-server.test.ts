@@ -182,7 +182,7 @@ describe('connections are bounded', () => {
     [{ inAll: 2, perPeer: 9 }, /MAX_CONNECTIONS\)/],
     [{ inAll: 9, perPeer: 2 }, /MAX_CONNECTIONS_PER_PEER/],
   ])(
-    'by %j: one more is told which bound it is, and may come when another one has gone',
+    'by %j: one more is refused with the name of the bound, and may come when another one has gone',
     async (maxConnections, name) => {
       await listen(hello, { maxConnections });
       const [first] = [await raw(), await raw()];
@@ -202,7 +202,7 @@ describe('connections are bounded', () => {
   );
 });
 
-test('an idle connection is kept for as long as it is told', async () => {
+test('an idle connection is kept for as long as is configured', async () => {
   await listen(hello, { keepAliveMs: 4000 });
   const { socket } = await raw('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
   const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -210,7 +210,7 @@ test('an idle connection is kept for as long as it is told', async () => {
 });
 
 describe('stopping', () => {
-  test('lets an answer that is under way finish, and tells its client to close', async () => {
+  test('lets an answer that is under way finish, and asks its client to close', async () => {
     const arrived: { finish?: () => void } = {};
     let here: () => void;
     const inFlight = new Promise<void>((resolve) => (here = resolve));

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { problemErrors } from '../../shared/protocol/bounds.js';
-import { payloadFaults } from '../submissions/payload-faults.js';
+import { payloadFaults } from '../types/payload-faults.js';
 import { parseInput } from './input.js';
 
 /** A body may have a fault for every two of its bytes: no more are put into words than an answer lists. */

@@ -5,8 +5,8 @@ import { jsonDepth } from '../../shared/protocol/bounds.js';
 import { limits } from '../../shared/protocol/commands.js';
 import { parseExactJson } from '../../shared/protocol/exact-json.js';
 import { boundsFault } from './body-bounds.js';
-import { type Check } from './check.js';
-import { bodyTooLarge, malformedJson } from './fault.js';
+import { type Check } from './middleware-check.js';
+import { bodyTooLarge, malformedJson } from './error-to-problem.js';
 import { fieldName, parseInput } from './input.js';
 import { invalid, Problem } from './problem.js';
 

@@ -3,7 +3,7 @@ import { dismissConsumers, surveyQueues } from '../../shared/lifecycle/upkeep.js
 import { type Logger } from '../../shared/runtime/logger.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { agentKey, agentsKey, type PartitionKeys } from '../../shared/store/keys.js';
-import { consumersOf, readRegistrations } from '../reading/consumers.js';
+import { consumersOf, readRegistrations } from '../queues/consumers.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';
 

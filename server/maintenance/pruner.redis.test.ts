@@ -2,10 +2,10 @@ import { type Redis } from 'ioredis';
 import { statsSchema } from '../../shared/protocol/api.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { completed, reportOf } from '../../shared/testing/command-fixtures.js';
+import { completed, reportOf } from '../../testing/command-fixtures.js';
 import { report, start, submit } from '../../shared/lifecycle/transitions.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
-import { readStats } from '../reading/stats.js';
+import { TestRedis } from '../../testing/redis-server.js';
+import { readStats } from '../status/stats.js';
 import { RedisLink } from '../redis/redis-link.js';
 import { pruner } from './pruner.js';
 import { type Sweeper } from './sweeper.js';
@@ -152,7 +152,7 @@ test('a command that was executed while the pruner runs stays until its time is 
   const command = { id: 'a', digest: '', type: 'DELAY', payload: '{}', queue: 'default' };
   await submit(client, keys, [command], options);
   const by = { agentId: 'agent-1', session: 'i1.1' };
-  await start(client, keys, { ...by, limit: 1, queues: ['default'], types: [], inHands: [] });
+  await start(client, keys, { ...by, limit: 1, queues: ['default'], types: [], inFlight: [] });
   expect(await report(client, keys, [reportOf(completed)])).toEqual(['accepted']);
   // Commands that come after it in the index are looked at after it.
   await make(1, 'old', ended);

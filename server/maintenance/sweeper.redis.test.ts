@@ -2,7 +2,7 @@ import { type Redis } from 'ioredis';
 import { submit } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { RedisLink } from '../redis/redis-link.js';
 import { expirer } from './expirer.js';
 import { promoter } from './promoter.js';
@@ -105,7 +105,7 @@ test('goes on without a pause while more is due', async () => {
   await all;
 });
 
-test('an outage of Redis stops nothing, and is told once', async () => {
+test('an outage of Redis stops nothing, and is logged once', async () => {
   await redis.kill();
   let ticks = 0;
   let whenTicked: () => void = () => undefined;

@@ -2,8 +2,8 @@ import { type Redis } from 'ioredis';
 import { start, submit } from '../../shared/lifecycle/transitions.js';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { agentKey, agentsKey, partitionKeys } from '../../shared/store/keys.js';
-import { asAgent1, newCommand } from '../../shared/testing/command-fixtures.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { asAgent1, newCommand } from '../../testing/command-fixtures.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { RedisLink } from '../redis/redis-link.js';
 import { unknownTypes } from './unknown-types.js';
 

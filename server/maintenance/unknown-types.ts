@@ -4,7 +4,7 @@ import { type Logger } from '../../shared/runtime/logger.js';
 import { ifWrongType, runAll } from '../../shared/store/command-reader.js';
 import { type PartitionKeys } from '../../shared/store/keys.js';
 import { laneOf, type Lane } from '../../shared/store/lanes.js';
-import { knowsType, readServing } from '../reading/waiting-reasons.js';
+import { knowsType, readServing } from '../commands/waiting-reasons.js';
 import { readTime } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
 import { Sweeper } from './sweeper.js';

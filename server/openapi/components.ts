@@ -11,7 +11,7 @@ import {
   agentViewSchema,
   commandListSchema,
   commandSummarySchema,
-  leftoversSchema,
+  runningAtStartupSchema,
   problemSchema,
   queueViewSchema,
   readinessSchema,
@@ -65,7 +65,7 @@ const answers = {
   Queue: queueViewSchema,
   CommandType: typeViewSchema,
   Stats: statsSchema,
-  Leftovers: leftoversSchema,
+  RunningAtStartup: runningAtStartupSchema,
   Readiness: readinessSchema,
   TransitionEvent: transitionEventSchema,
   ResyncEvent: resyncEventSchema,
@@ -102,7 +102,7 @@ const more: Readonly<Record<string, object>> = {
   Submission: { not: { required: ['runAt', 'delayMs'] } },
   WaitingReason: { description: meanings(waitingReasons) },
   CommandErrorCode: { description: meanings(commandErrors) },
-  ResyncEvent: { description: `\`reason\` is why transitions may be missing. ${meanings(resyncReasons)}` },
+  ResyncEvent: { description: `The \`reason\` why transitions may be missing. ${meanings(resyncReasons)}` },
 };
 
 /** The registry by which zod recognizes a schema wherever it is used in another. */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { BrowserPage, findBrowser } from '../../shared/testing/browser.js';
-import { endProcesses, startProcess } from '../../shared/testing/processes.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { BrowserPage, findBrowser } from '../../testing/browser.js';
+import { endProcesses, startProcess } from '../../testing/processes.js';
+import { TestRedis } from '../../testing/redis-server.js';
 
 const program = findBrowser();
 
@@ -16,7 +16,7 @@ if (program === undefined) {
     await redis.stop();
   });
 
-  test('the pages at /docs show the API in a real browser, send requests, and ask nobody else for anything', async () => {
+  test('the pages at /docs show the API in a real browser, send requests, and contact no other host', async () => {
     redis = await TestRedis.start();
     const env = { PORT: '0', REDIS_URL: redis.url, LOG_LEVEL: 'info', LOG_PRETTY: 'false' };
     const line = await startProcess(['dist/server/main.js'], { env }).waitForLine(/"ready: http/);

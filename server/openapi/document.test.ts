@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Ajv2020 from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 import { document, validatorAt } from '../testing/document.js';
 import { generatedFiles } from './generated-files.js';
 

@@ -67,10 +67,10 @@ export function openApiDocument(types: readonly DocumentedType[]): OpenApiDocume
 }
 
 const description = [
-  'JSON in and out. Errors are `application/problem+json` (RFC 9457) with a stable `code`, and name the field and',
-  'the bound. Fields that have no value yet are `null`, never absent. Times are RFC 3339 in UTC.',
+  'Requests and answers are JSON. Errors are `application/problem+json` (RFC 9457) with a stable `code`, and name',
+  'the field and the bound. Fields that have no value yet are `null`, never absent. Times are RFC 3339 in UTC.',
   '',
-  'Answers carry `Cache-Control: no-store`. What changes state is refused when a page of another site sends it.',
+  'Answers carry `Cache-Control: no-store`. A request that changes state is refused if a page of another site sends it.',
   '',
   'The payload of a submission is checked by the JSON Schema of its `type`: `Payload.<type>`. The result of a',
   'command that COMPLETED is described by `Result.<type>`.',

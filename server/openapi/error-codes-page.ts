@@ -20,7 +20,7 @@ ${answers.join('\n')}
 
 ## Failed commands
 
-The \`error.code\` of a command whose status is \`FAILED\`. \`error.executed\` says whether execution began: \`no\`, \`yes\` or \`unknown\`.
+The \`error.code\` of a command whose status is \`FAILED\`. \`error.executed\` is whether execution began: \`no\`, \`yes\` or \`unknown\`.
 
 | code | meaning |
 |---|---|

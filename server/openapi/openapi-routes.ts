@@ -3,7 +3,7 @@ import { type Request, type Response } from 'express';
 import { type Endpoint } from '../http/endpoint.js';
 import { Problem } from '../http/problem.js';
 import { RedisUnavailable } from '../redis/redis-fault.js';
-import { type TypeCatalog } from '../submissions/type-catalog.js';
+import { type TypeCatalog } from '../types/type-catalog.js';
 import {
   contentSecurityPolicy,
   docsFiles,
@@ -37,19 +37,19 @@ export function openApiRoutes({ catalog }: OpenApiRoutesOptions): Endpoint[] {
     {
       method: 'get',
       path: '/openapi.json',
-      about: 'this API as an OpenAPI 3.1 document, with the command types that agents have announced',
+      about: 'the OpenAPI 3.1 document of this API, with the command types that agents have announced',
       handle: sendDocument,
     },
     {
       method: 'get',
       path: '/docs',
-      about: 'the same as pages, from which requests can be sent',
+      about: 'API documentation pages, from which requests can be sent',
       handle: sendPage,
     },
     {
       method: 'get',
       path: '/docs/:file',
-      about: 'what these pages load',
+      about: 'files that the documentation pages load',
       handle: (request, response) => {
         const name = String(request.params.file);
         if (!docsFiles.includes(name))

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { typesKey } from '../../shared/store/keys.js';
-import { endProcesses, startProcess, type TestProcess } from '../../shared/testing/processes.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { endProcesses, startProcess, type TestProcess } from '../../testing/processes.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { EventClient } from '../testing/event-client.js';
 import { validatorAt } from '../testing/document.js';
 import { documented } from '../testing/documented-answers.js';
@@ -50,7 +50,10 @@ test('a real server answers every operation as the document has it', async () =>
   expect(givenId(await agents.next(host7))).toBe(id);
   await api.post('/agents/http-1/settle', { session: 'host7.1', earlier: ['host7.0'] });
   await agents.renew({ ...host7, held: [{ commandId: id, attempt: 1 }] });
-  await agents.tellProgress({ ...host7, told: [{ commandId: id, attempt: 1, sequence: 1, progress: 0.5 }] });
+  await agents.reportProgress({
+    ...host7,
+    told: [{ commandId: id, attempt: 1, sequence: 1, progress: 0.5 }],
+  });
   await api.post(`/commands/${id}/cancel`, undefined);
   await agents.complete(id, 'http-1', { session: 'host7.1', attempt: 1 });
   const other = givenId(await agents.next(host7));

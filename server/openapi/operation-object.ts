@@ -110,7 +110,7 @@ function pathParameter(name: string): ParameterObject {
 const pathParameters: Readonly<Record<string, { description: string; schema: z.ZodType; example: string }>> =
   {
     id: {
-      description: 'A commandId. What cannot be one is 404.',
+      description: 'The id of a command. A value that cannot be an id is answered 404.',
       schema: commandIdSchema,
       example: '8bca8dda-1290-505b-9d14-bbe7607a455c',
     },
@@ -144,45 +144,45 @@ export const requestHeaders: Readonly<Record<RequestHeader, ParameterObject>> = 
     name: 'Idempotency-Key',
     in: 'header',
     // No `example`: the pages would send it, and the second command with it would be refused.
-    description: 'Of your choice, and new for each new command: then the request may be sent again.',
+    description: 'A key of your choice, new for each new command: with it the request may be sent again.',
     schema: { type: 'string', pattern: keyPattern.source },
   },
   [ticketHeader]: {
     name: ticketHeader,
     in: 'header',
     description:
-      'The `ticket` that came with the command. A report with the ticket of another delivery is late, also when the attempt ' +
-      'has its number again, since the command was deleted and submitted anew. Left out: it is not compared.',
+      'The `ticket` that came with the command. A report with the ticket of another delivery is late, even if the attempt ' +
+      'has the same number, since the command was deleted and submitted anew. When left out, it is not compared.',
     schema: { type: 'string' },
   },
   'Last-Event-ID': {
     name: 'Last-Event-ID',
     in: 'header',
-    description: 'The `id` of the last event that was read: the stream goes on behind it.',
+    description: 'The `id` of the last event that was read: the stream continues after it.',
     schema: { type: 'string' },
   },
   'If-None-Match': {
     name: 'If-None-Match',
     in: 'header',
-    description: 'The `ETag` of what the client has.',
+    description: 'The `ETag` of the version that the client has.',
     schema: { type: 'string' },
   },
 };
 
 export const responseHeaders: Readonly<Record<ResponseHeader, SchemaObject>> = {
   Location: {
-    description: 'Where the command is, as a path that is relative to that of the request.',
+    description: 'The URL of the command, as a path relative to that of the request.',
     schema: { type: 'string', format: 'uri-reference' },
     example: 'commands/8bca8dda-1290-505b-9d14-bbe7607a455c',
   },
   'Retry-After': {
-    description: 'Seconds until it is worth sending the request again.',
+    description: 'Seconds to wait before sending the request again.',
     schema: { type: 'integer', minimum: 1 },
     example: 1,
   },
   [drainingHeader]: {
-    description: 'An operator wants this agent to take no more commands.',
+    description: 'Sent while an operator drains this agent: it gets no more commands.',
     schema: { const: 'true' },
   },
-  ETag: { description: 'Of this version of the file.', schema: { type: 'string' } },
+  ETag: { description: 'The version of the file.', schema: { type: 'string' } },
 };

@@ -3,13 +3,13 @@ import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type Endpoint } from '../http/endpoint.js';
 
 export const tags = {
-  Commands: 'Submit commands, look at them, wait for them.',
-  Control: 'What an operator asks of commands and queues.',
-  Deployment: 'What the whole is doing, and whether this server is well.',
+  Commands: 'Submit commands, read them, and wait for them.',
+  Control: 'Operator actions on commands and queues.',
+  Deployment: 'The state of the deployment, and the health of this server.',
   Agents:
-    'What agents say that reach only the server: docs/reference/agent-protocol.md has the rules of that conversation. And what an operator says to any agent.',
-  About: 'The API about itself.',
-  Live: 'What happens, as it happens.',
+    'Calls of agents that reach only the server, by the rules of docs/reference/agent-protocol.md; and draining, which an operator may request of any agent.',
+  About: 'The description of the API itself.',
+  Live: 'Transitions of commands as they happen.',
 } as const;
 export type Tag = keyof typeof tags;
 

@@ -4,8 +4,8 @@ import { type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import newman, { type NewmanRunSummary } from 'newman';
 import { z } from 'zod';
-import { endProcesses, startProcess } from '../../shared/testing/processes.js';
-import { repositoryRoot, TestRedis } from '../../shared/testing/redis-server.js';
+import { endProcesses, startProcess } from '../../testing/processes.js';
+import { repositoryRoot, TestRedis } from '../../testing/redis-server.js';
 import { operationOf } from '../testing/document.js';
 import { operations } from './operations.js';
 import { type PostmanCollection } from './postman-collection.js';
@@ -45,7 +45,9 @@ test('newman runs it to its end, again and again against the same server, and ev
   const first = await runCollection(url);
   expect(failuresOf(first)).toEqual([]);
   const names = first.run.executions.map(({ item }) => item.name);
-  expect(names).toEqual(items.map(({ name }) => name).filter((name) => !name.startsWith('Transitions as')));
+  expect(names).toEqual(
+    items.map(({ name }) => name).filter((name) => !name.startsWith('Stream transitions')),
+  );
   expect(failuresOf(await runCollection(url))).toEqual([]);
 });
 

@@ -49,6 +49,27 @@ export interface PostmanVariable {
   readonly disabled?: true;
 }
 
+const variables: readonly PostmanVariable[] = [
+  { key: 'baseUrl', value: 'http://localhost:3000', description: 'The URL of the server.' },
+  {
+    key: 'commandId',
+    value: '',
+    description: 'The id of the last command that a request submitted or started.',
+  },
+  { key: 'attempt', value: '1', description: 'The attempt that the agent started.' },
+  {
+    key: 'session',
+    value: '',
+    description: 'The session of the agent, set by the request that registers it.',
+  },
+  {
+    key: 'openStreams',
+    value: 'false',
+    description:
+      'true: GET /events is sent, too. Its answer has no end, and a runner waits for its own timeout.',
+  },
+];
+
 export function postmanCollection(document: OpenApiDocument): PostmanCollection {
   const { info, tags, paths } = document;
   const all = Object.entries(paths).flatMap(([path, methods]) =>
@@ -82,22 +103,7 @@ export function postmanCollection(document: OpenApiDocument): PostmanCollection 
         .filter(({ operation }) => operation.tags.includes(String(tag.name)))
         .flatMap(({ path, method, operation }) => itemsOf(document, path, method, operation)),
     })),
-    variable: [
-      { key: 'baseUrl', value: 'http://localhost:3000', description: 'Where the server is.' },
-      { key: 'commandId', value: '', description: 'Of the last command that a request made, or was given.' },
-      { key: 'attempt', value: '1', description: 'The attempt at it that the agent was given.' },
-      {
-        key: 'session',
-        value: '',
-        description: "Of the agent's run: set by the request that takes its name.",
-      },
-      {
-        key: 'openStreams',
-        value: 'false',
-        description:
-          'true: GET /events is sent, too. Its answer has no end, and a runner waits until its own timeout.',
-      },
-    ],
+    variable: variables,
   };
 }
 

@@ -1,7 +1,7 @@
-import { tooManyQueues } from '../http/fault.js';
+import { tooManyQueues } from '../http/error-to-problem.js';
 import { type ProblemCode } from '../../shared/protocol/errors.js';
 import { type FieldFault, invalid, Problem } from '../http/problem.js';
-import { costlyPayload, stillLearning } from '../submissions/schema-problems.js';
+import { costlyPayload, stillLearning } from '../types/schema-problems.js';
 
 const fault = (field: string, message: string): readonly FieldFault[] => [{ field, message }];
 
@@ -17,12 +17,12 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
     fault('type', 'is not known, did you mean DELAY? (known: DELAY, HTTP_GET_JSON)'),
     'unknown_type',
   ),
-  unusable_type: invalid(
+  invalid_type_schema: invalid(
     fault(
       'type',
       'has a schema that cannot be used, so no payload can be checked: the announcement is not {payload, result, onAgentLost, announcedAt} as JSON',
     ),
-    'unusable_type',
+    'invalid_type_schema',
   ),
   forbidden_origin: new Problem(
     'forbidden_origin',
@@ -33,7 +33,7 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
   not_found: new Problem('not_found', 'there is no command with this id'),
   method_not_allowed: new Problem('method_not_allowed', 'this path knows POST, GET, HEAD, OPTIONS'),
   request_timeout: new Problem('request_timeout', 'the request did not arrive in time'),
-  conflict: new Problem('conflict', 'it is COMPLETED: only what waits or runs can be cancelled'),
+  conflict: new Problem('conflict', 'it is COMPLETED: only a PENDING or RUNNING command can be cancelled'),
   late_report: new Problem(
     'late_report',
     "the attempt is no longer current, or not this agent's: nothing was changed; the report is kept in the history",
@@ -45,7 +45,7 @@ export const problemExamples: Readonly<Record<ProblemCode, Problem>> = {
   ),
   agent_name_taken: new Problem(
     'agent_name_taken',
-    'http-1 is held by instance d41b0c5e9f27, pid 4711 on host7, last heard of at 2026-11-22T13:07:25.694Z: choose another name, or wait 14665 ms to see whether it is gone',
+    'http-1 is held by instance d41b0c5e9f27, pid 4711 on host7, last seen at 2026-11-22T13:07:25.694Z: choose another name, or wait 14665 ms to see whether it is gone',
     {
       holder: {
         instance: 'd41b0c5e9f27',

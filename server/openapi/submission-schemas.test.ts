@@ -10,7 +10,7 @@ const typeOf = (type: string, payload: object, more: Partial<DocumentedType> = {
   source: 'announced',
   payload: { ...payload },
   result: { type: 'object' },
-  fault: null,
+  schemaError: null,
   conflict: null,
   ...more,
 });
@@ -85,15 +85,17 @@ test.each<[string, object]>([
   ['another dialect', { $schema: 'http://json-schema.org/draft-07/schema#' }],
   ['what is no JSON Schema', { type: 'number of pages' }],
   ['what is no reference', { $ref: 7 }],
-  ['more levels than anybody reads', deep],
+  ['too many levels', deep],
 ])('a payload schema with %s is not in the document: any JSON is', (_, payload) => {
   const schemas = schemasOf(typeOf('ODD', payload, { result: { ...payload } }));
-  expect(schemas['Payload.ODD']).toEqual({ description: 'Its JSON Schema is at `GET /types`.' });
+  expect(schemas['Payload.ODD']).toEqual({
+    description: 'The JSON Schema of this payload is at `GET /types`.',
+  });
   expect(schemas).not.toHaveProperty(['Result.ODD']);
   expect(isSubmission([typeOf('ODD', payload)], { type: 'ODD', payload: 7 })).toBe(true);
 });
 
-test('of a type that agents disagree about, a payload fits all versions, and a result one of them', () => {
+test('of a type with conflicting versions, a payload fits all versions, and a result one of them', () => {
   const version = (name: string) => ({
     digest: name,
     agents: [name],
@@ -104,14 +106,14 @@ test('of a type that agents disagree about, a payload fits all versions, and a r
     announcedAt: null,
   });
   const conflict = { note: 'they disagree', versions: [version('width'), version('height')] };
-  const disputed = typeOf('SIZE', { required: ['width'] }, { conflict });
-  const isOfAll = (payload: object) => isSubmission([disputed], { type: 'SIZE', payload });
+  const conflicting = typeOf('SIZE', { required: ['width'] }, { conflict });
+  const isOfAll = (payload: object) => isSubmission([conflicting], { type: 'SIZE', payload });
   expect([isOfAll({ width: 1 }), isOfAll({ height: 1 }), isOfAll({ width: 1, height: 1 })]).toEqual([
     false,
     false,
     true,
   ]);
-  expect(schemasOf(disputed)['Result.SIZE']).toEqual({
+  expect(schemasOf(conflicting)['Result.SIZE']).toEqual({
     anyOf: [{ required: ['width'] }, { required: ['height'] }],
   });
   const builtIn = typeOf('SIZE', { required: ['width'] }, { conflict, source: 'built-in' });
@@ -119,7 +121,7 @@ test('of a type that agents disagree about, a payload fits all versions, and a r
 });
 
 test.each<[string, DocumentedType]>([
-  ['cannot be used', typeOf('BAD', {}, { fault: 'no schema' })],
+  ['cannot be used', typeOf('BAD', {}, { schemaError: 'no schema' })],
   ['has a name that no submission can have', typeOf('a/b ~{}', {})],
 ])('a type that %s is left out', (_, type) => {
   const schemas = schemasOf(type, resize);

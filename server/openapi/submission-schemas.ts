@@ -6,7 +6,10 @@ import { embed } from './announced-schema.js';
 import { refTo, type SchemaObject, schemasPointer } from './schema-object.js';
 
 /** The part of a command type that the document describes. */
-export type DocumentedType = Pick<TypeView, 'type' | 'source' | 'payload' | 'result' | 'fault' | 'conflict'>;
+export type DocumentedType = Pick<
+  TypeView,
+  'type' | 'source' | 'payload' | 'result' | 'schemaError' | 'conflict'
+>;
 
 /** A type that every agent has. */
 export const builtIn = (type: string, { payload, result }: CommandTypeInfo): DocumentedType => ({
@@ -14,7 +17,7 @@ export const builtIn = (type: string, { payload, result }: CommandTypeInfo): Doc
   source: 'built-in',
   payload,
   result,
-  fault: null,
+  schemaError: null,
   conflict: null,
 });
 
@@ -34,9 +37,9 @@ export function submissionSchemas(
   const mapping: [string, string][] = [];
   let [room, leftOut] = [mostChars, 0];
   for (const known of types) {
-    const { type, fault } = known;
+    const { type, schemaError } = known;
     // Redis may hold a name that no submission can have, if another program wrote it there.
-    if (fault !== null || !commandTypeSchema.safeParse(type).success) continue;
+    if (schemaError !== null || !commandTypeSchema.safeParse(type).success) continue;
     room -= charsOf(known);
     if (room < 0 && known.source === 'announced') {
       leftOut++;
@@ -44,15 +47,19 @@ export function submissionSchemas(
     }
     const payload = embedAll(versionsOf(known, 'payload'), 'allOf', `${schemasPointer}Payload.${type}`);
     // A schema that cannot be embedded may still check payloads: then the document shows them as any JSON.
-    schemas[`Payload.${type}`] = payload ?? { description: 'Its JSON Schema is at `GET /types`.' };
+    schemas[`Payload.${type}`] = payload ?? {
+      description: 'The JSON Schema of this payload is at `GET /types`.',
+    };
     const result = embedAll(versionsOf(known, 'result'), 'anyOf', `${schemasPointer}Result.${type}`);
     if (result) schemas[`Result.${type}`] = result;
     schemas[`Submission.${type}`] = submissionOf(type, base);
     mapping.push([type, `${schemasPointer}Submission.${type}`]);
   }
   schemas.Submission = {
-    description: `Of one of the command types that are known. Agents can announce more.${
-      leftOut > 0 ? ` There are ${leftOut} more, which have no room here: see \`GET /types\`.` : ''
+    description: `A submission of one of the known command types. Agents can announce more.${
+      leftOut > 0
+        ? ` There are ${leftOut} more, which this document has no room for: see \`GET /types\`.`
+        : ''
     }`,
     oneOf: mapping.map(([, $ref]) => ({ $ref })),
     discriminator: { propertyName: 'type', mapping: Object.fromEntries(mapping) },
@@ -75,10 +82,10 @@ function charsOf({ payload, result, conflict }: DocumentedType): number {
   }
 }
 
-/** Agents that disagree about a type get payloads that fit all of their versions; each gives a result by its own. */
+/** Agents with conflicting versions of a type get payloads that fit all of them; each gives a result by its own. */
 function versionsOf({ source, conflict, ...own }: DocumentedType, part: 'payload' | 'result') {
-  const disagree = source === 'announced' && conflict !== null;
-  return (disagree ? conflict.versions : [own]).map((version) => version[part]);
+  const isConflict = source === 'announced' && conflict !== null;
+  return (isConflict ? conflict.versions : [own]).map((version) => version[part]);
 }
 
 /** @returns undefined when one of them cannot be a part of the document */

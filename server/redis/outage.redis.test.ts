@@ -2,7 +2,7 @@ import { type AddressInfo } from 'node:net';
 import { createServer } from 'node:http';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { Server } from '../server.js';
 import { type TestAnswer, TestApi } from '../testing/test-api.js';
 
@@ -136,7 +136,7 @@ test('an answer comes within two seconds of a request, also from a frozen Redis'
   goOn();
 });
 
-test('once it is known that Redis is silent, nobody waits for a timeout again', async () => {
+test('once it is known that Redis is silent, no request waits for a timeout again', async () => {
   freeze();
   await api.get('/stats');
   const startedAt = performance.now();
@@ -172,10 +172,10 @@ test('an outage is two lines in the log, however many calls it hits', async () =
 });
 
 test('a Redis that became a replica takes no commands, and one that is a primary again does', async () => {
-  const nobody = createServer();
-  await new Promise<void>((listening) => nobody.listen(0, '127.0.0.1', listening));
-  const { port } = nobody.address() as AddressInfo;
-  await new Promise((closed) => nobody.close(closed));
+  const unused = createServer();
+  await new Promise<void>((listening) => unused.listen(0, '127.0.0.1', listening));
+  const { port } = unused.address() as AddressInfo;
+  await new Promise((closed) => unused.close(closed));
   const client = redis.client();
   await client.replicaof('127.0.0.1', port);
   expect(await api.get('/ready')).toMatchObject({ status: 503, body: { code: 'redis_unavailable' } });

@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { createLogger } from '../../shared/runtime/logger.js';
 import { pause } from '../../shared/runtime/service.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { RedisFull, RedisUnavailable } from './redis-fault.js';
 import { RedisLink } from './redis-link.js';
 
@@ -47,7 +47,7 @@ test('a start may be ended by a stop', async () => {
   await starting;
 });
 
-test('says why Redis is not there, as far as anybody said', async () => {
+test('says why Redis is not there, as far as is known', async () => {
   const check = async (client: Redis) => void (await client.ping());
   const lost = new RedisLink({ url: 'unix:///nowhere/redis.sock', logger, check });
   const starting = lost.start();
@@ -58,7 +58,7 @@ test('says why Redis is not there, as far as anybody said', async () => {
   await starting;
 });
 
-test('a change that Redis refused whole was not made; of one that a script was refused half-way, nobody knows', async () => {
+test('a change that Redis refused whole was not made; one inside a script may have been', async () => {
   await link.start();
   const refused = (message: string) =>
     link.call(() => Promise.reject(new Error(message))).catch((error: unknown) => error);

@@ -1,8 +1,8 @@
-import { identityOf } from '../../shared/testing/agent-identity.js';
+import { identityOf } from '../../testing/agent-identity.js';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Redis } from 'ioredis';
-import { takeName } from '../../agent/name.js';
+import { registerAgent } from '../../agent/agent-registration.js';
 import { submit } from '../../shared/lifecycle/transitions.js';
 import { noFaults } from '../../shared/runtime/faults.js';
 import { createLogger } from '../../shared/runtime/logger.js';
@@ -10,15 +10,15 @@ import { pause } from '../../shared/runtime/service.js';
 import { partitionKeys } from '../../shared/store/keys.js';
 import { calls, grant } from '../../shared/store/permissions.js';
 import { UnusableRedisError } from '../../shared/store/unusable-redis.js';
-import { newCommand } from '../../shared/testing/command-fixtures.js';
-import { freePort } from '../../shared/testing/processes.js';
-import { repositoryRoot, TestRedis } from '../../shared/testing/redis-server.js';
-import { RedisTransport } from '../../shared/transport/redis-transport.js';
+import { newCommand } from '../../testing/command-fixtures.js';
+import { freePort } from '../../testing/processes.js';
+import { repositoryRoot, TestRedis } from '../../testing/redis-server.js';
+import { RedisTransport } from '../../agent/transport/redis-transport.js';
 import { Server } from '../server.js';
 import { EventClient } from '../testing/event-client.js';
 import { bodyOf, givenId, TestAgents } from '../testing/test-agents.js';
 import { TestApi } from '../testing/test-api.js';
-import { TransitionFeed } from '../waiting/transition-feed.js';
+import { TransitionFeed } from '../events/transition-feed.js';
 
 const keys = partitionKeys();
 const silent = createLogger({ side: 'server', level: 'silent', pretty: false });
@@ -139,11 +139,11 @@ async function useAll(url: string): Promise<void> {
     notAfter: Date.now() + 60_000,
     maxBacklog: 1000,
   });
-  const reply = await agent.next(() => ({ limit: 5, inHands: [] }), new AbortController().signal);
+  const reply = await agent.next(() => ({ limit: 5, inFlight: [] }), new AbortController().signal);
   const held = reply.word === 'ok' ? reply.started : [];
   expect(held.length).toBeGreaterThan(0);
   await agent.renew(held);
-  await agent.tellProgress(
+  await agent.reportProgress(
     held.map(({ id, attempt: number }) => ({ id, attempt: number, sequence: 1, progress: '1' })),
   );
   await agent.report(
@@ -159,7 +159,7 @@ async function useAll(url: string): Promise<void> {
     })),
   );
   await agent.settle();
-  await agent.handBack();
+  await agent.releaseUnstarted();
   await agent.recover();
   await agent.leave();
   await stream.until(({ event }) => event === 'transition');
@@ -203,7 +203,7 @@ test('a user without INFO: what an agent lost is recovered, and /ready says what
   const id = idOf(await api.post('/commands', delay({ onAgentLost: 'fail' })));
   const agent = agentAt(urlOf('noinfo'), 'lost');
   await agent.register();
-  await agent.next(() => ({ limit: 1, inHands: [] }), new AbortController().signal);
+  await agent.next(() => ({ limit: 1, inFlight: [] }), new AbortController().signal);
   expect(await api.get('/ready')).toMatchObject({
     status: 200,
     body: {
@@ -250,7 +250,7 @@ test('a user without channels: waits end, /ready says it, it is logged, and foll
   expect(lines.filter((line) => line.includes('refuses the subscription'))).toHaveLength(2);
 });
 
-test('databases of one Redis do not hear each other', async () => {
+test('databases of one Redis do not receive the messages of each other', async () => {
   const databases = [0, 3];
   const apis = await Promise.all(databases.map((database) => startServer(urlOf('', database))));
   const streams = await Promise.all(apis.map((api) => EventClient.open(`${api.url}/events`)));
@@ -278,7 +278,7 @@ test('databases of one Redis do not hear each other', async () => {
     const hinted = new Promise<void>((done) => (heard[i] = done));
     const id = idOf(await api.post('/commands', delay()));
     ids[i] = id;
-    await agents[i]?.next(() => ({ limit: 1, inHands: [] }), new AbortController().signal);
+    await agents[i]?.next(() => ({ limit: 1, inFlight: [] }), new AbortController().signal);
     expect((await api.send('POST', `/commands/${id}/cancel`)).status).toBe(202);
     await hinted;
     await streams[i]?.until(({ data }) => (data as { commandId?: string } | undefined)?.commandId === id);
@@ -312,7 +312,12 @@ describe('refuses to start', () => {
   });
   test.each(faults)('an agent: %s', async (_what, url, message) => {
     const transport = agentAt(url(), 'refused');
-    const taking = takeName({ transport, leaseMs, signal: new AbortController().signal, logger: silent });
+    const taking = registerAgent({
+      transport,
+      leaseMs,
+      signal: new AbortController().signal,
+      logger: silent,
+    });
     await expect(taking).rejects.toThrow(message);
     expect(await admin.exists('fencepost:agent:refused')).toBe(0);
   });

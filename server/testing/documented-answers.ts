@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { templateOf } from '../openapi/document.js';
 import { type Operation } from '../openapi/operation.js';
 import { document, escaped, faultsOf, operationOf, pointerOf } from './document.js';
-import { type TestAnswer } from './test-api.js';
+import { type TestAnswer } from './test-answer.js';
 
 const responseSchema = z.object({
   headers: z.record(z.string(), z.unknown()).default({}),

@@ -25,7 +25,7 @@ export class TestAgents {
     return this.#api.post('/commands/renew', body);
   }
 
-  tellProgress(body: Readonly<Record<string, unknown>>): Promise<TestAnswer> {
+  reportProgress(body: Readonly<Record<string, unknown>>): Promise<TestAnswer> {
     return this.#api.post('/commands/progress', body);
   }
 

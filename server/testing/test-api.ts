@@ -1,14 +1,10 @@
-import { request, type IncomingHttpHeaders } from 'node:http';
+import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { undocumented } from './documented-answers.js';
 import { refusedByDocument } from './documented-requests.js';
+import { type TestAnswer } from './test-answer.js';
 
-export interface TestAnswer {
-  readonly status: number;
-  readonly headers: IncomingHttpHeaders;
-  /** Parsed when it is JSON. */
-  readonly body: unknown;
-}
+export { type TestAnswer } from './test-answer.js';
 
 export interface TestRequest {
   /** An object is sent as JSON; a string as it is, with no Content-Type of its own. */
@@ -61,7 +57,7 @@ export class TestApi {
           const isDone = whole.status < 300 && !this.#isStandIn;
           if (isDone) faults.push(...refusedByDocument(method, path, payload));
           if (faults.length === 0) answered(whole);
-          else failed(new Error(`docs/reference/openapi.json does not tell of this: ${faults.join('; ')}`));
+          else failed(new Error(`docs/reference/openapi.json does not describe this: ${faults.join('; ')}`));
         }, failed);
       });
       sent.end(payload);

@@ -2,8 +2,8 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { Agent, request } from 'undici';
-import { endProcesses, startProcess, type TestProcess } from '../../shared/testing/processes.js';
-import { TestRedis } from '../../shared/testing/redis-server.js';
+import { endProcesses, startProcess, type TestProcess } from '../../testing/processes.js';
+import { TestRedis } from '../../testing/redis-server.js';
 
 /** A server of several processes: to its clients it is one, whichever of them dies. */
 
@@ -133,7 +133,7 @@ describe('a server of two workers', () => {
     const { text = '' } = (await ask(`${server.url}/commands`, delay)) ?? {};
     const { commandId } = JSON.parse(text) as { commandId: string };
     const held = ask(`${server.url}/commands/${commandId}?wait=30`);
-    await until(async () => ((await scrape(server.url)).get('fencepost_waiting_clients') ?? 0) === 1);
+    await until(async () => ((await scrape(server.url)).get('fencepost_http_waiting_requests') ?? 0) === 1);
     const workers = childrenOf(server.process.pid);
     server.process.kill('SIGTERM');
     expect(await held).toMatchObject({ status: 200 });

@@ -36,19 +36,19 @@ export const accessSettings = {
   serverUrls: setting(
     'SERVER_URL',
     serverUrlsSchema.optional(),
-    'the servers, tried in turn, with commas between; may have user:password@',
+    'URLs of the servers, tried in turn, separated by commas; may have user:password@',
     { secret: true },
   ),
   token: setting(
     'FENCEPOST_TOKEN',
     z.string().refine(isToken, { error: tokenRule }).optional(),
-    'sent to the servers as a bearer token',
+    'bearer token to send to the servers',
     { secret: true },
   ),
   headers: setting(
     'FENCEPOST_HEADERS',
     headersSchema.optional(),
-    'more headers for the servers: Name: value, one per line',
+    'more headers to send to the servers: Name: value, one per line',
     { secret: true },
   ),
 } as const;

@@ -3,7 +3,7 @@ import { createServer, type IncomingHttpHeaders, type RequestListener, type Serv
 import { type AddressInfo } from 'node:net';
 import { noFaults } from '../runtime/faults.js';
 import { createLogger } from '../runtime/logger.js';
-import { HttpTransport, type HttpTransportOptions } from '../transport/http-transport.js';
+import { HttpTransport, type HttpTransportOptions } from '../../agent/transport/http-transport.js';
 import { createClient } from './client.js';
 
 const servers: Server[] = [];
@@ -57,7 +57,7 @@ test.each([301, 302, 307, 308])(
     );
     const client = createClient({ url: `http://me:s3cret@${host}` });
     await expect(client.agents()).rejects.toMatchObject({
-      name: 'RequestRefused',
+      name: 'RequestRejectedError',
       status: code,
       message: `the server answered ${code}, a redirect to http://${elsewhere.host}: it is not followed; name the server itself`,
     });
@@ -70,7 +70,7 @@ test('a proxy that wants credentials is named as such', async () => {
   const { host } = await listen(status(401, { 'www-authenticate': 'Basic' }));
   const client = createClient({ url: `http://${host}` });
   await expect(client.agents()).rejects.toThrow(
-    'it wants to know who asks (a token, or user:password@ in its URL)',
+    'it asks for credentials (a token, or user:password@ in its URL)',
   );
   await client.close();
 });
@@ -114,7 +114,7 @@ test('a batch whose answer was lost is sent to another server with the same key'
   await client.close();
 });
 
-test('that servers are away is told once for all calls, and again after they were there', async () => {
+test('that servers are away is reported once for all calls, and again after they were there', async () => {
   let isAway = true;
   const { host } = await listen((request, response) => (isAway ? status(503) : agents)(request, response));
   const words: string[] = [];
@@ -148,7 +148,7 @@ test('an agent over HTTP carries them, too, and what it is answered by the proxy
     ...{ leaseMs: 60_000, pollIntervalMs: 1000, faults: noFaults },
     logger: createLogger({ side: 'agent', level: 'silent' }),
   });
-  await expect(transport.register()).rejects.toThrow('it wants to know who asks');
+  await expect(transport.register()).rejects.toThrow('it asks for credentials');
   expect(seen).toEqual([expect.objectContaining({ authorization: 'Bearer t0ken', 'x-team': 'blue' })]);
   transport.close();
 });

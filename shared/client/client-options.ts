@@ -34,14 +34,14 @@ export interface CallOptions {
 /** Options of a call that acts on many commands, step by step. */
 export interface ManyOptions<Sum> extends CallOptions {
   /** Called after each step with the sum of all steps so far, so that a caller can show the progress. */
-  readonly onStep?: ((sum: Sum) => void) | undefined;
+  readonly onPage?: ((sum: Sum) => void) | undefined;
 }
-export interface CancelledSum {
+export interface CancelSummary {
   readonly cancelled: number;
   readonly requested: number;
   readonly skipped: number;
 }
-export interface RetriedSum {
+export interface RetrySummary {
   readonly retried: number;
   readonly mayStillRun: number;
   readonly skipped: number;

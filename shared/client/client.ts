@@ -23,14 +23,14 @@ import {
 } from '../protocol/control-api.js';
 import {
   type CallOptions,
-  type CancelledSum,
+  type CancelSummary,
   type CancelFilter,
   type ClientOptions,
   type Command,
   type ListedCommand,
   type ListFilter,
   type ManyOptions,
-  type RetriedSum,
+  type RetrySummary,
   type RetryFilter,
   type Submission,
   type SubmitOptions,
@@ -46,9 +46,9 @@ import {
   segmentOf,
 } from './messages.js';
 import {
-  goOnFor,
+  retryFor,
   refusalOf,
-  type Resend,
+  type RetryReason,
   type ServerAnswer,
   type ServerCall,
   ServerCalls,
@@ -65,7 +65,7 @@ const mostConnections = 32;
  *
  * Calls that are safe to repeat are sent again, with exponential backoff and full jitter, when a
  * connection breaks, an answer does not come, or a server cannot serve now (`Retry-After` is heeded).
- * They end as ServerUnavailable when that lasts. An answer that refuses is thrown at once, as RequestRefused.
+ * They end as ServerUnavailableError when that lasts. An answer that refuses is thrown at once, as RequestRejectedError.
  */
 export class Client {
   readonly #calls: ServerCalls;
@@ -85,7 +85,7 @@ export class Client {
       credentials: { token, headers },
       tryMs: timeoutMs,
       connections: mostConnections,
-      patience: goOnFor(retryForMs),
+      patience: retryFor(retryForMs),
       onAway,
       onBack,
     });
@@ -94,13 +94,13 @@ export class Client {
   /**
    * Stores a command, once: with its key, a request whose answer was lost is found again.
    *
-   * @returns isNew: false when the key had come before with the same body, by an earlier call or, if the
+   * @returns created: false when the key had come before with the same body, by an earlier call or, if the
    *   key was given, by an earlier try of this one
    */
   async submit(
     submission: Submission,
     { idempotencyKey, signal }: SubmitOptions = {},
-  ): Promise<{ commandId: string; isNew: boolean }> {
+  ): Promise<{ commandId: string; created: boolean }> {
     const key = idempotencyKey ?? submission.idempotencyKey;
     if (key !== undefined) checkIdempotencyKey(key);
     checkNumbers(submission);
@@ -108,19 +108,19 @@ export class Client {
     const answer = await this.#call({ method: 'POST', path: 'commands', body: submission, headers, signal });
     const { commandId } = parse(submittedSchema, answer);
     // A key that was generated here is known to no other client.
-    return { commandId, isNew: key === undefined || answer.status === 202 };
+    return { commandId, created: key === undefined || answer.status === 202 };
   }
 
   /**
    * Stores up to 1,000 commands, all of them or none, once: with its key, a request whose answer was lost is
    * found again. A command with an `idempotencyKey` of its own goes by that, whichever batch it comes with.
    *
-   * @returns isNew: false when all of them had come before, as `submit` says it
+   * @returns created: false when all of them had come before, as `submit` says it
    */
   async submitBatch(
     submissions: readonly Submission[],
     { idempotencyKey, signal }: SubmitOptions = {},
-  ): Promise<{ commandIds: string[]; isNew: boolean }> {
+  ): Promise<{ commandIds: string[]; created: boolean }> {
     if (idempotencyKey !== undefined) checkIdempotencyKey(idempotencyKey);
     const body = { commands: submissions };
     checkNumbers(body);
@@ -128,10 +128,10 @@ export class Client {
     const answer = await this.#call({ method: 'POST', path: 'commands/batch', body, headers, signal });
     const isOwnKey =
       idempotencyKey !== undefined || submissions.every((one) => one.idempotencyKey !== undefined);
-    return { ...parse(batchSubmittedSchema, answer), isNew: !isOwnKey || answer.status === 202 };
+    return { ...parse(batchSubmittedSchema, answer), created: !isOwnKey || answer.status === 202 };
   }
 
-  /** @throws RequestRefused with code `not_found` when there is none */
+  /** @throws RequestRejectedError with code `not_found` when there is none */
   async get(commandId: string, { signal }: CallOptions = {}): Promise<Command> {
     return commandIn(await this.#call({ method: 'GET', path: commandPath(commandId), signal }));
   }
@@ -139,7 +139,7 @@ export class Client {
   /**
    * Waits until a command has ended, COMPLETED or FAILED, through restarts of servers and of Redis.
    *
-   * @throws WaitTimedOut with the command as it was seen last; the command goes on
+   * @throws WaitTimeoutError with the command as it was seen last; the command goes on
    */
   wait(commandId: string, options: WaitOptions = {}): Promise<Command> {
     const { closed } = this.#calls;
@@ -195,14 +195,14 @@ export class Client {
    */
   async cancelAll(
     filter: CancelFilter,
-    { signal, onStep }: ManyOptions<CancelledSum> = {},
-  ): Promise<CancelledSum> {
+    { signal, onPage }: ManyOptions<CancelSummary> = {},
+  ): Promise<CancelSummary> {
     const sum = { cancelled: 0, requested: 0, skipped: 0 };
     for await (const step of this.#steps('commands/cancel', filter, cancelledManySchema, 'always', signal)) {
       sum.cancelled += step.cancelled;
       sum.requested += step.requested;
       sum.skipped += step.skipped;
-      onStep?.({ ...sum });
+      onPage?.({ ...sum });
     }
     return sum;
   }
@@ -210,20 +210,20 @@ export class Client {
   /**
    * Retries what FAILED and passes the filter, step by step.
    *
-   * @throws AnswerLost: some may have been retried. Called again, it takes those that are still FAILED,
+   * @throws ResponseLostError: some may have been retried. Called again, it takes those that are still FAILED,
    *   and those that have failed again since
    */
   async retryAll(
     filter: RetryFilter = {},
-    { signal, onStep }: ManyOptions<RetriedSum> = {},
-  ): Promise<RetriedSum> {
+    { signal, onPage }: ManyOptions<RetrySummary> = {},
+  ): Promise<RetrySummary> {
     const sum = { retried: 0, mayStillRun: 0, skipped: 0 };
     const all = { status: 'FAILED', ...filter };
     for await (const step of this.#steps('commands/retry', all, retriedManySchema, 'undone', signal)) {
       sum.retried += step.retried;
       sum.mayStillRun += step.mayStillRun;
       sum.skipped += step.skipped;
-      onStep?.({ ...sum });
+      onPage?.({ ...sum });
     }
     return sum;
   }
@@ -277,7 +277,7 @@ export class Client {
     return parse(readinessSchema, await this.#call({ method: 'GET', path: 'ready', signal }));
   }
 
-  /** Ends what is under way, with ClientClosed, and every connection. */
+  /** Ends what is under way, with ClientClosedError, and every connection. */
   close(): Promise<void> {
     return this.#calls.close();
   }
@@ -291,7 +291,7 @@ export class Client {
     path: string,
     filter: Query,
     schema: z.ZodType<Step>,
-    resend: Resend,
+    resend: RetryReason,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Step, void, undefined> {
     let cursor: string | undefined;
@@ -306,8 +306,8 @@ export class Client {
     } while (cursor !== undefined);
   }
 
-  /** @throws RequestRefused for every answer that is an error */
-  async #call(call: ServerCall, resend: Resend = 'always'): Promise<ServerAnswer> {
+  /** @throws RequestRejectedError for every answer that is an error */
+  async #call(call: ServerCall, resend: RetryReason = 'always'): Promise<ServerAnswer> {
     const answer = await this.#calls.call(call, resend);
     if (answer.status >= 300) throw refusalOf(answer);
     return answer;

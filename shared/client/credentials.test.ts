@@ -36,7 +36,7 @@ test.each([
     { headers: { Host: secret } },
     'Host is set by Fencepost itself',
   ],
-  ['two ways to say who one is', [`http://u:${secret}@a`], { token: secret }, 'give one of'],
+  ['two kinds of credentials', [`http://u:${secret}@a`], { token: secret }, 'give one of'],
   ['two others', ['http://a'], { token: secret, headers: { Authorization: secret } }, 'give one of'],
   ['a stray %', [`http://u:${secret}%zz@a`], {}, 'url: must be http://host:port'],
   ['another protocol', [`redis://u:${secret}@a`], {}, 'url: must be http://host:port'],

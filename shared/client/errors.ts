@@ -29,34 +29,34 @@ export abstract class ClientError extends Error {
 }
 
 /** The server refused the request and gave the reason: not found, not valid, a conflict. Never retried. */
-export class RequestRefused extends ClientError {
-  override readonly name = 'RequestRefused';
+export class RequestRejectedError extends ClientError {
+  override readonly name = 'RequestRejectedError';
 }
 
 /**
  * No server answered, or none that did can serve now, for as long as the client went on asking. Such a
  * call may have been carried out, and is safe to repeat.
  */
-export class ServerUnavailable extends ClientError {
-  override readonly name = 'ServerUnavailable';
+export class ServerUnavailableError extends ClientError {
+  override readonly name = 'ServerUnavailableError';
 }
 
 /**
  * Whether the request was carried out is unknown, and it was not sent again: carried out twice, it would
  * do more than it was asked for. What to look at is in the documentation of the method.
  */
-export class AnswerLost extends ClientError {
-  override readonly name = 'AnswerLost';
+export class ResponseLostError extends ClientError {
+  override readonly name = 'ResponseLostError';
 }
 
 /** The answer came from another program than Fencepost, or from a version that this client does not understand. */
-export class AnswerUnexpected extends ClientError {
-  override readonly name = 'AnswerUnexpected';
+export class UnexpectedResponseError extends ClientError {
+  override readonly name = 'UnexpectedResponseError';
 }
 
 /** The command had not ended when the time for waiting was over. It goes on. */
-export class WaitTimedOut extends ClientError {
-  override readonly name = 'WaitTimedOut';
+export class WaitTimeoutError extends ClientError {
+  override readonly name = 'WaitTimeoutError';
   /** The command as it was last seen; undefined when no answer came in that time. */
   readonly command: CommandView | undefined;
 
@@ -67,6 +67,6 @@ export class WaitTimedOut extends ClientError {
 }
 
 /** The client was closed, before the call or during it. */
-export class ClientClosed extends ClientError {
-  override readonly name = 'ClientClosed';
+export class ClientClosedError extends ClientError {
+  override readonly name = 'ClientClosedError';
 }

@@ -6,8 +6,8 @@ import {
   transitionEventSchema,
 } from '../protocol/api.js';
 import { pause } from '../runtime/service.js';
-import { Cut } from './cut.js';
-import { AnswerUnexpected } from './errors.js';
+import { Cut } from './combined-signal.js';
+import { UnexpectedResponseError } from './errors.js';
 import { EventParser, type ParsedEvent } from './event-parser.js';
 import { type ServerCalls } from './server-calls.js';
 
@@ -118,6 +118,6 @@ function eventOf({ event, data, lastEventId: eventId }: ParsedEvent): ClientEven
     if (event === 'resync') return { kind: event, eventId, ...resyncEventSchema.parse(json) };
     return undefined;
   } catch (cause) {
-    throw new AnswerUnexpected(`an event ${event} that this client does not understand`, { cause });
+    throw new UnexpectedResponseError(`an event ${event} that this client does not understand`, { cause });
   }
 }

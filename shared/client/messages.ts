@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { pathOfNonFinite, textOfPath } from '../protocol/exact-json.js';
-import { AnswerUnexpected } from './errors.js';
+import { UnexpectedResponseError } from './errors.js';
 import { type ServerAnswer } from './server-connections.js';
 
 /** Requests and answers of the API, as a client writes and reads them. */
@@ -56,10 +56,10 @@ export function queryOf(query: Query): string {
   return text === '' ? '' : `?${text}`;
 }
 
-/** @throws AnswerUnexpected */
+/** @throws UnexpectedResponseError */
 export function parse<Value>(schema: z.ZodType<Value>, { status, body }: ServerAnswer): Value {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
   const message = `what answered is no Fencepost of this version: ${z.prettifyError(parsed.error)}`;
-  throw new AnswerUnexpected(message, { status, cause: parsed.error });
+  throw new UnexpectedResponseError(message, { status, cause: parsed.error });
 }

@@ -5,7 +5,7 @@ import { type AddressInfo, type Socket } from 'node:net';
 import { type ProblemBody } from '../protocol/api.js';
 import { type ProblemCode, problems } from '../protocol/errors.js';
 import { createClient } from './client.js';
-import { askAround, goOnFor } from './server-calls.js';
+import { tryEachServer, retryFor } from './server-calls.js';
 
 type Answer = (response: ServerResponse) => void;
 
@@ -88,7 +88,7 @@ const keysOf = ({ requests }: FakeServer) =>
 test('a submission is sent again with the same key until it is answered', async () => {
   const server = await FakeServer.start(reset, refuse('redis_unavailable'), text(502, 'bad gateway'), accept);
   const client = createClient({ url: server.url });
-  expect(await client.submit(delay)).toMatchObject({ isNew: true });
+  expect(await client.submit(delay)).toMatchObject({ created: true });
   expect(server.requests).toHaveLength(4);
   expect(new Set(keysOf(server)).size).toBe(1);
   expect(keysOf(server)[0]).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-7/);
@@ -107,7 +107,7 @@ test.each([
   const server = await FakeServer.start(refuse(code), accept);
   const client = createClient({ url: server.url });
   const { status } = problems[code];
-  const refused = { name: 'RequestRefused', status, code, message: `for ${code}`, problem: { code } };
+  const refused = { name: 'RequestRejectedError', status, code, message: `for ${code}`, problem: { code } };
   await expect(client.submit(delay)).rejects.toMatchObject(refused);
   expect(server.requests).toHaveLength(1);
   await client.close();
@@ -122,10 +122,10 @@ test('Retry-After is heeded', async () => {
   await client.close();
 });
 
-test('who would have to wait for longer than the client goes on is told at once, with what was answered last', async () => {
+test('a call that would wait for longer than the client goes on fails at once', async () => {
   const server = await FakeServer.start(refuse('backlog_full', { 'retry-after': '3600' }));
   const client = createClient({ url: server.url });
-  const unavailable = { name: 'ServerUnavailable', status: 503, code: 'backlog_full' };
+  const unavailable = { name: 'ServerUnavailableError', status: 503, code: 'backlog_full' };
   await expect(client.submit(delay)).rejects.toMatchObject(unavailable);
   expect(server.requests).toHaveLength(1);
   await client.close();
@@ -138,7 +138,7 @@ test.each([
 ])('a call that must not be carried out twice is not sent again after %s', async (_what, answer) => {
   const server = await FakeServer.start(answer, accept);
   const client = createClient({ url: server.url });
-  await expect(client.retryAll()).rejects.toMatchObject({ name: 'AnswerLost' });
+  await expect(client.retryAll()).rejects.toMatchObject({ name: 'ResponseLostError' });
   expect(server.requests).toHaveLength(1);
   await client.close();
 });
@@ -162,7 +162,7 @@ test('a batch is sent again with the same key', async () => {
   const stored = text(202, JSON.stringify({ commandIds: [] }));
   const server = await FakeServer.start(reset, refuse('redis_unavailable'), stored);
   const client = createClient({ url: server.url });
-  expect(await client.submitBatch([delay])).toEqual({ commandIds: [], isNew: true });
+  expect(await client.submitBatch([delay])).toEqual({ commandIds: [], created: true });
   const keys = server.requests.map(({ message }) => message.headers['idempotency-key']);
   expect([keys.length, new Set(keys).size, keys[0]]).toEqual([3, 1, expect.any(String)]);
   await client.close();
@@ -171,7 +171,7 @@ test('a batch is sent again with the same key', async () => {
 test('what answers and is no Fencepost is named so', async () => {
   const server = await FakeServer.start(text(200, '<html>hello</html>'));
   const client = createClient({ url: server.url });
-  await expect(client.stats()).rejects.toMatchObject({ name: 'AnswerUnexpected', status: 200 });
+  await expect(client.stats()).rejects.toMatchObject({ name: 'UnexpectedResponseError', status: 200 });
   await client.close();
 });
 
@@ -218,13 +218,13 @@ describe('ends, and leaves no connection behind,', () => {
     const client = createClient({ url: server.url });
     const calls = [client.stats(), client.wait('x'), client.events().next()];
     const ended = Promise.all(
-      calls.map((call) => expect(call).rejects.toMatchObject({ name: 'ClientClosed' })),
+      calls.map((call) => expect(call).rejects.toMatchObject({ name: 'ClientClosedError' })),
     );
     while (server.requests.length < 3) await server.asked();
     await client.close();
     await ended;
     await server.alone();
-    await expect(client.stats()).rejects.toMatchObject({ name: 'ClientClosed' });
+    await expect(client.stats()).rejects.toMatchObject({ name: 'ClientClosedError' });
     expect(server.requests).toHaveLength(3);
   });
 });
@@ -262,7 +262,7 @@ test('what was aborted before is not sent', async () => {
 test('a try that takes too long is given up for the next', async () => {
   const server = await FakeServer.start(never, accept);
   const client = createClient({ url: server.url, timeoutMs: 50 });
-  expect(await client.submit(delay)).toMatchObject({ isNew: true });
+  expect(await client.submit(delay)).toMatchObject({ created: true });
   await client.close();
 });
 
@@ -338,7 +338,7 @@ describe('a call that waits for one of the 32 connections', () => {
 
   test('has all of its time once it has one', async () => {
     const { server, client, occupying, waiting } = await occupied({ timeoutMs: 500, retryForMs: 0 }, accept);
-    expect(await waiting).toMatchObject({ isNew: true });
+    expect(await waiting).toMatchObject({ created: true });
     const outcomes = await occupying;
     expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(32);
     expect(server.requests).toHaveLength(33);
@@ -349,7 +349,7 @@ describe('a call that waits for one of the 32 connections', () => {
     const answers = [refuse('backlog_full'), accept];
     const options = { timeoutMs: 1100, retryForMs: 1000 };
     const { server, client, occupying, waiting } = await occupied(options, ...answers);
-    expect(await waiting).toMatchObject({ isNew: true });
+    expect(await waiting).toMatchObject({ created: true });
     await occupying;
     expect(server.requests).toHaveLength(34);
     await client.close();
@@ -362,7 +362,7 @@ describe('a call that waits for one of the 32 connections', () => {
     );
     const { signal, abort } = abortable();
     const aborted = client.submit(delay, { signal });
-    const closed = expect(waiting).rejects.toMatchObject({ name: 'ClientClosed' });
+    const closed = expect(waiting).rejects.toMatchObject({ name: 'ClientClosedError' });
     abort();
     await expect(aborted).rejects.toThrow('enough');
     await client.close();
@@ -385,12 +385,12 @@ test('a payload that cannot be JSON is a fault that no try mends', async () => {
 
 describe('patience', () => {
   test('that asks around gives each server one try, and one of them two', () => {
-    const patience = askAround(2);
+    const patience = tryEachServer(2);
     expect([1, 2, 3].map((failures) => patience(failures, 0, 0) === undefined)).toEqual([false, false, true]);
   });
 
   test('for a time grows its pauses, adds them to what was asked for, and ends before that time', () => {
-    const patience = goOnFor(10_000);
+    const patience = retryFor(10_000);
     for (let failures = 1; failures < 100; failures++) {
       expect(patience(failures, 0, 0)).toBeLessThan(Math.min(5000, 100 * 2 ** (failures - 1)));
       expect(patience(failures, 0, 2000)).toBeGreaterThanOrEqual(2000);

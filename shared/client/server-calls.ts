@@ -3,9 +3,9 @@ import { type ProblemCode } from '../protocol/errors.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { errorCode } from '../runtime/error-code.js';
 import { pause } from '../runtime/service.js';
-import { Cut } from './cut.js';
+import { Cut } from './combined-signal.js';
 import { addressesOf, type Credentials, type ServerAddress } from './credentials.js';
-import { AnswerLost, RequestRefused, ServerUnavailable } from './errors.js';
+import { ResponseLostError, RequestRejectedError, ServerUnavailableError } from './errors.js';
 import {
   type ServerAnswer,
   ServerConnections,
@@ -26,7 +26,7 @@ export interface ServerCallsOptions extends ServerConnectionsOptions {
   /** Any of them will do: they share one Redis. */
   readonly urls: readonly string[];
   readonly credentials?: Credentials | undefined;
-  readonly patience: Patience;
+  readonly patience: RetryPolicy;
   /** Called when a call is going to be sent again, once until a call is answered: what the last try failed with. */
   readonly onAway?: ((reason: string) => void) | undefined;
   /** Called when a call is answered after that. */
@@ -40,17 +40,17 @@ export interface ServerCallsOptions extends ServerConnectionsOptions {
  * @param forMs for which it has been tried, pauses included; not what it waited for calls before it
  * @param retryAfterMs the least pause that the last answer asked for
  */
-export type Patience = (failures: number, forMs: number, retryAfterMs: number) => number | undefined;
+export type RetryPolicy = (failures: number, forMs: number, retryAfterMs: number) => number | undefined;
 
 /** Each server once and one twice, with a short pause between. */
-export const askAround =
-  (servers: number): Patience =>
+export const tryEachServer =
+  (servers: number): RetryPolicy =>
   (failures) =>
     failures > servers ? undefined : backoffMs(failures, { firstMs: 20, maxMs: 200 });
 
 /** For so long, with exponential backoff and full jitter, and never sooner than the server asked for. */
-export const goOnFor =
-  (limitMs: number): Patience =>
+export const retryFor =
+  (limitMs: number): RetryPolicy =>
   (failures, forMs, retryAfterMs) => {
     const pauseMs = retryAfterMs + backoffMs(failures, { firstMs: 100, maxMs: 5000 });
     return forMs + pauseMs > limitMs ? undefined : pauseMs;
@@ -60,7 +60,7 @@ export const goOnFor =
  * When a call that was not answered is sent again. `always`: it is safe to send twice. `undone`: only
  * when it cannot have been carried out.
  */
-export type Resend = 'always' | 'undone';
+export type RetryReason = 'always' | 'undone';
 
 interface Failure {
   readonly error: unknown;
@@ -75,7 +75,7 @@ type Send<Answer> = (url: URL, request: ServerRequest, onTurn: () => void) => Pr
 /** Calls to the servers of a deployment: what cannot be served now is sent again, to the next server in turn. */
 export class ServerCalls {
   readonly #servers: readonly ServerAddress[];
-  readonly #patience: Patience;
+  readonly #patience: RetryPolicy;
   readonly #onAway: (reason: string) => void;
   readonly #onBack: () => void;
   #isAway = false;
@@ -99,13 +99,13 @@ export class ServerCalls {
 
   /**
    * @returns what a server answered, an error of the caller's included
-   * @throws ServerUnavailable, AnswerLost, ClientClosed, or the reason of the call's signal
+   * @throws ServerUnavailableError, ResponseLostError, ClientClosedError, or the reason of the call's signal
    */
-  call(call: ServerCall, resend: Resend = 'always'): Promise<ServerAnswer> {
+  call(call: ServerCall, resend: RetryReason = 'always'): Promise<ServerAnswer> {
     return this.#insist(call, resend, (...sent) => this.#connections.exchange(...sent));
   }
 
-  /** @throws what `call` throws, and RequestRefused: an answer that is an error is no stream */
+  /** @throws what `call` throws, and RequestRejectedError: an answer that is an error is no stream */
   async stream(call: ServerCall): Promise<StreamedAnswer> {
     const answer = await this.#insist(call, 'always', (url, request) =>
       this.#connections.stream(url, request),
@@ -116,7 +116,7 @@ export class ServerCalls {
 
   async #insist<Answer extends ServerAnswer | StreamedAnswer>(
     call: ServerCall,
-    resend: Resend,
+    resend: RetryReason,
     send: Send<Answer>,
   ): Promise<Answer> {
     // Once, and before the first try: what cannot be JSON is a fault of the caller.
@@ -134,12 +134,12 @@ export class ServerCalls {
         return outcome;
       }
       this.#throwIfOver(call);
-      if (resend === 'undone' && !outcome.isUndone) throw this.#errorOf(AnswerLost, outcome);
+      if (resend === 'undone' && !outcome.isUndone) throw this.#errorOf(ResponseLostError, outcome);
       // Unless another call has moved on meanwhile.
       if (turn === this.#turn) this.moveOn();
       forMs += performance.now() - triedAt;
       const pauseMs = this.#patience(failures, forMs, retryAfterMs(outcome.answer));
-      if (pauseMs === undefined) throw this.#errorOf(ServerUnavailable, outcome);
+      if (pauseMs === undefined) throw this.#errorOf(ServerUnavailableError, outcome);
       this.#failed(outcome);
       await this.#pause(pauseMs, call);
       forMs += pauseMs;
@@ -203,7 +203,7 @@ export class ServerCalls {
     this.closed.throwIfAborted();
   }
 
-  #errorOf(Kind: typeof ServerUnavailable | typeof AnswerLost, { error, answer }: Failure) {
+  #errorOf(Kind: typeof ServerUnavailableError | typeof ResponseLostError, { error, answer }: Failure) {
     const { status, problem } = answer ?? {};
     return new Kind(this.#textOf(error), { status, problem, cause: error });
   }
@@ -215,14 +215,14 @@ export class ServerCalls {
 }
 
 /** An answer that its caller has no use for, as an error. */
-export function refusalOf({ status, problem, headers }: ServerAnswer): RequestRefused {
-  return new RequestRefused(problem?.detail ?? unexplained(status, headers), { status, problem });
+export function refusalOf({ status, problem, headers }: ServerAnswer): RequestRejectedError {
+  return new RequestRejectedError(problem?.detail ?? unexplained(status, headers), { status, problem });
 }
 
 /** Explains an answer that is no problem of Fencepost's: a proxy in front of the servers gave it, most likely. */
 function unexplained(status: number, { location }: ServerAnswer['headers']): string {
   if (status === 401)
-    return 'the server answered 401: it wants to know who asks (a token, or user:password@ in its URL)';
+    return 'the server answered 401: it asks for credentials (a token, or user:password@ in its URL)';
   const target = status >= 300 && status < 400 && typeof location === 'string' && parseUrl(location);
   if (target) {
     // Followed, it would carry what lets a caller in to wherever it points.

@@ -2,9 +2,9 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type Readable } from 'node:stream';
 import { Agent, type DiagnosticsChannel, request } from 'undici';
 import { type ProblemBody, problemSchema } from '../protocol/api.js';
-import { Cut } from './cut.js';
-import { ClientClosed } from './errors.js';
-import { WaitingLine } from './waiting-line.js';
+import { Cut } from './combined-signal.js';
+import { ClientClosedError } from './errors.js';
+import { Semaphore } from './semaphore.js';
 
 export interface ServerRequest {
   readonly method: 'GET' | 'PUT' | 'POST' | 'DELETE';
@@ -65,7 +65,7 @@ export class ServerConnections {
    * Queues of calls by origin. undici has a queue of its own, but does not report when a request has left it:
    * that time would count as the server's, and a call could not leave the queue.
    */
-  readonly #lines = new Map<string, WaitingLine>();
+  readonly #lines = new Map<string, Semaphore>();
   readonly #closed = new AbortController();
 
   constructor({ tryMs, connections }: ServerConnectionsOptions) {
@@ -108,8 +108,8 @@ export class ServerConnections {
     }
   }
 
-  #lineTo({ origin }: URL): WaitingLine {
-    const line = this.#lines.get(origin) ?? new WaitingLine(this.#connections);
+  #lineTo({ origin }: URL): Semaphore {
+    const line = this.#lines.get(origin) ?? new Semaphore(this.#connections);
     this.#lines.set(origin, line);
     return line;
   }
@@ -158,7 +158,7 @@ export class ServerConnections {
 
   /** Ends what is under way, and every connection. */
   async close(): Promise<void> {
-    this.#closed.abort(new ClientClosed('the client is closed'));
+    this.#closed.abort(new ClientClosedError('the client is closed'));
     await Promise.all([this.#usual.destroy(), this.#held.destroy()]);
   }
 }

@@ -1,8 +1,8 @@
 import { type CommandView } from '../protocol/commands.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { isAborted, pause } from '../runtime/service.js';
-import { Cut } from './cut.js';
-import { WaitTimedOut } from './errors.js';
+import { Cut } from './combined-signal.js';
+import { WaitTimeoutError } from './errors.js';
 
 export interface WaitOptions {
   /** How long at most; for as long as it takes when left out. */
@@ -29,7 +29,7 @@ export async function waitFor(
   read: Read,
 ): Promise<CommandView> {
   const until = performance.now() + timeoutMs;
-  const timedOut = () => new WaitTimedOut(`${commandId} had not ended after ${timeoutMs} ms`, last);
+  const timedOut = () => new WaitTimeoutError(`${commandId} had not ended after ${timeoutMs} ms`, last);
   const cut = new Cut([signal, closed], timeoutMs > longestTimerMs ? undefined : timeoutMs);
   let last: CommandView | undefined;
   try {

@@ -8,9 +8,9 @@ import {
   reportOf,
   running,
   without,
-} from '../testing/command-fixtures.js';
-import { type HashState, type RedisState, type Value } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type HashState, type RedisState, type Value } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { abandon, type Resolved } from './recovery.js';
 import { report, start } from './transitions.js';
 
@@ -269,7 +269,7 @@ describe('a call that arrives late', () => {
   test('after the next attempt began leaves that alone', async () => {
     await bench.seed(oneLeft({ onAgentLost: 'retry' }));
     await call();
-    const asked = { agentId: 'agent-1', session, limit: 1, queues: ['default'], types: [], inHands: [] };
+    const asked = { agentId: 'agent-1', session, limit: 1, queues: ['default'], types: [], inFlight: [] };
     expect(await start(bench.redis, bench.keys, asked)).toMatchObject({ started: [{ id: 'a', attempt: 2 }] });
     const before = await bench.state();
     expect(await call()).toMatchObject([{ word: 'moot', id: 'a', attempt: 2 }]);
@@ -305,7 +305,7 @@ describe('an entry that is not its command’s current one is acknowledged and d
     ['it names no id', { x: 'a' }, {}, 'not an entry of Fencepost'],
     ['its command does not exist, or was pruned', { id: 'b' }, {}, 'no such command'],
     ['its command is something else', { id: 'a' }, { 'command:a': 'x' }, 'not a command'],
-  ])('%s, which the dead stream tells', async (_, fields, keys, why) => {
+  ])('%s, which the dead stream says', async (_, fields, keys, why) => {
     const state = { ...left, ...keys, 'commands:default': { ...stream, stream: [['1-1', fields]] as const } };
     await bench.seed(state);
     expect(await call()).toEqual([said('stray', { id: '', attempt: 0 })]);
@@ -322,7 +322,7 @@ describe('an entry that is not its command’s current one is acknowledged and d
     });
   });
 
-  test('somebody deleted it: its command is left to rescue', async () => {
+  test('it was deleted: its command is left to rescue', async () => {
     await bench.seed(left);
     await bench.redis.xdel(bench.keys.stream('default'), '1-1');
     expect(await call()).toEqual([said('stray', { id: '', attempt: 0 })]);
@@ -368,7 +368,7 @@ describe('keys of a foreign kind:', () => {
   });
 });
 
-test('covers every queue, page by page, counts exactly, and tells each page in one message', async () => {
+test('covers every queue, page by page, counts exactly, and announces each page in one message', async () => {
   const ids = Array.from({ length: 250 }, (_, i) => `c${i}`);
   // Every third is another instance's: it stays, and must not be met again.
   const mine = (i: number) => i % 3 !== 0;

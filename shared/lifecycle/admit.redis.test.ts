@@ -1,5 +1,5 @@
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { admit, newestSession } from './registration.js';
 
 let bench: ScriptBench;
@@ -66,13 +66,13 @@ test('remembers the last hundred that were replaced, for a day', async () => {
   expect(await bench.redis.pttl(bench.keys.replaced('agent-1'))).toBeGreaterThan(23 * 3600 * 1000);
 });
 
-test('a key of a foreign kind in the place of its memory keeps nobody out', async () => {
+test('a key of a foreign kind in the place of its memory keeps no agent out', async () => {
   await bench.seed({ ...newest('x'), 'replaced:agent-1': 'nonsense' });
   expect(await call('y', 'x')).toBe('ok');
   expect(await bench.state()).toEqual({ ...newest('y'), 'replaced:agent-1': 'nonsense' });
 });
 
-test('who registers anew looks first, and is admitted by what it saw', async () => {
+test('an agent that registers anew looks first, and is admitted by what it saw', async () => {
   await bench.seed({});
   expect(await newestSession(bench.redis, bench.keys, 'agent-1')).toBe('');
   await call('i1.1', '');

@@ -1,8 +1,8 @@
 import { fieldOfType, textOfType } from '../protocol/type-digest.js';
 import { typesKey } from '../store/keys.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { type AnnouncedType } from '../transport/transport.js';
-import { announce } from './announcing.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { type AnnouncedType } from '../protocol/command-types.js';
+import { announce } from './type-announcements.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {
@@ -96,7 +96,7 @@ test.each([
   expect(await state()).toMatchObject({ [fieldOfType(other)]: [textOfType(other), agoMs] });
 });
 
-test('drops what nobody has announced for seven days, in whatever form, and nothing else', async () => {
+test('drops what no agent has announced for seven days, in whatever form, and nothing else', async () => {
   const [kept, old] = [resize({ type: 'KEPT' }), resize({ type: 'OLD' })];
   await seed(() => ({
     [fieldOfType(kept)]: announced(kept, 7 * dayMs - 60_000),
@@ -147,7 +147,7 @@ describe('a registry has a bound', () => {
   const long = (i: number) => resize({ type: `LONG${i}`, payload: { title: 'x'.repeat(60_000) } });
   const many = Array.from({ length: 40 }, (_, i) => long(i));
 
-  test('what is larger than a text may be is dropped, unread, and hinders nobody', async () => {
+  test('what is larger than a text may be is dropped, unread, and hinders no agent', async () => {
     await seed(() => ({ 'HUGE@x': `{"payload":"${'x'.repeat(3_000_000)}","announcedAt":${since}}` }));
     expect(await announce(bench.redis, [one])).toEqual([]);
     expect(Object.keys(await state())).toEqual([fieldOfType(one)]);

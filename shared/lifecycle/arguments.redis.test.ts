@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { marker, oneRunning, pending, running } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { marker, oneRunning, pending, running } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { callScript, type ScriptName, scriptNames } from './scripts.js';
 
 // Redis does not roll back: a number that is none must refuse the whole call before its first write, and

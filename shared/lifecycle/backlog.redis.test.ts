@@ -1,6 +1,6 @@
-import { completed, failed, newCommand, reportOf, session } from '../testing/command-fixtures.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { release } from './holding.js';
+import { completed, failed, newCommand, reportOf, session } from '../../testing/command-fixtures.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { release } from './attempt-leases.js';
 import { prune } from './retention.js';
 import { recover } from './recovery.js';
 import { expire, type NewCommand, promote, report, type SubmitWord, start, submit } from './transitions.js';
@@ -54,7 +54,7 @@ async function startNext() {
     limit: 1,
     queues: ['default'],
     types: [],
-    inHands: [],
+    inFlight: [],
   });
   const [one] = reply.word === 'ok' ? reply.started : [];
   if (!one) throw new Error('nothing was started');

@@ -7,10 +7,10 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type HashState, type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { release, renew } from './holding.js';
+} from '../../testing/command-fixtures.js';
+import { type HashState, type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { release, renew } from './attempt-leases.js';
 import { abandon, recover, rescue } from './recovery.js';
 import { report } from './transitions.js';
 
@@ -63,7 +63,7 @@ test('a renewal keeps it, and says so', async () => {
 test.each([
   [undefined, 'no'],
   ['unknown', 'unknown'],
-])('handed back it ends, since nobody may be given it; executed before: %s', async (before, executed) => {
+])('handed back it ends, since no agent may be given it; executed before: %s', async (before, executed) => {
   const fields = before === undefined ? asked : { ...asked, executed: before };
   await bench.seed({ ...state, 'command:a': fields });
   const items = [{ queue: 'default', entry: '1-1', id: 'a', attempt: 1 }];

@@ -9,10 +9,10 @@ import {
   reportOf,
   running,
   without,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { cancel, endOverdue, type Overdue, type SeenLife } from './control.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { cancel, endOverdue, type Overdue, type SeenLife } from './cancel-and-retry.js';
 import { report } from './transitions.js';
 
 let bench: ScriptBench;
@@ -100,7 +100,7 @@ const requested = {
 } as const satisfies RedisState;
 
 describe('a command that runs', () => {
-  test('is asked to stop, and its agent is told, each time', async () => {
+  test('is asked to stop, and its agent is notified, each time', async () => {
     const subscriber = bench.server.client();
     await subscriber.subscribe(bench.keys.cancels('agent-1'));
     const heard: string[] = [];
@@ -247,8 +247,8 @@ describe('an attempt that hangs', () => {
     ['within the margin', { ...over, startedAt: 'now-69000' }, {}],
     ['asked to stop within the margin', { ...running, cancelRequestedAt: 'now-9000' }, {}],
     ['without a deadline', { ...running, startedAt: '1' }, {}],
-    ['whose start somebody spoiled', { ...over, startedAt: 'then' }, {}],
-    ['whose timeout somebody spoiled', { ...over, timeoutMs: 'soon' }, {}],
+    ['whose start is corrupted', { ...over, startedAt: 'then' }, {}],
+    ['whose timeout is corrupted', { ...over, timeoutMs: 'soon' }, {}],
     ['of another attempt', over, { attempt: 2 }],
     ['of another life', over, { retried: '7' }],
   ])('is refused for one %s', async (_, fields, more) => {

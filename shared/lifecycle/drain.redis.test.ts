@@ -1,5 +1,5 @@
 import { agentKey } from '../store/keys.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { drain } from './registration.js';
 
 let bench: ScriptBench;
@@ -21,7 +21,7 @@ test('marks the session that is registered, and says which; again changes nothin
 });
 
 test.each([
-  ['nobody has the name', {}],
+  ['no agent has the name', {}],
   ['the key is of a foreign kind', { [key]: 'nonsense' }],
 ])('does nothing when %s', async (_, state) => {
   await bench.seed(state);

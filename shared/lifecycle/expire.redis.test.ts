@@ -1,6 +1,6 @@
-import { emptied, marker, onePending, oneRunning, pending, running } from '../testing/command-fixtures.js';
-import { type RedisState, type StreamState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { emptied, marker, onePending, oneRunning, pending, running } from '../../testing/command-fixtures.js';
+import { type RedisState, type StreamState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { expire } from './transitions.js';
 
 let bench: ScriptBench;

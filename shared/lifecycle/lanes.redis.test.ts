@@ -7,11 +7,11 @@ import {
   running,
   session,
   startedA,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { cancel, retry } from './control.js';
-import { release } from './holding.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { cancel, retry } from './cancel-and-retry.js';
+import { release } from './attempt-leases.js';
 import { abandon, pendingOf, recover, rescue } from './recovery.js';
 import { expire, promote, report, start, type StartOptions, submit } from './transitions.js';
 
@@ -74,7 +74,7 @@ describe('an agent', () => {
   test.each([
     ['knows its type', ['OTHER', 'DELAY']],
     ['takes every type', []],
-  ])('that %s starts what waits in a lane, and is told of the queue alone', async (_, types) => {
+  ])('that %s starts what waits in a lane, and is given the name of the queue alone', async (_, types) => {
     await bench.seed(waiting);
     const reply = await ask({ types });
     expect(reply).toMatchObject({ started: [{ ...startedA, entry: 'default/DELAY/1-1' }], more: false });
@@ -126,10 +126,10 @@ describe('an agent', () => {
   test('is given again what it had started out of a lane, when the answer was lost', async () => {
     await bench.seed(runningInLane);
     expect(await startedBy({})).toEqual(['a']);
-    expect(await startedBy({ inHands: ['default/DELAY/1-1'], limit: 2 })).toEqual([]);
+    expect(await startedBy({ inFlight: ['default/DELAY/1-1'], limit: 2 })).toEqual([]);
   });
 
-  test('that dies after it moved one holds up nobody', async () => {
+  test('that dies after it moved one holds up no other agent', async () => {
     await bench.seed(onePending);
     expect(await startedBy({ agentId: 'dies', types: ['OTHER'] })).toEqual([]);
     expect(await startedBy({ types: ['DELAY'] })).toEqual(['a']);

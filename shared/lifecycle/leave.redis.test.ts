@@ -1,5 +1,5 @@
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { agentKey } from '../store/keys.js';
 import { leave } from './registration.js';
 
@@ -26,7 +26,7 @@ test('gives the name back, once', async () => {
 });
 
 test.each<[string, RedisState]>([
-  ['nobody has it', {}],
+  ['no agent has it', {}],
   ['a later boot has it', held('i1', '3')],
   ['another instance has it', held('i2', '2')],
   ['the key is of a foreign kind', { [key]: 'x' }],

@@ -79,7 +79,7 @@ describe('the scripts are', () => {
   });
 });
 
-test('the README tells the same steps as states.ts', () => {
+test('the README has the same steps as states.ts', () => {
   const told = rows('Scripts').flatMap(([name = '', steps = '']) =>
     steps
       .split(', ')
@@ -161,14 +161,14 @@ describe.each(scripts)('$name.lua', ({ name, shebang, purpose, sections, code })
 
 const callers = [
   'transitions.ts',
-  'holding.ts',
+  'attempt-leases.ts',
   'progress.ts',
-  'control.ts',
+  'cancel-and-retry.ts',
   'recovery.ts',
   'registration.ts',
-  'announcing.ts',
+  'type-announcements.ts',
   'retention.ts',
-  'pausing.ts',
+  'queue-pause.ts',
   'upkeep.ts',
 ]
   .map(read)

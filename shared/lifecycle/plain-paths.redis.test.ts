@@ -7,11 +7,11 @@ import {
   reportOf,
   running,
   session,
-} from '../testing/command-fixtures.js';
-import { below, forGenerated, generatedCount, oneOf, type Random } from '../testing/generated-values.js';
-import { withOtherScript } from '../testing/other-script.js';
-import { type HashState, type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { below, forGenerated, generatedCount, oneOf, type Random } from '../../testing/generated-values.js';
+import { withOtherScript } from '../../testing/other-script.js';
+import { type HashState, type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { scriptText } from './scripts.js';
 import { type Report, reportAndStart, type StartOptions } from './transitions.js';
 
@@ -122,7 +122,7 @@ const anyCall = (random: Random): Call => ({
     limit: below(random, 8),
     queues: oneOf(random, [['default'], ['default', 'mail'], ['default', 'default']]),
     types: oneOf(random, [[], ['DELAY'], ['OTHER']]),
-    inHands: oneOf(random, [[], ['default/1-1'], ['default/1-1', 'default/1-2']]),
+    inFlight: oneOf(random, [[], ['default/1-1'], ['default/1-1', 'default/1-2']]),
   },
 });
 

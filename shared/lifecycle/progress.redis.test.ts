@@ -1,7 +1,7 @@
-import { marker, onePending, oneRunning, running, session, without } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { tellProgress, type ToldProgress } from './progress.js';
+import { marker, onePending, oneRunning, running, session, without } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { reportProgress, type ProgressUpdate } from './progress.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {
@@ -9,23 +9,23 @@ beforeAll(async () => {
 });
 afterAll(() => bench.stop());
 
-const half: ToldProgress = { id: 'a', attempt: 1, sequence: 2, progress: '0.5' };
-const tell = (told: ToldProgress[] = [half], agentId = 'agent-1', of = session) =>
-  tellProgress(bench.redis, bench.keys, agentId, of, told);
+const half: ProgressUpdate = { id: 'a', attempt: 1, sequence: 2, progress: '0.5' };
+const tell = (told: ProgressUpdate[] = [half], agentId = 'agent-1', of = session) =>
+  reportProgress(bench.redis, bench.keys, agentId, of, told);
 
 const saying = (progress: string, progressOf: string): RedisState => ({
   ...oneRunning,
   'command:a': { ...running, progress, progressOf },
 });
 
-test('stores what an attempt says, beside its number, renews nothing, and tells', async () => {
+test('stores the progress of an attempt, beside its number, renews nothing, and announces it', async () => {
   await bench.seed(oneRunning);
   expect(await tell()).toEqual(['ok']);
   expect(await bench.state()).toEqual(saying('0.5', '1:2'));
   expect(await bench.events()).toEqual([['a RUNNING 1 0.5']]);
 });
 
-test('says again when it is sent twice, changes nothing more, and tells nobody', async () => {
+test('a progress that is sent twice is answered alike, changes nothing more, and is not announced', async () => {
   await bench.seed(saying('0.5', '1:2'));
   expect(await tell()).toEqual(['again']);
   expect(await bench.state()).toEqual(saying('0.5', '1:2'));
@@ -98,7 +98,7 @@ test.each<[string, RedisState]>([
   expect(await bench.state()).toEqual(state);
 });
 
-test('a batch of which some are lost, gone and broken stores and tells the others, in one message', async () => {
+test('a batch with lost, gone and broken ones stores and announces the others, in one message', async () => {
   const b = { ...running, entry: '1-2' };
   await bench.seed({ ...oneRunning, 'command:b': b, 'exec:b': marker, 'command:odd': 'x' });
   const told = ['gone', 'a', 'odd', 'b'].map((id) => ({ ...half, id }));

@@ -1,6 +1,6 @@
-import { pending, running } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { pending, running } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { promote } from './transitions.js';
 
 let bench: ScriptBench;
@@ -156,7 +156,7 @@ test('says in how many ms the next one is due', async () => {
   expect(nextInMs).toBeGreaterThanOrEqual(seeded + 60_000 - (Number(seconds) + 1) * 1000);
 });
 
-test('puts a command on the queue that somebody paused: there it waits on', async () => {
+test('puts a command on the queue that was paused: there it waits on', async () => {
   await bench.seed({ ...one, paused: { default: 'now-5000' } });
   expect(await run()).toEqual(promotedThen(1, 'never'));
   expect(await bench.state()).toEqual({ ...promoted, paused: { default: 'now-5000' } });

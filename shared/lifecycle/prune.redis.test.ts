@@ -1,6 +1,6 @@
-import { completed, failed, pending, reportOf, running } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { completed, failed, pending, reportOf, running } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { crowdedMs, longestSubmissionMs, prune, type PruneOptions } from './retention.js';
 import { report, submit } from './transitions.js';
 

@@ -1,7 +1,7 @@
-import { onePending, oneRunning, pending, running, session } from '../testing/command-fixtures.js';
-import { type HashState, type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { renew } from './holding.js';
+import { onePending, oneRunning, pending, running, session } from '../../testing/command-fixtures.js';
+import { type HashState, type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { renew } from './attempt-leases.js';
 import { recover } from './recovery.js';
 import { callScript } from './scripts.js';
 
@@ -86,9 +86,9 @@ describe('nothing is resolved for a lease, neither what was started nor what was
       'another outage while it holds off, which begins anew',
       { lastTick: 'now-20000', holdUntil: 'now+5000' },
     ],
-    ['somebody spoiled the last call', { lastTick: 'x' }],
+    ['another program corrupted the last call', { lastTick: 'x' }],
     [
-      'somebody spoiled all of it',
+      'another program corrupted all of it',
       {
         runId: 'x',
         lastTick: '',
@@ -105,7 +105,7 @@ describe('nothing is resolved for a lease, neither what was started nor what was
     expect(await bench.events()).toEqual([]);
   });
 
-  test('after somebody made the pulse something else', async () => {
+  test('after another program replaced the pulse', async () => {
     await bench.seed({ ...silent, recovery: 'x' });
     expect(await call()).toEqual(heldOff);
     expect(await bench.state()).toEqual(await afterHold({ holdOffs: '0' }));
@@ -239,7 +239,7 @@ describe('with leases of several lengths in use,', () => {
     },
   });
 
-  test('the longest counts: a caller with a shorter one cuts nobody’s short', async () => {
+  test('the longest counts: a caller with a shorter one does not cut that of others short', async () => {
     await seed({}, one('now-30000'));
     expect(await call(6000)).toEqual({ heldOff: false, resolved: [] });
     expect(await bench.state()).toEqual(
@@ -260,7 +260,7 @@ describe('with leases of several lengths in use,', () => {
     expect(await call(6000)).toEqual({ heldOff: false, resolved: [] });
   });
 
-  test('an outage is followed by a hold-off of the longest, whoever calls first', async () => {
+  test('an outage is followed by a hold-off of the longest, whichever caller comes first', async () => {
     await seed({ lastTick: 'now-20000', leaseUsedAt: 'now-20000' }, one('now-30000'));
     expect(await call(6000)).toEqual(heldOff);
     expect(await bench.state()).toEqual(await afterHold({}, one('now-30000')));
@@ -276,7 +276,7 @@ describe('with leases of several lengths in use,', () => {
     expect(await bench.state()).toEqual(await afterHold({}, one('now-3700000')));
   });
 
-  test('the longest is forgotten once nobody has called with it for so long; the shorter begins with a hold-off, which is no outage', async () => {
+  test('the longest is forgotten once unused for so long; the shorter begins with a hold-off', async () => {
     await seed({ leaseUsedAt: 'now-60001' }, one('now-30000'));
     expect(await call(6000)).toEqual(heldOff);
     const shorter = { leaseMs: '6000', holdUntil: 'now+6000', holdOffs: '0' };
@@ -292,14 +292,14 @@ describe('with leases of several lengths in use,', () => {
     );
   });
 
-  test('a time of use in the future, which somebody wrote, does not keep it for ever', async () => {
+  test('a time of use in the future, which another program wrote, does not keep it for ever', async () => {
     await seed({ leaseUsedAt: 'now+3600000' }, one('now-30000'));
     await call(6000);
     expect(await bench.state()).toMatchObject({ recovery: { leaseMs: '60000', leaseUsedAt: 'now' } });
   });
 });
 
-describe('a caller who may not ask for INFO', () => {
+describe('a caller that may not ask for INFO', () => {
   const user = { username: 'noinfo', password: 'secret' } as const;
   let caller: ReturnType<typeof bench.server.client>;
   beforeAll(async () => {
@@ -326,7 +326,7 @@ describe('a caller who may not ask for INFO', () => {
     expect((await recoverBy()).resolved).toHaveLength(2);
   });
 
-  test('notices another run of Redis, and is not confused by those who may ask', async () => {
+  test('notices another run of Redis, and is not confused by callers that may ask', async () => {
     await seed({});
     expect(await recoverBy()).toEqual(heldOff);
     const { interpreter, runId } = await pulse();

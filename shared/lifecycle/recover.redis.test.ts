@@ -9,10 +9,10 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type HashState, type RedisState, type Value } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { renew } from './holding.js';
+} from '../../testing/command-fixtures.js';
+import { type HashState, type RedisState, type Value } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { renew } from './attempt-leases.js';
 import { recover, type Resolved } from './recovery.js';
 import { report } from './transitions.js';
 
@@ -138,7 +138,7 @@ describe('a command that was delivered and never started', () => {
   test.each<[string, Value]>([
     ['a string', marker],
     ['something else', { list: ['x'] }],
-  ])('goes back too when somebody set a marker, %s, which goes', async (_, value) => {
+  ])('goes back too when another program set a marker, %s, which goes', async (_, value) => {
     await seed({ ...unstarted, 'exec:a': value });
     expect(await call()).toEqual([said('requeued', { attempt: 0 })]);
     expect(await bench.state()).toEqual(all(putBack()));
@@ -227,7 +227,7 @@ describe('a command that was started', () => {
     });
   });
 
-  test('is lost too when nobody knows by whom', async () => {
+  test('is lost too when its agent is unknown', async () => {
     await seed(lost);
     await bench.redis.hdel(bench.keys.command('a'), 'agentId');
     await call();
@@ -356,7 +356,7 @@ describe('an entry that cannot be understood goes to the dead stream:', () => {
   });
 });
 
-test('an entry that somebody deleted leaves the pending list, and its command to rescue', async () => {
+test('an entry that was deleted leaves the pending list, and its command to rescue', async () => {
   await seed(lost);
   await bench.redis.xdel(bench.keys.stream('default'), '1-1');
   expect(await call()).toEqual([]);

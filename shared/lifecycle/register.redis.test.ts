@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { type HashState, type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { type HashState, type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { agentKey, agentsKey } from '../store/keys.js';
 import { register, type Registration } from './registration.js';
 
@@ -40,7 +40,7 @@ const hashSchema = z.record(z.string(), z.string());
 const listed = { [agentsKey]: { set: ['agent-1'] } };
 const ok = { word: 'ok', now: expect.any(Number) as number, draining: false };
 
-test('takes a name that nobody has, for an hour or twice the lease', async () => {
+test('takes a name that is free, for an hour or twice the lease', async () => {
   await bench.seed({});
   expect(await call()).toEqual(ok);
   expect(await bench.state()).toEqual({ [key]: registered, ...listed });
@@ -50,7 +50,7 @@ test('takes a name that nobody has, for an hour or twice the lease', async () =>
   expect(await bench.events()).toEqual([]);
 });
 
-test('says of a session that was told to drain that it was, and of the next one that it was not', async () => {
+test('the answer says of a session that it was asked to drain, and not of the next one', async () => {
   await bench.seed(held({ draining: 'i1.2' }));
   expect(await call()).toEqual({ ...ok, draining: true });
   expect(await call({ boot: 3 })).toEqual(ok);
@@ -58,7 +58,7 @@ test('says of a session that was told to drain that it was, and of the next one 
 
 test.each<[string, RedisState, Partial<Registration>]>([
   ['the heartbeat of the same session', held(), {}],
-  ['the same instance, whose host nobody had told', held({ host: '' }), {}],
+  ['the same instance, whose host is unknown', held({ host: '' }), {}],
   ['a later boot of the same instance', held({ boot: '1', session: 'i1.1' }), {}],
   ['a boot that is later as a number, not as text', held({ boot: '9', session: 'i1.9' }), { boot: 10 }],
   [
@@ -72,14 +72,14 @@ test.each<[string, RedisState, Partial<Registration>]>([
     held({ instance: 'i2', lastSeen: 'now+60000' }),
     {},
   ],
-  ['anybody, when the key is of a foreign kind', { [key]: 'x' }, {}],
-  ['anybody, when the key names nobody', { [key]: { pid: '7' } }, {}],
+  ['any agent, when the key is of a foreign kind', { [key]: 'x' }, {}],
+  ['any agent, when the key names none', { [key]: { pid: '7' } }, {}],
   [
-    'anybody, when somebody spoiled its numbers',
+    'any agent, when the numbers of the holder are corrupted',
     held({ instance: 'i2', lastSeen: 'x', leaseMs: 'y', boot: 'z' }),
     {},
   ],
-  ['its instance, when somebody spoiled its boot', held({ boot: 'z' }), {}],
+  ['its instance, when its boot is corrupted', held({ boot: 'z' }), {}],
 ])('%s has the name', async (_, state, more) => {
   await bench.seed(state);
   expect(await call(more)).toEqual(ok);
@@ -100,11 +100,11 @@ test.each<[string, RedisState, object]>([
     { instance: 'i1', host: 'h2', pid: '7' },
   ],
   [
-    'an instance that told neither host nor pid',
+    'an instance that named neither host nor pid',
     { [key]: { instance: 'i2', lastSeen: 'now-1000', leaseMs: '60000' } },
     { instance: 'i2', host: '', pid: '' },
   ],
-])('is told who holds the name: %s', async (_, state, holder) => {
+])('a refusal names the holder of the name: %s', async (_, state, holder) => {
   const since = await bench.seed(state);
   const reply = await call();
   expect(reply).toEqual({
@@ -161,7 +161,7 @@ describe('sessions with a random part', () => {
       { session: first },
       { session: later, boot: 3, earlier: [copy] },
     ],
-    ['whoever guesses the next boot of an earlier version', { session: first }, { session: 'i1.3', boot: 3 }],
+    ['a guess of the next boot of an earlier version', { session: first }, { session: 'i1.3', boot: 3 }],
     ['the first run after an upgrade, within its lease', { session: 'i1.2' }, { session: second }],
     ['another process of one session, as before random parts', {}, { fields: { ...agent.fields, pid: 8 } }],
   ])('%s is refused', async (_, state, more) => {
@@ -177,7 +177,7 @@ describe('sessions with a random part', () => {
   });
 });
 
-test('nobody was refused a name that it has since been given', async () => {
+test('a refusal is forgotten once that agent is given the name', async () => {
   await bench.seed(
     held({ instance: 'i2', lastSeen: 'now-60000', refusedAt: '1', refusedHost: 'h1', refusedPid: '7' }),
   );
@@ -206,7 +206,7 @@ test.each([
   ['but of none that is announced anew', 'i1.2 A@1,B@1', 'i1.2 A@2', 'A,B', 'i1.2 B@1,A@2'],
   ['but of none that is not named any more', 'i1.2 A@1,AB@1', 'i1.2 C@1', 'AB,C', 'i1.2 AB@1,C@1'],
   ['but not of another session', 'i1.1 A@1', 'i1.2 B@1', 'A,B', 'i1.2 B@1'],
-  ['and of nothing that somebody wrote there', 'x', 'i1.2 B@1', 'A,B', 'i1.2 B@1'],
+  ['and of nothing that another program wrote there', 'x', 'i1.2 B@1', 'A,B', 'i1.2 B@1'],
 ])('keeps the versions that it said before: %s', async (_, before, announced, types, kept) => {
   await bench.seed(held({ announced: before }));
   const more = { fields: { ...agent.fields, types, announced } };

@@ -6,10 +6,10 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type HashState, type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { release, type Release } from './holding.js';
+} from '../../testing/command-fixtures.js';
+import { type HashState, type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { release, type Release } from './attempt-leases.js';
 import { pendingOf } from './recovery.js';
 
 let bench: ScriptBench;
@@ -225,7 +225,7 @@ test('what was started without its stream being left makes the stream anew', asy
   });
 });
 
-test('a batch releases what it may, counts it exactly, and tells it in one message', async () => {
+test('a batch releases what it may, counts it exactly, and announces it in one message', async () => {
   await bench.seed({
     'command:a': pending,
     'command:b': { ...running, entry: '1-2' },

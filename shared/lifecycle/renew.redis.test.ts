@@ -6,10 +6,10 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { type HeldAttempt, renew } from './holding.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { type HeldAttempt, renew } from './attempt-leases.js';
 
 let bench: ScriptBench;
 beforeAll(async () => {
@@ -27,7 +27,7 @@ const renewed = {
   'commands:default': { ...stream, pending: [['1-1', 'agent-1', 'now']] },
 } as const satisfies RedisState;
 
-test('begins the lease anew, also when asked twice, and tells nobody', async () => {
+test('begins the lease anew, also when asked twice, and announces nothing', async () => {
   await bench.seed(oneRunning);
   expect(await ask()).toEqual(['ok']);
   expect(await bench.state()).toEqual(renewed);
@@ -134,7 +134,7 @@ test.each<[string, RedisState]>([
   expect(await bench.state()).toEqual(state);
 });
 
-describe('an attempt whose entry somebody took away is still at work, and the hash says since when:', () => {
+describe('an attempt whose entry was taken away is still at work, and the hash says since when:', () => {
   const state = (keys: RedisState): RedisState => ({ ...oneRunning, ...keys });
   const entryOf = (entry: string): RedisState => ({ 'command:a': { ...running, entry } });
 

@@ -7,9 +7,9 @@ import {
   reportOf,
   running,
   session,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { report, reportAndStart, start, type StartOptions, type StartReply } from './transitions.js';
 
 // `report` and `start` as one step: what each of them does is tested by itself.

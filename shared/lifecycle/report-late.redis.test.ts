@@ -7,10 +7,10 @@ import {
   pending,
   running,
   session,
-} from '../testing/command-fixtures.js';
-import { type JsonObject } from '../testing/redis-state-clock.js';
-import { type HashState, type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type JsonObject } from '../../testing/redis-state-clock.js';
+import { type HashState, type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { type Outcome, report, type Report } from './transitions.js';
 
 // Reports that change nothing of their command: late, resent long after, of commands that are gone.
@@ -115,7 +115,7 @@ test('a command that does not exist, or was pruned, is gone: nothing is kept', a
   expect(await bench.state()).toEqual({ 'exec:a': marker });
 });
 
-describe('a report that was accepted before is told so', () => {
+describe('a report that was accepted before is answered so', () => {
   const kept = evidence({ why: 'failed', status: 'FAILED', at: 'now-1000' });
 
   test.each<[string, RedisState, Partial<Report>]>([

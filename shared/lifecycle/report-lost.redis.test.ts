@@ -8,8 +8,8 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { type Outcome, report, type Report } from './transitions.js';
 
 // An agent gave its attempt up, because it could not renew its lease: the lost-agent policy applies.

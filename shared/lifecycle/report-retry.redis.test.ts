@@ -7,9 +7,9 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { type Outcome, report, type Report } from './transitions.js';
 
 // Failures after which the command is put back, to be tried again.

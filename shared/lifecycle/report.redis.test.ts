@@ -8,9 +8,9 @@ import {
   pending,
   running,
   without,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { type Outcome, report, type Report } from './transitions.js';
 
 // Outcomes that are accepted. Those after which the command is tried again: report-retry; what is
@@ -88,7 +88,7 @@ test.each<[string, string | undefined, 'no' | 'unknown' | 'yes', string]>([
   ['is raised from unknown to yes', 'unknown', 'yes', 'yes'],
   ['is not lowered from yes', 'yes', 'no', 'yes'],
   ['is not lowered from unknown', 'unknown', 'no', 'unknown'],
-  ['counts as no when somebody spoiled it', 'perhaps', 'unknown', 'unknown'],
+  ['counts as no when it is corrupted', 'perhaps', 'unknown', 'unknown'],
 ])('executed %s', async (_, before, told, after) => {
   await bench.seed({ ...oneRunning, 'command:a': { ...running, ...(before && { executed: before }) } });
   await send(reportOf({ ...failed, executed: told }));
@@ -229,7 +229,7 @@ describe('keys of a foreign kind do not lose an outcome', () => {
     ['the marker, which cannot be compared', { 'exec:a': { list: ['x'] } }],
     ['the hash', { 'command:a': 'x' }],
     ['a number in the hash', { 'command:a': { ...running, failures: 'many' } }],
-  ])('but its report is broken, for somebody to mend, where it is %s', async (_, keys) => {
+  ])('but its report is broken, for an operator to mend, where it is %s', async (_, keys) => {
     const state = { ...oneRunning, ...keys };
     await bench.seed(state);
     expect(await send(reportOf(failed))).toEqual(['broken']);

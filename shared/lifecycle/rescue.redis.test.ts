@@ -7,9 +7,9 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type HashState, type RedisState, type Value } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type HashState, type RedisState, type Value } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { rescue, type RescueWord } from './recovery.js';
 
 // Commands whose entry, or whose place in `scheduled`, was deleted by hand.
@@ -143,7 +143,7 @@ describe('a PENDING command', () => {
   test.each<[string, Value]>([
     ['a string', marker],
     ['something else', { list: ['x'] }],
-  ])('is given back although somebody set a marker, %s, which goes', async (_, value) => {
+  ])('is given back although another program set a marker, %s, which goes', async (_, value) => {
     await seed({ ...unnamed, 'exec:a': value });
     expect(await call()).toEqual(['requeued']);
     expect(await bench.state()).toEqual(all(putBack()));
@@ -163,7 +163,7 @@ describe('a PENDING command', () => {
   });
 });
 
-describe('a RUNNING command that nobody renews', () => {
+describe('a RUNNING command that no agent renews', () => {
   test('ends as AGENT_LOST', async () => {
     await seed(unnamedRunning);
     expect(await call()).toEqual(['lost']);
@@ -334,7 +334,7 @@ test.each<[string, RedisState]>([
   expect(await bench.state()).toEqual(all({ ...retried(), ...keys }));
 });
 
-test('a batch resolves what it may, counts it exactly, and tells it in one message', async () => {
+test('a batch resolves what it may, counts it exactly, and announces it in one message', async () => {
   await seed({
     'command:a': pending,
     'command:b': { ...running, entry: '1-2' },

@@ -10,10 +10,10 @@ import {
   running,
   session,
   without,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
-import { cancel, retry, seeCommands } from './control.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
+import { cancel, retry, seeCommands } from './cancel-and-retry.js';
 import { report, start } from './transitions.js';
 
 let bench: ScriptBench;
@@ -154,7 +154,7 @@ test('a runAt that is over goes', async () => {
   expect(await bench.state()).toEqual(retried);
 });
 
-describe('of a life whose end nobody reported', () => {
+describe('a retry of a life whose end was not reported', () => {
   const lost = {
     ...without(failure, 'reported'),
     executed: 'unknown',
@@ -183,7 +183,7 @@ describe('of a life whose end nobody reported', () => {
     expect(await bench.state()).toMatchObject({ 'command:a': { status: 'RUNNING', attempt: '2' } });
   });
 
-  test('it is told that the last attempt may still run', async () => {
+  test('its command is shown as one that may still run', async () => {
     await bench.seed({ ...oneFailed, 'command:a': lost, 'command:b': failure });
     const seen = await seeCommands(bench.redis, bench.keys, ['a', 'b', 'none']);
     expect(seen).toEqual([
@@ -247,7 +247,7 @@ test.each<[string, RedisState]>([
   expect(await bench.events()).toEqual([]);
 });
 
-test('is refused in the millisecond of the failure: the next one could not be told from it', async () => {
+test('a retry is refused in the millisecond of the failure: the next one would look the same', async () => {
   // The very script, called in the millisecond in which the command has failed.
   const read = (file: string) => readFileSync(join(__dirname, file), 'utf8');
   const [first = '', ...rest] = read('retry.lua').split('\n');

@@ -1,6 +1,6 @@
 import { Command, type Redis } from 'ioredis';
-import { below, diceOf, generatedCount, oneOf, reproductionOf } from '../testing/generated-values.js';
-import { TestRedis } from '../testing/redis-server.js';
+import { below, diceOf, generatedCount, oneOf, reproductionOf } from '../../testing/generated-values.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { callScript, shaOf } from './scripts.js';
 import { ScriptCommand } from './script-command.js';
 

@@ -1,6 +1,6 @@
-import { asAgent1, emptied, marker, onePending, pending, startedA } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { asAgent1, emptied, marker, onePending, pending, startedA } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
 // Foreign entries and keys beside a command, in its queue or elsewhere, must not keep it from being started.

@@ -6,9 +6,9 @@ import {
   oneRunning,
   pending,
   startedA,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
 // `start` starts nothing from queues that an operator paused.

@@ -6,9 +6,9 @@ import {
   pending,
   running,
   startedA,
-} from '../testing/command-fixtures.js';
-import { type RedisState, type Value } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState, type Value } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
 // Entries that are not started: strays, expired commands, unknown types, keys of a foreign kind.
@@ -54,7 +54,7 @@ describe.each(ways)('an entry %s', (_, delivery) => {
     ['names a key that is no hash', { id: 'a' }, { 'command:a': 'x' }, 'not a command'],
     ['names a hash without a status', { id: 'a' }, { 'command:a': { x: 'y' } }, 'no such command'],
     [
-      'names a hash that somebody spoiled',
+      'names a hash that another program corrupted',
       { id: 'a' },
       { 'command:a': { ...pending, attempt: 'x' } },
       'not a command',
@@ -155,7 +155,7 @@ describe.each(ways)('an entry %s', (_, delivery) => {
     expect(await bench.events()).toEqual([['a PENDING 0']]);
   });
 
-  test('of an unknown type joins those in its lane, and replaces what somebody put where lanes are listed', async () => {
+  test('of an unknown type joins those in its lane, and replaces a broken list of lanes', async () => {
     const lane = { stream: [['1-0', { id: 'b' }]] } as const;
     await bench.seed({
       ...onePending,

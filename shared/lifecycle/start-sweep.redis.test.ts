@@ -7,8 +7,8 @@ import {
   session,
   startedA,
   without,
-} from '../testing/command-fixtures.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
 // Entries that were delivered to an agent before and are not in flight there: an answer was lost, or its
@@ -54,18 +54,18 @@ describe('a command that this session started', () => {
 
   test('is given again also beyond the limit: it is running', async () => {
     await bench.seed(oneRunning);
-    expect(await ask({ inHands: ['default/0-1'] })).toEqual(ok([startedA]));
+    expect(await ask({ inFlight: ['default/0-1'] })).toEqual(ok([startedA]));
   });
 
   test('is left alone when it is in its hands', async () => {
     await bench.seed(oneRunning);
-    expect(await ask({ limit: 5, inHands: ['default/1-1'] })).toEqual(ok([]));
+    expect(await ask({ limit: 5, inFlight: ['default/1-1'] })).toEqual(ok([]));
     expect(await bench.state()).toEqual(oneRunning);
   });
 
   test('is given again although an entry of another queue bears the same id and is in its hands', async () => {
     await bench.seed(oneRunning);
-    expect(await ask({ limit: 5, inHands: ['urgent/1-1'] })).toEqual(ok([startedA]));
+    expect(await ask({ limit: 5, inFlight: ['urgent/1-1'] })).toEqual(ok([startedA]));
     expect(await bench.state()).toEqual(renewed);
   });
 
@@ -129,7 +129,7 @@ describe('a command that was delivered and never started', () => {
   test('waits without a renewed lease when no slot is free', async () => {
     await bench.seed(delivered);
     const waiting = { queue: 'default', entry: 'default/1-1', id: 'a' };
-    expect(await ask({ inHands: ['default/0-1'] })).toEqual(ok([], [waiting]));
+    expect(await ask({ inFlight: ['default/0-1'] })).toEqual(ok([], [waiting]));
     expect(await bench.state()).toEqual(delivered);
     expect(await bench.events()).toEqual([]);
   });
@@ -149,7 +149,7 @@ describe('a command that was delivered and never started', () => {
     expect(await bench.state()).toEqual(delivered);
   });
 
-  test('stays where it is while a marker is set that nobody should have set', async () => {
+  test('stays where it is while a marker is set that should not be', async () => {
     const state = { ...delivered, 'exec:a': marker };
     await bench.seed(state);
     expect(await ask()).toEqual(ok([]));
@@ -162,7 +162,7 @@ describe('a command that was delivered and never started', () => {
   });
 });
 
-test('an entry that somebody deleted from the stream leaves the pending list', async () => {
+test('an entry that was deleted from the stream leaves the pending list', async () => {
   await bench.seed(delivered);
   await bench.redis.xdel(bench.keys.stream('default'), '1-1');
   expect(await ask()).toEqual(ok([]));
@@ -183,6 +183,6 @@ test('a start that arrives after the command was put back finds only the new ent
     },
   } as const;
   await bench.seed(state);
-  expect(await ask({ inHands: ['default/1-1'], limit: 2 })).toEqual(ok([]));
+  expect(await ask({ inFlight: ['default/1-1'], limit: 2 })).toEqual(ok([]));
   expect(await bench.state()).toEqual(state);
 });

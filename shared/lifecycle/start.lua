@@ -39,10 +39,10 @@ local function nextList()
   at = at + #list
   return list
 end
-local queues, types, inHands = nextList(), nextList(), nextList()
+local queues, types, inFlight = nextList(), nextList(), nextList()
 local known, held = {}, {}
 for _, name in ipairs(types) do known[name] = true end
-for _, ticket in ipairs(inHands) do held[ticket] = true end
+for _, ticket in ipairs(inFlight) do held[ticket] = true end
 
 local TOO_MANY_LANES_PAUSE_MS = 1000
 local MOST_MOVED = 100
@@ -85,7 +85,7 @@ for i, queue in ipairs(queues) do
   end
 end
 
-local items, running = {}, #inHands
+local items, running = {}, #inFlight
 
 -- The fields of a command's hash, in this order, that decide whether it may be started or that its agent must know.
 local STATUS, ENTRY, QUEUE, ATTEMPT, TYPE, PAYLOAD, TIMEOUT, POLICY, EXPIRES, WAITING = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10
@@ -267,7 +267,7 @@ end
 local unstarted = {}
 local function sweep(queue)
   local stream = streamOf(queue)
-  local rows = redis.pcall('XPENDING', stream, GROUP, '-', '+', #inHands + limit + 100, agentId)
+  local rows = redis.pcall('XPENDING', stream, GROUP, '-', '+', #inFlight + limit + 100, agentId)
   if rows.err then
     -- No agent served this queue before, or the group was deleted by hand. A queue that holds nothing gets no
     -- stream: an agent may name any, and each would stay for ever.

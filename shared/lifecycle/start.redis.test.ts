@@ -8,8 +8,8 @@ import {
   pending,
   running,
   session,
-} from '../testing/command-fixtures.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { start, type StartOptions } from './transitions.js';
 
 let bench: ScriptBench;
@@ -133,13 +133,13 @@ describe('the session', () => {
 describe('the limit', () => {
   test('counts what the agent has in its hands', async () => {
     await bench.seed(onePending);
-    expect(await ask({ limit: 2, inHands: ['default/0-1', 'default/0-2'] })).toEqual(ok([]));
+    expect(await ask({ limit: 2, inFlight: ['default/0-1', 'default/0-2'] })).toEqual(ok([]));
     expect(await bench.state()).toEqual(onePending);
   });
 
   test('is filled by what may be started beside that', async () => {
     await bench.seed(onePending);
-    expect(await ask({ limit: 2, inHands: ['default/0-1'] })).toEqual(ok([startedA]));
+    expect(await ask({ limit: 2, inFlight: ['default/0-1'] })).toEqual(ok([startedA]));
     expect(await bench.state()).toEqual(afterStart);
   });
 
@@ -175,7 +175,7 @@ describe('the limit', () => {
 test('a call of the session that arrives late gives what it started to the next call', async () => {
   await bench.seed(onePending);
   await ask();
-  expect(await ask({ inHands: [] })).toEqual(ok([startedA]));
+  expect(await ask({ inFlight: [] })).toEqual(ok([startedA]));
   expect(await bench.state()).toEqual(afterStart);
 });
 

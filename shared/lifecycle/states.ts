@@ -26,7 +26,7 @@ export const transitions: readonly Transition[] = [
     when: 'the agent does not know its type: moved to the lane of that',
   },
   { from: 'PENDING', to: 'FAILED', script: 'start', when: 'it had expired before it was started' },
-  { from: 'PENDING', to: 'FAILED', script: 'expire', when: 'it expired, and nobody asked for it' },
+  { from: 'PENDING', to: 'FAILED', script: 'expire', when: 'it expired, and no agent asked for it' },
   { from: 'RUNNING', to: 'COMPLETED', script: 'report', when: 'its handler gave a result' },
   { from: 'RUNNING', to: 'FAILED', script: 'report', when: 'its handler failed, and it is not tried again' },
   {
@@ -79,20 +79,20 @@ export const transitions: readonly Transition[] = [
     script: 'abandon',
     when: 'an earlier session of its agent died executing it, and it may not be executed again',
   },
-  { from: 'PENDING', to: 'PENDING', script: 'rescue', when: 'somebody deleted its entry' },
+  { from: 'PENDING', to: 'PENDING', script: 'rescue', when: 'its entry was deleted' },
   {
     from: 'RUNNING',
     to: 'PENDING',
     script: 'rescue',
-    when: 'somebody deleted its entry, nobody renews it, and it may be executed again',
+    when: 'its entry was deleted, no agent renews it, and it may be executed again',
   },
   {
     from: 'RUNNING',
     to: 'FAILED',
     script: 'rescue',
-    when: 'somebody deleted its entry, nobody renews it, and it may not be executed again',
+    when: 'its entry was deleted, no agent renews it, and it may not be executed again',
   },
-  { from: 'PENDING', to: 'FAILED', script: 'cancel', when: 'somebody cancels it' },
+  { from: 'PENDING', to: 'FAILED', script: 'cancel', when: 'a client cancels it' },
   {
     from: 'RUNNING',
     to: 'FAILED',

@@ -1,6 +1,6 @@
-import { newCommand } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { newCommand } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { type NewCommand, submit, type SubmitOptions } from './transitions.js';
 
 let bench: ScriptBench;
@@ -78,7 +78,7 @@ describe('the cap on what waits', () => {
     expect(await bench.state()).toEqual({ counts: { PENDING: '1' } });
   });
 
-  test('counts as nothing waiting when somebody spoiled the counts', async () => {
+  test('counts as nothing waiting when the counts are corrupted', async () => {
     await bench.seed({ counts: 'x' });
     expect(await send([newCommand('a')], { maxBacklog: 1 })).toEqual([{ word: 'accepted' }]);
     expect(await bench.state()).toMatchObject({ counts: 'x', 'command:a': { status: 'PENDING' } });
@@ -122,7 +122,7 @@ describe('what is counted of a queue', () => {
   });
 
   test.each<RedisState>([{ 'queue-commands': 'x' }, { 'queue-commands': { default: 'x' } }])(
-    'spoils nothing when somebody spoiled it: %j',
+    'spoils nothing when it is corrupted: %j',
     async (state) => {
       await bench.seed(state);
       expect(await send([newCommand('a')])).toEqual([{ word: 'accepted' }]);
@@ -184,7 +184,7 @@ describe('a conflict', () => {
     expect(await bench.events()).toEqual([]);
   });
 
-  test('of one of several requests is told to that one', async () => {
+  test('of one of several requests is reported to that one', async () => {
     await bench.seed(b);
     expect((await send(commands())).map(({ word }) => word)).toEqual(['accepted', 'conflict', 'accepted']);
   });

@@ -1,11 +1,11 @@
 import { type Redis } from 'ioredis';
 import { type NewCommand, submit, type SubmitOptions } from './transitions.js';
 import { scriptText } from './scripts.js';
-import { below, forGenerated, oneOf, type Random } from '../testing/generated-values.js';
-import { newCommand } from '../testing/command-fixtures.js';
-import { withOtherScript } from '../testing/other-script.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { below, forGenerated, oneOf, type Random } from '../../testing/generated-values.js';
+import { newCommand } from '../../testing/command-fixtures.js';
+import { withOtherScript } from '../../testing/other-script.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 
 /**
  * Where every command of a call is new, `submit` asks once for all of them instead of giving each its own verdict.

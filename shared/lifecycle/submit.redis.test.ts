@@ -1,6 +1,6 @@
-import { newCommand } from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { newCommand } from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { type NewCommand, submit, type SubmitOptions } from './transitions.js';
 
 // New commands, and the same ones again. What is refused: submit-refuse.redis.test.ts.
@@ -159,7 +159,7 @@ test.each([
 });
 
 describe('a batch', () => {
-  test('keeps its order in the queue and in the index, and tells of all in one message', async () => {
+  test('keeps its order in the queue and in the index, and announces all in one message', async () => {
     await bench.seed({});
     const { words } = await send([newCommand('c'), newCommand('a'), newCommand('b', { queue: 'urgent' })]);
     expect(words).toEqual(['accepted', 'accepted', 'accepted']);

@@ -168,7 +168,7 @@ export interface StartOptions {
   /** The command types it knows; none: all. */
   readonly types: readonly string[];
   /** The attempts that it has in flight, by `StartedCommand.entry`. */
-  readonly inHands: readonly string[];
+  readonly inFlight: readonly string[];
 }
 
 /** Delivered to this agent, but not started. */
@@ -205,7 +205,7 @@ const startReplySchema = z.union([
   ]),
 ]);
 
-/** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inHands` takes it. */
+/** A delivery's ticket, for a caller that knows its command's hash only: `StartOptions.inFlight` takes it. */
 export const ticketOf = (queue: string, entry: string) => `${queue}/${entry}`;
 
 /** PENDING → RUNNING, for what was delivered to this agent before and for what waits in its queues. */
@@ -213,7 +213,7 @@ export async function start(redis: Redis, keys: PartitionKeys, options: StartOpt
   return parseStart(await callScript(redis, 'start', keys.root, startArgs(options)));
 }
 
-function startArgs({ agentId, session, limit, queues, types, inHands }: StartOptions): (string | number)[] {
+function startArgs({ agentId, session, limit, queues, types, inFlight }: StartOptions): (string | number)[] {
   return [
     agentId,
     session,
@@ -222,8 +222,8 @@ function startArgs({ agentId, session, limit, queues, types, inHands }: StartOpt
     ...queues,
     types.length,
     ...types,
-    inHands.length,
-    ...inHands,
+    inFlight.length,
+    ...inFlight,
   ];
 }
 

@@ -5,9 +5,9 @@ import {
   newCommand,
   onePending,
   reportOf,
-} from '../testing/command-fixtures.js';
-import { type RedisState } from '../testing/redis-state.js';
-import { ScriptBench } from '../testing/script-bench.js';
+} from '../../testing/command-fixtures.js';
+import { type RedisState } from '../../testing/redis-state.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { recover } from './recovery.js';
 import { prune } from './retention.js';
 import { promote, report, start, submit } from './transitions.js';
@@ -63,7 +63,7 @@ describe('a queue', () => {
     expect(await bench.state()).toEqual(state);
   });
 
-  test('stays while an entry that somebody deleted is still pending', async () => {
+  test('stays while an entry that was deleted is still pending', async () => {
     await bench.seed({
       ...unused,
       'commands:default': { stream: [['1-1', { id: 'a' }]], delivered: '1-1', pending },
@@ -123,7 +123,7 @@ describe('what is pruned', () => {
     ['is taken from the count of its queue', { default: '3', mail: '1' }, { default: '1', mail: '1' }],
     ['leaves no count of nothing', { default: '2', mail: '1' }, { mail: '1' }],
     ['leaves no count below nothing: it was not counted', { default: '1', mail: '1' }, { mail: '1' }],
-    ['leaves no count that somebody spoiled', { default: 'x', mail: '1' }, { mail: '1' }],
+    ['leaves no corrupted count', { default: 'x', mail: '1' }, { mail: '1' }],
   ])('%s', async (_, before, after) => {
     // `c` is in the index, and kept.
     const kept = { 'command:c': { ...done, finishedAt: 'now' } };
@@ -132,7 +132,7 @@ describe('what is pruned', () => {
     expect(await bench.redis.hgetall(bench.keys.queueCommands)).toEqual(after);
   });
 
-  test('as the last of all leaves no counts: they are of commands that somebody deleted', async () => {
+  test('as the last of all leaves no counts: they are of commands that another program deleted', async () => {
     await bench.seed({ ...of('a'), 'queue-commands': { default: '1', mail: '7' } });
     expect(await pruneAll()).toMatchObject({ count: 1 });
     expect(await bench.redis.exists(bench.keys.queueCommands)).toBe(0);
@@ -196,7 +196,7 @@ describe('dismiss', () => {
     return (rows as string[][]).map(([, name]) => name);
   };
 
-  test('removes who has nothing, and nobody under whose name something is pending', async () => {
+  test('removes consumers that have nothing pending, and no others', async () => {
     await bench.seed({
       'commands:default': {
         stream: [['1-1', { id: 'a' }]],

@@ -1,5 +1,5 @@
-import { asAgent1, session } from '../testing/command-fixtures.js';
-import { ScriptBench } from '../testing/script-bench.js';
+import { asAgent1, session } from '../../testing/command-fixtures.js';
+import { ScriptBench } from '../../testing/script-bench.js';
 import { report, start, submit } from './transitions.js';
 
 // Redis spends a microsecond or two on every write command inside a script, and that is what bounds

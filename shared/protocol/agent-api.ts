@@ -38,7 +38,7 @@ const heldSchema = z
 
 const caller = {
   agentId: agentIdSchema,
-  session: sessionSchema.optional().describe("One run of the agent's process."),
+  session: sessionSchema.optional().describe("The session: one run of the agent's process."),
 };
 
 /** Query of `GET /commands/next`. */
@@ -47,18 +47,25 @@ export const nextQuerySchema = z.strictObject({
   instance: instanceSchema
     .optional()
     .describe(
-      "The instance of the agent's data directory, whose lock keeps two runs apart. Part of a session `<instance>.<boot>.r<random>`, which needs no such proof.",
+      "The instance of the agent's data directory, whose lock keeps two runs apart. A session `<instance>.<boot>.r<random>` includes it, and needs no such proof.",
     ),
   concurrency: queryInteger(0, 1000)
     .default(1)
-    .describe('Most commands that it may have in its hands; 0: give again what was lost, and nothing new.'),
+    .describe(
+      'Maximum number of commands that the agent may hold. With 0 only commands whose answer was lost are returned again.',
+    ),
   holding: listOf(heldSchema, mostHeld)
     .optional()
-    .describe('What it has in its hands; absent: it cannot tell, and is given one command at a time.'),
+    .describe(
+      'Commands in flight at the agent. When left out, they are not known, and the agent is given one command at a time.',
+    ),
   wait: queryInteger(0, limits.waitSeconds)
     .default(0)
-    .describe('Seconds for which the answer may be held until there is a command.'),
-  queues: partsSchema.pipe(servedQueuesSchema).optional().describe('Left out: what it registered with.'),
+    .describe('Seconds for which the answer may be held until there is a command to start.'),
+  queues: partsSchema
+    .pipe(servedQueuesSchema)
+    .optional()
+    .describe('Queues to take commands from. When left out, those that the agent registered with.'),
   types: listOf(commandTypeSchema, 500).optional(),
 });
 
@@ -72,16 +79,16 @@ export const nextCommandSchema = z.object({
     .string()
     .default('')
     .describe(
-      'The delivery. The same attempt with another ticket is of another life of its command, which was deleted meanwhile.',
+      'Identifies the delivery. The same attempt with another ticket belongs to a command that was deleted and submitted anew.',
     ),
   queue: z.string(),
-  timeoutMs: z.int().nullable().describe("null: the type's default."),
+  timeoutMs: z.int().nullable().describe("How long the attempt may take; null: the type's default."),
   onAgentLost: onAgentLostSchema,
-  leaseMs: z.int().describe('How long it may go unrenewed.'),
+  leaseMs: z.int().describe('How long the attempt may go unrenewed.'),
   heldMs: z
     .int()
     .describe(
-      'How long the poll had been held when it was started: the lease is younger than the request by that.',
+      'How long the poll had been held when the command was started: the lease began that much later than the request.',
     ),
 });
 export type NextCommand = z.infer<typeof nextCommandSchema>;
@@ -100,7 +107,12 @@ const reportErrorSchema = z.strictObject({
   code: commandErrorCodeSchema.default('EXECUTION_FAILED'),
   executed: executedSchema.default('yes'),
   retryable: z.boolean().default(true),
-  retryAfterMs: z.int().min(0).max(limits.delayMs).default(0).describe('The least pause before another try.'),
+  retryAfterMs: z
+    .int()
+    .min(0)
+    .max(limits.delayMs)
+    .default(0)
+    .describe('Minimum pause before the next attempt.'),
 });
 
 /** Body of `PUT /commands/:id/result`. */
@@ -108,7 +120,10 @@ export const reportBodySchema = z.strictObject({
   ...caller,
   attempt: z.int().min(1).optional(),
   status: z.enum(['COMPLETED', 'FAILED']),
-  result: z.unknown().optional().describe('Any JSON; checked for its size where it is stored as it came.'),
+  result: z
+    .unknown()
+    .optional()
+    .describe('Any JSON value. It is stored as it was sent, and its size is checked then.'),
   error: reportErrorSchema.optional(),
 });
 export type ReportBody = z.infer<typeof reportBodySchema>;
@@ -116,7 +131,7 @@ export type ReportBody = z.infer<typeof reportBodySchema>;
 /** Response of `PUT /commands/:id/result`. */
 export const reportedSchema = z.object({
   commandId: commandIdSchema,
-  again: z.boolean().describe('This very report had been stored before.'),
+  again: z.boolean().describe('Whether this same report had been stored before.'),
 });
 
 const heldAttemptSchema = z.strictObject({ commandId: commandIdSchema, attempt: z.int().min(1) });
@@ -143,7 +158,7 @@ export const progressBodySchema = z.strictObject({
           .int()
           .min(1)
           .describe(
-            'Must grow with each telling of an attempt: one that arrives late does not replace a later one.',
+            'Must grow with each update of an attempt: an update that arrives late does not replace a later one.',
           ),
       }),
     )
@@ -153,7 +168,7 @@ export const progressBodySchema = z.strictObject({
 export const progressToldSchema = z.object({
   lost: z
     .array(heldAttemptSchema)
-    .describe("Attempts that are no longer this session's: nobody wants to hear of them."),
+    .describe('Attempts that no longer belong to this session: their progress is not stored.'),
 });
 
 /** Body of `POST /commands/:id/release`. */
@@ -171,7 +186,9 @@ export const settledSchema = z.object({
   agentId: agentIdSchema,
   settled: z
     .array(z.object({ commandId: commandIdSchema, attempt: z.int(), word: z.enum(['requeued', 'lost']) }))
-    .describe('What those runs left: `requeued` waits again; `lost` ended as AGENT_LOST.'),
+    .describe(
+      'The commands that those sessions left. `requeued`: the command waits again; `lost`: it ended as AGENT_LOST.',
+    ),
 });
 
 const announcedSchema = z.strictObject({
@@ -182,7 +199,7 @@ const announcedSchema = z.strictObject({
   defaultTimeoutMs: typeTimeoutSchema
     .nullable()
     .default(null)
-    .describe('Of a submission without `timeoutMs`; null: only agents know.'),
+    .describe('The time-out of a submission without `timeoutMs`; null: known only to agents.'),
 });
 
 const typeError = 'must be the name of a command type, or {type, payload, result, onAgentLost}';
@@ -194,7 +211,7 @@ export const registerBodySchema = z.strictObject({
   earlier: earlierSchema
     .default([])
     .describe(
-      'Sessions of its earlier runs that are over for certain: the name is taken over from them at once.',
+      'Sessions of earlier runs that have ended for certain: the name is taken over from them at once.',
     ),
   queues: servedQueuesSchema
     .refine(({ queues }) => queues.length > 0, { error: 'must name at least one queue' })
@@ -216,12 +233,12 @@ export const registeredSchema = z.object({
   agentId: agentIdSchema,
   session: sessionSchema,
   leaseMs: z.int(),
-  at: z.iso.datetime().describe('Redis time.'),
-  draining: z.boolean().describe('An operator wants this session to take no more commands.'),
+  at: z.iso.datetime().describe('Redis time of the registration.'),
+  draining: z.boolean().describe('Whether an operator drains this session: it is given no more commands.'),
   differing: z
     .array(z.string())
     .default([])
-    .describe('Of the types that this call announced: those of which other agents announce another version.'),
+    .describe('The types announced by this call of which other agents announce another version.'),
 });
 
 /** Query of `DELETE /agents/:agentId`. */
@@ -231,5 +248,5 @@ export const leftSchema = z.object({ agentId: agentIdSchema, left: z.boolean() }
 /** Response of `POST /agents/:agentId/drain`. */
 export const drainingSchema = z.object({
   agentId: agentIdSchema,
-  session: z.string().describe('Which run: a digest of its session, which is a secret.'),
+  session: z.string().describe('Digest of the session that is drained; the session itself is a secret.'),
 });

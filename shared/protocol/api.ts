@@ -16,19 +16,21 @@ const problemCodes = Object.keys(problems) as [ProblemCode, ...ProblemCode[]];
 
 /** Body of every answer that is an error (RFC 9457), as `application/problem+json`. */
 export const problemSchema = z.object({
-  type: z.string().describe('A URI that stands for the code.'),
+  type: z.string().describe('A URI that identifies the code.'),
   title: z.string(),
   status: z.int(),
-  detail: z.string().describe('For people: what is wrong, and what to do about it.'),
+  detail: z.string().describe('For people: the problem, and how to fix it.'),
   code: z.enum(problemCodes),
   errors: z
     .array(z.object({ field: z.string(), message: z.string() }))
     .optional()
-    .describe('Each fault with the field, query parameter or header that it is in.'),
+    .describe('Each error, with the field, query parameter or header that it is in.'),
   holder: z
     .object({
-      instance: z.string().describe('A digest: it tells two apart, and nobody can act by it.'),
-      session: z.string().optional().describe('Which run: a digest of its session.'),
+      instance: z
+        .string()
+        .describe('Digest of the instance: it distinguishes instances, and grants no access.'),
+      session: z.string().optional().describe('Digest of the session.'),
       host: z.string(),
       pid: z.string(),
       lastSeen: z.iso.datetime(),
@@ -57,12 +59,12 @@ export const listQuerySchema = z.strictObject({
   status: statusSchema.optional(),
   type: commandTypeSchema.optional(),
   queue: queueNameSchema.optional(),
-  limit: queryInteger(1, limits.listLimit).default(50).describe('Most commands of a page.'),
+  limit: queryInteger(1, limits.listLimit).default(50).describe('Maximum number of commands in a page.'),
   cursor: z
     .string({ error: once })
     .max(300)
     .optional()
-    .describe('The `nextCursor` of the page before, with the same `status`.'),
+    .describe('The `nextCursor` of the previous page, requested with the same `status`.'),
 });
 export type ListQuery = z.infer<typeof listQuerySchema>;
 
@@ -79,7 +81,7 @@ export const eventsQuerySchema = z.strictObject({
     .guid({ error: 'must be the id of one command' })
     .transform((id) => id.toLowerCase())
     .optional()
-    .describe('Only of this command.'),
+    .describe('Only transitions of this command.'),
 });
 
 /** Data of an event `transition` of `GET /events`: where a command is now. A hint, of which some may be missing. */
@@ -89,20 +91,22 @@ export const transitionEventSchema = z.object({
   attempt: z.int(),
   progress: z
     .json()
-    .describe('How far the attempt says that it is: the status has not changed. null: this is a step.'),
+    .describe(
+      'Progress that the attempt reported; the status has not changed. null: the event is a change of status.',
+    ),
   at: z.iso
     .datetime()
     .describe(
-      'When this server heard of it, by its own clock: for display. Times that count are in the command.',
+      'When this server received the event, by its own clock: for display. Authoritative times are in the command.',
     ),
 });
 export type TransitionEvent = z.infer<typeof transitionEventSchema>;
 
 /** Why transitions may be missing from a stream. */
 export const resyncReasons = {
-  unknown_id: 'Last-Event-ID is not of this run of this server, or no longer kept',
+  unknown_id: 'Last-Event-ID belongs to another run of the server, or is no longer kept',
   gap: 'the server was cut off from Redis',
-  too_slow: 'the client did not read as fast as events came',
+  too_slow: 'the client read more slowly than events arrived',
 } as const;
 export type ResyncReason = keyof typeof resyncReasons;
 const resyncReasonNames = Object.keys(resyncReasons) as [ResyncReason, ...ResyncReason[]];
@@ -129,7 +133,7 @@ export const commandListSchema = z.object({
   nextCursor: z
     .string()
     .nullable()
-    .describe('null: that was the last page. Else go on with it, however short this one is.'),
+    .describe('Cursor of the next page, however short this one is; null: this is the last page.'),
 });
 export type CommandListPage = z.infer<typeof commandListSchema>;
 
@@ -138,12 +142,14 @@ export const agentViewSchema = z.object({
   session: z
     .string()
     .nullable()
-    .describe('Which run of its process: a digest of its session, which is a secret.'),
-  instance: z.string().describe('Which data directory: a digest.'),
+    .describe('Digest of the session of its current run; the session itself is a secret.'),
+  instance: z.string().describe('Digest that identifies the data directory.'),
   state: z
     .enum(['live', 'lost'])
-    .describe('`lost`: not heard of for its lease. One that stopped in good order is not listed.'),
-  draining: z.boolean().describe('An operator wants it to take no more commands, until its next run.'),
+    .describe('`lost`: silent for the length of its lease. An agent that stopped gracefully is not listed.'),
+  draining: z
+    .boolean()
+    .describe('Whether an operator drains the agent: it is given no more commands until its next run.'),
   host: z.string(),
   pid: z.int().nullable(),
   version: z.string().nullable(),
@@ -151,10 +157,10 @@ export const agentViewSchema = z.object({
   weights: z
     .record(z.string(), z.int())
     .nullable()
-    .describe('By queue; null: it serves them strictly in their order.'),
+    .describe('Weight of each queue; null: the queues are served strictly in their order.'),
   types: z.array(z.string()),
   concurrency: z.int().nullable(),
-  running: z.int().describe('Entries in its hands: delivered to it and not acknowledged.'),
+  running: z.int().describe('Number of entries in flight: delivered to the agent and not acknowledged.'),
   leaseMs: z.int(),
   lastSeen: z.iso.datetime(),
 });
@@ -168,7 +174,7 @@ const typeVersionSchema = z.object({
   digest: z.string(),
   agents: z
     .array(agentIdSchema)
-    .describe('Live ones; there may be none of the version that is built into the server.'),
+    .describe('Live agents that announce this version; the one that is built into the server may have none.'),
   payload: jsonSchemaSchema,
   result: jsonSchemaSchema,
   onAgentLost: onAgentLostSchema.nullable(),
@@ -176,8 +182,10 @@ const typeVersionSchema = z.object({
   announcedAt: z.iso.datetime().nullable(),
 });
 export const typeConflictSchema = z.object({
-  note: z.string().describe('For people: what is done about it meanwhile.'),
-  versions: z.array(typeVersionSchema).describe('Two at least, the one that was announced last first.'),
+  note: z.string().describe('For people: how the conflict is handled meanwhile.'),
+  versions: z
+    .array(typeVersionSchema)
+    .describe('Two versions at least, the one that was announced last first.'),
 });
 export const typeViewSchema = z.object({
   type: z.string(),
@@ -187,15 +195,15 @@ export const typeViewSchema = z.object({
   onAgentLost: onAgentLostSchema.nullable(),
   defaultTimeoutMs: typeTimeoutSchema
     .nullable()
-    .describe('Of a submission without `timeoutMs`; null: only its agents know.'),
+    .describe('The time-out of a submission without `timeoutMs`; null: known only to its agents.'),
   announcedAt: z.iso.datetime().nullable(),
-  fault: z
+  schemaError: z
     .string()
     .nullable()
-    .describe('Why submissions of this type are refused: what was announced cannot be used.'),
+    .describe('Why submissions of this type are refused: the announcement cannot be used.'),
   conflict: typeConflictSchema
     .nullable()
-    .describe('Live agents mean different things by this name; null: they do not.'),
+    .describe('Live agents announce different versions of this type; null: they do not.'),
 });
 export type TypeView = z.infer<typeof typeViewSchema>;
 /** Response of `GET /types`. */
@@ -203,72 +211,82 @@ export const typeListSchema = z.object({ types: z.array(typeViewSchema) });
 
 export const queueViewSchema = z.object({
   queue: z.string(),
-  length: z.int().describe('Entries on the stream: waiting and in flight.'),
-  pending: z.int().describe('Delivered to an agent and not acknowledged.'),
+  length: z.int().describe('Number of entries on the stream: waiting and in flight.'),
+  pending: z.int().describe('Number of entries that were delivered to an agent and not acknowledged.'),
   oldestWaitingMs: z
     .int()
     .nullable()
-    .describe('How long the oldest entry that nobody was given has been on the stream.'),
-  consumers: z.int().describe('Agents that read from it and are live, or have something of it in hand.'),
-  paused: z.boolean().describe('Nothing is started from it until it is resumed.'),
-  pausedAt: z.iso.datetime().nullable().describe('Since when.'),
+    .describe('How long the oldest undelivered entry has been on the stream.'),
+  consumers: z
+    .int()
+    .describe('Number of agents that read from the queue and are live, or hold entries of it.'),
+  paused: z
+    .boolean()
+    .describe('Whether the queue is paused: no command is started from it until it is resumed.'),
+  pausedAt: z.iso.datetime().nullable().describe('When the queue was paused.'),
 });
 export type QueueView = z.infer<typeof queueViewSchema>;
 /** Response of `POST /queues/:name/pause` and `/resume`: one; of `GET /queues`: a page, by name. */
 export const queueListSchema = z.object({
   queues: z.array(queueViewSchema),
-  nextCursor: z.string().nullable().describe('Pass it as `cursor` to go on; null: these were the last.'),
+  nextCursor: z.string().nullable().describe('The `cursor` of the next page; null: this is the last page.'),
 });
 
 /** Query of `GET /queues`. */
 export const queuesQuerySchema = z.strictObject({
   limit: queryInteger(1, limits.queueListLimit)
     .default(limits.queueListLimit)
-    .describe('Most queues of a page.'),
-  cursor: queueNameSchema.optional().describe('The `nextCursor` of the page before.'),
+    .describe('Maximum number of queues in a page.'),
+  cursor: queueNameSchema.optional().describe('The `nextCursor` of the previous page.'),
 });
 
 /** RUNNING commands that a starting server found. Their leases live in Redis: its restart changed nothing for them. */
-export const leftoversSchema = z.object({
-  found: z.int(),
-  leasesAlive: z.int().describe('Renewed within the lease: their agents are at work.'),
-  leasesRunOut: z.int().describe('Not renewed for longer than the lease: recovery will deal with them.'),
-  commandIds: z.array(commandIdSchema).describe('The first 20.'),
+export const runningAtStartupSchema = z.object({
+  count: z.int(),
+  leasesActive: z.int().describe('Number of commands renewed within the lease: their agents are at work.'),
+  leasesExpired: z
+    .int()
+    .describe('Number of commands not renewed for longer than the lease: recovery will handle them.'),
+  commandIds: z.array(commandIdSchema).describe('The ids of the first 20.'),
 });
-export type Leftovers = z.infer<typeof leftoversSchema>;
+export type RunningAtStartup = z.infer<typeof runningAtStartupSchema>;
 
 /** Response of `GET /stats`. */
 export const statsSchema = z.object({
   counts: z.object({ PENDING: z.int(), RUNNING: z.int(), COMPLETED: z.int(), FAILED: z.int() }),
-  scheduled: z.int().describe('PENDING with a `runAt` to come.'),
-  pendingEntries: z.int().describe('Delivered to an agent and not acknowledged.'),
+  scheduled: z.int().describe('Number of PENDING commands with a `runAt` in the future.'),
+  pendingEntries: z.int().describe('Number of entries that were delivered to an agent and not acknowledged.'),
   oldestWaitingMs: z.int().nullable(),
-  deadEntries: z.int().describe('Entries that could not be understood and were put aside.'),
+  malformedEntries: z
+    .int()
+    .describe('Number of malformed entries, which were moved to a stream of their own.'),
   /** The state of finding lost agents. */
   recovery: z.object({
-    holdOffs: z
+    pauses: z
       .int()
-      .describe('How often Redis was away, stopped, or its clock jumped; a healthy system never holds off.'),
-    holdUntil: z.iso
+      .describe(
+        'How often recovery paused because Redis was away, stopped, or its clock jumped; 0 in a healthy system.',
+      ),
+    pausedUntil: z.iso
       .datetime()
       .nullable()
       .describe(
-        'Until then nobody is declared lost, so that live agents renew first; null when nothing is held off.',
+        'Until then no agent is declared lost, so that live agents renew first; null while recovery is not paused.',
       ),
   }),
   /** The state of deleting what ended long enough ago. */
   retention: z.object({
-    pruned: z.int().describe('Commands that were pruned since the beginning.'),
+    pruned: z.int().describe('Number of commands pruned since the beginning.'),
     lastPrunedAt: z.iso.datetime().nullable(),
     behindMs: z
       .int()
       .describe(
-        'By how much what was pruned last was overdue: a second at most, unless there is much to prune.',
+        'By how much the commands that were pruned last were overdue: a second at most, unless there is much to prune.',
       ),
   }),
-  leftoverRunning: leftoversSchema
+  runningAtStartup: runningAtStartupSchema
     .nullable()
-    .describe('null until the server has looked, right after its start.'),
+    .describe('RUNNING commands that the server found at its start; null until it has looked for them.'),
 });
 export type Stats = z.infer<typeof statsSchema>;
 
@@ -280,16 +298,18 @@ export const readinessSchema = z.object({
   status: z.literal('ready'),
   durability: z
     .object({ ok: z.boolean(), reasons: z.array(z.string()) })
-    .describe('Whether Redis runs in a way that the guarantees hold with; if not, why.'),
+    .describe('Whether Redis runs in a way that upholds the guarantees; if not, the reasons.'),
   limits: z
     .array(z.string())
     .default([])
-    .describe('What works less well because the Redis user may not do it, for example events.'),
+    .describe('Features that are restricted because the Redis user lacks permissions, for example events.'),
 });
 
 /** Response of `GET /`. */
 export const indexSchema = z.object({
   name: z.string(),
   version: z.string(),
-  endpoints: z.record(z.string(), z.string()).describe('What each does, by method and path.'),
+  endpoints: z
+    .record(z.string(), z.string())
+    .describe('Short description of each endpoint, by method and path.'),
 });

@@ -52,3 +52,14 @@ export const announcedTypeSchema = commandTypeInfoSchema.extend({
 export const builtInTypes: ReadonlyMap<string, CommandTypeInfo> = new Map(
   Object.entries(z.record(z.string(), commandTypeInfoSchema).parse(builtIn)),
 );
+
+/** A command type as an agent announces it. */
+export interface AnnouncedType {
+  readonly type: string;
+  /** JSON Schema 2020-12. */
+  readonly payload: unknown;
+  readonly result: unknown;
+  readonly onAgentLost: 'fail' | 'retry';
+  /** null: a function, which only the agent can ask. */
+  readonly defaultTimeoutMs: TypeTimeout | null;
+}

@@ -48,10 +48,10 @@ export type OnAgentLost = z.infer<typeof onAgentLostSchema>;
 
 /** The reasons why a PENDING command waits, besides its turn: the first that applies is shown. */
 export const waitingReasons = {
-  runAt: 'its time: it is delayed, or waits to be tried again',
-  resume: 'its queue is paused',
+  schedule: 'the command is delayed, or waits for its next attempt',
+  'queue-paused': 'its queue is paused',
   agent: 'no live agent serves its queue',
-  'agent-with-type': 'live agents serve its queue, but none of them knows its type',
+  'capable-agent': 'live agents serve its queue, but none of them knows its type',
 } as const;
 export type WaitingReason = keyof typeof waitingReasons;
 export const waitingReasonSchema = z.enum(Object.keys(waitingReasons) as [WaitingReason, ...WaitingReason[]]);
@@ -85,7 +85,7 @@ export type Progress = Exclude<Json, null>;
 export const progressSchema = z
   .json({ error: 'must be JSON' })
   .refine((progress) => progress !== null, {
-    error: 'must not be null, which says that there is none',
+    error: 'must not be null, which means that there is none',
     abort: true,
   })
   .refine((progress) => utf8Bytes(progress) <= limits.progressBytes, {
@@ -105,35 +105,37 @@ export const submissionSchema = z
     payload: payloadSchema,
     queue: queueNameSchema
       .optional()
-      .describe(`Which agents may execute it: those that serve this queue. Left out: \`${defaults.queue}\`.`),
+      .describe(
+        `The queue of the command: only agents that serve it may execute the command. When left out, \`${defaults.queue}\`.`,
+      ),
     timeoutMs: z
       .int()
       .min(1)
       .max(limits.timeoutMs)
       .optional()
-      .describe('How long an attempt may take. Left out: what its type says.'),
+      .describe('How long an attempt may take. When left out, the time-out of the command type.'),
     ttlMs: z
       .int()
       .min(1)
       .max(limits.ttlMs)
       .optional()
       .describe(
-        'It fails as `EXPIRED` when it was not started within this time. Left out: it waits for ever.',
+        'The command fails as `EXPIRED` if it is not started within this time. When left out, it waits for ever.',
       ),
     runAt: z.iso
       .datetime({ offset: true, error: 'must be a time with its zone, such as 2026-11-22T18:00:00Z' })
       .optional()
-      .describe('Not before this time; or give `delayMs`.'),
+      .describe('The command is not started before this time. Cannot be combined with `delayMs`.'),
     delayMs: z
       .int()
       .min(0)
       .max(limits.delayMs)
       .optional()
-      .describe('Not before so long from now; or give `runAt`.'),
+      .describe('The command is not started until this time has passed. Cannot be combined with `runAt`.'),
     onAgentLost: onAgentLostSchema
       .optional()
       .describe(
-        'Whether it may be executed again when its agent vanished during an attempt. Left out: what its type says.',
+        'Whether the command may be executed again after its agent was lost during an attempt. When left out, the policy of the command type.',
       ),
     maxLosses: z
       .int()
@@ -141,7 +143,7 @@ export const submissionSchema = z
       .max(limits.maxLosses)
       .optional()
       .describe(
-        `With \`onAgentLost: retry\`: it fails with this many lost agents. Left out: ${defaults.maxLosses}.`,
+        `With \`onAgentLost: retry\`, the command fails after this many lost agents. When left out, ${defaults.maxLosses}.`,
       ),
     maxAttempts: z
       .int()
@@ -149,12 +151,12 @@ export const submissionSchema = z
       .max(limits.maxAttempts)
       .optional()
       .describe(
-        `It fails with this many attempts that failed by their own error. Left out: ${defaults.maxAttempts}.`,
+        `The command fails after this many attempts that failed by their own error. When left out, ${defaults.maxAttempts}.`,
       ),
     idempotencyKey: idempotencyKeySchema
       .optional()
       .describe(
-        'Of your choice, and new for each new command, as the header `Idempotency-Key` of a single one: then the command may be sent again.',
+        'A key of your choice, new for each new command, like the header `Idempotency-Key` of a single submission: with it the command may be sent again.',
       ),
   })
   .refine((command) => command.runAt === undefined || command.delayMs === undefined, {
@@ -172,7 +174,7 @@ export const commandErrorSchema = z.object({
   code: commandErrorCodeSchema,
   message: z.string(),
   executed: executedSchema.describe(
-    'Whether execution began. It never lies: `unknown` is what a fault really left open.',
+    'Whether execution began. `unknown` only if a fault really left it open.',
   ),
 });
 export type CommandError = z.infer<typeof commandErrorSchema>;
@@ -181,13 +183,15 @@ export type CommandError = z.infer<typeof commandErrorSchema>;
 export const historyItemSchema = z.object({
   attempt: z.int(),
   agentId: z.string(),
-  session: z.string().describe('Which run of the agent: a digest of its session, which is a secret.'),
-  why: z
+  session: z
+    .string()
+    .describe('Digest of the session that executed the attempt; the session itself is a secret.'),
+  reason: z
     .enum(['lost', 'failed', 'late', 'retried'])
     .describe(
-      "`lost`: its agent vanished; `failed`: by its own error, tried again; `late`: reported too late; `retried`: an operator's retry put it aside.",
+      "`lost`: its agent was lost; `failed`: it failed by its own error and was retried; `late`: it was reported too late; `retried`: an operator's retry superseded it.",
     ),
-  at: z.iso.datetime(),
+  endedAt: z.iso.datetime(),
   status: statusSchema.nullable(),
   result: z.json(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),
@@ -201,28 +205,42 @@ export const commandViewSchema = z.object({
   type: z.string(),
   payload: z.json(),
   queue: z.string(),
-  result: z.json().describe('What its last attempt gave; null when that is nothing, or not yet.'),
-  error: commandErrorSchema.nullable().describe('Why it FAILED.'),
+  result: z.json().describe('The result of the last attempt; null if it has none, or none yet.'),
+  error: commandErrorSchema.nullable().describe('The reason why the command FAILED.'),
   progress: z
     .json()
     .describe(
-      'How far its last attempt says that it is; null: it has said nothing, or there is to be another one.',
+      'The progress that the last attempt reported; null: it reported none, or there will be another attempt.',
     ),
-  agentId: z.string().nullable().describe('Who executes it, or did last.'),
-  attempt: z.int().describe('The last one: raised at each start, never reset.'),
-  losses: z.int().describe('Attempts whose agent vanished.'),
-  failures: z.int().describe('Attempts that failed by their own error.'),
+  agentId: z.string().nullable().describe('The agent that executes it, or did last.'),
+  attempt: z.int().describe('The number of the last attempt: raised at each start, never reset.'),
+  losses: z.int().describe('Number of attempts whose agent was lost.'),
+  failures: z.int().describe('Number of attempts that failed by their own error.'),
   onAgentLost: onAgentLostSchema,
   maxLosses: z.int(),
   maxAttempts: z.int(),
-  timeoutMs: z.int().nullable().describe('null: what its type says.'),
+  timeoutMs: z
+    .int()
+    .nullable()
+    .describe('How long an attempt may take; null: the time-out of the command type.'),
   createdAt: z.iso.datetime(),
   startedAt: z.iso.datetime().nullable(),
   finishedAt: z.iso.datetime().nullable(),
-  runAt: z.iso.datetime().nullable().describe('Not before then: it is delayed, or waits to be tried again.'),
-  expiresAt: z.iso.datetime().nullable().describe('It fails as EXPIRED when it was not started by then.'),
-  waitingFor: waitingReasonSchema.nullable().describe('null: for its turn, or for nothing any more.'),
-  cancelRequestedAt: z.iso.datetime().nullable().describe('When its running attempt was asked to stop.'),
+  runAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('The command is not started before this time: it is delayed, or waits for its next attempt.'),
+  expiresAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('The command fails as EXPIRED if it is not started by then.'),
+  waitingFor: waitingReasonSchema
+    .nullable()
+    .describe('Why a PENDING command waits; null: only for its turn, or it waits no more.'),
+  cancelRequestedAt: z.iso
+    .datetime()
+    .nullable()
+    .describe('When the cancellation of its running attempt was requested.'),
   history: z
     .array(historyItemSchema)
     .describe('Ended attempts that were not the accepted one, newest first.'),

@@ -14,12 +14,14 @@ import {
 const filter = {
   type: commandTypeSchema.optional(),
   queue: queueNameSchema.optional(),
-  limit: queryInteger(1, limits.listLimit).default(100).describe('Most commands that one call acts on.'),
+  limit: queryInteger(1, limits.listLimit)
+    .default(100)
+    .describe('Maximum number of commands that one call acts on.'),
   cursor: z
     .string({ error: 'must be given once' })
     .max(300)
     .optional()
-    .describe('The `nextCursor` of the call before, with the same `status`.'),
+    .describe('The `nextCursor` of the previous call, made with the same `status`.'),
 };
 
 /** Query of `POST /commands/cancel`. Never everything: `status` selects the half that is meant. */
@@ -29,10 +31,10 @@ export type CancelQuery = z.infer<typeof cancelQuerySchema>;
 /** Query of `POST /commands/retry`. */
 export const retryQuerySchema = z.strictObject({
   status: z.enum(['FAILED']),
-  code: commandErrorCodeSchema.optional().describe('`error.code`.'),
+  code: commandErrorCodeSchema.optional().describe('Only commands with this `error.code`.'),
   executed: executedSchema
     .optional()
-    .describe('`no` are those that may be executed again without a thought.'),
+    .describe('Only commands with this `error.executed`; `no` is always safe to retry.'),
   ...filter,
 });
 export type RetryQuery = z.infer<typeof retryQuerySchema>;
@@ -42,7 +44,9 @@ export const retryOneQuerySchema = z.strictObject({
   finishedAt: z.iso
     .datetime({ offset: true })
     .optional()
-    .describe('Of the failure that is meant, as the command shows it: then the call may be sent again.'),
+    .describe(
+      'The `finishedAt` of the failure to retry, as the command shows it: with it the call may be sent again.',
+    ),
 });
 
 /** Response of `POST /commands/:id/cancel`. */
@@ -51,7 +55,7 @@ export const cancelledSchema = z.object({
   state: z
     .enum(['cancelled', 'requested'])
     .describe(
-      '`cancelled`: it has ended so. `requested`: it runs, its agent is told, and its report will say how it ended.',
+      '`cancelled`: the command has ended as CANCELLED. `requested`: it runs, its agent is notified, and its report decides the outcome.',
     ),
 });
 
@@ -61,17 +65,21 @@ export const retriedSchema = z.object({
   mayStillRun: z
     .boolean()
     .describe(
-      'Nobody has said how its last attempt ended: its agent may still be at work on it, beside the next one.',
+      'Whether the last attempt may still run: its outcome was not reported, and its agent may be executing it beside the next one.',
     ),
-  note: z.string().nullable().describe('For people; null when there is nothing to say.'),
+  note: z.string().nullable().describe('A note for people; null if there is none.'),
 });
 
 const step = {
-  skipped: z.int().describe('Ended, or moved on, while this call came to them.'),
+  skipped: z
+    .int()
+    .describe('Number of commands that ended or changed their status before this call reached them.'),
   nextCursor: z
     .string()
     .nullable()
-    .describe('null: all were looked at. Else go on with it; a call looks at a bounded number.'),
+    .describe(
+      'Cursor of the next call, since a call examines a bounded number; null: all commands were examined.',
+    ),
 };
 
 /** Response of `POST /commands/cancel`. */
@@ -79,6 +87,6 @@ export const cancelledManySchema = z.object({ cancelled: z.int(), requested: z.i
 /** Response of `POST /commands/retry`. */
 export const retriedManySchema = z.object({
   retried: z.int(),
-  mayStillRun: z.int().describe('Of those retried: attempts of which nobody has said how they ended.'),
+  mayStillRun: z.int().describe('Number of retried commands whose last attempt reported no outcome.'),
   ...step,
 });

@@ -1,4 +1,4 @@
-import { seededRandom } from '../testing/random.js';
+import { seededRandom } from '../../testing/random.js';
 import { drawOrder, namesOf, servedQueuesSchema } from './served-queues.js';
 
 const parse = (...items: string[]) => servedQueuesSchema.safeParse(items);

@@ -29,7 +29,7 @@ export function bootOf(session: string, instance: string): number | undefined {
 }
 
 /**
- * Returns the digest that is shown of a session, or of an instance, to everybody: it distinguishes two of
+ * Returns the digest of a session, or of an instance, that every reader may see: it distinguishes two of
  * them, and no reader can act by it.
  */
 export const shownAs = (secret: string) =>

@@ -66,9 +66,9 @@ const common = {
   allowFaults: setting(
     'ALLOW_FAULTS',
     boolean().default(false),
-    'failure flags also when NODE_ENV=production',
+    'accept failure flags even when NODE_ENV=production',
   ),
-  nodeEnv: setting('NODE_ENV', z.string().optional(), "'production' refuses failure flags"),
+  nodeEnv: setting('NODE_ENV', z.string().optional(), "with 'production', failure flags are refused"),
 } as const;
 
 export const agentFaultSettings = {
@@ -84,11 +84,7 @@ export const agentFaultSettings = {
     arrivalSchema(agentPoints).optional(),
     `die at: ${agentPoints.join(', ')}; :n for the n-th time`,
   ),
-  freezeAt: setting(
-    'FREEZE_AT',
-    arrivalSchema(agentPoints).optional(),
-    'the same, but stop by SIGSTOP instead',
-  ),
+  freezeAt: setting('FREEZE_AT', arrivalSchema(agentPoints).optional(), 'like CRASH_AT, but stop by SIGSTOP'),
 } as const;
 
 export const serverFaultSettings = {

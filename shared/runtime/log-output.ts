@@ -120,7 +120,7 @@ export const standardError = new LogOutput(2);
  * Keeps this process alive when standard output or standard error cannot be written: without a listener
  * an error there ends the process, even when one of the user's handlers wrote.
  *
- * @param onClosed called once, when nobody reads standard output any more
+ * @param onClosed called once, when standard output has no reader any more
  */
 export function outliveOutput(onClosed: () => void = () => undefined): void {
   process.stderr.on('error', () => undefined);

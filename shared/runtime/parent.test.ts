@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { endProcesses, repositoryRoot, startProcess } from '../testing/processes.js';
+import { endProcesses, repositoryRoot, startProcess } from '../../testing/processes.js';
 
 const parentModule = JSON.stringify(join(repositoryRoot, 'dist/shared/runtime/parent.js'));
 

@@ -1,4 +1,4 @@
-import { below, forGenerated, oneOf, type Random } from '../testing/generated-values.js';
+import { below, forGenerated, oneOf, type Random } from '../../testing/generated-values.js';
 import { redactPasswords } from './redact.js';
 import { readRedisUrl, redisAddress } from './redis-url.js';
 

@@ -20,27 +20,27 @@ export const sharedSettings = {
       .string()
       .transform((path) => resolve(path))
       .prefault('./data'),
-    "Redis's files and the agents' journals",
+    "directory of Redis's files and the agents' journals",
   ),
-  logLevel: setting('LOG_LEVEL', choice(logLevels).default('info'), 'the least severe line to log'),
+  logLevel: setting('LOG_LEVEL', choice(logLevels).default('info'), 'least severe level to log'),
   logPretty: setting(
     'LOG_PRETTY',
     boolean().optional(),
-    'readable logs instead of JSON lines; on a terminal',
+    'readable logs instead of JSON lines; unset: on a terminal',
   ),
   leaseMs: setting(
     'LEASE_MS',
     integer(1000, 24 * 3600 * 1000).default(15_000),
-    'silence after which an agent counts as lost',
+    'how long an agent may be silent before it counts as lost',
   ),
   graceMs: setting(
     'GRACE_MS',
     integer(0, 24 * 3600 * 1000).default(10_000),
-    'time to finish what is running when told to stop',
+    'how long running work may take to finish when a program is stopped',
   ),
   maxBlockMs: setting(
     'MAX_BLOCK_MS',
     integer(1000, 24 * 3600 * 1000).default(60_000),
-    'how long a command may block its agent without losing the lease',
+    'how long a command may block the event loop of its agent without losing the lease',
   ),
 } as const;

@@ -7,7 +7,7 @@ import { onStopSignals } from './stop-signals.js';
  * Ends this process in good order on SIGINT, SIGTERM, or when its supervisor is gone: `stop`, then
  * exit code 0. A second signal ends it at once.
  *
- * @param graceMs how long `stop` may take when the supervisor is gone, and nobody would end it
+ * @param graceMs how long `stop` may take when the supervisor is gone, so that no process would end this one
  * @returns ends the process in the same way, with another exit code, for a reason from within
  */
 export function stopOnSignals(

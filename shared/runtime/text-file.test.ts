@@ -38,7 +38,7 @@ describe('a file', () => {
   beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'fencepost-text-'))));
   afterEach(() => rmSync(folder, { recursive: true }));
 
-  test('shows whether everybody may read it', () => {
+  test('shows whether every user may read it', () => {
     const path = join(folder, 'secret');
     writeFileSync(path, 'x\n');
     chmodSync(path, 0o600);

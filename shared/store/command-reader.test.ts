@@ -79,8 +79,8 @@ describe('how far an attempt says that it is', () => {
       'is of an attempt that another one is to follow',
       { ...running, status: 'PENDING', progress: '0.5', progressOf: '2:9' },
     ],
-    ['was spoiled by somebody', { ...running, progress: '{', progressOf: '2:9' }],
-    ['is of nobody', { ...running, progress: '0.5' }],
+    ['was corrupted by another program', { ...running, progress: '{', progressOf: '2:9' }],
+    ['is of no attempt', { ...running, progress: '0.5' }],
   ])('is null where it %s', async (_, fields) => {
     expect(await progressOf(fields)).toBeNull();
   });
@@ -137,7 +137,7 @@ test('shows the history, newest first, without what cannot be read', async () =>
     }),
     expect.objectContaining({
       attempt: 1,
-      at: '2023-11-14T22:13:20.000Z',
+      endedAt: '2023-11-14T22:13:20.000Z',
       result: null,
       error: { code: 'EXECUTION_FAILED', message: '(9999 bytes, not kept)' },
     }),

@@ -163,25 +163,27 @@ export class CommandReader {
 }
 
 /** An item as the scripts write it: `result` and `error` are JSON in JSON, or a note of being too long to keep. */
-const historyTextSchema = parsedText.pipe(
-  z.object({
-    why: historyItemSchema.shape.why,
-    at: instant,
-    attempt: z.int(),
-    agentId: z.string(),
-    session: z.string().transform(shownAs),
-    status: nullable(statusSchema),
-    result: nullable(jsonText),
-    error: nullable(
-      parsedText.pipe(
-        z.union([
-          z.object({ code: z.string(), message: z.string() }),
-          z.string().transform((message) => ({ code: 'EXECUTION_FAILED', message })),
-        ]),
+const historyTextSchema = parsedText
+  .pipe(
+    z.object({
+      why: historyItemSchema.shape.reason,
+      at: instant,
+      attempt: z.int(),
+      agentId: z.string(),
+      session: z.string().transform(shownAs),
+      status: nullable(statusSchema),
+      result: nullable(jsonText),
+      error: nullable(
+        parsedText.pipe(
+          z.union([
+            z.object({ code: z.string(), message: z.string() }),
+            z.string().transform((message) => ({ code: 'EXECUTION_FAILED', message })),
+          ]),
+        ),
       ),
-    ),
-  }),
-);
+    }),
+  )
+  .transform(({ why, at, ...rest }) => ({ reason: why, endedAt: at, ...rest }));
 
 /** Whether a progress is the last attempt's, and no other is to follow. */
 const isOf = (progressOf: string | null, attempt: number, status: Status) =>
@@ -189,7 +191,7 @@ const isOf = (progressOf: string | null, attempt: number, status: Status) =>
 
 /** The one reason that is stored. */
 const reasonIn = (status: Status, unknownType: string | null): WaitingReason | null =>
-  status === 'PENDING' && unknownType !== null ? 'agent-with-type' : null;
+  status === 'PENDING' && unknownType !== null ? 'capable-agent' : null;
 
 function withExecuted(
   error: Pick<CommandError, 'code' | 'message'> | undefined,

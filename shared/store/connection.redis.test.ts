@@ -1,6 +1,6 @@
 import { type Redis } from 'ioredis';
-import { freePort } from '../testing/processes.js';
-import { TestRedis } from '../testing/redis-server.js';
+import { freePort } from '../../testing/processes.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { connectBlocking, connectCommands, connectSubscriber } from './connection.js';
 import { UnusableRedisError } from './unusable-redis.js';
 
@@ -29,7 +29,7 @@ describe.each([
   ['a number beyond any', () => at('/999999999'), /names database 999999999/],
   ['a database that this user may not select', () => at('/3', 'noselect:pw'), /NOPERM.*\+select/],
 ])('%s', (_what, url, message) => {
-  test('is told to the first who calls, and nothing is written anywhere', async () => {
+  test('is reported to the first caller, and nothing is written anywhere', async () => {
     const errors: Error[] = [];
     const redis = open(connectCommands(url(), { onError: (error) => errors.push(error) }));
     const fault: unknown = await setOver(redis).catch((error: unknown) => error);
@@ -41,7 +41,7 @@ describe.each([
     expect(await databases()).toBeUndefined();
   });
 
-  test('is told to blocking reads and subscriptions as well', async () => {
+  test('is reported to blocking reads and subscriptions as well', async () => {
     const read = open(connectBlocking(url(), 1000)).xread('BLOCK', 100, 'STREAMS', 'x', '$');
     await expect(read).rejects.toThrow(message);
     await expect(open(connectSubscriber(url())).subscribe('x')).rejects.toThrow(message);
@@ -72,11 +72,11 @@ test('works on the database that it names', async () => {
 test.each([
   ['a wrong password', 'noinfo:other', /WRONGPASS/],
   ['a user that there is not', 'nobody:pw', /WRONGPASS/],
-])('%s is told to the first who calls', async (_what, user, message) => {
+])('%s is reported to the first caller', async (_what, user, message) => {
   await expect(setOver(open(connectCommands(at('', user))))).rejects.toThrow(message);
 });
 
-test('a user who may not ask for INFO works, and nothing is written past the log', async () => {
+test('a user that may not ask for INFO works, and nothing is written past the log', async () => {
   const said = [jest.spyOn(console, 'warn'), jest.spyOn(console, 'error')];
   expect(await setOver(open(connectCommands(at('/2', 'noinfo:pw'))))).toBe('OK');
   expect(await open(connectSubscriber(at('', 'noinfo:pw'))).subscribe('x')).toBe(1);

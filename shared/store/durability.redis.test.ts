@@ -1,5 +1,5 @@
 import { type Redis } from 'ioredis';
-import { TestRedis } from '../testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { readDurability } from './durability.js';
 
 let redis: TestRedis;
@@ -18,7 +18,7 @@ test.each([
   ['appendfsync', 'everysec', 'always', /appendfsync is everysec: .*set it to always/],
   ['appendfsync', 'no', 'always', /appendfsync is no/],
   ['no-appendfsync-on-rewrite', 'yes', 'no', /while the file is rewritten/],
-])('%s %s is told', async (name, bad, good, reason) => {
+])('%s %s is reported', async (name, bad, good, reason) => {
   await client.config('SET', name, bad);
   const found = await readDurability(client);
   await client.config('SET', name, good);
@@ -29,14 +29,14 @@ test.each([
   });
 });
 
-test('a Redis without its append-only file is told', async () => {
+test('a Redis without its append-only file is reported', async () => {
   const forgetful = await TestRedis.start({ config: { appendonly: 'no' } });
   const found = await readDurability(forgetful.client());
   await forgetful.stop();
   expect(found.reasons).toEqual([expect.stringContaining('appendonly is off')]);
 });
 
-test('eviction is told, but only where memory has a bound', async () => {
+test('eviction is reported, but only where memory has a bound', async () => {
   await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
   expect((await readDurability(client)).ok).toBe(true);
   await client.config('SET', 'maxmemory', '1gb');
@@ -45,7 +45,7 @@ test('eviction is told, but only where memory has a bound', async () => {
   await client.config('SET', 'maxmemory-policy', 'noeviction');
 });
 
-test('where CONFIG is forbidden, the policy is not known, and that is told', async () => {
+test('where CONFIG is forbidden, the policy is not known, and that is reported', async () => {
   await client.call('ACL', 'SETUSER', 'app', 'on', '>secret', '~*', '&*', '+@all', '-config');
   const app = redis.client({ username: 'app', password: 'secret' });
   expect((await readDurability(app)).reasons).toEqual([expect.stringContaining('CONFIG GET is not allowed')]);

@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
-import { TestRedis } from '../testing/redis-server.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { metaKey } from './keys.js';
-import { checkMeta, MetaMismatch } from './meta.js';
+import { checkMeta, SchemaVersionError } from './meta.js';
 
 let redis: TestRedis;
 let client: Redis;
@@ -32,7 +32,7 @@ test.each([
   ['both', { schemaVersion: '9', partitions: '2' }, /schemaVersion 9 instead of 1 and partitions 2/],
 ])('refuses %s, changes nothing, and says the way forward', async (_what, fields, message) => {
   await client.hset(metaKey, fields);
-  await expect(checkMeta(client)).rejects.toThrow(MetaMismatch);
+  await expect(checkMeta(client)).rejects.toThrow(SchemaVersionError);
   await expect(checkMeta(client)).rejects.toThrow(message);
   expect(await client.hgetall(metaKey)).toEqual(fields);
 });

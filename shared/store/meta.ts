@@ -5,14 +5,14 @@ import { metaKey } from './keys.js';
 export const meta = { schemaVersion: '1', partitions: '1' } as const;
 
 /** This Redis holds the data of another Fencepost. The message shows the way forward. */
-export class MetaMismatch extends Error {
-  override readonly name = 'MetaMismatch';
+export class SchemaVersionError extends Error {
+  override readonly name = 'SchemaVersionError';
 }
 
 /**
  * Checks that this Redis holds what this program can read, and claims a Redis that holds nothing yet.
  *
- * @throws MetaMismatch when another version, or another number of partitions, is at home there
+ * @throws SchemaVersionError when another version, or another number of partitions, is at home there
  * @throws what ioredis throws when Redis is away or full
  */
 export async function checkMeta(redis: Redis): Promise<void> {
@@ -28,7 +28,7 @@ export async function checkMeta(redis: Redis): Promise<void> {
     found[i] === meta[name] ? [] : [`${name} ${found[i]} instead of ${meta[name]}`],
   );
   if (differing.length > 0) {
-    throw new MetaMismatch(
+    throw new SchemaVersionError(
       `this Redis belongs to another Fencepost: ${metaKey} says ${differing.join(' and ')}. ` +
         'Start the version that wrote it, or give this one a Redis of its own (REDIS_URL, for example redis://127.0.0.1:6379/1).',
     );
@@ -40,7 +40,7 @@ async function read(redis: Redis, names: string[]): Promise<(string | null)[]> {
     return await redis.hmget(metaKey, ...names);
   } catch (error) {
     if (!(error instanceof Error) || !error.message.startsWith('WRONGTYPE')) throw error;
-    throw new MetaMismatch(
+    throw new SchemaVersionError(
       `${metaKey} in this Redis is no hash, so something else put it there. ` +
         'Delete that key if nothing needs it, or give Fencepost a Redis of its own (REDIS_URL).',
     );

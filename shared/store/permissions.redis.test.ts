@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
 import { scriptText } from '../lifecycle/scripts.js';
-import { below, forGenerated, oneOf, type Random } from '../testing/generated-values.js';
-import { TestRedis } from '../testing/redis-server.js';
+import { below, forGenerated, oneOf, type Random } from '../../testing/generated-values.js';
+import { TestRedis } from '../../testing/redis-server.js';
 import { calls, readPermissions, type RedisRole } from './permissions.js';
 import { checkRedis } from './redis-check.js';
 import { UnusableRedisError } from './unusable-redis.js';
@@ -54,7 +54,7 @@ test.each([
   [['resetkeys', '%R~fencepost:*'], /EVAL/],
   [['resetkeys'], /EVAL/],
   [['nocommands'], /EVAL/],
-])('a server is refused with %j, and told what is missing and what to type', async (rules, message) => {
+])('a server is refused with %j: the error says what is missing and what to type', async (rules, message) => {
   await allow(...all, ...rules);
   await expect(checkRedis(user, 'server')).rejects.toThrow(UnusableRedisError);
   await expect(checkRedis(user, 'server')).rejects.toThrow(message);

@@ -1,6 +1,6 @@
 import { type Redis } from 'ioredis';
 import { z } from 'zod';
-import { agentKey, agentsKey, group, metaKey, partitionKeys, typesKey } from './keys.js';
+import { agentKey, agentsKey, group, metaKey, partitionKeys, type PartitionKeys, typesKey } from './keys.js';
 
 /** The role of a Redis user. A server does all that an agent does, since agents over HTTP work through it. */
 export type RedisRole = 'server' | 'agent';
@@ -37,62 +37,10 @@ export function calls(role: RedisRole, database: number): Call[] {
   const ofAgent: Call[] = [
     ['TIME'],
     ...callsOn(keys.root, 'EVAL x 1 KEY', 'EVALSHA x 1 KEY'),
-    ...callsOn(
-      keys.stream(any),
-      'TYPE KEY',
-      'XADD KEY * id x',
-      `XACK KEY ${group} 0-1`,
-      'XDEL KEY 0-1',
-      'XLEN KEY',
-      'XRANGE KEY - +',
-    ),
-    ...callsOn(keys.stream(any), 'EXISTS KEY', 'PEXPIRE KEY 1', 'PERSIST KEY', 'DEL KEY'),
-    ...callsOn(
-      keys.stream(any),
-      `XPENDING KEY ${group}`,
-      `XCLAIM KEY ${group} x 0 0-1 JUSTID`,
-      `XAUTOCLAIM KEY ${group} x 0 0-0`,
-    ),
-    ...callsOn(
-      keys.stream(any),
-      `XGROUP CREATE KEY ${group} 0 MKSTREAM`,
-      `XREADGROUP GROUP ${group} x STREAMS KEY >`,
-    ),
-    ...callsOn(keys.command(any), 'TYPE KEY', 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x', 'HDEL KEY x'),
-    ...callsOn(keys.marker(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'MSETNX KEY x', 'DEL KEY'),
-    ...callsOn(keys.history(any), 'LPUSH KEY x', 'LTRIM KEY 0 1', 'LRANGE KEY 0 1'),
-    ...callsOn(keys.session(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'PTTL KEY', 'PEXPIRE KEY 1'),
-    ...callsOn(keys.lanes(any), 'TYPE KEY', 'GET KEY', 'MGET KEY', 'SET KEY x', 'DEL KEY'),
-    ...callsOn(keys.replaced(any), 'LPOS KEY x', 'LPUSH KEY x', 'LTRIM KEY 0 1', 'PEXPIRE KEY 1'),
-    ...callsOn(keys.scheduled, 'TYPE KEY', 'ZADD KEY 1 x', 'ZREM KEY x'),
-    ...callsOn(keys.expiring, 'TYPE KEY', 'ZADD KEY 1 x', 'ZREM KEY x'),
-    ...callsOn(keys.queues, 'TYPE KEY', 'SMEMBERS KEY', 'SISMEMBER KEY x', 'SADD KEY x', 'SREM KEY x'),
-    ...callsOn(keys.paused, 'HMGET KEY x'),
-    ...callsOn(keys.index, 'ZSCORE KEY x'),
-    ...callsOn(keys.failedIndex, 'ZADD KEY 1 x'),
-    ...callsOn(keys.counts, 'HMGET KEY x', 'HSET KEY x x'),
-    ...callsOn(keys.recovery, 'HMGET KEY x', 'HSET KEY x x', 'DEL KEY'),
-    ...callsOn(keys.dead, 'XADD KEY * x x'),
-    ...callsOn(
-      agentKey(any),
-      'TYPE KEY',
-      'HGET KEY x',
-      'HMGET KEY x',
-      'HSET KEY x x',
-      'HDEL KEY x',
-      'DEL KEY',
-      'PEXPIRE KEY 1',
-    ),
-    ...callsOn(agentsKey, 'SADD KEY x'),
-    ...callsOn(
-      typesKey,
-      'HLEN KEY',
-      'HKEYS KEY',
-      'HSTRLEN KEY x',
-      'HGET KEY x',
-      'HSET KEY x x',
-      'HDEL KEY x',
-    ),
+    ...streamCalls(keys),
+    ...commandCalls(keys),
+    ...partitionCalls(keys),
+    ...registrationCalls,
     ...callsOn(metaKey, 'HMGET KEY x', 'HSETNX KEY x x'),
   ];
   if (role === 'agent') return ofAgent;
@@ -100,64 +48,136 @@ export function calls(role: RedisRole, database: number): Call[] {
     ...ofAgent,
     ['PING'],
     ...callsOn(keys.root, 'EVAL_RO x 1 KEY'),
-    ...callsOn(
-      keys.stream(any),
-      'XINFO GROUPS KEY',
-      `XINFO CONSUMERS KEY ${group}`,
-      `XGROUP DELCONSUMER KEY ${group} x`,
-      'XREVRANGE KEY + -',
-    ),
-    ...callsOn(keys.lanes(any), 'EXISTS KEY'),
-    ...callsOn(keys.command(any), 'EXISTS KEY'),
-    ...callsOn(keys.command(any), 'HGETALL KEY', 'DEL KEY'),
-    ...callsOn(keys.history(any), 'DEL KEY'),
-    ...callsOn(
-      keys.scheduled,
-      'ZREVRANGEBYSCORE KEY 1 0',
-      'ZSCORE KEY x',
-      'ZCARD KEY',
-      'ZRANGE KEY 0 1',
-      'ZRANGEBYSCORE KEY 0 1',
-    ),
-    ...callsOn(keys.expiring, 'ZRANGEBYSCORE KEY 0 1'),
-    ...callsOn(keys.queues, 'SCARD KEY'),
-    ...callsOn(keys.queueCommands, 'HGET KEY x', 'HINCRBY KEY x 1', 'HDEL KEY x', 'HKEYS KEY', 'DEL KEY'),
-    ...callsOn(
-      keys.paused,
-      'TYPE KEY',
-      'HEXISTS KEY x',
-      'HGET KEY x',
-      'HSET KEY x x',
-      'HDEL KEY x',
-      'DEL KEY',
-      'HKEYS KEY',
-      'HGETALL KEY',
-    ),
-    ...callsOn(
-      keys.index,
-      'TYPE KEY',
-      'EXISTS KEY',
-      'ZADD KEY 1 x',
-      'ZREM KEY x',
-      'ZRANGE KEY 0 1',
-      'ZREVRANGE KEY 0 1',
-      'ZREVRANGEBYSCORE KEY 1 0',
-    ),
-    ...callsOn(keys.failedIndex, 'ZREM KEY x', 'ZREVRANGEBYSCORE KEY 1 0'),
-    ...callsOn(keys.counts, 'HGET KEY x', 'HGETALL KEY'),
-    ...callsOn(keys.retention, 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x'),
-    ...callsOn(keys.dead, 'XLEN KEY'),
+    ...serverStreamCalls(keys),
+    ...serverCommandCalls(keys),
+    ...serverIndexCalls(keys),
     ...callsOn(agentKey(any), 'EXISTS KEY', 'HGETALL KEY'),
     ...callsOn(agentsKey, 'SMEMBERS KEY', 'SREM KEY x'),
     ...callsOn(typesKey, 'HGETALL KEY'),
   ];
 }
 
+const streamCalls = (keys: PartitionKeys): Call[] => [
+  ...callsOn(
+    keys.stream(any),
+    'TYPE KEY',
+    'XADD KEY * id x',
+    `XACK KEY ${group} 0-1`,
+    'XDEL KEY 0-1',
+    'XLEN KEY',
+    'XRANGE KEY - +',
+  ),
+  ...callsOn(keys.stream(any), 'EXISTS KEY', 'PEXPIRE KEY 1', 'PERSIST KEY', 'DEL KEY'),
+  ...callsOn(
+    keys.stream(any),
+    `XPENDING KEY ${group}`,
+    `XCLAIM KEY ${group} x 0 0-1 JUSTID`,
+    `XAUTOCLAIM KEY ${group} x 0 0-0`,
+  ),
+  ...callsOn(
+    keys.stream(any),
+    `XGROUP CREATE KEY ${group} 0 MKSTREAM`,
+    `XREADGROUP GROUP ${group} x STREAMS KEY >`,
+  ),
+  ...callsOn(keys.dead, 'XADD KEY * x x'),
+  ...callsOn(keys.lanes(any), 'TYPE KEY', 'GET KEY', 'MGET KEY', 'SET KEY x', 'DEL KEY'),
+];
+
+const commandCalls = (keys: PartitionKeys): Call[] => [
+  ...callsOn(keys.command(any), 'TYPE KEY', 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x', 'HDEL KEY x'),
+  ...callsOn(keys.marker(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'MSETNX KEY x', 'DEL KEY'),
+  ...callsOn(keys.history(any), 'LPUSH KEY x', 'LTRIM KEY 0 1', 'LRANGE KEY 0 1'),
+  ...callsOn(keys.session(any), 'GET KEY', 'MGET KEY', 'SET KEY x', 'PTTL KEY', 'PEXPIRE KEY 1'),
+  ...callsOn(keys.replaced(any), 'LPOS KEY x', 'LPUSH KEY x', 'LTRIM KEY 0 1', 'PEXPIRE KEY 1'),
+];
+
+const partitionCalls = (keys: PartitionKeys): Call[] => [
+  ...callsOn(keys.scheduled, 'TYPE KEY', 'ZADD KEY 1 x', 'ZREM KEY x'),
+  ...callsOn(keys.expiring, 'TYPE KEY', 'ZADD KEY 1 x', 'ZREM KEY x'),
+  ...callsOn(keys.queues, 'TYPE KEY', 'SMEMBERS KEY', 'SISMEMBER KEY x', 'SADD KEY x', 'SREM KEY x'),
+  ...callsOn(keys.paused, 'HMGET KEY x'),
+  ...callsOn(keys.index, 'ZSCORE KEY x'),
+  ...callsOn(keys.failedIndex, 'ZADD KEY 1 x'),
+  ...callsOn(keys.counts, 'HMGET KEY x', 'HSET KEY x x'),
+  ...callsOn(keys.recovery, 'HMGET KEY x', 'HSET KEY x x', 'DEL KEY'),
+];
+
+const registrationCalls: readonly Call[] = [
+  ...callsOn(
+    agentKey(any),
+    'TYPE KEY',
+    'HGET KEY x',
+    'HMGET KEY x',
+    'HSET KEY x x',
+    'HDEL KEY x',
+    'DEL KEY',
+    'PEXPIRE KEY 1',
+  ),
+  ...callsOn(agentsKey, 'SADD KEY x'),
+  ...callsOn(typesKey, 'HLEN KEY', 'HKEYS KEY', 'HSTRLEN KEY x', 'HGET KEY x', 'HSET KEY x x', 'HDEL KEY x'),
+];
+
+const serverStreamCalls = (keys: PartitionKeys): Call[] => [
+  ...callsOn(
+    keys.stream(any),
+    'XINFO GROUPS KEY',
+    `XINFO CONSUMERS KEY ${group}`,
+    `XGROUP DELCONSUMER KEY ${group} x`,
+    'XREVRANGE KEY + -',
+  ),
+  ...callsOn(keys.lanes(any), 'EXISTS KEY'),
+  ...callsOn(keys.dead, 'XLEN KEY'),
+  ...callsOn(keys.queues, 'SCARD KEY'),
+  ...callsOn(keys.queueCommands, 'HGET KEY x', 'HINCRBY KEY x 1', 'HDEL KEY x', 'HKEYS KEY', 'DEL KEY'),
+  ...callsOn(
+    keys.paused,
+    'TYPE KEY',
+    'HEXISTS KEY x',
+    'HGET KEY x',
+    'HSET KEY x x',
+    'HDEL KEY x',
+    'DEL KEY',
+    'HKEYS KEY',
+    'HGETALL KEY',
+  ),
+];
+
+const serverCommandCalls = (keys: PartitionKeys): Call[] => [
+  ...callsOn(keys.command(any), 'EXISTS KEY'),
+  ...callsOn(keys.command(any), 'HGETALL KEY', 'DEL KEY'),
+  ...callsOn(keys.history(any), 'DEL KEY'),
+];
+
+const serverIndexCalls = (keys: PartitionKeys): Call[] => [
+  ...callsOn(
+    keys.scheduled,
+    'ZREVRANGEBYSCORE KEY 1 0',
+    'ZSCORE KEY x',
+    'ZCARD KEY',
+    'ZRANGE KEY 0 1',
+    'ZRANGEBYSCORE KEY 0 1',
+  ),
+  ...callsOn(keys.expiring, 'ZRANGEBYSCORE KEY 0 1'),
+  ...callsOn(
+    keys.index,
+    'TYPE KEY',
+    'EXISTS KEY',
+    'ZADD KEY 1 x',
+    'ZREM KEY x',
+    'ZRANGE KEY 0 1',
+    'ZREVRANGE KEY 0 1',
+    'ZREVRANGEBYSCORE KEY 1 0',
+  ),
+  ...callsOn(keys.failedIndex, 'ZREM KEY x', 'ZREVRANGEBYSCORE KEY 1 0'),
+  ...callsOn(keys.counts, 'HGET KEY x', 'HGETALL KEY'),
+  ...callsOn(keys.retention, 'HGET KEY x', 'HMGET KEY x', 'HSET KEY x x'),
+];
+
 function wishes(role: RedisRole, database: number): Wish[] {
   const keys = partitionKeys(undefined, database);
   const published = {
     call: ['PUBLISH', keys.events, 'x'],
-    without: 'GET /events and ?wait= hear of no change: they are slow, or silent',
+    without: 'GET /events and ?wait= learn of no change: they are slow, or silent',
   } as const;
   const moved = {
     call: ['PUBLISH', keys.movedToLanes, 'x'],
@@ -173,7 +193,7 @@ function wishes(role: RedisRole, database: number): Wish[] {
       },
       {
         call: ['SUBSCRIBE', keys.cancels(any)],
-        without: 'an agent hears of a cancel with its next renewal only',
+        without: 'an agent learns of a cancel with its next renewal only',
       },
     ];
   }
@@ -182,13 +202,13 @@ function wishes(role: RedisRole, database: number): Wish[] {
     moved,
     {
       call: ['PUBLISH', keys.cancels(any), 'x'],
-      without: 'agents hear of a cancel with their next renewal only',
+      without: 'agents learn of a cancel with their next renewal only',
     },
     {
       call: ['SUBSCRIBE', keys.events],
       without: 'GET /events sends nothing but resync, and ?wait= looks once a second',
     },
-    { call: ['INFO'], without: 'nobody knows whether Redis keeps what it acknowledges' },
+    { call: ['INFO'], without: 'it is unknown whether Redis keeps what it acknowledges' },
   ];
 }
 

@@ -8,7 +8,7 @@ import { unusable, UnusableRedisError } from './unusable-redis.js';
  * its user may do everything that this role does, and that the data are of this version.
  *
  * @returns what works less well because this user may not do it: for people
- * @throws UnusableRedisError, MetaMismatch: the message says what to do
+ * @throws UnusableRedisError, SchemaVersionError: the message says what to do
  * @throws what ioredis throws when Redis is away: ask again
  */
 export async function checkRedis(redis: Redis, role: RedisRole): Promise<readonly string[]> {

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { runProgram } from '../../cli/client/run.js';
-import { Terminal } from '../../cli/client/terminal.js';
-import { type Deployment } from '../../shared/testing/deployment.js';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { runProgram } from '../../cli/commands/run.js';
+import { Terminal } from '../../cli/commands/terminal.js';
+import { type Deployment } from '../../testing/deployment.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 
 /** The program as it was built. */
 export const program = join(repositoryRoot, 'dist', 'cli', 'fencepost-main.js');

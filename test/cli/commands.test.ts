@@ -1,8 +1,8 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Deployment } from '../../shared/testing/deployment.js';
-import { freePort } from '../../shared/testing/processes.js';
+import { Deployment } from '../../testing/deployment.js';
+import { freePort } from '../../testing/processes.js';
 import { startServerHere } from '../server-here.js';
 import { bringBack, runLine, runProcess, whereIs } from './command-line.js';
 import { documents, startLines, uuid } from './lines.js';
@@ -40,7 +40,7 @@ it('passes on every flag of a submission, and the payload from a file or standar
     onAgentLost: 'retry',
     maxLosses: 4,
     maxAttempts: 5,
-    waitingFor: 'runAt',
+    waitingFor: 'schedule',
   });
   const after = (iso: string | null) => Date.parse(iso ?? '') - Date.parse(view.createdAt);
   expect([after(view.runAt), after(view.expiresAt)]).toEqual([120_000, 3_600_000]);
@@ -50,11 +50,11 @@ it('passes on every flag of a submission, and the payload from a file or standar
 });
 
 it('is one command for one key, and says whether it is new', async () => {
-  const line = ['submit', 'DELAY', '{"ms": 0}', '--key', 'order-4711', '--json'];
+  const line = ['submit', 'DELAY', '{"ms": 0}', '--idempotency-key', 'order-4711', '--json'];
   const [first, again] = [await fencepost(line), await fencepost(line)];
   const [one] = documents(first.stdout);
-  expect(one).toEqual({ commandId: expect.stringMatching(uuid) as string, isNew: true });
-  expect(documents(again.stdout)).toEqual([{ ...one, isNew: false }]);
+  expect(one).toEqual({ commandId: expect.stringMatching(uuid) as string, created: true });
+  expect(documents(again.stdout)).toEqual([{ ...one, created: false }]);
 });
 
 it('ends with 1 when the command that it waits for FAILED, and when it is not known', async () => {
@@ -106,7 +106,7 @@ test.each<[string, readonly string[], RegExp]>([
     ['submit', 'DELAY', '{"ms": -1}'],
     /^payload\.ms must be a whole number/,
   ],
-  ['a type that nobody knows', ['submit', 'DEALY', '{}'], /^type is not known, did you mean DELAY\?/],
+  ['a type that no agent knows', ['submit', 'DEALY', '{}'], /^type is not known, did you mean DELAY\?/],
   ['no type', ['submit'], /^type: missing/],
   [
     'a file that cannot be read',
@@ -118,13 +118,13 @@ test.each<[string, readonly string[], RegExp]>([
     ['submit', '--file', '-', '--max-losses', '3'],
     /^--max-losses: with --file each line has its own/,
   ],
-  ['cancel of nothing', ['cancel'], /^commandIds: name the commands, or a --status/],
+  ['cancel of nothing', ['cancel'], /^commandIds: give ids, or a --status/],
   [
     'cancel of two things',
     ['cancel', 'x', '--status', 'PENDING'],
     /^commandIds: give ids or a filter, not both/,
   ],
-  ['retry of everything by mistake', ['retry'], /^commandIds: name the commands, a filter, or --all/],
+  ['retry of everything by mistake', ['retry'], /^commandIds: give ids, a filter, or --all/],
   ...[
     ['watch', 'x'],
     ['get', ''],
@@ -152,6 +152,11 @@ test.each<[string, readonly string[], RegExp]>([
     ['submit', 'DELAY', '--key', 'ключ'],
     /'--key <key>' argument 'ключ' is invalid. It must be 1 to 255 visible ASCII/,
   ],
+  [
+    'two keys',
+    ['submit', 'DELAY', '--key', 'one', '--idempotency-key', 'two'],
+    /option '--key <key>' cannot be used with option '--idempotency-key <key>'/,
+  ],
   ['a directory', ['submit', '--file', tmpdir()], /^--file: .* is a directory$/m],
 ])('ends with 2, and names the flag or argument, at %s', async (_, args, message) => {
   const { code, stdout, stderr } = await fencepost(args);
@@ -162,14 +167,14 @@ test.each<[string, readonly string[], RegExp]>([
 it('ends with 3 when the server is away, or Redis is', async () => {
   const away = await fencepost(['list', '--server', await unheard(), '--retry-for', '100ms']);
   expect(away).toMatchObject({ code: 3, stdout: '' });
-  expect(away.stderr).toMatch(/ECONNREFUSED.*\nfencepost doctor says what is wrong\n$/);
+  expect(away.stderr).toMatch(/ECONNREFUSED.*\nrun fencepost doctor to find the cause\n$/);
   const other = await Deployment.start({ servers: 0 });
   try {
     await startServerHere(other);
     await other.redis.kill();
     const { code, stderr } = await runLine(['list', '--retry-for', '100ms'], { env: whereIs(other) });
     expect(code).toBe(3);
-    expect(stderr).toMatch(/^Redis cannot be reached: .*\nfencepost doctor says/);
+    expect(stderr).toMatch(/^Redis cannot be reached: .*\nrun fencepost doctor/);
   } finally {
     await bringBack(other);
     await other.stop();
@@ -243,7 +248,7 @@ it('lists agents, queues and types, pauses a queue, and drains an agent', async 
   ]);
 
   await registerNobody(deployment(), 'second', ['default']);
-  expect((await fencepost(['agents', 'drain', 'second'])).stdout).toBe('second takes no more commands\n');
+  expect((await fencepost(['agents', 'drain', 'second'])).stdout).toBe('second accepts no more commands\n');
   expect((await fencepost(['agents'])).stdout).toMatch(/^second +draining /m);
   expect((await fencepost(['agents', 'drain', 'nobody'])).code).toBe(1);
 });
@@ -323,7 +328,7 @@ it('is interrupted while it waits, and gives up waiting in time', async () => {
   });
   expect(stopped).toMatchObject({ code: 130, signal: null, stderr: '' });
   const late = await fencepost(['wait', id, '--timeout', '3s']);
-  expect(late).toMatchObject({ code: 1, stdout: '', stderr: `${id} had not ended: it is PENDING\n` });
+  expect(late).toMatchObject({ code: 1, stdout: '', stderr: `${id} has not ended: its status is PENDING\n` });
   await fencepost(['cancel', id]);
 });
 
@@ -344,6 +349,6 @@ it('finds a running npm start by its stack.json, and does without', async () => 
   expect(await runLine(['agents'], { env: { DATA_DIR } })).toMatchObject({ code: 0 });
   expect(
     documents((await runLine(['doctor', '--json'], { env: { DATA_DIR } })).stdout)[0]?.checks,
-  ).toContainEqual(expect.objectContaining({ name: 'server', state: 'well', fact: deployment().url }));
+  ).toContainEqual(expect.objectContaining({ name: 'server', state: 'pass', detail: deployment().url }));
   rmSync(file);
 });

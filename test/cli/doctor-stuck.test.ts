@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
-import { type Examination } from '../../cli/doctor/examination.js';
+import { type Diagnosis } from '../../cli/doctor/diagnosis.js';
 import { group } from '../../shared/store/keys.js';
-import { type AnswerHold, Ledger } from '../../shared/testing/ledger.js';
+import { type AnswerHold, Ledger } from '../../testing/ledger.js';
 import { until } from '../trial.js';
 import { delay, found, keys, linesOf, onScene, only, type Scene, startScene } from './scene.js';
 
@@ -44,17 +44,17 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     return scene.submit(delay(0, more));
   }
 
-  it('somebody acknowledged its entry by hand', async () => {
+  it('its entry was acknowledged by hand', async () => {
     const { redis, doctor, deployment } = scene;
     const id = await waiting();
     await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 1, 'STREAMS', keys.stream('default'), '>');
     const entry = (await redis.hget(keys.command(id), 'entry')) ?? '';
     await redis.xack(keys.stream('default'), group, entry);
-    const examination = await doctor();
-    expect(found(examination)).toEqual(
-      only('spent-entries: somebody acknowledged the entries of', `${id} .PENDING`),
+    const diagnosis = await doctor();
+    expect(found(diagnosis)).toEqual(
+      only('manually-acked-entries: a client acknowledged the entries of', `${id} .PENDING`),
     );
-    await mendByRedisCli(redis, examination);
+    await mendByRedisCli(redis, diagnosis);
     answers.release();
     expect(await deployment.client.wait(id)).toMatchObject({ status: 'COMPLETED' });
     expect(found(await doctor())).toEqual([]);
@@ -65,11 +65,11 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     const id = await waiting({ ttlMs: 1000 });
     await redis.set(keys.marker(id), '1:nobody:x.1');
     await until(async () => (await redis.zscore(keys.expiring, id)) === null);
-    const examination = await doctor();
-    expect(found(examination)).toEqual(
-      only('markers: ', `${id} is PENDING with an execution marker`, 'should have expired'),
+    const diagnosis = await doctor();
+    expect(found(diagnosis)).toEqual(
+      only('stale-markers: ', `${id} is PENDING with an execution marker`, 'should have expired'),
     );
-    expect(linesOf(examination)).toContain(`npx fencepost cancel ${id}`);
+    expect(linesOf(diagnosis)).toContain(`npx fencepost cancel ${id}`);
     await fetch(new URL(`/commands/${id}/cancel`, deployment.url), { method: 'POST' });
     expect(found(await doctor())).toEqual([]);
   });
@@ -79,11 +79,11 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     const id = await submit(delay(0));
     await until(() => isDone(id));
     await redis.set(keys.marker(id), '1:nobody:x.1');
-    const examination = await doctor();
-    expect(found(examination)).toEqual(
-      only('markers: ', `${id} .COMPLETED. left an execution marker behind`),
+    const diagnosis = await doctor();
+    expect(found(diagnosis)).toEqual(
+      only('stale-markers: ', `${id} .COMPLETED. left an execution marker behind`),
     );
-    await mendByRedisCli(redis, examination);
+    await mendByRedisCli(redis, diagnosis);
     expect(found(await doctor())).toEqual([]);
   });
 
@@ -107,17 +107,21 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
     await redis.xreadgroup('GROUP', group, 'by-hand', 'COUNT', 2, 'STREAMS', stream, '>');
     const [stray] = (await redis.xrevrange(stream, '+', '-', 'COUNT', 1)).map(([entry]) => entry);
     await redis.xack(stream, group, stray ?? '');
-    const examination = await doctor();
-    expect(found(examination)).toEqual(only('spent-entries: the entry .* belongs to no command'));
-    await mendByRedisCli(redis, examination);
+    const diagnosis = await doctor();
+    expect(found(diagnosis)).toEqual(
+      only('manually-acked-entries: the entry .* belongs to no waiting or running command'),
+    );
+    await mendByRedisCli(redis, diagnosis);
     expect(found(await doctor())).toEqual([]);
   });
 
-  it('somebody deleted its entry', async () => {
+  it('its entry was deleted', async () => {
     const { redis, doctor } = scene;
     const id = await waiting();
     await redis.xdel(keys.stream('default'), (await redis.hget(keys.command(id), 'entry')) ?? '');
-    expect(found(await doctor())).toEqual(only('unnamed-commands: nothing names', `${id} .PENDING`));
+    expect(found(await doctor())).toEqual(
+      only('orphaned-commands: no entry or schedule names', `${id} .PENDING`),
+    );
   });
 
   it('everything that could recover it is gone', () =>
@@ -138,8 +142,8 @@ describe('finds a stuck command, and the line that it prints mends it, when', ()
 });
 
 /** Runs the printed `redis-cli` line. */
-async function mendByRedisCli(redis: Redis, examination: Examination): Promise<void> {
-  const [line = ''] = linesOf(examination).filter((one) => one.startsWith('redis-cli'));
+async function mendByRedisCli(redis: Redis, diagnosis: Diagnosis): Promise<void> {
+  const [line = ''] = linesOf(diagnosis).filter((one) => one.startsWith('redis-cli'));
   const [name = '', ...args] = line
     .replace(/^redis-cli( -\w+ \S+)* /, '')
     .replaceAll("'", '')

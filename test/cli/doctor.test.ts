@@ -1,10 +1,10 @@
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo } from 'node:net';
-import { type Examination } from '../../cli/doctor/examination.js';
+import { type Diagnosis } from '../../cli/doctor/diagnosis.js';
 import { agentKey, agentsKey, group } from '../../shared/store/keys.js';
-import { Deployment } from '../../shared/testing/deployment.js';
-import { untilFrozen } from '../../shared/testing/process-state.js';
-import { freePort } from '../../shared/testing/processes.js';
+import { Deployment } from '../../testing/deployment.js';
+import { untilFrozen } from '../../testing/process-state.js';
+import { freePort } from '../../testing/processes.js';
 import { startServerHere } from '../server-here.js';
 import { until } from '../trial.js';
 import { bringBack, runLine, whereIs } from './command-line.js';
@@ -31,9 +31,9 @@ it('finds nothing wrong with a set-up that is well, whether it is at work or at 
   onScene({}, async ({ doctor, submit, isDone }) => {
     expect(await doctor()).toMatchObject({ ok: true });
     const id = await submit(delay(1500));
-    const examination = await doctor();
-    expect(found(examination)).toEqual([]);
-    expect(examination.checks.every(({ state }) => state === 'well')).toBe(true);
+    const diagnosis = await doctor();
+    expect(found(diagnosis)).toEqual([]);
+    expect(diagnosis.checks.every(({ state }) => state === 'pass')).toBe(true);
     await until(() => isDone(id));
   }));
 
@@ -45,7 +45,7 @@ describe('names the fault, and nothing else, when', () => {
 
   it('another setting of Redis is not safe', () =>
     onScene({ isStill: true }, async ({ redis, doctor }) => {
-      const unsafe: [setting: string, value: string, what: string][] = [
+      const unsafe: [setting: string, value: string, problem: string][] = [
         ['appendfsync', 'everysec', 'fsync: appendfsync is everysec'],
         ['maxmemory-policy', 'allkeys-lru', 'eviction: .*allkeys-lru'],
         ['no-appendfsync-on-rewrite', 'yes', 'fsync: no-appendfsync-on-rewrite is yes'],
@@ -61,9 +61,9 @@ describe('names the fault, and nothing else, when', () => {
   it('Redis is away', () =>
     onScene({ agents: 0 }, async ({ deployment, redis, doctor }) => {
       await deployment.redis.kill();
-      const examination = await doctor();
-      expect(found(examination)).toEqual(only('redis: Redis does not answer at', 'ECONNREFUSED'));
-      expect(examination.checks.filter(({ state }) => state === 'skipped').length).toBeGreaterThan(10);
+      const diagnosis = await doctor();
+      expect(found(diagnosis)).toEqual(only('redis: Redis does not answer at', 'ECONNREFUSED'));
+      expect(diagnosis.checks.filter(({ state }) => state === 'skip').length).toBeGreaterThan(10);
       await bringBack(deployment);
       await redis.ping();
     }));
@@ -89,15 +89,15 @@ describe('names the fault, and nothing else, when', () => {
   it('an agent is of another version', () =>
     onScene({ isStill: true }, async ({ redis, doctor }) => {
       await redis.hset(agentKey('still'), 'version', '0.0.1');
-      const examination = await doctor();
-      expect(found(examination)).toEqual(only('versions: still .pid 7 on h1. is Fencepost 0.0.1'));
-      expect(linesOf(examination)).toContain('kill 7   # on h1');
+      const diagnosis = await doctor();
+      expect(found(diagnosis)).toEqual(only('versions: still .pid 7 on h1. is Fencepost 0.0.1'));
+      expect(linesOf(diagnosis)).toContain('kill 7   # on h1');
     }));
 
   it('the data in Redis are of another version', () =>
     onScene({ isStill: true }, async ({ redis, doctor }) => {
       await redis.hset('fencepost:meta', 'schemaVersion', '2');
-      expect(found(await doctor())).toEqual(only('data-version: ', 'schemaVersion 2 instead of 1'));
+      expect(found(await doctor())).toEqual(only('schema-version: ', 'schemaVersion 2 instead of 1'));
     }));
 
   it("an agent's name is held by another live instance", () =>
@@ -110,7 +110,7 @@ describe('names the fault, and nothing else, when', () => {
       expect(await second.exited).toMatchObject({ code: 1 });
       const pids = [String(deployment.agents[0]?.pid), String(second.pid)];
       expect(found(await doctor())).toEqual(
-        only('agent-names: the name mailer is held by', `pid ${pids[0]}`, `pid ${pids[1]}`),
+        only('agent-id-conflicts: the name mailer is held by', `pid ${pids[0]}`, `pid ${pids[1]}`),
       );
     }));
 
@@ -119,9 +119,9 @@ describe('names the fault, and nothing else, when', () => {
       const agent = await deployment.startAgent({ env: { LEASE_MS: '1000' } });
       agent.kill('SIGKILL');
       await agent.exited;
-      const look = async () => found(await doctor());
-      await until(async () => (await look()).length > 0);
-      expect(await look()).toEqual(only('agents: ', `pid ${agent.pid}`, 'has not been heard of'));
+      const run = async () => found(await doctor());
+      await until(async () => (await run()).length > 0);
+      expect(await run()).toEqual(only('agents: ', `pid ${agent.pid}`, 'has been silent for'));
       expect(await redis.scard(agentsKey)).toBe(2);
     }));
 
@@ -134,9 +134,9 @@ describe('names the fault, and nothing else, when', () => {
     onScene({ agents: 0 }, async (scene) => {
       await registerNobody(scene.deployment, 'deaf', ['default', 'elsewhere']);
       const id = await waitedAMinute(scene, 'default');
-      const examination = await scene.doctor();
-      expect(found(examination)).toEqual(only('agents: deaf .pid 7 on h1. says that it lives', id));
-      expect(linesOf(examination)).toContain('kill 7   # on h1');
+      const diagnosis = await scene.doctor();
+      expect(found(diagnosis)).toEqual(only('agents: deaf .pid 7 on h1. sends heartbeats', id));
+      expect(linesOf(diagnosis)).toContain('kill 7   # on h1');
     }));
 
   it('an agent takes nothing from one queue, unless it is at work on another without a rest', () =>
@@ -148,7 +148,7 @@ describe('names the fault, and nothing else, when', () => {
       const high = keys.stream('high');
       await redis.xgroup('CREATE', high, group, '0', 'MKSTREAM');
       const ofAgents = async () => found(await doctor()).filter((what) => what.startsWith('agents: '));
-      expect(await ofAgents()).toEqual(only('agents: busy .pid 7 on h1. says that it lives', id));
+      expect(await ofAgents()).toEqual(only('agents: busy .pid 7 on h1. sends heartbeats', id));
 
       let isOver = false;
       const work = async () => {
@@ -168,16 +168,16 @@ describe('names the fault, and nothing else, when', () => {
   it('Redis takes no writes', () =>
     onScene({ isStill: true }, async ({ redis, doctor }) => {
       await redis.replicaof('127.0.0.1', 1);
-      const examination = await doctor();
-      expect(found(examination)).toEqual(only('writes: this Redis is a slave of 127.0.0.1:1'));
-      expect(linesOf(examination).filter((line) => line.includes('REPLICAOF'))).toEqual([]);
+      const diagnosis = await doctor();
+      expect(found(diagnosis)).toEqual(only('redis-writable: this Redis is a slave of 127.0.0.1:1'));
+      expect(linesOf(diagnosis).filter((line) => line.includes('REPLICAOF'))).toEqual([]);
     }));
 
   it('no agent serves a queue in which something waits', () =>
     onScene({ isStill: true }, async ({ doctor, submit }) => {
       await submit(delay(0, { queue: 'mail' }));
       expect(found(await doctor())).toEqual(
-        only('queues: 1 command waits in the queue mail, which no live agent serves'),
+        only('unserved-queues: 1 command waits in the queue mail, which no live agent serves'),
       );
     }));
 
@@ -187,7 +187,9 @@ describe('names the fault, and nothing else, when', () => {
       await fetch(new URL('/agents/painter?session=i1.1', deployment.url), { method: 'DELETE' });
       const id = await submit({ type: 'PAINT', payload: { colour: 'red' } });
       await until(async () => (await redis.hget(keys.command(id), 'waitingFor')) === 'PAINT');
-      expect(found(await doctor())).toEqual(only('queues: in the queue default commands of type PAINT wait'));
+      expect(found(await doctor())).toEqual(
+        only('unserved-queues: commands of type PAINT wait in the queue default'),
+      );
     }));
 
   it('two agents mean different things by one type', () =>
@@ -199,7 +201,7 @@ describe('names the fault, and nothing else, when', () => {
       await until(async () => found(await doctor()).length > 0);
       expect(found(await doctor())).toEqual(
         only(
-          'types: agents disagree on the type PAINT: they announce 2 versions, .*painter-color.*; .*painter-colo',
+          'types: agents announce conflicting schemas of the type PAINT: 2 versions, .*painter-color.*; .*painter-colo',
         ),
       );
     }));
@@ -209,7 +211,7 @@ describe('names the fault, and nothing else, when', () => {
       await fetch(new URL('/queues/default/pause', deployment.url), { method: 'POST' });
       await submit(delay(0));
       expect(found(await doctor())).toEqual(
-        only('queues: 1 command waits in the queue default', 'paused since'),
+        only('unserved-queues: 1 command waits in the queue default', 'paused since'),
       );
     }));
 
@@ -218,7 +220,7 @@ describe('names the fault, and nothing else, when', () => {
       await fetch(new URL('/agents/still/drain', deployment.url), { method: 'POST' });
       await submit(delay(0));
       expect(found(await doctor())).toEqual(
-        only('queues: ', 'no live agent serves: still takes no more commands'),
+        only('unserved-queues: ', 'no live agent serves: still accepts no more commands'),
       );
     }));
 
@@ -239,15 +241,13 @@ describe('names the fault, and nothing else, when', () => {
     }));
 });
 
-it('tells a person what is wrong, why it matters, and what to type', () =>
+it('shows an operator what is wrong, why it matters, and what to type', () =>
   onScene({ isStill: true, redisConfig: { appendfsync: 'everysec' } }, async ({ deployment }) => {
     const { code, stdout } = await runLine(['doctor'], { env: whereIs(deployment) });
     expect(code).toBe(1);
-    expect(stdout).toMatch(
-      /✗ fsync +everysec\n\n +appendfsync is everysec\.\n +Why it matters: .*\n +What to do: /,
-    );
+    expect(stdout).toMatch(/✗ fsync +everysec\n\n +appendfsync is everysec\.\n +Why it matters: .*\n +Fix: /);
     expect(stdout).toContain(`redis-cli -p ${deployment.redis.port} CONFIG SET appendfsync always\n`);
-    expect(stdout.trimEnd().split('\n').at(-1)).toBe('One fault.');
+    expect(stdout.trimEnd().split('\n').at(-1)).toBe('1 problem found.');
   }));
 
 it('says so when the server uses another Redis than the one that it looks at, and that is away', () =>
@@ -257,8 +257,8 @@ it('says so when the server uses another Redis than the one that it looks at, an
       await startServerHere(other);
       await other.redis.kill();
       const env = { ...whereIs(deployment), SERVER_URL: other.url };
-      const examination = JSON.parse((await runLine(['doctor', '--json'], { env })).stdout) as Examination;
-      expect(found(examination)).toEqual(only('server-ready: .*/ready answers 503'));
+      const diagnosis = JSON.parse((await runLine(['doctor', '--json'], { env })).stdout) as Diagnosis;
+      expect(found(diagnosis)).toEqual(only('server-ready: .*/ready answers 503'));
     } finally {
       await bringBack(other);
       await other.stop();
@@ -294,6 +294,6 @@ it('writes nothing', () =>
     for (let round = 0; round < 2; round++) await redis.ping();
     const writes = async () => /rdb_changes_since_last_save:(\d+)/.exec(await redis.info('persistence'))?.[1];
     const before = await writes();
-    expect((await doctor()).checks.filter(({ state }) => state === 'skipped').length).toBeLessThan(5);
+    expect((await doctor()).checks.filter(({ state }) => state === 'skip').length).toBeLessThan(5);
     expect(await writes()).toBe(before);
   }));

@@ -1,5 +1,5 @@
 import { type CommandView } from '../../shared/protocol/commands.js';
-import { Deployment } from '../../shared/testing/deployment.js';
+import { Deployment } from '../../testing/deployment.js';
 import { startAgentHere } from '../agent-here.js';
 import { startServerHere } from '../server-here.js';
 import { type LineOptions, runLine, type Told, whereIs } from './command-line.js';

@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { commandAt } from '../../shared/testing/resp.js';
+import { commandAt } from '../../testing/resp.js';
 
 /** Starts a stand-in for Redis that reports this version, and knows nothing that came later. */
 export async function startOldRedis(version: string): Promise<{ url: string; stop: () => void }> {

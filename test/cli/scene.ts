@@ -1,7 +1,7 @@
 import { type Redis } from 'ioredis';
-import { type Examination } from '../../cli/doctor/examination.js';
+import { type Diagnosis } from '../../cli/doctor/diagnosis.js';
 import { partitionKeys } from '../../shared/store/keys.js';
-import { Deployment, type DeploymentOptions } from '../../shared/testing/deployment.js';
+import { Deployment, type DeploymentOptions } from '../../testing/deployment.js';
 import { startServerHere } from '../server-here.js';
 import { runLine, whereIs } from './command-line.js';
 
@@ -16,7 +16,7 @@ export interface Scene {
   readonly deployment: Deployment;
   readonly redis: Redis;
   /** Runs `doctor`, on the scene or with other variables. */
-  readonly doctor: (env?: Readonly<Record<string, string>>) => Promise<Examination>;
+  readonly doctor: (env?: Readonly<Record<string, string>>) => Promise<Diagnosis>;
   readonly submit: (body: object) => Promise<string>;
   readonly isDone: (id: string) => Promise<boolean>;
 }
@@ -63,9 +63,9 @@ export async function startScene({
         env: { ...whereIs(deployment), ...env },
       });
       expect(stderr).toBe('');
-      const examination = JSON.parse(stdout) as Examination;
-      expect(code).toBe(examination.ok ? 0 : 1);
-      return examination;
+      const diagnosis = JSON.parse(stdout) as Diagnosis;
+      expect(code).toBe(diagnosis.ok ? 0 : 1);
+      return diagnosis;
     },
     submit: async (sent) => ((await post('/commands', sent)) as { commandId: string }).commandId,
     isDone: async (id) => (await redis.hget(keys.command(id), 'status')) === 'COMPLETED',
@@ -82,9 +82,9 @@ export async function onScene(options: SceneOptions, body: (scene: Scene) => Pro
   }
 }
 
-/** Returns all findings, as `<check>: <what>`. */
-export const found = ({ checks }: Examination) =>
-  checks.flatMap(({ name, findings }) => findings.map(({ what }) => `${name}: ${what}`));
+/** Returns all findings, as `<check>: <problem>`. */
+export const found = ({ checks }: Diagnosis) =>
+  checks.flatMap(({ name, findings }) => findings.map(({ problem }) => `${name}: ${problem}`));
 
 /** Matches a single finding that holds the words, in this order. */
 export const only = (...words: readonly string[]) => [
@@ -94,7 +94,7 @@ export const only = (...words: readonly string[]) => [
 export const delay = (ms: number, more: object = {}) => ({ type: 'DELAY', payload: { ms }, ...more });
 
 /** Returns all command lines that `doctor` recommends. */
-export const linesOf = ({ checks }: Examination) =>
+export const linesOf = ({ checks }: Diagnosis) =>
   checks.flatMap(({ findings }) => findings.flatMap(({ commands }) => commands));
 
 /** Registers an agent that has no process. */

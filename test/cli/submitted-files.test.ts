@@ -103,7 +103,7 @@ it('says what runs on when it is stopped while it waits', async () => {
   }
 });
 
-it('does not say that it has submitted a file when whoever reads the ids had enough before', async () => {
+it('does not say that a file was submitted when the reader of the ids ends before', async () => {
   const file = join(tmpdir(), `fencepost-many-${process.pid}.jsonl`);
   writeFileSync(file, goodLines(3000).join('\n'));
   const before = await countAll();
@@ -118,10 +118,10 @@ it('does not say that it has submitted a file when whoever reads the ids had eno
   const most = Number(/^lines \d+ to (\d+) may have been stored$/m.exec(stderr)?.[1] ?? told);
   expect(stored).toBeGreaterThanOrEqual(told);
   expect(stored).toBeLessThanOrEqual(most);
-  expect(stderr).toMatch(/nobody reads what is printed any more: stopped\n$/);
+  expect(stderr).toMatch(/the reader of standard output is gone: stopped\n$/);
 });
 
-it('stops without a word when whoever reads has had enough', async () => {
+it('stops without a message when the reader of its output ends', async () => {
   // More than a pipe holds by itself.
   await fencepost(['submit', '--file', '-'], { stdin: goodLines(400).join('\n') });
   const { first, code, stderr } = await intoHead('list --all --json');

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { pause } from '../../shared/runtime/service.js';
-import { freePort, repositoryRoot } from '../../shared/testing/processes.js';
+import { freePort, repositoryRoot } from '../../testing/processes.js';
 
 const run = promisify(execFile);
 const mostOutput = 64 * 1024 * 1024;

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { readJson } from '../../chaos/report/json.js';
 import { agentListSchema, submittedSchema } from '../../shared/protocol/api.js';
 import { commandViewSchema } from '../../shared/protocol/commands.js';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 import { composeCommand, ComposeProject, docker } from './compose.js';
 
 const images = ['fencepost-server', 'fencepost-agent'] as const;
@@ -34,7 +34,7 @@ function theStack(): void {
   }, 1_800_000);
   afterAll(() => project.remove());
 
-  test.each(images)('%s holds no development dependency, and runs as nobody special', async (image) => {
+  test.each(images)('%s holds no development dependency, and runs as an unprivileged user', async (image) => {
     const look = `
       const { devDependencies } = JSON.parse(require('fs').readFileSync('package.json', 'utf8'));
       const there = Object.keys(devDependencies).filter((name) => require('fs').existsSync('node_modules/' + name));
@@ -129,7 +129,7 @@ function theChaosProfile(): void {
     project = await ComposeProject.open({
       CHAOS_REPORTS: reports,
       CHAOS_SEED: '7',
-      CHAOS_EVERY_MS: '1500',
+      CHAOS_INTERVAL_MS: '1500',
       LOAD_DURATION: '30s',
       LEASE_MS: '3000',
       AGENT_CONCURRENCY: '4',

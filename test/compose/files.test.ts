@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,14 +8,10 @@ import { Redis } from 'ioredis';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { ensureRedisBinary } from '../../shared/runtime/redis-binary.js';
-import { repositoryRoot } from '../../shared/testing/processes.js';
+import { repositoryRoot } from '../../testing/processes.js';
 
 const read = (path: string) => readFileSync(join(repositoryRoot, path), 'utf8');
 const composeFiles = ['docker-compose.yml', 'docker-compose.prod.yml'] as const;
-const workflowsFolder = '.github/workflows';
-const workflows = readdirSync(join(repositoryRoot, workflowsFolder)).map(
-  (name) => `${workflowsFolder}/${name}`,
-);
 
 const serviceSchema = z.looseObject({
   restart: z.string().optional(),
@@ -29,18 +25,6 @@ const serviceSchema = z.looseObject({
   logging: z.looseObject({}).optional(),
 });
 const composeSchema = z.looseObject({ services: z.record(z.string(), serviceSchema) });
-
-const workflowSchema = z.looseObject({
-  permissions: z.record(z.string(), z.string()),
-  jobs: z.record(
-    z.string(),
-    z.looseObject({
-      uses: z.string().optional(),
-      'timeout-minutes': z.int().optional(),
-      steps: z.array(z.looseObject({ uses: z.string().optional(), run: z.string().optional() })).optional(),
-    }),
-  ),
-});
 
 const servicesIn = (path: string) =>
   Object.entries(composeSchema.parse(parse(read(path), { merge: true })).services);
@@ -108,40 +92,8 @@ it('gives Redis its password in no argument, and Redis asks for it', async () =>
   await rm(directory, { recursive: true });
 });
 
-describe.each(workflows)('%s', (path) => {
-  const { permissions, jobs } = workflowSchema.parse(parse(read(path)));
-
-  it('may write nothing unless a job says what', () => expect(permissions).toEqual({ contents: 'read' }));
-
-  it('pins every action by its major version, and bounds every job', () => {
-    for (const job of Object.values(jobs)) {
-      if (job.uses !== undefined) {
-        expect(job.uses).toMatch(/^\.\/\.github\/workflows\//);
-        continue;
-      }
-      expect(job['timeout-minutes']).toEqual(expect.any(Number));
-      for (const { uses } of job.steps ?? []) {
-        if (uses !== undefined) expect(uses).toMatch(/^[\w-]+\/[\w-]+@v\d+$/);
-      }
-    }
-  });
-});
-
-it('asks each night for known vulnerabilities in what is shipped', () => {
-  const { jobs } = workflowSchema.parse(parse(read('.github/workflows/nightly.yml')));
-  const runs = Object.values(jobs).flatMap(({ steps = [] }) => steps.map(({ run }) => run));
-  expect(runs).toContainEqual(expect.stringMatching(/^npm audit --omit=dev/));
-});
-
 it('leaves no package manager in the image of the server', () => {
   const [, last = ''] = /(\nFROM [^\n]*\n(?:(?!\nFROM ).)*)$/s.exec(read('server/Dockerfile')) ?? [];
   expect(last).toMatch(/^RUN rm -rf \/usr\/local\/lib\/node_modules .*\/npm .*\/npx .*[^]*\/yarn /m);
   expect(last).toMatch(/^ENTRYPOINT \["node"/m);
-});
-
-it('lets Dependabot look after packages, actions and images', () => {
-  const schema = z.object({ updates: z.array(z.looseObject({ 'package-ecosystem': z.string() })) });
-  const { updates } = schema.parse(z.unknown().parse(parse(read('.github/dependabot.yml'))));
-  const ecosystems = updates.map((update) => update['package-ecosystem']);
-  expect(ecosystems).toEqual(['npm', 'github-actions', 'docker']);
 });

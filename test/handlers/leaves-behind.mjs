@@ -6,7 +6,7 @@ export default {
   payload: z.strictObject({ ms: z.int() }),
   result: z.string(),
   async execute({ payload }) {
-    setTimeout(() => Promise.reject(new Error('nobody awaits me')), 0);
+    setTimeout(() => Promise.reject(new Error('this promise is not awaited')), 0);
     await new Promise((resolve) => setTimeout(resolve, payload.ms));
     return 'done';
   },

@@ -11,7 +11,7 @@ export default {
       headers: { 'idempotency-key': commandId, 'fencepost-attempt': String(attempt) },
     });
     await new Promise((_, reject) => {
-      const stop = () => reject(new Error('told to stop'));
+      const stop = () => reject(new Error('asked to stop'));
       if (signal.aborted) stop();
       signal.addEventListener('abort', stop);
     });

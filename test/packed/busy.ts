@@ -20,7 +20,7 @@ const agent = createAgent({
   dataDir: process.env.DATA_DIR,
   commands: [block],
   graceMs: 100,
-  mayKillProcess: process.env.MAY_KILL === 'true',
+  allowProcessKill: process.env.MAY_KILL === 'true',
   logger: pino(pino.destination({ sync: true })),
 });
 

@@ -1,13 +1,13 @@
-import { createClient, RequestRefused } from 'fencepost/client';
+import { createClient, RequestRejectedError } from 'fencepost/client';
 
 const client = createClient({ url: process.env.SERVER_URL ?? 'http://127.0.0.1:3000' });
 
 async function main(): Promise<void> {
   // One command, however often this is sent: the key is yours, and an answer that was lost is found again.
   const order = { type: 'DELAY', payload: { ms: 10 } };
-  const { commandId, isNew } = await client.submit(order, { idempotencyKey: 'order-4712' });
+  const { commandId, created } = await client.submit(order, { idempotencyKey: 'order-4712' });
   const again = await client.submit(order, { idempotencyKey: 'order-4712' });
-  console.log(isNew, again.isNew, again.commandId === commandId);
+  console.log(created, again.created, again.commandId === commandId);
 
   // Until it has ended, through restarts of servers and of Redis.
   const { status } = await client.wait(commandId, { timeoutMs: 60_000 });
@@ -35,7 +35,7 @@ async function main(): Promise<void> {
   try {
     await client.submit({ type: 'DELAY', payload: { ms: 'soon' } });
   } catch (error) {
-    if (!(error instanceof RequestRefused)) throw error;
+    if (!(error instanceof RequestRejectedError)) throw error;
     console.log(error.status, error.code, error.message);
   }
   await client.close();

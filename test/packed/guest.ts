@@ -102,7 +102,7 @@ async function main(): Promise<void> {
 
   // Another agent on the same directory, in the same process, is refused, and leaves nothing behind.
   await assert.rejects(createAgent({ ...options, commands: [add] }).start(), {
-    name: 'DataDirectoryUnavailable',
+    name: 'DataDirectoryUnavailableError',
   });
   await agent.stop();
 

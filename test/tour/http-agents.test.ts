@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Deployment } from '../../shared/testing/deployment.js';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { Deployment } from '../../testing/deployment.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 import { compared, rewritten, stepsOf, walk } from './tour.js';
 
 const path = join(repositoryRoot, 'docs/how-to/run-agents-without-redis.md');
@@ -12,8 +12,8 @@ it('an agent is played by hand as the page of its protocol shows it', async () =
   try {
     const page = readFileSync(path, 'utf8');
     const url = new URL(deployment.url).host;
-    const nobody = () => Promise.reject(new Error('nobody is to be killed'));
-    const seen = await walk(stepsOf(page, 'By hand'), { url, killAgentOf: nobody });
+    const none = () => Promise.reject(new Error('no agent is to be killed'));
+    const seen = await walk(stepsOf(page, 'By hand'), { url, killAgentOf: none });
     expect(seen.length).toBeGreaterThan(8);
     if (process.env.TOUR === 'write') writeFileSync(path, rewritten(page, seen, url));
     expect(seen.map((one) => compared(one)[0])).toEqual(seen.map((one) => compared(one)[1]));

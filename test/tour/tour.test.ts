@@ -2,8 +2,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Client, createClient } from '../../shared/client/client.js';
-import { endProcesses, freePort, startProcess, type TestProcess } from '../../shared/testing/processes.js';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { endProcesses, freePort, startProcess, type TestProcess } from '../../testing/processes.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 import { compared, rewritten, stepsOf, walk } from './tour.js';
 
 /**
@@ -56,7 +56,7 @@ async function killAgentOf(commandId: string): Promise<number> {
   await until(async () => (await client.get(commandId)).status === 'RUNNING');
   const { agentId } = await client.get(commandId);
   const pid = (await client.agents()).find((agent) => agent.agentId === agentId)?.pid;
-  if (typeof pid !== 'number') throw new Error(`${agentId ?? 'nobody'} has no pid`);
+  if (typeof pid !== 'number') throw new Error(`${agentId ?? 'no agent'} has no pid`);
   process.kill(pid, 'SIGKILL');
   return pid;
 }
@@ -101,7 +101,7 @@ it('can be done by client', async () => {
   const idempotencyKey = 'order-4711';
   const first = await client.submit(order, { idempotencyKey });
   // The other two have used that key for the same command.
-  expect(first.isNew).toBe(false);
+  expect(first.created).toBe(false);
   expect(await client.submit(order, { idempotencyKey })).toEqual(first);
 
   const detail = 'payload.ms must be a whole number from 0 to 86400000';

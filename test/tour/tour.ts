@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { hostname } from 'node:os';
 import { createInterface } from 'node:readline';
-import { repositoryRoot } from '../../shared/testing/redis-server.js';
+import { repositoryRoot } from '../../testing/redis-server.js';
 
 /** One line that a reader types, and what they are shown. */
 export interface Step {
@@ -33,7 +33,7 @@ const stable = (lines: readonly string[]): string[] =>
       .replace(/("session":)"[0-9a-f]{12}"/g, '$1"<session>"')
       .replace(/:[0-9a-f]{16}\.\d+\.r[0-9a-f]{16}\b/g, ':<session>')
       // Null once the first lease after the start is over.
-      .replace(/("holdUntil":)(null|"<time>")/g, '$1<time>')
+      .replace(/("pausedUntil":)(null|"<time>")/g, '$1<time>')
       .replace(/"\d{13}(-\d+)?"/g, '"<ms>"')
       .replace(/\/\d{13}-\d+"/g, '/<entry>"')
       .replace(/("heldMs":|"leaseLeftMs":|wait )\d+/g, '$1<ms>')

@@ -1,7 +1,7 @@
 import { pause } from '../../../shared/runtime/service.js';
 import { group } from '../../../shared/store/keys.js';
-import { type Check, type Finding, ill } from '../check.js';
-import { type Patient } from '../patient.js';
+import { type Check, type Finding, fail } from '../check.js';
+import { type Snapshot } from '../snapshot.js';
 import { readEntries, readTookAgo } from '../queue-streams.js';
 import { type Registered } from '../registrations.js';
 
@@ -14,52 +14,53 @@ const seconds = (ms: number) => `${Math.round(ms / 1000)} s`;
 
 export const agents: Check = {
   name: 'agents',
-  about: 'agents live, and take what waits',
+  about: 'agents are live, and take waiting commands',
   needs: ['redis'],
-  async look(patient) {
-    const all = await patient.agents();
+  async run(snapshot) {
+    const all = await snapshot.agents();
     const live = all.filter(({ isLive }) => isLive);
     const drained = live.filter(({ isDraining }) => isDraining);
     const note =
       drained.length === 0 ? '' : `, draining: ${drained.map(({ agentId }) => agentId).join(', ')}`;
-    const fact = `${live.length} live${note}`;
+    const detail = `${live.length} live${note}`;
     const findings = all.filter(({ isLive }) => !isLive).map(lost);
-    if (all.length === 0) findings.push(nobody);
-    findings.push(...(await findDeaf(patient, live)));
-    return ill(fact, ...findings);
+    if (all.length === 0) findings.push(noAgent);
+    findings.push(...(await findDeaf(snapshot, live)));
+    return fail(detail, ...findings);
   },
 };
 
-const nobody: Finding = {
-  what: 'no agent is registered',
-  why: 'nothing that is submitted is executed: it waits',
-  mend: 'start one; a second one takes a name of its own by itself',
+const noAgent: Finding = {
+  problem: 'no agent is registered',
+  impact: 'submitted commands are not executed: they wait',
+  fix: 'start one; a second one gets its own name automatically',
   commands: ['npm run agent'],
 };
 
 function lost({ agentId, host, pid, silentMs }: Registered): Finding {
   return {
-    what: `${agentId} was lost: pid ${pid} on ${host} has not been heard of for ${seconds(silentMs)}, and did not leave in good order`,
-    why: 'what it was executing was ended or put back by the lost-agent policy; outcomes that it could not report are in its journal until it comes back',
-    mend: 'start it again on the same data directory; if it is gone for good, it is no longer listed an hour after it was last heard of',
+    problem: `${agentId} was lost: pid ${pid} on ${host} has been silent for ${seconds(silentMs)}, and did not stop gracefully`,
+    impact:
+      'the commands that it was executing were ended or requeued by the lost-agent policy; outcomes that it could not report are in its journal until it is started again',
+    fix: 'start it again on the same data directory; if it is gone for good, it is no longer listed an hour after it was last seen',
     commands: ['npm run agent'],
   };
 }
 
 /** Finds agents that report that they live and have room, beside a command for them that no agent takes. */
-async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<Finding[]> {
-  const { redis, keys } = patient;
-  const nowMs = await patient.time();
-  const suspects = (await patient.queues()).flatMap(({ home, stream, lastDelivered, oldest, pausedAt }) => {
+async function findDeaf(snapshot: Snapshot, live: readonly Registered[]): Promise<Finding[]> {
+  const { redis, keys } = snapshot;
+  const nowMs = await snapshot.time();
+  const suspects = (await snapshot.queues()).flatMap(({ home, stream, lastDelivered, oldest, pausedAt }) => {
     const waitedMs = oldest ? nowMs - Number(oldest.entry.split('-')[0]) : 0;
     const isLeft = oldest !== undefined && pausedAt === undefined && waitedMs > deafMs;
     return isLeft ? [{ queue: home, stream, lastDelivered, waitedMs, id: oldest.id }] : [];
   });
   if (suspects.length === 0) return [];
-  const idleAtFirst = await findIdle(patient, live);
+  const idleAtFirst = await findIdle(snapshot, live);
   const firstLookAt = performance.now();
   await pause(secondLookMs);
-  const idle = await findIdle(patient, idleAtFirst, firstLookAt);
+  const idle = await findIdle(snapshot, idleAtFirst, firstLookAt);
   const found = await Promise.all(
     suspects.map(async ({ queue, stream, lastDelivered, waitedMs, id }) => {
       const [oldest] = await readEntries(redis, stream, `(${lastDelivered}`, '+', 1);
@@ -82,12 +83,12 @@ async function findDeaf(patient: Patient, live: readonly Registered[]): Promise<
 /**
  * Finds the agents that have room and were given nothing since. An agent that takes from another queue without
  * a rest has nothing in flight between two commands: it is not unresponsive, it only does not come to this
- * queue. One that renews its leases counts as at work as well: to have a healthy agent killed would be worse.
+ * queue. One that renews its leases counts as at work as pass: to have a healthy agent killed would be worse.
  *
  * @param since an earlier look, by `performance.now()`
  */
 async function findIdle(
-  { redis, keys }: Patient,
+  { redis, keys }: Snapshot,
   some: readonly Registered[],
   since?: number,
 ): Promise<readonly Registered[]> {
@@ -112,9 +113,9 @@ async function findIdle(
 
 function deaf({ agentId, host, pid }: Registered, queue: string, id: string, waitedMs: number): Finding {
   return {
-    what: `${agentId} (pid ${pid} on ${host}) says that it lives and has room, but does not take ${id}, which has waited in ${queue} for ${seconds(waitedMs)}`,
-    why: 'it keeps its name and its lease, and does nothing: what waits for it waits for ever',
-    mend: 'look into its log, and restart it; what it holds is settled when it comes back',
+    problem: `${agentId} (pid ${pid} on ${host}) sends heartbeats and has capacity, but does not take ${id}, which has waited in ${queue} for ${seconds(waitedMs)}`,
+    impact: 'it keeps its name and its lease, and does nothing: commands that wait for it wait for ever',
+    fix: 'check its log, and restart it; the commands that it holds are resolved when it starts again',
     commands: [`kill ${pid}   # on ${host}`, 'npm run agent'],
   };
 }

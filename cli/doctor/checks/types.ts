@@ -1,27 +1,27 @@
 import { typeListSchema, type TypeView } from '../../../shared/protocol/api.js';
-import { type Check, type Finding, ill, well } from '../check.js';
-import { type Patient } from '../patient.js';
+import { type Check, type Finding, fail, pass } from '../check.js';
+import { type Snapshot } from '../snapshot.js';
 
 export const types: Check = {
   name: 'types',
-  about: 'what agents announced of command types can be used, and agents agree on it',
+  about: 'announced schemas are usable, and agents agree on them',
   needs: ['redis', 'server'],
-  async look(patient) {
-    const { status, body } = await patient.ask('types');
-    if (status === 503) return well('not told by a server that is not ready');
+  async run(snapshot) {
+    const { status, body } = await snapshot.ask('types');
+    if (status === 503) return pass('not available: the server is not ready');
     const { types: all } = typeListSchema.parse(body);
-    return ill(`${all.length} known`, ...all.flatMap((type) => examine(patient, type)));
+    return fail(`${all.length} known`, ...all.flatMap((type) => examine(snapshot, type)));
   },
 };
 
-function examine({ serverUrl }: Patient, { type, fault, conflict }: TypeView): Finding[] {
+function examine({ serverUrl }: Snapshot, { type, schemaError, conflict }: TypeView): Finding[] {
   const findings: Finding[] = [];
   const look = `curl -s ${serverUrl}/types`;
-  if (fault !== null) {
+  if (schemaError !== null) {
     findings.push({
-      what: `the schema that agents announced for ${type} cannot be used: ${fault}`,
-      why: 'every submission of this type is refused with unusable_type',
-      mend: 'mend the schema in the module of the type, and restart the agents that announce it',
+      problem: `the schema that agents announced for ${type} cannot be used: ${schemaError}`,
+      impact: 'every submission of this type is refused with invalid_type_schema',
+      fix: 'fix the schema in the module of the type, and restart the agents that announce it',
       commands: [look, 'AGENT_COMMANDS=./my-commands.js npm run agent'],
     });
   }
@@ -30,9 +30,9 @@ function examine({ serverUrl }: Patient, { type, fault, conflict }: TypeView): F
       ({ digest, agents }) => `${digest} of ${agents.join(', ') || 'the server itself'}`,
     );
     findings.push({
-      what: `agents disagree on the type ${type}: they announce ${who.length} versions, ${who.join('; ')}`,
-      why: `any of them may be given a command of this type, also one that it cannot execute. Meanwhile: ${conflict.note}`,
-      mend: 'let all of them run one version of its module, and restart those with the other; or give one of the two types another name',
+      problem: `agents announce conflicting schemas of the type ${type}: ${who.length} versions, ${who.join('; ')}`,
+      impact: `any of them may be given a command of this type, even if it cannot execute that. Meanwhile: ${conflict.note}`,
+      fix: 'run one version of its module on all of them, and restart those with the other; or rename one of the two types',
       commands: [look, 'npx fencepost types --json'],
     });
   }

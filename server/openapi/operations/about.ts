@@ -4,26 +4,27 @@ import { version } from '../../../shared/runtime/version.js';
 import { example } from '../examples.js';
 import { type Answer, type Operation } from '../operation.js';
 
-const unchanged: Answer = { description: 'It is what the client has.' };
+const unchanged: Answer = { description: 'Not modified.' };
 
-/** The operations of server/http/status-routes.ts and server/openapi: the API about itself. */
+/** The operations of server/status/status-routes.ts and server/openapi: the API about itself. */
 export const aboutOperations: readonly Operation[] = [
   {
     method: 'get',
     path: '/',
     id: 'getIndex',
     tag: 'About',
-    summary: 'Every endpoint in a line',
+    summary: 'List endpoints',
     headers: ['If-None-Match'],
     answers: {
       200: {
-        description: 'Where to go from here; as a page for whoever prefers `text/html`.',
+        description:
+          'The endpoints, each with a short description; an HTML page if the client prefers `text/html`.',
         schema: indexSchema,
         text: 'text/html',
         examples: example({
           name: 'fencepost',
           version,
-          endpoints: { 'GET /health': 'this process answers' },
+          endpoints: { 'GET /health': 'liveness: this process answers' },
         }),
       },
       304: unchanged,
@@ -36,9 +37,9 @@ export const aboutOperations: readonly Operation[] = [
     path: '/openapi.json',
     id: 'getOpenApi',
     tag: 'About',
-    summary: 'This document, with the command types that agents have announced',
-    description: 'While Redis is away: with those that this server knew last.',
-    answers: { 200: { description: 'OpenAPI 3.1.', schema: z.record(z.string(), z.unknown()) } },
+    summary: 'Get this document, with the command types that agents have announced',
+    description: 'While Redis is away, the document has the command types that this server knew last.',
+    answers: { 200: { description: 'The OpenAPI 3.1 document.', schema: z.record(z.string(), z.unknown()) } },
     withoutRedis: true,
     problems: ['redis_key_broken'],
   },
@@ -47,12 +48,12 @@ export const aboutOperations: readonly Operation[] = [
     path: '/docs',
     id: 'getDocs',
     tag: 'About',
-    summary: 'This document as pages, from which requests can be sent',
+    summary: 'API documentation pages, from which requests can be sent',
     headers: ['If-None-Match'],
     answers: {
-      200: { description: 'HTML.', text: 'text/html', headers: ['ETag'] },
+      200: { description: 'An HTML page.', text: 'text/html', headers: ['ETag'] },
       304: unchanged,
-      308: { description: 'From `/docs/`, below which nothing is.', headers: ['Location'] },
+      308: { description: 'Redirect from `/docs/` to `/docs`.', headers: ['Location'] },
     },
     withoutRedis: true,
     problems: [],
@@ -62,7 +63,7 @@ export const aboutOperations: readonly Operation[] = [
     path: '/docs/:file',
     id: 'getDocsFile',
     tag: 'About',
-    summary: 'What these pages load',
+    summary: 'Files that the documentation pages load',
     headers: ['If-None-Match'],
     answers: {
       200: { description: 'A script or a style sheet.', text: '*/*', headers: ['ETag'] },

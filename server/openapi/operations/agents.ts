@@ -30,9 +30,9 @@ const registerAgent: Operation = {
   path: '/agents/:agentId',
   id: 'registerAgent',
   tag: 'Agents',
-  summary: 'Take a name, or say that it is still there',
+  summary: 'Register or heartbeat an agent',
   description:
-    'Its `types` may carry JSON Schemas: submissions of these types are checked by them from then on.',
+    'The `types` may carry JSON Schemas, by which submissions of these types are checked from then on.',
   body: {
     schema: registerBodySchema,
     examples: {
@@ -46,7 +46,7 @@ const registerAgent: Operation = {
         },
       },
       announces: {
-        summary: 'With a command type of its own',
+        summary: 'Announces a command type of its own',
         value: {
           session,
           types: [
@@ -69,7 +69,7 @@ const registerAgent: Operation = {
   },
   answers: {
     200: {
-      description: 'The name is its own until it has not been heard of for `leaseMs`.',
+      description: 'Registered: the agent holds the name until it has been silent for `leaseMs`.',
       schema: registeredSchema,
       examples: example({
         ...caller,
@@ -99,13 +99,14 @@ const attemptOperations: readonly Operation[] = [
     tag: 'Agents',
     summary: 'Start the next command',
     description:
-      'Gives again what this session runs and does not hold, since the last answer may have been lost; else starts ' +
-      'a command, while it has fewer than `concurrency`. It changes state: HEAD is refused, and so is a browser that does not show that a page of this server asks.',
+      'Returns again a command that this session runs and does not list in `holding`, since the last answer may have been ' +
+      'lost; otherwise starts a command, while the session has fewer than `concurrency`. The call changes state: HEAD is ' +
+      'refused, and so is a browser request that is not proved to come from a page of this server.',
     query: nextQuerySchema,
     queryExample: caller,
     answers: {
       200: {
-        description: 'A command, RUNNING from now on: its lease has begun.',
+        description: 'The command to execute. It is RUNNING from now on, and its lease has begun.',
         schema: nextCommandSchema,
         examples: example({
           commandId,
@@ -120,7 +121,7 @@ const attemptOperations: readonly Operation[] = [
           heldMs: 3,
         }),
       },
-      204: { description: 'None, for now.', headers: ['Fencepost-Draining'] },
+      204: { description: 'No command for now.', headers: ['Fencepost-Draining'] },
     },
     problems: ['old_session', 'agent_name_taken', 'too_many_held'],
   },
@@ -129,12 +130,13 @@ const attemptOperations: readonly Operation[] = [
     path: '/commands/renew',
     id: 'renewAttempts',
     tag: 'Agents',
-    summary: 'Say that these are still at work',
-    description: 'At least every third of `leaseMs`. The answer names those whose execution must stop.',
+    summary: 'Renew the leases of attempts',
+    description:
+      'Must be sent at least every third of `leaseMs`. The answer lists the attempts whose execution must stop.',
     body: { schema: renewBodySchema, examples: example({ ...caller, held: [{ commandId, attempt: 1 }] }) },
     answers: {
       200: {
-        description: 'All others were renewed.',
+        description: 'The attempts that must stop. All others were renewed.',
         schema: renewedSchema,
         examples: example({ lost: [], cancelled: [] }),
       },
@@ -144,10 +146,11 @@ const attemptOperations: readonly Operation[] = [
   {
     method: 'post',
     path: '/commands/progress',
-    id: 'tellProgress',
+    id: 'reportProgress',
     tag: 'Agents',
-    summary: 'Say how far these are',
-    description: 'Shown of the command and in the events. `sequence` grows with each telling of an attempt.',
+    summary: 'Report the progress of attempts',
+    description:
+      'The progress is shown with the command and in the events. `sequence` must grow with each update of an attempt.',
     body: {
       schema: progressBodySchema,
       examples: example({
@@ -157,7 +160,7 @@ const attemptOperations: readonly Operation[] = [
     },
     answers: {
       200: {
-        description: 'Stored, but for those that are no longer of this session.',
+        description: 'Stored, except for attempts that no longer belong to this session.',
         schema: progressToldSchema,
         examples: example({ lost: [] }),
       },
@@ -169,9 +172,9 @@ const attemptOperations: readonly Operation[] = [
     path: '/commands/:id/result',
     id: 'reportOutcome',
     tag: 'Agents',
-    summary: 'Report how an attempt ended',
+    summary: 'Report the outcome of an attempt',
     description:
-      'The same report may be sent any number of times. `attempt` may be left out of the first one.',
+      'The same report may be sent any number of times. `attempt` may be left out for the first attempt.',
     headers: ['Fencepost-Ticket'],
     body: {
       schema: reportBodySchema,
@@ -186,7 +189,7 @@ const attemptOperations: readonly Operation[] = [
     },
     answers: {
       200: {
-        description: 'Stored, now or when the same report came before.',
+        description: 'Stored, now or when the same report was sent before.',
         schema: reportedSchema,
         examples: example({ commandId, again: false }),
       },
@@ -198,10 +201,14 @@ const attemptOperations: readonly Operation[] = [
     path: '/commands/:id/release',
     id: 'releaseAttempt',
     tag: 'Agents',
-    summary: 'Hand a command back unexecuted',
+    summary: 'Release a command that was not executed',
     body: { schema: releaseBodySchema, examples: example({ ...caller, attempt: 1 }) },
     answers: {
-      200: { description: 'It waits again.', schema: releasedSchema, examples: example({ commandId }) },
+      200: {
+        description: 'The command waits again.',
+        schema: releasedSchema,
+        examples: example({ commandId }),
+      },
     },
     problems: ['not_found', 'conflict', 'redis_key_broken'],
   },
@@ -215,16 +222,18 @@ export const agentOperations: readonly Operation[] = [
     path: '/agents/:agentId/settle',
     id: 'settleEarlierRuns',
     tag: 'Agents',
-    summary: 'End, or requeue, what earlier runs of this agent left',
+    summary: 'Resolve the commands of earlier sessions of an agent',
     description:
-      'For runs that are over for certain, once every outcome of theirs is reported. Without it their commands wait for their lease.',
+      'Ends or requeues the commands that these sessions left. For sessions that have ended for certain, once all of ' +
+      'their outcomes are reported. Without this call their commands wait for their lease.',
     body: {
       schema: settleBodySchema,
       examples: example({ session, earlier: ['9c1f4e7ab2d05386.1795360417011.rb81e6d05c7f2a943'] }),
     },
     answers: {
       200: {
-        description: 'What they had started and not reported, and what became of it.',
+        description:
+          'The commands that these sessions had started and not reported, each with its resolution.',
         schema: settledSchema,
         examples: example({ agentId: 'http-1', settled: [{ commandId, attempt: 1, word: 'requeued' }] }),
       },
@@ -237,11 +246,12 @@ export const agentOperations: readonly Operation[] = [
     path: '/agents/:agentId/drain',
     id: 'drainAgent',
     tag: 'Agents',
-    summary: 'Let an agent take no more commands, until its next run',
-    description: 'For operators. At once over HTTP, else with its next heartbeat: a third of its lease.',
+    summary: 'Drain an agent until its next run',
+    description:
+      'For operators. The agent accepts no more commands: at once over HTTP, else from its next heartbeat, a third of its lease.',
     answers: {
       202: {
-        description: 'Its present session is told.',
+        description: 'The current session of the agent is being drained.',
         schema: drainingSchema,
         examples: example({ agentId: 'http-1', session: '6ecb20f5a81d' }),
       },
@@ -253,12 +263,12 @@ export const agentOperations: readonly Operation[] = [
     path: '/agents/:agentId',
     id: 'leave',
     tag: 'Agents',
-    summary: 'Give the name back',
+    summary: 'Deregister an agent',
     query: leaveQuerySchema,
     queryExample: { session: caller.session },
     answers: {
       200: {
-        description: '`left`: it was held by this session.',
+        description: '`left`: whether this session held the name.',
         schema: leftSchema,
         examples: example({ agentId: 'http-1', left: true }),
       },

@@ -35,9 +35,12 @@ const ended = {
 } as const;
 
 const submissions = {
-  DELAY: { summary: 'Waits, for trying things out', value: { type: 'DELAY', payload: { ms: 1500 } } },
+  DELAY: {
+    summary: 'Waits for the given time; for trying things out',
+    value: { type: 'DELAY', payload: { ms: 1500 } },
+  },
   HTTP_GET_JSON: {
-    summary: 'Fetches a URL, once more when it answers 429 or 503, and given up after a minute',
+    summary: 'Fetches a URL, once more after a 429 or 503, and expires after a minute',
     value: {
       type: 'HTTP_GET_JSON',
       payload: { url: 'https://example.com/data.json', retryOnStatus: [429, 503] },
@@ -46,12 +49,12 @@ const submissions = {
     },
   },
   delayed: {
-    summary: 'In half a minute, on a queue of its own, again if its agent is lost',
+    summary: 'Delayed by half a minute, on a queue of its own, retried if its agent is lost',
     value: { type: 'DELAY', payload: { ms: 0 }, queue: 'reports', delayMs: 30_000, onAgentLost: 'retry' },
   },
 };
 
-/** The operations of server/http/command-routes.ts. */
+/** The operations of server/commands/command-routes.ts. */
 export const commandOperations: readonly Operation[] = [
   {
     method: 'post',
@@ -60,14 +63,14 @@ export const commandOperations: readonly Operation[] = [
     tag: 'Commands',
     summary: 'Submit a command',
     description:
-      'What is answered with 2xx is stored, and reaches an end. With an `Idempotency-Key` the same request may be ' +
-      'sent any number of times: one id, one effect. Without a key, two requests are two commands. After a 503 or ' +
-      'no answer at all it may have been stored: send it again with the same key.',
+      'A submission that is answered with 2xx is stored, and its command ends in any case. With an `Idempotency-Key` the ' +
+      'same request may be sent any number of times: one id, one effect. Without a key, two requests are two commands. ' +
+      'After a 503 or no answer the command may have been stored: send the request again with the same key.',
     headers: ['Idempotency-Key'],
     body: { schema: submissionSchema, examples: submissions },
     answers: {
       200: {
-        description: 'The same key and body came before: the id of the command that they made.',
+        description: 'The same key and body were sent before: the id of their command.',
         schema: submittedSchema,
         headers: ['Location'],
         examples: example({ commandId }),
@@ -81,7 +84,7 @@ export const commandOperations: readonly Operation[] = [
     },
     problems: [
       'unknown_type',
-      'unusable_type',
+      'invalid_type_schema',
       'costly_payload',
       'too_many_queues',
       'idempotency_key_reused',
@@ -97,11 +100,11 @@ export const commandOperations: readonly Operation[] = [
     id: 'listCommands',
     tag: 'Commands',
     summary: 'List commands, newest first',
-    description: `Without payloads and results. A request reads at most ${limits.listScan} commands: a short page with a \`nextCursor\` means go on.`,
+    description: `The list leaves out payloads and results. A request reads at most ${limits.listScan} commands: continue after a short page that has a \`nextCursor\`.`,
     query: listQuerySchema,
     answers: {
       200: {
-        description: 'A page.',
+        description: 'One page of commands.',
         schema: commandListSchema,
         examples: example({
           commands: [withNulls(commandSummarySchema, ended)],
@@ -118,9 +121,9 @@ export const commandOperations: readonly Operation[] = [
     tag: 'Commands',
     summary: `Submit up to ${limits.batchCommands} commands`,
     description:
-      'All or nothing: when one is not valid none is stored, and the error names its index. With an `Idempotency-Key` ' +
-      'the same batch may be sent any number of times; a command with an `idempotencyKey` goes by that one, as if it had ' +
-      'been sent alone. After a 503 or no answer at all, send it again with the same keys.',
+      'All or nothing: if one command is not valid, none is stored, and the error names its index. With an ' +
+      '`Idempotency-Key` the same batch may be sent any number of times; for a command with an `idempotencyKey` that key ' +
+      'counts, as if it had been sent alone. After a 503 or no answer, send the batch again with the same keys.',
     headers: ['Idempotency-Key'],
     body: {
       schema: batchSchema,
@@ -133,7 +136,7 @@ export const commandOperations: readonly Operation[] = [
     },
     answers: {
       200: {
-        description: 'All of it came before, with the same keys: the ids of the commands that it made.',
+        description: 'The whole batch was sent before, with the same keys: the ids of its commands.',
         schema: batchSubmittedSchema,
         examples: example({
           commandIds: ['01a2035e-5cb7-7444-be00-f5cba66dd4f1', '01a2035e-5cb7-7444-be00-fbf838063719'],
@@ -149,7 +152,7 @@ export const commandOperations: readonly Operation[] = [
     },
     problems: [
       'unknown_type',
-      'unusable_type',
+      'invalid_type_schema',
       'costly_payload',
       'too_many_queues',
       'idempotency_key_reused',
@@ -164,14 +167,14 @@ export const commandOperations: readonly Operation[] = [
     path: '/commands/:id',
     id: 'getCommand',
     tag: 'Commands',
-    summary: 'Look at a command, or wait until it has ended',
+    summary: 'Get a command, or wait until it has ended',
     description:
-      'With `wait` the answer is held until the command has ended, the time is up, or the server stops: look at its ' +
-      '`status`, and ask again.',
+      'With `wait` the answer is held until the command has ended, the time is up, or the server stops: check the ' +
+      '`status`, and send the request again.',
     query: commandQuerySchema,
     answers: {
       200: {
-        description: 'The command as it is. What has no value yet is null.',
+        description: 'The command in its current state. Fields that have no value yet are null.',
         schema: commandViewSchema,
         examples: {
           COMPLETED: {

@@ -22,15 +22,15 @@ const commandControl: readonly Operation[] = [
     tag: 'Control',
     summary: 'Cancel a command',
     description:
-      'One that waits ends at once. Of one that runs, its agent is told within a second, and its report says how it ended.',
+      'A waiting command ends at once. For a running one its agent is notified within a second, and its report decides the outcome.',
     answers: {
       200: {
-        description: 'It has ended: FAILED, `CANCELLED`.',
+        description: 'The command has ended as FAILED, with the code `CANCELLED`.',
         schema: cancelledSchema,
         examples: example({ commandId, state: 'cancelled' }),
       },
       202: {
-        description: 'It runs, and was asked to stop.',
+        description: 'The command runs; cancellation was requested.',
         schema: cancelledSchema,
         examples: example({ commandId, state: 'requested' }),
       },
@@ -42,12 +42,12 @@ const commandControl: readonly Operation[] = [
     path: '/commands/:id/retry',
     id: 'retryCommand',
     tag: 'Control',
-    summary: 'Execute a FAILED command again',
-    description: 'With the `finishedAt` of the failure that is meant, the call may be sent again.',
+    summary: 'Retry a FAILED command',
+    description: 'With the `finishedAt` of the failure to retry, the call may be sent again.',
     query: retryOneQuerySchema,
     answers: {
       200: {
-        description: 'It is PENDING.',
+        description: 'The command is PENDING.',
         schema: retriedSchema,
         examples: example({ commandId, mayStillRun: false, note: null }),
       },
@@ -60,12 +60,12 @@ const commandControl: readonly Operation[] = [
     id: 'cancelCommands',
     tag: 'Control',
     summary: `Cancel up to ${limits.listLimit} commands`,
-    description: 'One step: go on with `nextCursor` until it is null.',
+    description: 'A call handles one page: repeat it with `nextCursor` until that is null.',
     query: cancelQuerySchema,
     queryExample: { status: 'PENDING', queue: 'reports' },
     answers: {
       200: {
-        description: 'How many.',
+        description: 'Summary of affected commands.',
         schema: cancelledManySchema,
         examples: example({ cancelled: 1, requested: 0, skipped: 0, nextCursor: null }),
       },
@@ -77,13 +77,13 @@ const commandControl: readonly Operation[] = [
     path: '/commands/retry',
     id: 'retryCommands',
     tag: 'Control',
-    summary: `Execute up to ${limits.listLimit} FAILED commands again`,
-    description: 'One step: go on with `nextCursor` until it is null.',
+    summary: `Retry up to ${limits.listLimit} FAILED commands`,
+    description: 'A call handles one page: repeat it with `nextCursor` until that is null.',
     query: retryQuerySchema,
     queryExample: { status: 'FAILED', queue: 'reports' },
     answers: {
       200: {
-        description: 'How many.',
+        description: 'Summary of affected commands.',
         schema: retriedManySchema,
         examples: example({ retried: 2, mayStillRun: 0, skipped: 0, nextCursor: null }),
       },
@@ -100,12 +100,12 @@ const queueControl: readonly Operation[] = [
     path: '/queues/:name/pause',
     id: 'pauseQueue',
     tag: 'Control',
-    summary: 'Start nothing more from a queue',
+    summary: 'Pause a queue',
     description:
-      'From the answer on, until it is resumed. What runs goes on. A queue that nobody has used yet can be paused, too: it counts as one in use.',
+      'From the answer on no command is started from the queue, until it is resumed. Running commands continue. A queue that was never used can be paused, too: it then counts as one in use.',
     answers: {
       200: {
-        description: 'The queue.',
+        description: 'The queue after the call.',
         schema: queueViewSchema,
         examples: example({ ...queue, paused: true, pausedAt: '2026-11-22T13:07:26.066Z' }),
       },
@@ -117,10 +117,10 @@ const queueControl: readonly Operation[] = [
     path: '/queues/:name/resume',
     id: 'resumeQueue',
     tag: 'Control',
-    summary: 'Let a paused queue go on',
+    summary: 'Resume a paused queue',
     answers: {
       200: {
-        description: 'The queue.',
+        description: 'The queue after the call.',
         schema: queueViewSchema,
         examples: example({ ...queue, paused: false, pausedAt: null }),
       },
@@ -129,5 +129,5 @@ const queueControl: readonly Operation[] = [
   },
 ];
 
-/** The operations of server/control and server/http/queue-routes.ts. */
+/** The operations of server/control and server/queues/queue-routes.ts. */
 export const controlOperations: readonly Operation[] = [...commandControl, ...queueControl];

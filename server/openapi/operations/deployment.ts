@@ -29,10 +29,10 @@ const views: readonly Operation[] = [
     path: '/agents',
     id: 'listAgents',
     tag: 'Deployment',
-    summary: 'Agents: who they are, what they serve, when they were last heard of',
+    summary: 'List agents, with the queues and types that they serve and their last heartbeat',
     answers: {
       200: {
-        description: 'All that did not stop in good order.',
+        description: 'All agents except those that stopped gracefully.',
         schema: agentListSchema,
         examples: example({
           agents: [
@@ -62,10 +62,10 @@ const views: readonly Operation[] = [
     path: '/types',
     id: 'listTypes',
     tag: 'Deployment',
-    summary: 'Command types with the JSON Schemas of their payloads and results',
+    summary: 'List command types, with the JSON Schemas of their payloads and results',
     answers: {
       200: {
-        description: 'Those built in, and those that agents announced.',
+        description: 'Built-in types, and types that agents announced.',
         schema: typeListSchema,
         examples: example({
           types: [
@@ -81,12 +81,13 @@ const views: readonly Operation[] = [
     path: '/queues',
     id: 'listQueues',
     tag: 'Deployment',
-    summary: 'Queues: how much waits in them, for how long, and whether they are paused',
+    summary:
+      'List queues, with their length, the age of the oldest waiting entry, and whether they are paused',
     query: queuesQuerySchema,
     answers: {
       200: {
         description:
-          'By name: every queue of which a command is kept, whatever its status, or that is paused.',
+          'Every queue of which a command is kept, in any status, or that is paused; sorted by name.',
         schema: queueListSchema,
         examples: example({
           queues: [
@@ -111,10 +112,10 @@ const views: readonly Operation[] = [
     path: '/stats',
     id: 'getStats',
     tag: 'Deployment',
-    summary: 'The whole in numbers',
+    summary: 'Statistics',
     answers: {
       200: {
-        description: 'Counts are exact.',
+        description: 'Statistics of the deployment. Counts are exact.',
         schema: statsSchema,
         examples: example(
           withNulls(statsSchema, {
@@ -122,10 +123,10 @@ const views: readonly Operation[] = [
             scheduled: 0,
             pendingEntries: 0,
             oldestWaitingMs: 371,
-            deadEntries: 0,
-            recovery: { holdOffs: 0, holdUntil: null },
+            malformedEntries: 0,
+            recovery: { pauses: 0, pausedUntil: null },
             retention: { pruned: 0, lastPrunedAt: null, behindMs: 0 },
-            leftoverRunning: { found: 0, leasesAlive: 0, leasesRunOut: 0, commandIds: [] },
+            runningAtStartup: { count: 0, leasesActive: 0, leasesExpired: 0, commandIds: [] },
           }),
         ),
       },
@@ -134,7 +135,7 @@ const views: readonly Operation[] = [
   },
 ];
 
-/** The operations of server/http/status-routes.ts, server/http/queue-routes.ts and server/metrics. */
+/** The operations of server/status/status-routes.ts, server/queues/queue-routes.ts and server/status/metrics-routes.ts. */
 export const deploymentOperations: readonly Operation[] = [
   ...views,
   {
@@ -142,7 +143,7 @@ export const deploymentOperations: readonly Operation[] = [
     path: '/metrics',
     id: 'getMetrics',
     tag: 'Deployment',
-    summary: 'The same numbers for Prometheus, and those of this process',
+    summary: 'Statistics for Prometheus, with metrics of this process',
     answers: {
       200: {
         description: 'Prometheus text format. While Redis is away, `fencepost_redis_up` is 0.',
@@ -158,10 +159,10 @@ export const deploymentOperations: readonly Operation[] = [
     path: '/health',
     id: 'getHealth',
     tag: 'Deployment',
-    summary: 'This process answers',
-    description: 'It says nothing of Redis: restarting a server does not bring that back.',
+    summary: 'Liveness',
+    description: 'The answer does not depend on Redis: restarting a server does not bring Redis back.',
     answers: {
-      200: { description: 'It does.', schema: healthSchema, examples: example({ status: 'ok' }) },
+      200: { description: 'The process answers.', schema: healthSchema, examples: example({ status: 'ok' }) },
     },
     withoutRedis: true,
     problems: [],
@@ -171,10 +172,10 @@ export const deploymentOperations: readonly Operation[] = [
     path: '/ready',
     id: 'getReadiness',
     tag: 'Deployment',
-    summary: 'It can take commands, and whether Redis runs in a way that keeps them',
+    summary: 'Readiness: whether the server accepts commands, and whether Redis keeps them durably',
     answers: {
       200: {
-        description: 'It can.',
+        description: 'The server accepts commands.',
         schema: readinessSchema,
         examples: example({ status: 'ready', durability: { ok: true, reasons: [] }, limits: [] }),
       },

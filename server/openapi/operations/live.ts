@@ -20,16 +20,16 @@ export const liveOperations: readonly Operation[] = [
     path: '/events',
     id: 'watchEvents',
     tag: 'Live',
-    summary: 'Transitions as they happen, as Server-Sent Events',
+    summary: 'Stream transitions as Server-Sent Events',
     description:
-      'Hints, not a log. The data of an event `transition` is a `TransitionEvent`. An event `resync`, whose data is a ' +
-      '`ResyncEvent`, says that some may be missing: whoever needs to be right reads `GET /commands` again. A client ' +
-      'goes on where it was with `Last-Event-ID`. docs/reference/events.md has the rules.',
+      'Events are hints, not a log. The data of an event `transition` is a `TransitionEvent`. An event `resync`, whose ' +
+      'data is a `ResyncEvent`, means that transitions may be missing: a client that needs to be right reads ' +
+      '`GET /commands` again. With `Last-Event-ID` a client resumes where it stopped. docs/reference/events.md has the rules.',
     query: eventsQuerySchema,
     headers: ['Last-Event-ID'],
     answers: {
       200: {
-        description: 'A stream that does not end by itself.',
+        description: 'A stream of events, which does not end by itself.',
         text: 'text/event-stream',
         examples: example(events),
       },
