@@ -17,6 +17,10 @@ it('a run without options takes a minute, over both transports, with every fault
   expect(options).toMatchObject({ durationSeconds: 60, transport: 'both', mix: usualMix });
 });
 
+test('the mutants to try are no option of one run', () => {
+  expect(optionsOf(loadChaosConfig(['--mutants=all']))).not.toHaveProperty('mutants');
+});
+
 it('commands are pruned meanwhile, but not while a frozen server may have their submissions in its hands', () => {
   const retentionOf = (...argv: string[]) => optionsOf(loadChaosConfig(argv)).retentionMs;
   expect([retentionOf(), retentionOf('--lease=15000'), retentionOf('--retention=7')]).toEqual([

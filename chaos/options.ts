@@ -106,8 +106,8 @@ export const usualRetentionMs = (leaseMs: number) => Math.max(10_000, 4 * leaseM
 
 /** Completes the options. A run without a seed gets one, and prints it. */
 export function optionsOf(config: ChaosConfig): ChaosOptions {
-  const { json, page, markdown, read, mix, seed, retentionMs, ...rest } = config;
-  void [json, page, markdown, read];
+  const { json, page, markdown, read, mutants, mix, seed, retentionMs, ...rest } = config;
+  void [json, page, markdown, read, mutants];
   return {
     ...rest,
     seed: seed ?? Date.now() % 1_000_000,
