@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { type CommandView, type Submission } from '../shared/protocol/commands.js';
 import { pause } from '../shared/runtime/service.js';
 import { type Violation } from '../testing/invariants.js';
+import { hangMs } from '../testing/processes.js';
 import { type Trial, until } from './trial.js';
 
 /** The whole fate of one command, as people and the outside world saw it. */
@@ -27,18 +29,25 @@ export const undisturbed: Fate = {
   history: [],
 };
 
-/** Submits a command whose execution is one request to the ledger. @returns its id */
+/**
+ * Submits a command whose execution is one request to the ledger. Does as clients should: with its key it sends again
+ * what was answered too late, as on a busy machine, or by a server that is busy.
+ *
+ * @returns its id
+ */
 export async function submit(
   { clients, deployment, ledger }: Trial,
   more: Partial<Submission> = {},
 ): Promise<string> {
   const submission = { type: 'HTTP_GET_JSON', payload: { url: ledger.url }, ...more };
+  const { idempotencyKey = randomUUID() } = more;
+  const deadline = performance.now() + hangMs;
   for (;;) {
-    const { ids, outcome, refusal } = await clients.submit(deployment.url, submission);
+    const { ids, outcome, refusal } = await clients.submit(deployment.url, submission, { idempotencyKey });
     const [id] = ids;
     if (id !== undefined) return id;
-    // The schema of a type that was just announced may not be ready for use.
-    if (refusal?.startsWith('503') !== true) {
+    const mayBeRepeated = outcome === 'unknown' || refusal?.startsWith('503') === true;
+    if (!mayBeRepeated || performance.now() > deadline) {
       throw new Error(`a submission was not accepted: ${refusal ?? outcome}`);
     }
     await pause(100);
