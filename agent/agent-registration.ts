@@ -10,7 +10,7 @@ export class AgentIdTakenError extends Error {
   override readonly name = 'AgentIdTakenError';
 }
 
-export interface TakeNameOptions {
+export interface RegisterAgentOptions {
   readonly transport: Pick<Transport, 'register'>;
   readonly leaseMs: number;
   readonly signal: AbortSignal;
@@ -23,7 +23,12 @@ export interface TakeNameOptions {
  *
  * @throws AgentIdTakenError, and UnusableRedisError or SchemaVersionError where the Redis cannot be used
  */
-export async function registerAgent({ transport, leaseMs, signal, logger }: TakeNameOptions): Promise<void> {
+export async function registerAgent({
+  transport,
+  leaseMs,
+  signal,
+  logger,
+}: RegisterAgentOptions): Promise<void> {
   let heardOf = 0;
   for (let tries = 1; !signal.aborted; tries++) {
     const reply = await transport.register().catch((error: unknown) => {

@@ -121,7 +121,7 @@ export class Agent implements Service {
     logger.info('draining: nothing more is fetched until this agent is started again');
     await this.#fetcher.stop();
     await this.#releaseUnstarted().catch((error: unknown) => {
-      logger.warn({ err: error }, 'could not hand back what was not started; that is left to the stop');
+      logger.warn({ err: error }, 'could not release unstarted commands; that is left to the stop');
     });
   }
 

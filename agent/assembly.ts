@@ -14,13 +14,13 @@ export interface AssemblyOptions
   readonly queues: ServedQueues;
   readonly faults: Pick<Faults<AgentPoint>, 'at' | 'soonAt' | 'poll'>;
   /** The log of the lease renewer's thread, which cannot share a logger. */
-  readonly keeperLog: Pick<LeaseRenewerOptions, 'logger' | 'onLog'>;
+  readonly leaseRenewerLog: Pick<LeaseRenewerOptions, 'logger' | 'onLog'>;
 }
 
 /** An agent with its transport and its lease renewer, for whatever process it is in. */
 export function assembleAgent(options: AssemblyOptions): Agent {
   const { reach, journal, registry, queues, concurrency, leaseMs, graceMs, maxBlockMs } = options;
-  const { faults, logger, keeperLog, mayKill, onFatal } = options;
+  const { faults, logger, leaseRenewerLog, mayKill, onFatal } = options;
   const types = [...registry.keys()];
   const transportConfig: TransportConfig = {
     ...reach,
@@ -30,7 +30,7 @@ export function assembleAgent(options: AssemblyOptions): Agent {
   };
   const leaseRenewer = new LeaseRenewer({
     transport: transportConfig,
-    ...{ leaseMs, maxBlockMs, graceMs, mayKill, ...keeperLog },
+    ...{ leaseMs, maxBlockMs, graceMs, mayKill, ...leaseRenewerLog },
     onLost: (attempt, why) => agent.lose(attempt, why),
     onCancelled: (attempt) => agent.cancel(attempt),
     onDraining: () => void agent.drain(),

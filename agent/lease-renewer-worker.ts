@@ -22,7 +22,7 @@ import {
 /** Most attempts in one renewal: a script must stay short. */
 const mostPerCall = 200;
 
-// The main thread put it there (lease renewer.ts): this is the one place where its type is known.
+// The main thread put it there (lease-renewer.ts): this is the one place where its type is known.
 const data = workerData as LeaseRenewerData;
 const pulse = new BigInt64Array(data.pulse);
 const { leaseMs, maxBlockMs, graceMs } = data;

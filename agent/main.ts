@@ -81,7 +81,7 @@ async function main(config: AgentConfig): Promise<void> {
     ...{ queues: config.queues, concurrency, leaseMs, graceMs, maxBlockMs: config.maxBlockMs },
     faults,
     logger,
-    keeperLog: { logger: logging },
+    leaseRenewerLog: { logger: logging },
     mayKill: true,
     onFatal: (reason) => {
       logger.fatal(`${reason}; this process ends`);

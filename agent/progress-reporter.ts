@@ -12,7 +12,7 @@ export class InvalidProgressError extends Error {
   override readonly name = 'InvalidProgressError';
 }
 
-export interface ProgressTellerOptions {
+export interface ProgressReporterOptions {
   readonly transport: Pick<Transport, 'reportProgress'>;
   /** Between two calls; the first goes out at once. */
   readonly intervalMs?: number;
@@ -30,7 +30,7 @@ const mostPerCall = 100;
  * unless a server refuses it. Progress decides nothing, so nothing waits for it.
  */
 export class ProgressReporter {
-  readonly #options: ProgressTellerOptions;
+  readonly #options: ProgressReporterOptions;
   /** The progress, by attempt, that was not sent yet, and is not on its way, in the order in which it is sent. */
   readonly #waiting = new Map<string, ProgressUpdate>();
   readonly #sequences = new Map<string, number>();
@@ -40,7 +40,7 @@ export class ProgressReporter {
   #failing = false;
   #hasRefused = false;
 
-  constructor(options: ProgressTellerOptions) {
+  constructor(options: ProgressReporterOptions) {
     this.#options = options;
   }
 

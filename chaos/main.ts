@@ -85,7 +85,7 @@ async function reportAgain(path: string, files: ReportFiles): Promise<number> {
   return verdict.exitCode;
 }
 
-/** Tests the history checker itself on mutants. @throws ConfigError when there is no such bug */
+/** Tests the history checker itself on mutants. @throws ConfigError when there is no such mutant */
 async function tryHistoryChecker(wanted: string, seed: number, signal: AbortSignal): Promise<number> {
   const chosen = wanted === 'all' ? mutants : mutants.filter(({ name }) => name === wanted);
   if (chosen.length === 0) {

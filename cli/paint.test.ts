@@ -1,5 +1,5 @@
 import { lineFor } from './commands/colours.js';
-import { paintFor } from './colors.js';
+import { paintFor } from './paint.js';
 import { rowText, tableText } from './commands/table.js';
 
 const green = '\u001b[32mok\u001b[39m';

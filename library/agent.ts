@@ -194,7 +194,7 @@ class EmbeddedAgent implements Agent {
       reach: this.#reach(),
       ...{ journal, registry, queues, concurrency, leaseMs, graceMs, maxBlockMs, mayKill, logger },
       faults: noFaults,
-      keeperLog: {
+      leaseRenewerLog: {
         logger: { level: levelSchema.parse(level), pretty: false },
         onLog: (line) => writeLine(logger, line),
       },

@@ -11,7 +11,7 @@ import { SchemaVersionError } from '../shared/store/meta.js';
 import { UnusableRedisError } from '../shared/store/unusable-redis.js';
 import { loadServerConfig, type ServerConfig } from './config.js';
 import { Server } from './server.js';
-import { TurnOutput } from '../shared/runtime/buffered-log-output.js';
+import { BufferedLogOutput } from '../shared/runtime/buffered-log-output.js';
 import { WorkerCannotStart, WorkerPool } from './workers/worker-pool.js';
 import { answerWithFigures, figuresOfAll, isWorker, stopWithPool } from './workers/worker.js';
 
@@ -44,7 +44,7 @@ function die(error: unknown, config: ServerConfig, logger: Logger): never {
 /** A whole server in this process. */
 async function serve(config: ServerConfig): Promise<void> {
   const { logLevel: level, logPretty: pretty } = config;
-  const output = new TurnOutput();
+  const output = new BufferedLogOutput();
   process.once('exit', () => output.flush());
   const logger = createLogger({ side: 'server', level, pretty, destination: output });
   logLossesOf(standardLog, logger);

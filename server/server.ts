@@ -8,21 +8,21 @@ import { readDurability } from '../shared/store/durability.js';
 import { type PartitionKeys, partitionKeys } from '../shared/store/keys.js';
 import { checkRedis } from '../shared/store/redis-check.js';
 import { AgentSessions } from './agents/agent-sessions.js';
-import { Heartbeats } from './agents/poll-heartbeats.js';
+import { PollHeartbeats } from './agents/poll-heartbeats.js';
 import { NextCommands } from './agents/next-commands.js';
-import { WaitingPolls } from './agents/long-poll-registry.js';
+import { LongPollRegistry } from './agents/long-poll-registry.js';
 import { createApp } from './app.js';
 import { type ServerConfig } from './config.js';
 import { EventStreams } from './events/event-streams.js';
 import { HeldAnswers } from './http/held-answers.js';
 import { HttpServer } from './http/http-server.js';
-import { deadlineWatch } from './maintenance/timeout-enforcer.js';
+import { timeoutEnforcer } from './maintenance/timeout-enforcer.js';
 import { expirer } from './maintenance/expirer.js';
 import { promoter } from './maintenance/promoter.js';
 import { dismisser } from './maintenance/dismisser.js';
 import { pruner } from './maintenance/pruner.js';
 import { recoverer } from './maintenance/recoverer.js';
-import { rescuer } from './maintenance/orphan-repairer.js';
+import { orphanRepairer } from './maintenance/orphan-repairer.js';
 import { retirer } from './maintenance/retirer.js';
 import { unknownTypes } from './maintenance/unknown-types.js';
 import { findRunning } from './status/running-at-startup.js';
@@ -68,7 +68,7 @@ export class Server implements Service {
   readonly #feed: TransitionFeed;
   readonly #waiter: CommandWaiter;
   readonly #eventStreams: EventStreams;
-  readonly #polls: WaitingPolls;
+  readonly #polls: LongPollRegistry;
   readonly #http: HttpServer;
   readonly #maintenance: readonly Service[];
   #runningAtStartup: RunningAtStartup | null = null;
@@ -168,7 +168,7 @@ function createParts(options: ServerOptions, keys: PartitionKeys) {
   const checker = new SchemaChecker();
   const submitter = new Submitter({ link, keys, clock: new RedisClock(), maxBacklog, maxQueues, faults });
   const eventStreams = new EventStreams({ feed, logger });
-  const polls = new WaitingPolls({ link, keys, feed, logger });
+  const polls = new LongPollRegistry({ link, keys, feed, logger });
   const admissions = new AgentSessions({ link, keys, leaseMs, logger });
   const nextCommands = new NextCommands({ link, keys, admissions, polls, faults });
   const metrics = new Metrics({ link, keys, catalog, waiter, polls, eventStreams, fellowWorkers });
@@ -214,12 +214,12 @@ function createMaintenance(options: ServerOptions, parts: Parts, keys: Partition
     promoter(link, keys, logger),
     expirer(link, keys, logger),
     recoverer({ link, keys, leaseMs, faults, logger }),
-    rescuer({ link, keys, leaseMs, logger }),
+    orphanRepairer({ link, keys, leaseMs, logger }),
     pruner({ link, keys, retentionMs, retentionMax, logger }),
     retirer({ link, keys, logger }),
     dismisser({ link, keys, logger }),
-    deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger }),
+    timeoutEnforcer({ link, keys, catalog, leaseMs, graceMs, logger }),
     unknownTypes(link, keys, logger),
-    new Heartbeats({ admissions, polls, leaseMs, logger }),
+    new PollHeartbeats({ admissions, polls, leaseMs, logger }),
   ];
 }

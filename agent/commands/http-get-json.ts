@@ -5,7 +5,7 @@ import type * as overHttp from '../http/get.js';
 import { type Answer } from '../http/get.js';
 import { type Network } from '../http/guarded-agent.js';
 import { parseJsonText } from '../http/json-text.js';
-import { NoAnswer } from '../http/transport-failure.js';
+import { TransportFailure } from '../http/transport-failure.js';
 import { retryAfterMs } from '../http/retry-after.js';
 import { ExecutionError, type CommandType, type ExecutionContext } from './command-type.js';
 import { defineCommand } from './define-command.js';
@@ -100,7 +100,7 @@ async function answerTo(context: ExecutionContext<Payload>, network: Network | u
       network,
     });
   } catch (error) {
-    if (error instanceof NoAnswer) throw unanswered(error);
+    if (error instanceof TransportFailure) throw unanswered(error);
     throw error;
   } finally {
     clearTimeout(timer);
@@ -144,7 +144,7 @@ function toBeRetried(answer: Answer, result: Result): ExecutionError {
   });
 }
 
-function unanswered(error: NoAnswer): ExecutionError {
+function unanswered(error: TransportFailure): ExecutionError {
   return new ExecutionError(error.message, {
     result: {
       status: 0,

@@ -1,7 +1,7 @@
 import { type Readable } from 'node:stream';
 import { decoded, UndecodableBody } from './content-decoding.js';
 import { textOf } from './text.js';
-import { WireBytes } from './byte-limit.js';
+import { ByteLimit } from './byte-limit.js';
 
 /**
  * How much may come over the wire for what is read of it. Encoded data is a little larger than what
@@ -39,7 +39,7 @@ export async function readBody(
   source: Readable,
   { contentEncoding, contentType, maxBytes }: ReadBodyOptions,
 ): Promise<Body> {
-  const wire = new WireBytes(source, maxWireBytes);
+  const wire = new ByteLimit(source, maxWireBytes);
   const held = Buffer.alloc(maxBytes);
   let size = 0;
   let truncated = false;

@@ -7,7 +7,7 @@ import { Readable } from 'node:stream';
  * its reader is slow, the end of the connection trips an assertion in an event handler, and that
  * ends the process. Reading begins in the constructor, in the event-loop tick in which the headers came.
  */
-export class WireBytes extends Readable {
+export class ByteLimit extends Readable {
   /** There were more than `maxBytes`; these are the first of them. */
   cut = false;
   readonly #source: Readable;

@@ -3,14 +3,14 @@ import { request, type Dispatcher } from 'undici';
 import { readBody, type Body } from './body.js';
 import { acceptedEncodings } from './content-decoding.js';
 import { guardedAgent, systemNetwork, type Network } from './guarded-agent.js';
-import { NoAnswer } from './transport-failure.js';
+import { TransportFailure } from './transport-failure.js';
 import { version } from '../../shared/runtime/version.js';
 import { parseUrl } from '../../shared/runtime/parse-url.js';
 
 const maxRedirects = 3;
 const redirectStatuses = new Set([301, 302, 303, 307, 308]);
 
-/** The size of undici's own buffer: large enough to be never full, see `WireBytes`. */
+/** The size of undici's own buffer: large enough to be never full, see `ByteLimit`. */
 const highWaterMark = 1024 * 1024;
 
 const plainHeaders = {
@@ -43,7 +43,7 @@ export interface Answer {
  * Gets a URL, over at most three redirects, with every hop's address checked. Leaves no connection
  * behind.
  *
- * @throws NoAnswer when no whole answer came
+ * @throws TransportFailure when no whole answer came
  */
 export async function get(url: URL, options: GetOptions): Promise<Answer> {
   const agent = guardedAgent(options.signal, options.network ?? systemNetwork);
@@ -68,7 +68,7 @@ async function followed(start: URL, dispatcher: Dispatcher, options: GetOptions)
       if (next.origin !== url.origin) headers = plainHeaders;
       url = next;
     } catch (error) {
-      throw new NoAnswer(url, options.signal.aborted ? options.signal.reason : error);
+      throw new TransportFailure(url, options.signal.aborted ? options.signal.reason : error);
     }
   }
 }

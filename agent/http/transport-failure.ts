@@ -18,8 +18,8 @@ const meanings = new Map([
 ]);
 
 /** No whole HTTP answer came. The message names the host and the cause, and nothing else of the URL. */
-export class NoAnswer extends Error {
-  override readonly name = 'NoAnswer';
+export class TransportFailure extends Error {
+  override readonly name = 'TransportFailure';
   /** A blocked address stays blocked; a network may recover. */
   readonly retryable: boolean;
 

@@ -8,7 +8,7 @@ import { Engine } from './engine.js';
 import { type ChaosServiceConfig, chaosServiceSettings } from './settings.js';
 import { findStack } from './stack.js';
 import { LoadTeller, NoTeller, type Teller } from './teller.js';
-import { ContainerNemesis } from './tormentor.js';
+import { ContainerNemesis } from './container-nemesis.js';
 
 const say = (line: string) => void process.stdout.write(`${new Date().toISOString()} ${line}\n`);
 const askMs = 500;

@@ -6,7 +6,7 @@ import { type Container } from './stack.js';
 import { strikes } from './strikes.js';
 import { type Teller } from './teller.js';
 
-export interface TormentorOptions {
+export interface ContainerNemesisOptions {
   readonly engine: Engine;
   readonly containers: readonly Container[];
   readonly deck: Deck;
@@ -22,13 +22,13 @@ const mostAtOnce = 3;
 
 /** Hurts containers, one fault after the other and some beside each other, and heals each. */
 export class ContainerNemesis {
-  readonly #options: TormentorOptions;
+  readonly #options: ContainerNemesisOptions;
   readonly #dice: Dice;
   readonly #taken = new Set<string>();
   readonly #atWork = new Set<Promise<void>>();
   #faults = 0;
 
-  constructor(options: TormentorOptions) {
+  constructor(options: ContainerNemesisOptions) {
     this.#options = options;
     this.#dice = new Dice(options.seed, 'containers');
   }

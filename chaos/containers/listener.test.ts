@@ -37,7 +37,7 @@ describe('the chaos service reports to the load service', () => {
   });
   afterAll(() => listener.stop());
 
-  it('what it is about to hurt: the commands that has in hand are noted before', async () => {
+  it('what it is about to hurt: the commands in flight there are noted before', async () => {
     expect(await teller.present(new AbortController().signal)).toEqual({ over: false, seed: 7 });
     expect(listener.kinds).toEqual(['agent container killed']);
 

@@ -3,8 +3,8 @@ import { z } from 'zod';
 /** The note that a process with a mutant writes about it, and where it writes that. */
 
 // Not `FENCEPOST_…`: a process that is started by a test does not inherit Fencepost's own variables.
-export const nameVariable = 'PLANTED_BUG';
-export const notesVariable = 'PLANTED_BUG_NOTES';
+export const nameVariable = 'MUTANT';
+export const notesVariable = 'MUTANT_NOTES';
 
 const noteSchema = z.object({
   pid: z.int(),

@@ -2,7 +2,7 @@ import { type Command } from 'commander';
 import { type AgentView } from '../../shared/protocol/api.js';
 import { agentIdSchema } from '../../shared/protocol/commands.js';
 import { examples, handDownFlags, type ServerFlags, withServerFlags } from './flags.js';
-import { type Paint } from '../colors.js';
+import { type Paint } from '../paint.js';
 import { withClient } from './session.js';
 import { tableText } from './table.js';
 import { type Terminal } from './terminal.js';

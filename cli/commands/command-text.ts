@@ -1,6 +1,6 @@
 import { type Command, type ListedCommand } from '../../shared/client/client.js';
 import { type Status } from '../../shared/protocol/commands.js';
-import { type Paint } from '../colors.js';
+import { type Paint } from '../paint.js';
 import { rowText, tableText } from './table.js';
 
 /** A status as people see it. */
@@ -18,9 +18,9 @@ export function commandText(command: Command, paint: Paint): string[] {
       : [[name, typeof value === 'string' ? value : JSON.stringify(value)]],
   );
   const reason = error ? [['error', `${error.code}: ${error.message} (executed: ${error.executed})`]] : [];
-  const before = history.map(({ attempt, agentId, reason, endedAt, error: how }) => [
+  const before = history.map(({ attempt, agentId, reason, recordedAt, error: how }) => [
     'before',
-    `attempt ${attempt} on ${agentId}: ${reason} at ${endedAt}${how ? `, ${how.code}: ${how.message}` : ''}`,
+    `attempt ${attempt} on ${agentId}: ${reason} at ${recordedAt}${how ? `, ${how.code}: ${how.message}` : ''}`,
   ]);
   return tableText([
     ['commandId', paint.strong(command.commandId)],

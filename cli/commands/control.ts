@@ -97,10 +97,9 @@ export function retryCommand(command: Command, terminal: Terminal): Command {
     .option('--all', 'every command that FAILED')
     .addOption(new Option('--code <code>', 'commands that failed with this code').choices(commandErrorCodes))
     .addOption(
-      new Option(
-        '--executed <no|yes|unknown>',
-        'by whether execution began; no is always safe to retry',
-      ).choices(executedSchema.options),
+      new Option('--executed <answer>', 'by whether execution began; no is always safe to retry').choices(
+        executedSchema.options,
+      ),
     )
     .addOption(dryRun)
     .addHelpText(

@@ -16,8 +16,8 @@ import { waitCommand } from './wait.js';
 import { watchCommand } from './watch.js';
 
 const exitCodeText = `
-Exit codes: 0 done; 1 the command failed or the condition is false; 2 usage error; 3 the server does
-not answer, or Redis is away; 130 interrupted.
+Exit codes: 0 done; 1 a command FAILED, is not known or has not ended, or doctor found a problem;
+2 usage error; 3 the server does not answer, or Redis is away; 130 interrupted.
 `;
 
 const changing = (command: Command, terminal: Terminal) =>

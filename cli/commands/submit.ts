@@ -100,7 +100,12 @@ function withSubmissionFlags(command: Command): Command {
     .addOption(
       duration('--delay <time>', 'the command is not started before this time has passed').conflicts('runAt'),
     )
-    .addOption(new Option('--run-at <time>', 'the same as an absolute time: 2026-11-22T18:00:00Z'))
+    .addOption(
+      new Option(
+        '--run-at <time>',
+        'the command is not started before this time, such as 2026-11-22T18:00:00Z',
+      ),
+    )
     .addOption(
       new Option('--on-agent-lost <policy>', 'whether to execute it again after its agent was lost').choices(
         onAgentLostSchema.options,

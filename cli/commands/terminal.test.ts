@@ -32,7 +32,7 @@ const command = {
   payload: { [evil]: evil },
   error: { code: 'EXECUTION_FAILED', message: evil, executed: 'yes' },
   history: [
-    { attempt: 1, agentId: evil, reason: evil, endedAt: 'now', error: { code: evil, message: evil } },
+    { attempt: 1, agentId: evil, reason: evil, recordedAt: 'now', error: { code: evil, message: evil } },
   ],
 } as unknown as Command;
 

@@ -2,7 +2,7 @@ import { type Readable } from 'node:stream';
 import { harmless } from '../../shared/runtime/harmless.js';
 import { lineFor } from './colours.js';
 import { exitCodes } from './exit-codes.js';
-import { type Paint, paintFor } from '../colors.js';
+import { type Paint, paintFor } from '../paint.js';
 
 /** The part of an output stream that the command line needs. */
 export interface Output {

@@ -1,15 +1,15 @@
 import { type Finding } from './check.js';
 import { type Diagnosis, type CheckReport } from './diagnosis.js';
-import { type Paint } from '../colors.js';
+import { type Paint } from '../paint.js';
 
 const marks = { pass: '✓', fail: '✗', skip: '-' } as const;
 
-/** An diagnosis for people: a line per check, and below it what to do. */
+/** A diagnosis for people: a line per check, and below it what to do. */
 export function reportText({ checks }: Diagnosis, paint: Paint): string {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap((reports) => [
-    headline(reports, width, paint),
-    ...reports.findings.flatMap((finding) => findingLines(finding, paint)),
+  const lines = checks.flatMap((report) => [
+    headline(report, width, paint),
+    ...report.findings.flatMap((finding) => findingLines(finding, paint)),
   ]);
   return [...lines, '', verdict(checks, paint), ''].join('\n');
 }

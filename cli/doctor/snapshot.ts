@@ -8,7 +8,7 @@ import { type ServerAnswer } from './server-answers.js';
 /** The lease to assume when none is recorded: the default of `LEASE_MS`. */
 const usualLeaseMs = 15_000;
 
-export interface PatientOptions {
+export interface SnapshotOptions {
   readonly redis: Redis;
   /** A `redis-cli` line for it, without a command. */
   readonly redisCli: string;
@@ -24,7 +24,7 @@ export class Snapshot {
   readonly redisCli: string;
   readonly keys: PartitionKeys;
   readonly serverUrl: string;
-  readonly ask: PatientOptions['ask'];
+  readonly ask: SnapshotOptions['ask'];
 
   /** The fields of INFO. Rejects while Redis is away, and where this user may not ask for them. */
   readonly info = once(async () => parseInfo(await this.redis.info()));
@@ -39,7 +39,7 @@ export class Snapshot {
     return Math.max(...leases, Number(told) || (leases.length > 0 ? 0 : usualLeaseMs));
   });
 
-  constructor({ redis, redisCli, keys, serverUrl, ask }: PatientOptions) {
+  constructor({ redis, redisCli, keys, serverUrl, ask }: SnapshotOptions) {
     this.redis = redis;
     this.redisCli = redisCli;
     this.keys = keys;

@@ -29,13 +29,13 @@ import { checkSession } from './attempt-routes.js';
 import { problemOfRefusal } from './session-problems.js';
 import { retryable } from '../http/retryable.js';
 import { readRegistration } from './agent-registration.js';
-import { type WaitingPolls } from './long-poll-registry.js';
+import { type LongPollRegistry } from './long-poll-registry.js';
 
 export interface AgentRoutesOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
   readonly admissions: AgentSessions;
-  readonly polls: WaitingPolls;
+  readonly polls: LongPollRegistry;
   readonly leaseMs: number;
 }
 

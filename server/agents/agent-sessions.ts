@@ -49,7 +49,7 @@ export type Admission =
       readonly registered: Registered | undefined;
     };
 
-export interface AdmissionsOptions {
+export interface AgentSessionsOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
   readonly leaseMs: number;
@@ -64,11 +64,11 @@ const mostRemembered = 10_000;
  * `abandon` in the order in which an agent connected to Redis does.
  */
 export class AgentSessions {
-  readonly #options: AdmissionsOptions;
+  readonly #options: AgentSessionsOptions;
   /** The session that has settled here, by agentId. */
   readonly #settled = new Map<string, string>();
 
-  constructor(options: AdmissionsOptions) {
+  constructor(options: AgentSessionsOptions) {
     this.#options = options;
   }
 
@@ -130,7 +130,7 @@ export class AgentSessions {
     const { newest, registration } = standing;
     const isNewest = newest === session;
     if (isNewest && registration?.session === session) {
-      // An agent's poll is its heartbeat. While a poll is held, `Heartbeats` renews the registration.
+      // An agent's poll is its heartbeat. While a poll is held, `PollHeartbeats` renews the registration.
       const isLate = registration.silentMs > (leaseMs * 2) / 3;
       const [refusal] = isLate ? await this.beat([{ ...caller, host: registration.host }]) : [];
       if (refusal) return refusal;

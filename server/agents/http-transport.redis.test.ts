@@ -7,7 +7,7 @@ import { conformance, type LosableCall, type TransportRig } from '../../agent/tr
 import { HttpTransport } from '../../agent/transport/http-transport.js';
 import { Server } from '../server.js';
 
-// This test is not next to the transport because it needs a server, which shared/ must not know.
+// This test is not next to the transport because it needs a server, which agent/ must not know.
 
 const logger = createLogger({ side: 'agent', level: 'silent' });
 // No test waits for the lease. An answer may take a sixth of it, which must be long on a busy machine.

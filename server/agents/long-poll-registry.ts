@@ -5,9 +5,9 @@ import { type RedisCalls } from '../redis/redis-link.js';
 import { type TransitionFeed } from '../events/transition-feed.js';
 import { type RegisteredPoll } from './registered-poll.js';
 import { startable, type Startable, undelivered } from './startable.js';
-import { type Wake, WaitingPoll, type WaitingPollOptions } from './long-poll.js';
+import { type Wake, LongPoll, type LongPollOptions } from './long-poll.js';
 
-export interface WaitingPollsOptions {
+export interface LongPollRegistryOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
   readonly feed: TransitionFeed;
@@ -29,10 +29,10 @@ const mostTries = 16;
  * once, however many polls wait for it. While Redis is unavailable no poll is woken, and the polls end when
  * their time is up.
  */
-export class WaitingPolls implements Service {
-  readonly #options: WaitingPollsOptions;
-  readonly #byQueue = new Map<string, Set<WaitingPoll>>();
-  readonly #all = new Set<WaitingPoll>();
+export class LongPollRegistry implements Service {
+  readonly #options: LongPollRegistryOptions;
+  readonly #byQueue = new Map<string, Set<LongPoll>>();
+  readonly #all = new Set<LongPoll>();
   readonly #looks: Loop;
   #heard = new Set<string>();
   /** The number of hints received so far: commands that became PENDING, and gaps in the feed. */
@@ -45,7 +45,7 @@ export class WaitingPolls implements Service {
   #unlisten: (() => void) | undefined;
   #ending = false;
 
-  constructor(options: WaitingPollsOptions) {
+  constructor(options: LongPollRegistryOptions) {
     this.#options = options;
     const { lookMs = 1000, logger } = options;
     this.#looks = new Loop({ name: 'looking', intervalMs: lookMs, logger, tick: () => this.#look() });
@@ -98,9 +98,9 @@ export class WaitingPolls implements Service {
    * Adds a poll, which may be woken from now on; it must `leave`. An older one of the same session ends:
    * its client no longer waits for the answer, and it must not be given a command.
    */
-  join(options: WaitingPollOptions): WaitingPoll {
+  join(options: LongPollOptions): LongPoll {
     if (options.session !== '') this.endSession(options.agentId, options.session);
-    const poll = new WaitingPoll(options, {
+    const poll = new LongPoll(options, {
       onReady: () => {
         this.#index(poll);
         // A command may have come right after the poll's own look, when no poll could be woken for it.
@@ -127,14 +127,14 @@ export class WaitingPolls implements Service {
   }
 
   /** Places the poll behind all that wait already: one that was woken has had its turn. */
-  #index(poll: WaitingPoll): void {
+  #index(poll: LongPoll): void {
     for (const queue of poll.queues) {
       const ofQueue = this.#byQueue.get(queue) ?? new Set();
       this.#byQueue.set(queue, ofQueue.add(poll));
     }
   }
 
-  #unindex(poll: WaitingPoll): void {
+  #unindex(poll: LongPoll): void {
     for (const queue of poll.queues) {
       const ofQueue = this.#byQueue.get(queue);
       ofQueue?.delete(poll);
@@ -197,8 +197,8 @@ export class WaitingPolls implements Service {
   }
 
   /** Wakes a poll that knows the type, else any: `start` then moves the command to the lane of its type. */
-  #wake({ id, queue, type, inLane }: Startable, tried: Set<WaitingPoll> = new Set()): void {
-    let chosen: WaitingPoll | undefined;
+  #wake({ id, queue, type, inLane }: Startable, tried: Set<LongPoll> = new Set()): void {
+    let chosen: LongPoll | undefined;
     for (const poll of this.#byQueue.get(queue) ?? []) {
       if (tried.has(poll)) continue;
       if (!inLane) chosen ??= poll;

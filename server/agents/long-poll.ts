@@ -3,10 +3,10 @@ import { type Registered } from './agent-sessions.js';
 /** A command that came, and the polls that were woken for it. */
 export interface Wake {
   readonly id: string;
-  readonly tried: Set<WaitingPoll>;
+  readonly tried: Set<LongPoll>;
 }
 
-export interface WaitingPollOptions {
+export interface LongPollOptions {
   readonly agentId: string;
   readonly session: string;
   /** Empty for a poll that can take nothing, and only waits for its time to be up. */
@@ -26,14 +26,14 @@ export interface WaitingPollEvents {
 }
 
 /** One poll that is held until there is a command for it. A poll is woken for one command at a time. */
-export class WaitingPoll {
+export class LongPoll {
   readonly agentId: string;
   readonly session: string;
   readonly queues: readonly string[];
   readonly registered: Registered | undefined;
   /** The agent's last sign of life, by `performance.now()`. */
   heardOfAt: number;
-  /** The number of hints that `WaitingPolls` had received when it last woke this poll. */
+  /** The number of hints that `LongPollRegistry` had received when it last woke this poll. */
   hintsWhenWoken = 0;
   readonly #types: ReadonlySet<string>;
   readonly #events: WaitingPollEvents;
@@ -43,7 +43,7 @@ export class WaitingPoll {
   #ended = false;
   #tell: () => void = () => undefined;
 
-  constructor(options: WaitingPollOptions, events: WaitingPollEvents) {
+  constructor(options: LongPollOptions, events: WaitingPollEvents) {
     const { agentId, session, queues, types, registered, silentMs = 0 } = options;
     this.agentId = agentId;
     this.session = session;

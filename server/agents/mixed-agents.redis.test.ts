@@ -11,7 +11,7 @@ import { RedisLink } from '../redis/redis-link.js';
 import { TransitionFeed } from '../events/transition-feed.js';
 import { AgentSessions } from './agent-sessions.js';
 import { NextCommands } from './next-commands.js';
-import { WaitingPolls } from './long-poll-registry.js';
+import { LongPollRegistry } from './long-poll-registry.js';
 
 // One agent that knows a type among three that do not, over both transports. The two events that would find
 // the command later without a hint, the end of a blocked read and a server's look at the queues, are an hour
@@ -24,7 +24,7 @@ let redis: TestRedis;
 let client: Redis;
 let link: RedisLink;
 let feed: TransitionFeed;
-let polls: WaitingPolls;
+let polls: LongPollRegistry;
 let server: NextCommands;
 /** Answers of Redis reach the polls that look for a command once this has resolved. */
 let gate: Promise<void> = Promise.resolve();
@@ -36,7 +36,7 @@ beforeAll(async () => {
   client = redis.client();
   link = new RedisLink({ url: redis.url, logger, check: () => Promise.resolve() });
   feed = new TransitionFeed({ url: redis.url, logger });
-  polls = new WaitingPolls({ link, keys, feed, logger, lookMs: hourMs });
+  polls = new LongPollRegistry({ link, keys, feed, logger, lookMs: hourMs });
   const admissions = new AgentSessions({ link, keys, leaseMs: hourMs, logger });
   const behindGate: Pick<RedisLink, 'call'> = {
     call: async (work) => {

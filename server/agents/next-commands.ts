@@ -9,8 +9,8 @@ import { type RedisCalls } from '../redis/redis-link.js';
 import { type AgentSessions, type Caller, type Refusal } from './agent-sessions.js';
 import { ticketsOf } from './delivery-tickets.js';
 import { type AgentRegistration } from './agent-registration.js';
-import { type WaitingPoll } from './long-poll.js';
-import { type WaitingPolls } from './long-poll-registry.js';
+import { type LongPoll } from './long-poll.js';
+import { type LongPollRegistry } from './long-poll-registry.js';
 
 /** A request for the next command. */
 export interface NextRequest extends Caller {
@@ -39,7 +39,7 @@ export interface NextCommandsOptions {
   readonly link: RedisCalls;
   readonly keys: PartitionKeys;
   readonly admissions: AgentSessions;
-  readonly polls: WaitingPolls;
+  readonly polls: LongPollRegistry;
   readonly faults: CrashPoints<ServerPoint>;
 }
 
@@ -82,7 +82,7 @@ export class NextCommands {
 
   async #attempts(
     request: Asked,
-    poll: WaitingPoll,
+    poll: LongPoll,
     admitted: AgentRegistration,
     gone: AbortSignal,
   ): Promise<NextAnswer> {

@@ -1,12 +1,12 @@
 import { type Logger } from '../../shared/runtime/logger.js';
 import { Loop, type Service } from '../../shared/runtime/service.js';
 import { type AgentSessions } from './agent-sessions.js';
-import { type WaitingPoll } from './long-poll.js';
-import { type WaitingPolls } from './long-poll-registry.js';
+import { type LongPoll } from './long-poll.js';
+import { type LongPollRegistry } from './long-poll-registry.js';
 
-export interface HeartbeatsOptions {
+export interface PollHeartbeatsOptions {
   readonly admissions: AgentSessions;
-  readonly polls: WaitingPolls;
+  readonly polls: LongPollRegistry;
   readonly leaseMs: number;
   readonly logger: Logger;
 }
@@ -21,11 +21,11 @@ const mostAtOnce = 200;
  * When this process dies, or Redis is unavailable, an agent's name is free to others a lease later; nothing
  * else depends on these heartbeats.
  */
-export class Heartbeats implements Service {
-  readonly #options: HeartbeatsOptions;
+export class PollHeartbeats implements Service {
+  readonly #options: PollHeartbeatsOptions;
   readonly #loop: Loop;
 
-  constructor(options: HeartbeatsOptions) {
+  constructor(options: PollHeartbeatsOptions) {
     this.#options = options;
     const { leaseMs, logger } = options;
     this.#loop = new Loop({
@@ -61,7 +61,7 @@ export class Heartbeats implements Service {
 }
 
 /** Ends the poll of an agent whose name was taken over: its next poll is refused with the reason. */
-function told(poll: WaitingPoll, isRefused: boolean): void {
+function told(poll: LongPoll, isRefused: boolean): void {
   poll.heardOfAt = performance.now();
   if (isRefused) poll.end();
 }

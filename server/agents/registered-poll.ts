@@ -1,7 +1,7 @@
 import { type Registered } from './agent-sessions.js';
-import { type WaitingPoll } from './long-poll.js';
+import { type LongPoll } from './long-poll.js';
 
 export interface RegisteredPoll {
-  readonly poll: WaitingPoll;
+  readonly poll: LongPoll;
   readonly registered: Registered;
 }

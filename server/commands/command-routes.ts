@@ -19,7 +19,7 @@ import { type Submitter } from './submitter.js';
 import { type TypeCatalog } from '../types/type-catalog.js';
 import { type CommandWaiter } from './command-waiter.js';
 import { logWith } from '../http/access-log.js';
-import { answer } from '../http/send-json.js';
+import { sendJson } from '../http/send-json.js';
 import { commandIdOf, noSuchCommand } from '../http/command-id.js';
 import { type Endpoint, handlersWith } from '../http/endpoint.js';
 import { brokenKey, redisUnavailable, tooManyQueues } from '../http/error-to-problem.js';
@@ -93,7 +93,7 @@ async function submitOne(
   const body = { commandId: command.id } satisfies z.input<typeof submittedSchema>;
   // Without a key `same` only means that this very call was delivered twice.
   const status = isAgain(replies) && key !== undefined ? 200 : 202;
-  answer(response, status, body, { Location: `${placeOf(request)}${command.id}` });
+  sendJson(response, status, body, { Location: `${placeOf(request)}${command.id}` });
 }
 
 async function submitBatch(
@@ -110,7 +110,7 @@ async function submitBatch(
   refuse(replies, (i) => (ownKeyOf(i) === undefined ? 'Idempotency-Key' : `commands[${i}].idempotencyKey`));
   const hasKeys = key !== undefined || commands.every((_, i) => ownKeyOf(i) !== undefined);
   const body = { commandIds: commands.map(({ id }) => id) } satisfies z.input<typeof batchSubmittedSchema>;
-  answer(response, isAgain(replies) && hasKeys ? 200 : 202, body);
+  sendJson(response, isAgain(replies) && hasKeys ? 200 : 202, body);
 }
 
 async function show(

@@ -16,7 +16,7 @@ export const isWhole = ({ commands }: Stored) =>
 export const sharedCallLimits = { commands: 200, payloadBytes: 1024 * 1024 } as const;
 
 /** Puts requests into as few calls as they fit in, in their order. One that is whole goes alone. */
-export function sharedCalls<Request extends Stored>(requests: readonly Request[]): Request[][] {
+export function submissionBatches<Request extends Stored>(requests: readonly Request[]): Request[][] {
   const calls: Request[][] = [];
   let commands = Infinity;
   let payloadBytes = Infinity;

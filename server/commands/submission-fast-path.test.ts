@@ -1,6 +1,6 @@
 import { limits, submissionSchema } from '../../shared/protocol/commands.js';
 import { seededRandom } from '../../testing/random.js';
-import { parseUsual } from './submission-fast-path.js';
+import { parseFast } from './submission-fast-path.js';
 
 const delay = { type: 'DELAY', payload: { ms: 1 } };
 const full = {
@@ -18,7 +18,7 @@ test.each<[string, object]>([
   ],
 ])('takes %s, as it came', (_what, body) => {
   const text = JSON.stringify((body as { payload: unknown }).payload);
-  expect(parseUsual(body)).toEqual({ submission: body, payloadText: text });
+  expect(parseFast(body)).toEqual({ submission: body, payloadText: text });
 });
 
 test.each<[string, unknown]>([
@@ -31,7 +31,7 @@ test.each<[string, unknown]>([
   ['no object', [delay]],
   ['nothing', undefined],
 ])('leaves %s to the schema', (_what, body) => {
-  expect(parseUsual(body)).toBeUndefined();
+  expect(parseFast(body)).toBeUndefined();
 });
 
 /** Values that may stand in any field, right and wrong. */
@@ -65,7 +65,7 @@ test('takes nothing that the schema does not take, nor as anything else', () => 
     );
     for (let more = Math.floor(random() * 3); more > 0; more--) entries.push([pick(names), pick(values)]);
     const body = Object.fromEntries(entries);
-    const usual = parseUsual(body);
+    const usual = parseFast(body);
     if (!usual) continue;
     taken++;
     const { data } = submissionSchema.safeParse(body);

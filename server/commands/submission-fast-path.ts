@@ -34,7 +34,7 @@ const fits = new Ajv2020({ validateSchema: false }).compile<Submission>(
  *
  * @returns undefined when the schema has to decide, which has the messages for what is wrong
  */
-export function parseUsual(body: unknown): ParsedSubmission | undefined {
+export function parseFast(body: unknown): ParsedSubmission | undefined {
   if (!fits(body)) return undefined;
   const payloadText = JSON.stringify(body.payload);
   if (Buffer.byteLength(payloadText) > limits.payloadBytes) return undefined;

@@ -15,7 +15,7 @@ import { type SchemaChecker } from '../types/schema-checker.js';
 import { stillLearning, unusableType } from '../types/schema-problems.js';
 import { type FoundType, type TypeCatalog } from '../types/type-catalog.js';
 import { builtInVersions, type CatalogType, warmUp } from '../types/compiled-type.js';
-import { type ParsedSubmission, parseUsual } from './submission-fast-path.js';
+import { type ParsedSubmission, parseFast } from './submission-fast-path.js';
 
 /** A submission that has passed every check that a server can make before it is stored. */
 export interface CheckedSubmission extends ParsedSubmission {
@@ -131,7 +131,7 @@ function checkSubmission(
     return refused('unknown_type', [{ field: typeField, message: unknownType(raw.type, catalog.names) }]);
   if (!type.usable)
     return refused('invalid_type_schema', [{ field: typeField, message: unusableType(type.fault) }]);
-  const usual = parseUsual(raw);
+  const usual = parseFast(raw);
   const payloadText = usual?.payloadText ?? textOf(raw.payload);
   const parsed: Parsed<ParsedSubmission> = usual ? { ok: true, value: usual } : parseAny(raw, payloadText);
   const faults = [...(parsed.ok ? timeFaults(parsed.value.submission) : parsed.faults)];

@@ -5,7 +5,7 @@ import { type PartitionKeys } from '../../shared/store/keys.js';
 import { type CrashPoints, type ServerPoint } from '../../shared/runtime/faults.js';
 import { readTime, type RedisClock } from '../redis/redis-clock.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { isWhole, sharedCalls } from './submission-batches.js';
+import { isWhole, submissionBatches } from './submission-batches.js';
 
 export interface SubmitterOptions {
   readonly link: RedisCalls;
@@ -53,7 +53,7 @@ export class Submitter {
   #sendWaiting(): void {
     const waiting = this.#waiting;
     this.#waiting = [];
-    for (const requests of sharedCalls(waiting)) void this.#sendTogether(requests);
+    for (const requests of submissionBatches(waiting)) void this.#sendTogether(requests);
   }
 
   async #sendTogether(requests: readonly Waiting[]): Promise<void> {

@@ -33,7 +33,7 @@ const againMs = 2;
  * Carries out the requests of operators. It looks at a command, names the state that it saw, and lets the
  * scripts decide: a command that has moved on since is left alone.
  */
-export class Operator {
+export class CommandControl {
   readonly #link: RedisCalls;
   readonly #keys: PartitionKeys;
 

@@ -20,7 +20,7 @@ import { parseQuery } from '../http/query.js';
 import { startOf } from '../commands/command-list.js';
 import { type Position } from '../commands/page-cursor.js';
 import { type RedisCalls } from '../redis/redis-link.js';
-import { Operator, type Refused } from './command-control.js';
+import { CommandControl, type Refused } from './command-control.js';
 
 export interface ControlRoutesOptions {
   readonly link: RedisCalls;
@@ -29,12 +29,12 @@ export interface ControlRoutesOptions {
 
 interface ControlRoutesContext {
   readonly keys: PartitionKeys;
-  readonly operator: Operator;
+  readonly operator: CommandControl;
 }
 
 /** The endpoints by which operators cancel and retry commands. */
 export function controlRoutes({ link, keys }: ControlRoutesOptions): Endpoint[] {
-  const withContext = handlersWith<ControlRoutesContext>({ keys, operator: new Operator(link, keys) });
+  const withContext = handlersWith<ControlRoutesContext>({ keys, operator: new CommandControl(link, keys) });
 
   return [
     retryable({

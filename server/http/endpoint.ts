@@ -20,11 +20,7 @@ export interface Endpoint {
 }
 
 /** A handler that is given what the handlers of its routes share. */
-export type HandlerOf<Context> = (
-  context: Context,
-  request: Request,
-  response: Response,
-) => void | Promise<void>;
+type HandlerOf<Context> = (context: Context, request: Request, response: Response) => void | Promise<void>;
 
 /** Returns a function that makes handlers of endpoints out of handlers with a context. */
 export const handlersWith =

@@ -5,7 +5,7 @@ import { type Response } from 'express';
  * Answers with JSON, for routes whose time counts: Express's own `json` first looks for settings and
  * headers that are never there.
  */
-export function answer(
+export function sendJson(
   response: Response,
   status: number,
   body: object,

@@ -7,7 +7,7 @@ import { asAgent1, newCommand } from '../../testing/command-fixtures.js';
 import { TestRedis } from '../../testing/redis-server.js';
 import { RedisLink } from '../redis/redis-link.js';
 import { recoverer } from './recoverer.js';
-import { rescuer } from './orphan-repairer.js';
+import { orphanRepairer } from './orphan-repairer.js';
 
 const keys = partitionKeys();
 const leaseMs = 1000;
@@ -37,7 +37,7 @@ test('a command whose stream was deleted has a place again, also while Redis is 
   // Recovery is the pulse without which nothing is resolved.
   const maintenance = [
     recoverer({ link, keys, leaseMs, faults: noFaults, logger }),
-    rescuer({ link, keys, leaseMs, logger }),
+    orphanRepairer({ link, keys, leaseMs, logger }),
   ];
   for (const sweeper of maintenance) await sweeper.start();
   // The test's own limit is the only one.
@@ -60,7 +60,7 @@ test.each([
 
   const maintenance = [
     recoverer({ link, keys, leaseMs, faults: noFaults, logger }),
-    rescuer({ link, keys, leaseMs, logger }),
+    orphanRepairer({ link, keys, leaseMs, logger }),
   ];
   for (const sweeper of maintenance) await sweeper.start();
   while ((await client.xlen(keys.stream('default'))) < 1) await new Promise(setImmediate);

@@ -26,7 +26,7 @@ export interface RescuerOptions {
  * missing, and only then is every command looked at. One that is missing twice, a lease apart, is
  * resolved: in between, its agent may have been about to renew it.
  */
-export function rescuer({ link, keys, leaseMs, logger }: RescuerOptions): Sweeper {
+export function orphanRepairer({ link, keys, leaseMs, logger }: RescuerOptions): Sweeper {
   const search = new Search(keys, leaseMs);
   return new Sweeper({
     name: 'rescue',
@@ -35,7 +35,7 @@ export function rescuer({ link, keys, leaseMs, logger }: RescuerOptions): Sweepe
     sweep: async (redis) => {
       const { words, more } = await search.goOn(redis);
       for (const [id, word] of words)
-        logger.warn({ commandId: id, outcome: word }, 'requeued orphaned command');
+        logger.warn({ commandId: id, outcome: word }, 'resolved orphaned command');
       return { count: words.size, more };
     },
     logger,

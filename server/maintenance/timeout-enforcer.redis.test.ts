@@ -8,7 +8,7 @@ import { TestRedis } from '../../testing/redis-server.js';
 import { RedisLink } from '../redis/redis-link.js';
 import { readAnnouncements } from '../types/announcements.js';
 import { TypeCatalog } from '../types/type-catalog.js';
-import { deadlineWatch } from './timeout-enforcer.js';
+import { timeoutEnforcer } from './timeout-enforcer.js';
 
 const keys = partitionKeys();
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
@@ -50,7 +50,7 @@ async function sweep(): Promise<string[]> {
   });
   let swept: () => void = () => undefined;
   const done = new Promise<void>((resolve) => (swept = resolve));
-  const watch = deadlineWatch({
+  const watch = timeoutEnforcer({
     link: { call: (work) => link.call(work).finally(swept) },
     keys,
     catalog,
@@ -101,7 +101,7 @@ test('ends an attempt that was asked to stop, and did not', async () => {
 /** Starts a watch that has swept once, with nothing there. @returns how to wait until it has swept twice more */
 async function watching(): Promise<{ sweptTwice: () => Promise<void>; stop: () => Promise<void> }> {
   const swept = new EventEmitter();
-  const watch = deadlineWatch({
+  const watch = timeoutEnforcer({
     link: { call: (work) => link.call(work).finally(() => swept.emit('one')) },
     keys,
     catalog: new TypeCatalog(() => readAnnouncements(client)),
@@ -161,7 +161,7 @@ test('looks at all of them, however many', async () => {
   await start(client, keys, { ...asAgent1, limit: 1000 });
   await Promise.all(ids.map((id) => client.hset(keys.command(id), 'startedAt', 1)));
   const catalog = new TypeCatalog(() => readAnnouncements(client));
-  const watch = deadlineWatch({ link, keys, catalog, leaseMs, graceMs, logger });
+  const watch = timeoutEnforcer({ link, keys, catalog, leaseMs, graceMs, logger });
   const subscriber = redis.client();
   let ended = 0;
   const all = new Promise<void>((resolve) =>

@@ -39,7 +39,7 @@ export interface DeadlineWatchOptions {
  * server last saw that it did not run. Only for attempts that ran before the server's first look does
  * Redis's clock suffice.
  */
-export function deadlineWatch(options: DeadlineWatchOptions): Sweeper {
+export function timeoutEnforcer(options: DeadlineWatchOptions): Sweeper {
   const { link, leaseMs, logger } = options;
   const deadlines = new Deadlines(options);
   return new Sweeper({

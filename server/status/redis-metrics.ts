@@ -85,7 +85,7 @@ const gauges: readonly GaugeOfState[] = [
   },
   {
     name: 'malformed_entries',
-    help: 'Entries that are no entries of Fencepost.',
+    help: 'Entries moved aside: malformed, or without a readable command.',
     show: (gauge, { stats }) => gauge.set(stats.malformedEntries),
   },
   {

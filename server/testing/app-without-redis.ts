@@ -4,7 +4,7 @@ import { createLogger } from '../../shared/runtime/logger.js';
 import { noFaults as faults } from '../../shared/runtime/faults.js';
 import { AgentSessions } from '../agents/agent-sessions.js';
 import { NextCommands } from '../agents/next-commands.js';
-import { WaitingPolls } from '../agents/long-poll-registry.js';
+import { LongPollRegistry } from '../agents/long-poll-registry.js';
 import { type AppOptions, createApp } from '../app.js';
 import { EventStreams } from '../events/event-streams.js';
 import { HeldAnswers } from '../http/held-answers.js';
@@ -32,7 +32,7 @@ export function appWithoutRedis({
   const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
   const feed = new TransitionFeed({ url: 'redis://127.0.0.1:1', logger });
   const leaseMs = 15_000;
-  const polls = new WaitingPolls({ link, keys, feed, logger });
+  const polls = new LongPollRegistry({ link, keys, feed, logger });
   const admissions = new AgentSessions({ link, keys, leaseMs, logger });
   const waiter = new CommandWaiter({ read: gone, readStatus: gone, feed });
   const eventStreams = new EventStreams({ feed, logger });

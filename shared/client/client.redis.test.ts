@@ -18,8 +18,6 @@ import { Server } from '../../server/server.js';
 import { bodyOf, givenId, TestAgents } from '../../server/testing/test-agents.js';
 import { TestApi } from '../../server/testing/test-api.js';
 
-// Here and not beside the client: it needs a server, which shared/ must not know.
-
 const keys = partitionKeys();
 const logger = createLogger({ side: 'server', level: 'silent', pretty: false });
 const delay = { type: 'DELAY', payload: { ms: 1 } };

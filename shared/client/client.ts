@@ -48,7 +48,7 @@ import {
 import {
   retryFor,
   refusalOf,
-  type RetryReason,
+  type RetryCondition,
   type ServerAnswer,
   type ServerCall,
   ServerCalls,
@@ -291,7 +291,7 @@ export class Client {
     path: string,
     filter: Query,
     schema: z.ZodType<Step>,
-    resend: RetryReason,
+    resend: RetryCondition,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Step, void, undefined> {
     let cursor: string | undefined;
@@ -307,7 +307,7 @@ export class Client {
   }
 
   /** @throws RequestRejectedError for every answer that is an error */
-  async #call(call: ServerCall, resend: RetryReason = 'always'): Promise<ServerAnswer> {
+  async #call(call: ServerCall, resend: RetryCondition = 'always'): Promise<ServerAnswer> {
     const answer = await this.#calls.call(call, resend);
     if (answer.status >= 300) throw refusalOf(answer);
     return answer;

@@ -2,7 +2,7 @@
 class Cutter {
   static readonly #ofSignals = new WeakMap<AbortSignal, Cutter>();
   readonly #signal: AbortSignal;
-  readonly #cuts = new Set<Cut>();
+  readonly #cuts = new Set<CombinedSignal>();
   readonly #onAbort = (): void => {
     for (const cut of [...this.#cuts]) cut.abort(this.#signal.reason);
   };
@@ -18,13 +18,13 @@ class Cutter {
     return known;
   }
 
-  add(cut: Cut): void {
+  add(cut: CombinedSignal): void {
     if (this.#signal.aborted) return cut.abort(this.#signal.reason);
     if (this.#cuts.size === 0) this.#signal.addEventListener('abort', this.#onAbort);
     this.#cuts.add(cut);
   }
 
-  delete(cut: Cut): void {
+  delete(cut: CombinedSignal): void {
     this.#cuts.delete(cut);
     if (this.#cuts.size === 0) this.#signal.removeEventListener('abort', this.#onAbort);
   }
@@ -34,7 +34,7 @@ class Cutter {
  * A signal that is aborted by others, or late. `AbortSignal.any` does this too, but each of its signals
  * weighs on a long-lived one until it is collected; here nothing is left after `release`.
  */
-export class Cut {
+export class CombinedSignal {
   readonly #controller = new AbortController();
   readonly #cutters: readonly Cutter[];
   #timer: NodeJS.Timeout | undefined;

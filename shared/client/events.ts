@@ -6,7 +6,7 @@ import {
   transitionEventSchema,
 } from '../protocol/api.js';
 import { pause } from '../runtime/service.js';
-import { Cut } from './combined-signal.js';
+import { CombinedSignal } from './combined-signal.js';
 import { UnexpectedResponseError } from './errors.js';
 import { EventParser, type ParsedEvent } from './event-parser.js';
 import { type ServerCalls } from './server-calls.js';
@@ -65,7 +65,7 @@ export async function* readEvents(
     } finally {
       text.destroy();
     }
-    const cut = new Cut([signal, calls.closed]);
+    const cut = new CombinedSignal([signal, calls.closed]);
     // Cut short, the next call throws.
     await pause(position.retryMs, cut.signal);
     cut.release();

@@ -3,7 +3,7 @@ import { type ProblemCode } from '../protocol/errors.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { errorCode } from '../runtime/error-code.js';
 import { pause } from '../runtime/service.js';
-import { Cut } from './combined-signal.js';
+import { CombinedSignal } from './combined-signal.js';
 import { addressesOf, type Credentials, type ServerAddress } from './credentials.js';
 import { ResponseLostError, RequestRejectedError, ServerUnavailableError } from './errors.js';
 import {
@@ -60,7 +60,7 @@ export const retryFor =
  * When a call that was not answered is sent again. `always`: it is safe to send twice. `undone`: only
  * when it cannot have been carried out.
  */
-export type RetryReason = 'always' | 'undone';
+export type RetryCondition = 'always' | 'undone';
 
 interface Failure {
   readonly error: unknown;
@@ -101,7 +101,7 @@ export class ServerCalls {
    * @returns what a server answered, an error of the caller's included
    * @throws ServerUnavailableError, ResponseLostError, ClientClosedError, or the reason of the call's signal
    */
-  call(call: ServerCall, resend: RetryReason = 'always'): Promise<ServerAnswer> {
+  call(call: ServerCall, resend: RetryCondition = 'always'): Promise<ServerAnswer> {
     return this.#insist(call, resend, (...sent) => this.#connections.exchange(...sent));
   }
 
@@ -116,7 +116,7 @@ export class ServerCalls {
 
   async #insist<Answer extends ServerAnswer | StreamedAnswer>(
     call: ServerCall,
-    resend: RetryReason,
+    resend: RetryCondition,
     send: Send<Answer>,
   ): Promise<Answer> {
     // Once, and before the first try: what cannot be JSON is a fault of the caller.
@@ -193,7 +193,7 @@ export class ServerCalls {
   }
 
   async #pause(ms: number, { signal }: ServerCall): Promise<void> {
-    const cut = new Cut([signal, this.closed]);
+    const cut = new CombinedSignal([signal, this.closed]);
     await pause(ms, cut.signal);
     cut.release();
   }

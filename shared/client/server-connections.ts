@@ -2,7 +2,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { type Readable } from 'node:stream';
 import { Agent, type DiagnosticsChannel, request } from 'undici';
 import { type ProblemBody, problemSchema } from '../protocol/api.js';
-import { Cut } from './combined-signal.js';
+import { CombinedSignal } from './combined-signal.js';
 import { ClientClosedError } from './errors.js';
 import { Semaphore } from './semaphore.js';
 
@@ -94,7 +94,7 @@ export class ServerConnections {
    */
   async exchange(url: URL, call: ServerRequest, onTurn: () => void): Promise<ServerAnswer> {
     const { waitMs = 0 } = call;
-    const cut = new Cut([call.signal, this.#closed.signal]);
+    const cut = new CombinedSignal([call.signal, this.#closed.signal]);
     let leave: (() => void) | undefined;
     try {
       if (waitMs === 0) leave = await this.#lineTo(url).enter(cut.signal);
@@ -116,7 +116,7 @@ export class ServerConnections {
 
   /** The same for an answer without an end; one that is an error is read at once. */
   async stream(url: URL, call: ServerRequest): Promise<ServerAnswer | StreamedAnswer> {
-    const cut = new Cut([call.signal, this.#closed.signal]);
+    const cut = new CombinedSignal([call.signal, this.#closed.signal]);
     // The limit is for the head only.
     const late = setTimeout(() => cut.abort(new Error(`no answer within ${this.#tryMs} ms`)), this.#tryMs);
     let isStreaming = false;

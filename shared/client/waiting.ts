@@ -1,7 +1,7 @@
 import { type CommandView } from '../protocol/commands.js';
 import { backoffMs } from '../runtime/backoff.js';
 import { isAborted, pause } from '../runtime/service.js';
-import { Cut } from './combined-signal.js';
+import { CombinedSignal } from './combined-signal.js';
 import { WaitTimeoutError } from './errors.js';
 
 export interface WaitOptions {
@@ -30,7 +30,7 @@ export async function waitFor(
 ): Promise<CommandView> {
   const until = performance.now() + timeoutMs;
   const timedOut = () => new WaitTimeoutError(`${commandId} had not ended after ${timeoutMs} ms`, last);
-  const cut = new Cut([signal, closed], timeoutMs > longestTimerMs ? undefined : timeoutMs);
+  const cut = new CombinedSignal([signal, closed], timeoutMs > longestTimerMs ? undefined : timeoutMs);
   let last: CommandView | undefined;
   try {
     for (let early = 0; ;) {

@@ -305,7 +305,7 @@ describe('an entry that is not its command’s current one is acknowledged and d
     ['it names no id', { x: 'a' }, {}, 'not an entry of Fencepost'],
     ['its command does not exist, or was pruned', { id: 'b' }, {}, 'no such command'],
     ['its command is something else', { id: 'a' }, { 'command:a': 'x' }, 'not a command'],
-  ])('%s, which the dead stream says', async (_, fields, keys, why) => {
+  ])('%s, and the dead stream says why', async (_, fields, keys, why) => {
     const state = { ...left, ...keys, 'commands:default': { ...stream, stream: [['1-1', fields]] as const } };
     await bench.seed(state);
     expect(await call()).toEqual([said('stray', { id: '', attempt: 0 })]);

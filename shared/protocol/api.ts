@@ -104,7 +104,7 @@ export type TransitionEvent = z.infer<typeof transitionEventSchema>;
 
 /** Why transitions may be missing from a stream. */
 export const resyncReasons = {
-  unknown_id: 'Last-Event-ID belongs to another run of the server, or is no longer kept',
+  unknown_id: 'Last-Event-ID was not given by this run of this server, or is no longer kept',
   gap: 'the server was cut off from Redis',
   too_slow: 'the client read more slowly than events arrived',
 } as const;
@@ -259,7 +259,9 @@ export const statsSchema = z.object({
   oldestWaitingMs: z.int().nullable(),
   malformedEntries: z
     .int()
-    .describe('Number of malformed entries, which were moved to a stream of their own.'),
+    .describe(
+      'Number of entries that were moved aside, because they are malformed or name no readable command.',
+    ),
   /** The state of finding lost agents. */
   recovery: z.object({
     pauses: z

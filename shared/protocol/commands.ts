@@ -191,7 +191,7 @@ export const historyItemSchema = z.object({
     .describe(
       "`lost`: its agent was lost; `failed`: it failed by its own error and was retried; `late`: it was reported too late; `retried`: an operator's retry superseded it.",
     ),
-  endedAt: z.iso.datetime(),
+  recordedAt: z.iso.datetime().describe('When the item was added to the history.'),
   status: statusSchema.nullable(),
   result: z.json(),
   error: z.object({ code: z.string(), message: z.string() }).nullable(),

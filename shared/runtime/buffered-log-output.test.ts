@@ -1,8 +1,8 @@
 import { createLogger, type Logger } from './logger.js';
-import { TurnOutput } from './buffered-log-output.js';
+import { BufferedLogOutput } from './buffered-log-output.js';
 
 let writes: string[][];
-let output: TurnOutput;
+let output: BufferedLogOutput;
 let logger: Logger;
 beforeEach(() => {
   writes = [];
@@ -10,7 +10,7 @@ beforeEach(() => {
     const lines = text.trimEnd().split('\n');
     writes.push(lines.map((line) => (JSON.parse(line) as { msg: string }).msg));
   };
-  output = new TurnOutput({ write });
+  output = new BufferedLogOutput({ write });
   logger = createLogger({ side: 'server', level: 'info', pretty: false, destination: output });
 });
 

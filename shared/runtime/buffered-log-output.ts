@@ -9,7 +9,7 @@ const warnLevel = pino.levels.values.warn ?? 0;
  * request was a seventh of what a submission costs. A warning, or worse, is written at once with all
  * before it: the last words of a process that dies are not lost.
  */
-export class TurnOutput implements DestinationStream {
+export class BufferedLogOutput implements DestinationStream {
   /** Makes pino set `lastLevel` for each line. */
   readonly [pino.symbols.needsMetadataGsym] = true;
   lastLevel = 0;

@@ -137,7 +137,7 @@ test('shows the history, newest first, without what cannot be read', async () =>
     }),
     expect.objectContaining({
       attempt: 1,
-      endedAt: '2023-11-14T22:13:20.000Z',
+      recordedAt: '2023-11-14T22:13:20.000Z',
       result: null,
       error: { code: 'EXECUTION_FAILED', message: '(9999 bytes, not kept)' },
     }),

@@ -183,7 +183,7 @@ const historyTextSchema = parsedText
       ),
     }),
   )
-  .transform(({ why, at, ...rest }) => ({ reason: why, endedAt: at, ...rest }));
+  .transform(({ why, at, ...rest }) => ({ reason: why, recordedAt: at, ...rest }));
 
 /** Whether a progress is the last attempt's, and no other is to follow. */
 const isOf = (progressOf: string | null, attempt: number, status: Status) =>

@@ -83,7 +83,7 @@ async function findDeaf(snapshot: Snapshot, live: readonly Registered[]): Promis
 /**
  * Finds the agents that have room and were given nothing since. An agent that takes from another queue without
  * a rest has nothing in flight between two commands: it is not unresponsive, it only does not come to this
- * queue. One that renews its leases counts as at work as pass: to have a healthy agent killed would be worse.
+ * queue. One that renews its leases counts as at work as well: to have a healthy agent killed would be worse.
  *
  * @param since an earlier look, by `performance.now()`
  */

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { ifWrongType } from '../../../shared/store/command-reader.js';
 import { type Check, fail, pass } from '../check.js';
-import { listed } from '../prose-list.js';
+import { proseList } from '../prose-list.js';
 
 const entrySchema = z.tuple([z.string(), z.array(z.string())]).transform(([, fields]) => {
   const named = new Map(fields.flatMap((name, i) => (i % 2 === 0 ? [[name, fields[i + 1] ?? '']] : [])));
@@ -18,7 +18,7 @@ export const malformedEntries: Check = {
     if (count === 0) return pass('none');
     const newest = z.array(entrySchema).parse(await redis.xrevrange(keys.dead, '+', '-', 'COUNT', 6));
     return fail(`${count} moved aside`, {
-      problem: `malformed entries were moved aside, ${count} in all: ${listed(newest, 'entry', 'entries')}`,
+      problem: `malformed entries were moved aside, ${count} in all: ${proseList(newest, 'entry', 'entries')}`,
       impact:
         'another program writes to the streams or the hashes of Fencepost, or a command was deleted by hand: the command of such an entry was not executed',
       fix: 'inspect them, newest first, and find out which program wrote them; then delete the list, which is only kept for inspection',

@@ -1,6 +1,6 @@
 import { type Check, type Finding, fail, pass } from '../check.js';
 import { type CommandState, readCommandState } from '../command-state.js';
-import { listed } from '../prose-list.js';
+import { proseList } from '../prose-list.js';
 import { type Snapshot } from '../snapshot.js';
 import { type QueueStream, readEntries, readPending } from '../queue-streams.js';
 
@@ -61,7 +61,7 @@ function describe(
   const findings: Finding[] = [];
   if (tickets.length > 0) {
     findings.push({
-      problem: `a client acknowledged the entries of ${listed(
+      problem: `an operator or another program acknowledged the entries of ${proseList(
         tickets.map(({ state }) => `${state.id} (${state.status ?? ''})`),
         'command',
       )} in the queue ${queue} by hand`,
@@ -73,7 +73,7 @@ function describe(
   }
   if (strays.length > 0) {
     findings.push({
-      problem: `${listed(
+      problem: `${proseList(
         strays.map(({ entry }) => entry),
         'entry',
         'entries',

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Check, fail, pass } from '../check.js';
 import { type CommandState, readCommandState } from '../command-state.js';
 import { readAtOnce } from '../../../shared/store/read-at-once.js';
-import { listed } from '../prose-list.js';
+import { proseList } from '../prose-list.js';
 import { type Snapshot } from '../snapshot.js';
 
 const pageSize = 500;
@@ -23,13 +23,13 @@ export const orphanedCommands: Check = {
     if (lost.length === 0) return pass(detail);
     const leaseMs = await snapshot.leaseMs();
     return fail(detail, {
-      problem: `no entry or schedule names ${listed(
+      problem: `no entry or schedule names ${proseList(
         lost.map(({ id, status }) => `${id} (${status ?? ''})`),
         'command',
       )} any more: an operator or another program deleted an entry, a stream or the set of scheduled commands`,
       impact:
         'no agent is given it, and the loss of its agent is not noticed, until a server has requeued it or ended it by the lost-agent policy',
-      fix: `wait: each server does that within ${(2 * leaseMs) / 1000} s at most. If the command is found again after that, search the server's log for "requeued orphaned command"`,
+      fix: `wait: each server does that within ${(2 * leaseMs) / 1000} s at most. If the command is found again after that, search the server's log for "resolved orphaned command"`,
       commands: [`sleep ${Math.ceil((2 * leaseMs) / 1000)}; npx fencepost doctor`],
     });
   },

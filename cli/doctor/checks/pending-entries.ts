@@ -1,6 +1,6 @@
 import { type Check, type Finding, fail, pass } from '../check.js';
 import { readCommandState } from '../command-state.js';
-import { listed } from '../prose-list.js';
+import { proseList } from '../prose-list.js';
 import { type Snapshot } from '../snapshot.js';
 import { type PendingEntry, type QueueStream, readEntries, readPending } from '../queue-streams.js';
 
@@ -50,7 +50,7 @@ async function describe(
       ? `recovery does not run: no server or agent has run it for ${Math.round(silentMs / 1000)} s`
       : 'recovery does not run: no server or agent has ever run it';
   return {
-    problem: `${listed(names, 'entry', 'entries')} in the queue ${queue} ${old.length === 1 ? 'has' : 'have'} gone unrenewed for up to ${Math.round(longest / 1000)} s, with a lease of ${leaseMs / 1000} s`,
+    problem: `${proseList(names, 'entry', 'entries')} in the queue ${queue} ${old.length === 1 ? 'has' : 'have'} gone unrenewed for up to ${Math.round(longest / 1000)} s, with a lease of ${leaseMs / 1000} s`,
     impact: `their commands are neither executed nor ended; ${recovery}`,
     fix: 'start a server or an agent: each runs recovery every twelfth of a lease; if they run, check their logs',
     commands: ['npm run server', `${redisCli} XPENDING '${stream}' agents - + 10`],
@@ -75,7 +75,7 @@ async function findHalfRunning(
   if (broken.length === 0) return [];
   return [
     {
-      problem: `${listed(
+      problem: `${proseList(
         broken.map(({ id }) => id),
         'command',
       )} in the queue ${queue} ${broken.length === 1 ? 'is' : 'are'} RUNNING without an execution marker: another program deleted it`,

@@ -32,7 +32,7 @@ export const redisAnswers = {
 /** Any answer at all, if only that PING is not allowed, or refused like a write. */
 const isAnswer = (error: unknown): error is Error => error instanceof Error && error.name === 'ReplyError';
 
-/** @param message of an UnusableRedisError, which names the fix as pass */
+/** @param message of an UnusableRedisError, which names the fix as well */
 const refused = (shown: string, message: string): Finding => ({
   problem: `Redis answers at ${shown}, but cannot be used: ${message}`,
   impact: 'servers and agents with this URL refuse to start; nothing is accepted, started or reported',

@@ -1,6 +1,6 @@
 import { type Check, type Finding, fail, pass } from '../check.js';
 import { type CommandState, readCommandState } from '../command-state.js';
-import { listed } from '../prose-list.js';
+import { proseList } from '../prose-list.js';
 import { type Snapshot } from '../snapshot.js';
 
 /** Keys that Redis looks at in one call, and how long all calls may take: it does one thing at a time. */
@@ -51,13 +51,13 @@ function describeWaiting(left: readonly CommandState[], now: number): Finding[] 
   const late =
     overdue.length === 0
       ? ''
-      : `; ${listed(
+      : `; ${proseList(
           overdue.map(({ id }) => id),
           'command',
         )} should have expired, and never will`;
   return [
     {
-      problem: `${listed(
+      problem: `${proseList(
         waiting.map(({ id }) => id),
         'command',
       )} ${waiting.length === 1 ? 'is' : 'are'} PENDING with an execution marker that no script set${late}`,
@@ -76,7 +76,7 @@ function describeEnded({ redisCli, keys }: Snapshot, left: readonly CommandState
   const names = ended.map(({ id, status }) => `${id} (${status ?? 'no such command'})`);
   return [
     {
-      problem: `${listed(names, 'command')} left an execution marker behind that no script would leave`,
+      problem: `${proseList(names, 'command')} left an execution marker behind that no script would leave`,
       impact:
         'no attempt runs under it; but if the command is retried, or submitted again under its Idempotency-Key, it is never started',
       fix: 'delete the marker: no agent executes a command that has ended, or does not exist',

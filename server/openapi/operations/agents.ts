@@ -30,7 +30,7 @@ const registerAgent: Operation = {
   path: '/agents/:agentId',
   id: 'registerAgent',
   tag: 'Agents',
-  summary: 'Register or heartbeat an agent',
+  summary: 'Register an agent, or send its heartbeat',
   description:
     'The `types` may carry JSON Schemas, by which submissions of these types are checked from then on.',
   body: {
